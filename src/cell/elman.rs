@@ -1,0 +1,23 @@
+//! Elman's cell: `h_t = act(sum)`.
+
+use pulp::Simd;
+
+use super::Cell;
+use crate::element::Element;
+use crate::kernels::Activation;
+
+/// Elman's cell, one gate and one state.
+#[derive(Debug, Clone, Copy)]
+pub struct Elman {
+    pub(crate) activation: Activation,
+}
+
+impl<A: Element> Cell<A> for Elman {
+    const GATES: usize = 1;
+    const STATES: usize = 1;
+
+    #[inline(always)]
+    fn forward<S: Simd>(self, simd: S, sums: &[A], state: &mut [A]) {
+        self.activation.map(simd, sums, state);
+    }
+}

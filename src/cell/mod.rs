@@ -1,0 +1,22 @@
+//! Cells: pointwise maps from gate sums and state to the next state.
+//!
+//! A cell knows neither time nor matrices: the engine makes every sum `W_ih x + b + W_hh h` and hands it over.
+
+mod elman;
+
+pub use elman::Elman;
+
+use pulp::Simd;
+
+use crate::element::Element;
+
+/// One kind of recurrent cell.
+pub trait Cell<A: Element>: Copy + Send + Sync {
+    /// Gate sums a unit has.
+    const GATES: usize;
+    /// States a unit has; a row of state begins with the hidden state.
+    const STATES: usize;
+
+    /// Maps rows of `GATES * hidden` sums and of `STATES * hidden` previous states to the next states, in place.
+    fn forward<S: Simd>(self, simd: S, sums: &[A], state: &mut [A]);
+}

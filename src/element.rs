@@ -1,0 +1,152 @@
+//! `f32` and `f64` as the kernels see them: vectors, cache lines, exact conversions.
+
+use std::fmt::{Debug, Display};
+use std::ops::{Deref, DerefMut};
+
+use ndarray::NdFloat;
+use pulp::Simd;
+
+/// What the kernels and the engine need of an element type.
+///
+/// Sealed: every implementation is a promise about bits.
+pub trait Element: NdFloat + Default + Debug + Display + private::Sealed {
+    /// torch's and NumPy's name of the type: `"float32"` or `"float64"`.
+    const DTYPE: &'static str;
+
+    /// Whether the type is `f32`.
+    const SINGLE: bool;
+
+    /// How many elements fill a [`Line`]: the width of a panel of packed weights.
+    const PANEL: usize;
+
+    /// As many elements as a cache line holds.
+    type Line: Deref<Target = [Self]> + DerefMut + Copy + Default + Debug + Send + Sync;
+
+    /// A vector register of an instruction set.
+    type Vector<S: Simd>: Copy + Send + Sync;
+
+    /// The nearest value to an `f64`.
+    #[must_use]
+    fn from_f64(value: f64) -> Self;
+
+    /// The value as an `f64`, exactly.
+    #[must_use]
+    fn into_f64(self) -> f64;
+
+    /// A vector of one value.
+    fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
+
+    /// `a * b + c`, rounded once, in each lane.
+    fn fma<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
+
+    /// The whole vectors of a slice; what is left over is not among them.
+    fn vectors<S: Simd>(slice: &[Self]) -> &[Self::Vector<S>];
+
+    /// As [`vectors`](Self::vectors), to be written.
+    fn vectors_mut<S: Simd>(slice: &mut [Self]) -> &mut [Self::Vector<S>];
+}
+
+impl Element for f32 {
+    const DTYPE: &'static str = "float32";
+    const SINGLE: bool = true;
+    const PANEL: usize = 16;
+    type Line = Line<Self, 16>;
+    type Vector<S: Simd> = S::f32s;
+
+    fn from_f64(value: f64) -> Self {
+        value as Self
+    }
+
+    fn into_f64(self) -> f64 {
+        self.into()
+    }
+
+    #[inline(always)]
+    fn splat<S: Simd>(simd: S, value: Self) -> S::f32s {
+        simd.splat_f32s(value)
+    }
+
+    #[inline(always)]
+    fn fma<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
+        simd.mul_add_f32s(a, b, c)
+    }
+
+    #[inline(always)]
+    fn vectors<S: Simd>(slice: &[Self]) -> &[S::f32s] {
+        S::as_simd_f32s(slice).0
+    }
+
+    #[inline(always)]
+    fn vectors_mut<S: Simd>(slice: &mut [Self]) -> &mut [S::f32s] {
+        S::as_mut_simd_f32s(slice).0
+    }
+}
+
+impl Element for f64 {
+    const DTYPE: &'static str = "float64";
+    const SINGLE: bool = false;
+    const PANEL: usize = 8;
+    type Line = Line<Self, 8>;
+    type Vector<S: Simd> = S::f64s;
+
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+
+    fn into_f64(self) -> f64 {
+        self
+    }
+
+    #[inline(always)]
+    fn splat<S: Simd>(simd: S, value: Self) -> S::f64s {
+        simd.splat_f64s(value)
+    }
+
+    #[inline(always)]
+    fn fma<S: Simd>(simd: S, a: S::f64s, b: S::f64s, c: S::f64s) -> S::f64s {
+        simd.mul_add_f64s(a, b, c)
+    }
+
+    #[inline(always)]
+    fn vectors<S: Simd>(slice: &[Self]) -> &[S::f64s] {
+        S::as_simd_f64s(slice).0
+    }
+
+    #[inline(always)]
+    fn vectors_mut<S: Simd>(slice: &mut [Self]) -> &mut [S::f64s] {
+        S::as_mut_simd_f64s(slice).0
+    }
+}
+
+/// One cache line of elements, aligned as one.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+pub struct Line<A, const N: usize>([A; N]);
+
+impl<A: Copy + Default, const N: usize> Default for Line<A, N> {
+    fn default() -> Self {
+        Self([A::default(); N])
+    }
+}
+
+impl<A, const N: usize> Deref for Line<A, N> {
+    type Target = [A];
+
+    #[inline(always)]
+    fn deref(&self) -> &[A] {
+        &self.0
+    }
+}
+
+impl<A, const N: usize> DerefMut for Line<A, N> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [A] {
+        &mut self.0
+    }
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}

@@ -1,0 +1,21 @@
+//! Everything whose speed or bits matter.
+//!
+//! **One definition of a sum.** Every element of a product is one chain of fused multiply-adds over k in
+//! ascending order, from its start value: `((start + a_0 w_0) + a_1 w_1) + ...`, each step rounded once. Vector
+//! lanes run across output columns, and whatever is split (rows, columns, time) k is not; so neither the
+//! instruction set nor tiling nor threads can change a bit. `tests/reproducibility.rs` holds every kernel
+//! to this definition, written out as a triple loop.
+//!
+//! Public for this crate's tests and benches only: exempt from semantic versioning.
+
+mod activation;
+mod matrix;
+mod panels;
+mod product;
+mod tanh;
+
+pub use crate::element::Element;
+pub use activation::Activation;
+pub use matrix::Matrix;
+pub use panels::Panels;
+pub use product::{Product, Start};

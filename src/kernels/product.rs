@@ -1,0 +1,252 @@
+//! The product of rows with packed weights, in register tiles.
+//!
+//! ```text
+//! for each block of rows, each group of panels, each group of rows in the block:
+//!     tile[r][j] = start(r, j)
+//!     for k ascending: tile[r][j] = fma(a[r][k], w[k][j], tile[r][j])
+//!     c[r][j] = tile[r][j]
+//! ```
+//!
+//! A tile is up to 6 rows by as many panels as the registers hold: 6 x 16 single-precision columns with AVX2, 6 x 64
+//! with AVX-512, one row by four or eight panels for a single sequence.
+
+use std::array;
+use std::mem::size_of;
+
+use pulp::{Simd, WithSimd};
+
+use super::{Matrix, Panels};
+use crate::element::Element;
+
+/// The most rows of a tile.
+const ROWS: usize = 6;
+
+/// Rows whose tiles share a panel while it is in the first-level cache: a multiple of [`ROWS`].
+const BLOCK: usize = 48;
+
+/// Where each sum starts.
+#[derive(Debug, Clone, Copy)]
+pub enum Start<'a, A> {
+    /// At a value for each column.
+    Bias(&'a [A]),
+    /// At what the output holds.
+    Output,
+}
+
+/// `c[r][j] = start + sum over k ascending of a[r][k] * w[k][j]`, `c` row-major and contiguous.
+#[derive(Debug)]
+pub struct Product<'a, A: Element> {
+    /// The left operand.
+    pub a: Matrix<'a, A>,
+    /// The right operand.
+    pub weights: &'a Panels<A>,
+    /// The sums' start.
+    pub start: Start<'a, A>,
+    /// The output, `a.rows()` by `weights.width()`.
+    pub c: &'a mut [A],
+}
+
+impl<A: Element> WithSimd for Product<'_, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        // Vectors in a cache line, as a constant of the tiles.
+        match 64 / size_of::<A::Vector<S>>() {
+            1 => self.run::<S, 1>(simd),
+            2 => self.run::<S, 2>(simd),
+            4 => self.run::<S, 4>(simd),
+            8 => self.run::<S, 8>(simd),
+            _ => self.run::<S, 16>(simd),
+        }
+    }
+}
+
+impl<A: Element> Product<'_, A> {
+    #[inline(always)]
+    fn run<S: Simd, const P: usize>(&mut self, simd: S) {
+        let rows = self.a.rows();
+        let groups = rows.div_ceil(ROWS);
+        for first in (0..groups).step_by(BLOCK / ROWS) {
+            let block = first..groups.min(first + BLOCK / ROWS);
+            let mut panel = 0;
+            while panel < self.weights.count() {
+                let height = rows.div_ceil(groups);
+                let panels = panels_of_tile::<S, P>(height, self.weights.count() - panel);
+                for group in block.clone() {
+                    // Balanced groups: 32 rows are 6 + 6 + 5 + 5 + 5 + 5.
+                    let row = group * rows / groups;
+                    let place = Place { row, height: (group + 1) * rows / groups - row, panel, panels };
+                    self.tile_of_height::<S, P>(simd, place);
+                }
+                panel += panels;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn tile_of_height<S: Simd, const P: usize>(&mut self, simd: S, place: Place) {
+        match place.height {
+            1 => self.tile_of_width::<S, P, 1>(simd, place),
+            2 => self.tile_of_width::<S, P, 2>(simd, place),
+            3 => self.tile_of_width::<S, P, 3>(simd, place),
+            4 => self.tile_of_width::<S, P, 4>(simd, place),
+            5 => self.tile_of_width::<S, P, 5>(simd, place),
+            _ => self.tile_of_width::<S, P, ROWS>(simd, place),
+        }
+    }
+
+    #[inline(always)]
+    fn tile_of_width<S: Simd, const P: usize, const R: usize>(&mut self, simd: S, place: Place) {
+        if const { fits::<S>(P, R, 8) } && place.panels == 8 {
+            simd.vectorize(Tile::<A, P, R, 8> { product: self, place });
+        } else if const { fits::<S>(P, R, 4) } && place.panels == 4 {
+            simd.vectorize(Tile::<A, P, R, 4> { product: self, place });
+        } else if const { fits::<S>(P, R, 2) } && place.panels == 2 {
+            simd.vectorize(Tile::<A, P, R, 2> { product: self, place });
+        } else {
+            simd.vectorize(Tile::<A, P, R, 1> { product: self, place });
+        }
+    }
+}
+
+/// Whether the sums of a tile of `rows` by `panels` stay in registers, beside the operands.
+const fn fits<S: Simd>(vectors: usize, rows: usize, panels: usize) -> bool {
+    let sums = if S::REGISTER_COUNT >= 32 { 24 } else { 12 };
+    vectors * rows * panels <= sums
+}
+
+/// How many panels a tile of a height takes, of those that are left.
+#[inline(always)]
+fn panels_of_tile<S: Simd, const P: usize>(height: usize, left: usize) -> usize {
+    let wide = |&panels: &usize| panels <= left && fits::<S>(P, height, panels);
+    [8, 4, 2].into_iter().find(wide).unwrap_or(1)
+}
+
+/// A tile's place: its first row and panel, and how many of each.
+#[derive(Clone, Copy)]
+struct Place {
+    row: usize,
+    height: usize,
+    panel: usize,
+    panels: usize,
+}
+
+/// A tile of `R` rows by `Q` panels of `P` vectors.
+struct Tile<'t, 'a, A: Element, const P: usize, const R: usize, const Q: usize> {
+    product: &'t mut Product<'a, A>,
+    place: Place,
+}
+
+impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Tile<'_, '_, A, P, R, Q> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let mut sums = self.start(simd);
+        self.accumulate(simd, &mut sums);
+        self.store::<S>(&sums);
+    }
+}
+
+/// The sums of a tile, in registers.
+type Sums<A, S, const P: usize, const R: usize, const Q: usize> = [[[<A as Element>::Vector<S>; P]; Q]; R];
+
+impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A, P, R, Q> {
+    #[inline(always)]
+    fn start<S: Simd>(&self, simd: S) -> Sums<A, S, P, R, Q> {
+        let mut sums = [[[A::splat(simd, A::zero()); P]; Q]; R];
+        for (r, sums) in sums.iter_mut().enumerate() {
+            for (q, sums) in sums.iter_mut().enumerate() {
+                let columns = self.columns(q);
+                let start = match self.product.start {
+                    Start::Bias(bias) => &bias[columns],
+                    Start::Output => &self.product.c[self.row(r)][columns],
+                };
+                *sums = vectors::<A, S, P>(&line::<A>(start));
+            }
+        }
+        sums
+    }
+
+    /// The whole sums over k, four steps at a time so that slice bounds are checked once in four.
+    #[inline(always)]
+    fn accumulate<S: Simd>(&self, simd: S, sums: &mut Sums<A, S, P, R, Q>) {
+        let Product { a, weights, .. } = &self.product;
+        let rows: [_; R] = array::from_fn(|r| a.row(self.place.row + r).as_chunks::<4>());
+        let panels: [_; Q] = array::from_fn(|q| weights.panel(self.place.panel + q).as_chunks::<4>());
+        for k in 0..weights.depth() / 4 {
+            let a: [&[A; 4]; R] = array::from_fn(|r| &rows[r].0[k]);
+            let w: [&[A::Line; 4]; Q] = array::from_fn(|q| &panels[q].0[k]);
+            for i in 0..4 {
+                step(simd, array::from_fn(|r| a[r][i]), array::from_fn(|q| &w[q][i]), sums);
+            }
+        }
+        for i in 0..weights.depth() % 4 {
+            step(simd, array::from_fn(|r| rows[r].1[i]), array::from_fn(|q| &panels[q].1[i]), sums);
+        }
+    }
+
+    #[inline(always)]
+    fn store<S: Simd>(self, sums: &Sums<A, S, P, R, Q>) {
+        for (r, sums) in sums.iter().enumerate() {
+            for (q, sums) in sums.iter().enumerate() {
+                let mut line = A::Line::default();
+                A::vectors_mut::<S>(&mut line).copy_from_slice(sums);
+                let columns = self.columns(q);
+                let width = columns.len();
+                let row = self.row(r);
+                self.product.c[row][columns].copy_from_slice(&line[..width]);
+            }
+        }
+    }
+
+    /// The range of row `r` of the tile within the output.
+    #[inline(always)]
+    fn row(&self, r: usize) -> std::ops::Range<usize> {
+        let width = self.product.weights.width();
+        let start = (self.place.row + r) * width;
+        start..start + width
+    }
+
+    /// The columns of panel `q` of the tile, fewer in the last panel.
+    #[inline(always)]
+    fn columns(&self, q: usize) -> std::ops::Range<usize> {
+        let start = (self.place.panel + q) * A::PANEL;
+        start..self.product.weights.width().min(start + A::PANEL)
+    }
+}
+
+/// One k: every sum of the tile takes one product.
+#[inline(always)]
+fn step<A: Element, S: Simd, const P: usize, const R: usize, const Q: usize>(
+    simd: S,
+    a: [A; R],
+    w: [&A::Line; Q],
+    sums: &mut Sums<A, S, P, R, Q>,
+) {
+    let w: [[A::Vector<S>; P]; Q] = array::from_fn(|q| vectors::<A, S, P>(w[q]));
+    for r in 0..R {
+        let a = A::splat(simd, a[r]);
+        for q in 0..Q {
+            for p in 0..P {
+                sums[r][q][p] = A::fma(simd, a, w[q][p], sums[r][q][p]);
+            }
+        }
+    }
+}
+
+/// A line from at most as many elements, filled up with zeros.
+#[inline(always)]
+fn line<A: Element>(values: &[A]) -> A::Line {
+    let mut line = A::Line::default();
+    line[..values.len()].copy_from_slice(values);
+    line
+}
+
+/// A line as `P` vectors.
+#[inline(always)]
+fn vectors<A: Element, S: Simd, const P: usize>(line: &A::Line) -> [A::Vector<S>; P] {
+    let vectors = A::vectors::<S>(line);
+    array::from_fn(|p| vectors[p])
+}
