@@ -1,13 +1,74 @@
-#![forbid(unsafe_code)]
 //! Recurrent networks on [`ndarray`]: torch's names, shapes and seeds, the same bits on every machine.
+//!
+//! # The notebook
+//!
+//! Python's "RNN Basics" begins like this:
+//!
+//! ```python
+//! torch.manual_seed(0)
+//! rnn = torch.nn.RNN(input_size=4, hidden_size=2)
+//! outputs, state = rnn(input_data)          # (3, 5, 4): 3 steps of 5 sequences, one-hot letters
+//! ```
+//!
+//! In Rust it is the same, and so are the numbers:
+//!
+//! ```
+//! use ndarray::Array3;
+//! use ndarray_rnn::{Rnn, RnnConfig, manual_seed};
+//!
+//! let letters = [[0, 1, 2, 2, 3], [1, 3, 2, 2, 2], [2, 2, 1, 1, 2]]; // hello, eolll, lleel
+//! let input_data = Array3::from_shape_fn((3, 5, 4), |(t, n, i)| f32::from(letters[t][n] == i));
+//!
+//! let mut rng = manual_seed(0);
+//! let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut rng)?;
+//! let (outputs, state) = rnn.forward(&input_data, None)?;
+//!
+//! assert_eq!(format!("{:.4}", outputs[[0, 0, 0]]), "-0.7497"); // as the notebook prints it
+//! assert_eq!(state.dim(), (1, 5, 2));
+//! # Ok::<(), ndarray_rnn::Error>(())
+//! ```
+//!
+//! # Where things are
+//!
+//! * [`Rnn`] and [`RnnConfig`], the network of one or more layers; [`RnnCell`], one step of one layer.
+//! * [`Parameters`]: the named arrays of a model, to read, change, copy ([`state_dict`](Parameters::state_dict)) and
+//!   load ([`load_state_dict`](Parameters::load_state_dict)).
+//! * [`manual_seed`], torch's generator, and [`random`], torch's draws from any generator; [`init`], initialisers.
+//! * [`Error`], what a caller can get wrong. No input makes this crate panic.
+//!
+//! # Reproducibility
+//!
+//! A sum is defined once: one chain of fused multiply-adds from the bias, first the input's terms in order, then the
+//! state's. Vector lanes, tiles and time chunks only choose which chains run together. So the result for a
+//! sequence has the same bits on every machine, alone or in a batch, whole or in chunks, whatever the memory layout
+//! of its arrays. tanh is correctly rounded in `f32` and within 1 ULP, from basic operations only, in `f64`.
+//! Which NaN comes of several, and its sign, IEEE 754 leaves open, and so does this crate.
+//!
+//! Randomness is always an argument: there is no global generator, and no call draws more than it documents.
+
+#![forbid(unsafe_code)]
 
 mod cell;
 mod element;
 mod engine;
 mod error;
+pub mod init;
 #[doc(hidden)]
 pub mod kernels;
+mod parameters;
+pub mod random;
+mod recurrent;
+mod scalar;
 mod sequence;
 
 pub use error::{Error, Result};
+pub use parameters::{Direction, Parameters, RnnParameters};
+pub use random::manual_seed;
+pub use recurrent::{CellDim, Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig};
+pub use scalar::Scalar;
 pub use sequence::SequenceDim;
+
+/// The README's examples, compiled and run with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,169 @@
+//! Initialisers, under the names of `torch.nn.init`.
+//!
+//! Each fills one array in its logical order from a generator; a model is initialised by walking its parameters:
+//!
+//! ```
+//! use ndarray_rnn::{Parameters, Rnn, RnnConfig, init, manual_seed};
+//!
+//! let mut rng = manual_seed(0);
+//! let mut rnn = Rnn::<f32>::zeros(RnnConfig::new(4, 2))?;
+//! for (name, mut value) in rnn.named_parameters_mut() {
+//!     if name.starts_with("weight_ih") {
+//!         init::xavier_uniform(&mut value, 1.0, &mut rng)?; // Keras's glorot_uniform
+//!     } else if name.starts_with("weight_hh") {
+//!         init::orthogonal(&mut value, 1.0, &mut rng)?;
+//!     } // biases stay zero, as Keras has them
+//! }
+//! # Ok::<(), ndarray_rnn::Error>(())
+//! ```
+//!
+//! torch's own default for an RNN, U(-1/sqrt(H), 1/sqrt(H)) for every parameter, is what
+//! [`Rnn::new`](crate::Rnn::new) draws.
+
+use ndarray::{Array2, ArrayRef, Axis, Dimension};
+use rand::Rng;
+
+use crate::error::{Error, Result};
+use crate::random::{self, Normal};
+use crate::scalar::Scalar;
+
+/// Zeros. Draws nothing.
+pub fn zeros<A: Scalar, D: Dimension>(array: &mut ArrayRef<A, D>) {
+    array.fill(A::zero());
+}
+
+/// `gain` on the diagonal, zeros elsewhere: with relu and a zero bias the recurrent weight of an IRNN
+/// (Le, Jaitly, Hinton 2015, <https://arxiv.org/abs/1504.00941>). Draws nothing.
+///
+/// # Errors
+/// [`Error::Rank`] unless the array has two axes; [`Error::OutOfRange`] unless `gain` is finite.
+#[doc(alias = "identity")]
+#[doc(alias = "irnn")]
+pub fn eye<A: Scalar, D: Dimension>(array: &mut ArrayRef<A, D>, gain: f64) -> Result<()> {
+    matrix(array)?;
+    finite_gain(gain)?;
+    zeros(array);
+    array.diag_mut().fill(A::from_f64(gain));
+    Ok(())
+}
+
+/// U(-a, a), `a = gain * sqrt(6 / (fan_in + fan_out))` for an array (fan_out, fan_in).
+///
+/// Glorot, Bengio 2010; torch's `xavier_uniform_` bit for bit from [`manual_seed`](crate::manual_seed).
+///
+/// # Errors
+/// [`Error::Rank`] unless the array has two axes; [`Error::OutOfRange`] unless `gain` is finite.
+#[doc(alias = "glorot_uniform")]
+pub fn xavier_uniform<A: Scalar, D: Dimension, R: Rng + ?Sized>(
+    array: &mut ArrayRef<A, D>,
+    gain: f64,
+    rng: &mut R,
+) -> Result<()> {
+    // torch's order of operations.
+    let bound = 3_f64.sqrt() * xavier_std(array, gain)?;
+    random::uniform(array, -bound, bound, rng)
+}
+
+/// N(0, std^2), `std = gain * sqrt(2 / (fan_in + fan_out))` for an array (fan_out, fan_in).
+///
+/// Glorot, Bengio 2010; torch's `xavier_normal_` from [`manual_seed`](crate::manual_seed), within 1e-6.
+///
+/// # Errors
+/// [`Error::Rank`] unless the array has two axes; [`Error::OutOfRange`] unless `gain` is finite.
+#[doc(alias = "glorot_normal")]
+pub fn xavier_normal<A: Scalar, D: Dimension, R: Rng + ?Sized>(
+    array: &mut ArrayRef<A, D>,
+    gain: f64,
+    rng: &mut R,
+) -> Result<()> {
+    let std = xavier_std(array, gain)?;
+    Normal::new().fill(array, 0.0, std, rng)
+}
+
+fn xavier_std<A: Scalar, D: Dimension>(array: &ArrayRef<A, D>, gain: f64) -> Result<f64> {
+    let [fan_out, fan_in] = matrix(array)?;
+    finite_gain(gain)?;
+    if fan_out == 0 && fan_in == 0 {
+        return Ok(0.0);
+    }
+    Ok(gain * (2.0 / (fan_in as f64 + fan_out as f64)).sqrt())
+}
+
+/// `gain` times a random matrix with orthonormal rows or columns, whichever are fewer.
+///
+/// N(0, 1) of shape (max, min), Q of its QR decomposition with the signs of R's diagonal, transposed for a wide
+/// array (Saxe, McClelland, Ganguli 2013, <https://arxiv.org/abs/1312.6120>). torch's `orthogonal_` from
+/// [`manual_seed`](crate::manual_seed) up to the rounding of its QR. Computed in `f64`.
+///
+/// # Errors
+/// [`Error::Rank`] unless the array has two axes; [`Error::OutOfRange`] unless `gain` is finite.
+pub fn orthogonal<A: Scalar, D: Dimension, R: Rng + ?Sized>(
+    array: &mut ArrayRef<A, D>,
+    gain: f64,
+    rng: &mut R,
+) -> Result<()> {
+    let [rows, columns] = matrix(array)?;
+    finite_gain(gain)?;
+    let mut normal = Array2::<A>::zeros((rows, columns));
+    Normal::new().fill(&mut normal, 0.0, 1.0, rng)?;
+    let normal = normal.mapv(A::into_f64);
+    let q = if rows < columns { signed_q(normal.reversed_axes()).reversed_axes() } else { signed_q(normal) };
+    array.iter_mut().zip(&q).for_each(|(value, q)| *value = A::from_f64(q * gain));
+    Ok(())
+}
+
+/// Q of the QR decomposition of a tall matrix by Householder's reflections, its columns times the signs of R's
+/// diagonal.
+fn signed_q(mut a: Array2<f64>) -> Array2<f64> {
+    let (rows, columns) = a.dim();
+    let mut reflections = Vec::with_capacity(columns);
+    let mut signs = Vec::with_capacity(columns);
+    for k in 0..columns {
+        let mut v: Vec<f64> = (k..rows).map(|i| a[[i, k]]).collect();
+        let norm = v.iter().fold(0.0, |sum: f64, x| x.mul_add(*x, sum)).sqrt();
+        let diagonal = if v[0] > 0.0 { -norm } else { norm };
+        v[0] -= diagonal;
+        reflect(&mut a, &v, k);
+        reflections.push(v);
+        signs.push(if diagonal < 0.0 { -1.0 } else { 1.0 });
+    }
+    let mut q = Array2::eye(rows);
+    q.slice_axis_inplace(Axis(1), (..columns).into());
+    for (k, v) in reflections.iter().enumerate().rev() {
+        reflect(&mut q, v, k);
+    }
+    for (mut column, sign) in q.axis_iter_mut(Axis(1)).zip(signs) {
+        column.mapv_inplace(|x| x * sign);
+    }
+    q
+}
+
+/// Applies `I - 2 v v' / v'v` to the rows of `a` from `first` on.
+fn reflect(a: &mut Array2<f64>, v: &[f64], first: usize) {
+    let square = v.iter().fold(0.0, |sum: f64, x| x.mul_add(*x, sum));
+    if square == 0.0 {
+        return;
+    }
+    for mut column in a.axis_iter_mut(Axis(1)) {
+        let tail = column.iter_mut().skip(first);
+        let tail: Vec<&mut f64> = tail.collect();
+        let projection = tail.iter().zip(v).fold(0.0, |sum: f64, (x, v)| v.mul_add(**x, sum));
+        let scale = -2.0 * projection / square;
+        tail.into_iter().zip(v).for_each(|(x, v)| *x = v.mul_add(scale, *x));
+    }
+}
+
+fn matrix<A, D: Dimension>(array: &ArrayRef<A, D>) -> Result<[usize; 2]> {
+    <[usize; 2]>::try_from(array.shape()).map_err(|_| Error::Rank {
+        array: "weight",
+        expected: 2,
+        actual: array.ndim(),
+    })
+}
+
+fn finite_gain(gain: f64) -> Result<()> {
+    if gain.is_finite() {
+        return Ok(());
+    }
+    Err(Error::OutOfRange { name: "gain", expected: "finite", actual: gain })
+}

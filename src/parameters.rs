@@ -1,0 +1,275 @@
+//! Models as lists of named arrays: what optimisers, initialisers and files see.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array1, Array2, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension};
+
+use crate::engine::Weights;
+use crate::error::{Error, Result, expect_shape};
+use crate::scalar::Scalar;
+
+/// A model, or the gradient of one, as a list of named arrays in torch's order.
+///
+/// A tuple of models is a model too: its members' names are prefixed `0.`, `1.` as in `torch.nn.Sequential`.
+///
+/// ```
+/// use ndarray_rnn::{Parameters, Rnn, RnnConfig, manual_seed};
+///
+/// let mut rnn = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut manual_seed(0))?;
+/// let names: Vec<_> = rnn.named_parameters().into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"]);
+///
+/// for (name, mut value) in rnn.named_parameters_mut() {
+///     if name.starts_with("bias") {
+///         value.fill(0.0);
+///     }
+/// }
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+#[doc(alias = "state_dict")]
+pub trait Parameters {
+    /// The arrays' element type.
+    type Elem: Scalar;
+
+    /// Every parameter's name and value, in torch's order.
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, Self::Elem>)>;
+
+    /// Every parameter's name and value, to be changed.
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, Self::Elem>)>;
+
+    /// A copy of every parameter, in torch's order.
+    fn state_dict(&self) -> Vec<(String, ArrayD<Self::Elem>)> {
+        let parameters = self.named_parameters().into_iter();
+        parameters.map(|(name, value)| (name, value.as_standard_layout().into_owned())).collect()
+    }
+
+    /// Takes over every parameter from pairs of name and array, in any order; strict, as torch's.
+    ///
+    /// # Errors
+    /// [`Error::UnexpectedParameter`], [`Error::DuplicateParameter`], [`Error::MissingParameter`] or
+    /// [`Error::Shape`]; the model is unchanged then.
+    ///
+    /// ```
+    /// use ndarray_rnn::{Parameters, Rnn, RnnConfig, manual_seed};
+    ///
+    /// let trained = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut manual_seed(0))?;
+    /// let mut rnn = Rnn::zeros(RnnConfig::new(4, 2))?;
+    /// rnn.load_state_dict(trained.state_dict())?;
+    /// assert_eq!(rnn.state_dict(), trained.state_dict());
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    fn load_state_dict<N, S, D>(
+        &mut self,
+        state_dict: impl IntoIterator<Item = (N, ArrayBase<S, D>)>,
+    ) -> Result<()>
+    where
+        N: Into<String>,
+        S: Data<Elem = Self::Elem>,
+        D: Dimension,
+        Self: Sized,
+    {
+        let mut targets = self.named_parameters_mut();
+        let given = by_name(state_dict)?;
+        for (name, value) in &given {
+            if !targets.iter().any(|(target, _)| target == name) {
+                return Err(Error::UnexpectedParameter {
+                    name: name.clone(),
+                    actual: value.shape().into(),
+                    expected: targets.into_iter().map(|(name, _)| name).collect(),
+                });
+            }
+        }
+        for (name, target) in &targets {
+            match given.get(name) {
+                Some(value) => expect_shape(name, target.shape(), value.shape())?,
+                None => {
+                    return Err(Error::MissingParameter {
+                        name: name.clone(),
+                        expected: target.shape().into(),
+                    });
+                }
+            }
+        }
+        for (name, target) in &mut targets {
+            target.iter_mut().zip(&given[name]).for_each(|(to, &from)| *to = from);
+        }
+        Ok(())
+    }
+}
+
+fn by_name<N: Into<String>, T>(pairs: impl IntoIterator<Item = (N, T)>) -> Result<BTreeMap<String, T>> {
+    let mut map = BTreeMap::new();
+    for (name, value) in pairs {
+        let name = name.into();
+        if map.contains_key(&name) {
+            return Err(Error::DuplicateParameter { name });
+        }
+        map.insert(name, value);
+    }
+    Ok(map)
+}
+
+/// The parameters of one direction of one layer, or of one cell.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CellParameters<A> {
+    pub(crate) weight_ih: Array2<A>,
+    pub(crate) weight_hh: Array2<A>,
+    pub(crate) bias_ih: Option<Array1<A>>,
+    pub(crate) bias_hh: Option<Array1<A>>,
+}
+
+/// The way a direction runs through time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the first step to the last.
+    Forward,
+    /// From the last step to the first.
+    Reverse,
+}
+
+/// The parameters of an [`Rnn`](crate::Rnn), or their gradient.
+///
+/// | name | shape |
+/// |---|---|
+/// | `weight_ih_l{k}{s}` | (hidden_size, input_size), (hidden_size, directions * hidden_size) for k > 0 |
+/// | `weight_hh_l{k}{s}` | (hidden_size, hidden_size) |
+/// | `bias_ih_l{k}{s}`, `bias_hh_l{k}{s}` | (hidden_size), absent without bias |
+///
+/// k is the layer, s is empty forward and `_reverse` in reverse; the order is by layer, then direction, then
+/// as above.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RnnParameters<A> {
+    /// By layer, then direction.
+    pub(crate) cells: Vec<CellParameters<A>>,
+    pub(crate) directions: usize,
+}
+
+impl<A: Scalar> RnnParameters<A> {
+    /// `W_ih` of one direction of one layer, if there is one.
+    #[must_use]
+    pub fn weight_ih(&self, layer: usize, direction: Direction) -> Option<&Array2<A>> {
+        self.cell(layer, direction).map(|cell| &cell.weight_ih)
+    }
+
+    /// `W_hh` of one direction of one layer, if there is one.
+    #[must_use]
+    pub fn weight_hh(&self, layer: usize, direction: Direction) -> Option<&Array2<A>> {
+        self.cell(layer, direction).map(|cell| &cell.weight_hh)
+    }
+
+    /// `b_ih` of one direction of one layer, if there is one.
+    #[must_use]
+    pub fn bias_ih(&self, layer: usize, direction: Direction) -> Option<&Array1<A>> {
+        self.cell(layer, direction)?.bias_ih.as_ref()
+    }
+
+    /// `b_hh` of one direction of one layer, if there is one.
+    #[must_use]
+    pub fn bias_hh(&self, layer: usize, direction: Direction) -> Option<&Array1<A>> {
+        self.cell(layer, direction)?.bias_hh.as_ref()
+    }
+
+    fn cell(&self, layer: usize, direction: Direction) -> Option<&CellParameters<A>> {
+        let direction = direction as usize;
+        let index = layer.checked_mul(self.directions)?.checked_add(direction)?;
+        self.cells.get(index).filter(|_| direction < self.directions)
+    }
+
+    /// The ending of the names of the i-th cell's parameters.
+    fn suffix(&self, i: usize) -> String {
+        let reverse = if i % self.directions == 1 { "_reverse" } else { "" };
+        format!("_l{}{reverse}", i / self.directions)
+    }
+}
+
+impl<A: Scalar> Parameters for RnnParameters<A> {
+    type Elem = A;
+
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+        let cells = self.cells.iter().enumerate();
+        cells.flat_map(|(i, cell)| cell.named(&self.suffix(i))).collect()
+    }
+
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+        let suffixes: Vec<_> = (0..self.cells.len()).map(|i| self.suffix(i)).collect();
+        let cells = self.cells.iter_mut().zip(&suffixes);
+        cells.flat_map(|(cell, suffix)| cell.named_mut(suffix)).collect()
+    }
+}
+
+impl<A: Scalar> CellParameters<A> {
+    /// Zeros for `units` gate sums.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if a weight is too large to be held.
+    pub(crate) fn zeros(units: usize, input: usize, hidden: usize, bias: bool) -> Result<Self> {
+        Ok(Self {
+            weight_ih: zeros("weight_ih", units, input)?,
+            weight_hh: zeros("weight_hh", units, hidden)?,
+            bias_ih: bias.then(|| Array1::zeros(units)),
+            bias_hh: bias.then(|| Array1::zeros(units)),
+        })
+    }
+
+    /// The parameters as the engine wants them.
+    pub(crate) fn pack(&self) -> Weights<A> {
+        let bias = match (&self.bias_ih, &self.bias_hh) {
+            (Some(ih), Some(hh)) => ih.iter().zip(hh).map(|(&ih, &hh)| ih + hh).collect(),
+            _ => vec![A::zero(); self.weight_ih.nrows()],
+        };
+        Weights::new(&self.weight_ih, &self.weight_hh, bias)
+    }
+
+    /// The parameters under torch's names with an ending.
+    pub(crate) fn named(&self, suffix: &str) -> Vec<(String, ArrayViewD<'_, A>)> {
+        let weights = [("weight_ih", &self.weight_ih), ("weight_hh", &self.weight_hh)];
+        let biases = [("bias_ih", &self.bias_ih), ("bias_hh", &self.bias_hh)];
+        let weights = weights.map(|(name, weight)| (name, Some(weight.view().into_dyn())));
+        let biases = biases.map(|(name, bias)| (name, bias.as_ref().map(|b| b.view().into_dyn())));
+        with_suffix(weights.into_iter().chain(biases), suffix)
+    }
+
+    /// As [`named`](Self::named), to be changed.
+    pub(crate) fn named_mut(&mut self, suffix: &str) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+        let weights = [("weight_ih", &mut self.weight_ih), ("weight_hh", &mut self.weight_hh)];
+        let biases = [("bias_ih", &mut self.bias_ih), ("bias_hh", &mut self.bias_hh)];
+        let weights = weights.map(|(name, weight)| (name, Some(weight.view_mut().into_dyn())));
+        let biases = biases.map(|(name, bias)| (name, bias.as_mut().map(|b| b.view_mut().into_dyn())));
+        with_suffix(weights.into_iter().chain(biases), suffix)
+    }
+}
+
+fn with_suffix<V>(arrays: impl Iterator<Item = (&'static str, Option<V>)>, suffix: &str) -> Vec<(String, V)> {
+    arrays.filter_map(|(name, array)| Some((format!("{name}{suffix}"), array?))).collect()
+}
+
+impl<A: Scalar> RnnParameters<A> {
+    /// Collects cells one by one.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if there is no room for them.
+    pub(crate) fn collect(
+        count: usize,
+        directions: usize,
+        cell: impl Fn(usize) -> Result<CellParameters<A>>,
+    ) -> Result<Self> {
+        let mut cells = Vec::new();
+        cells
+            .try_reserve_exact(count)
+            .map_err(|_| Error::SizeOverflow { name: "parameters".into(), shape: vec![count] })?;
+        for i in 0..count {
+            cells.push(cell(i / directions)?);
+        }
+        Ok(Self { cells, directions })
+    }
+}
+
+/// A matrix of zeros, or an error where there is no room for it.
+fn zeros<A: Scalar>(name: &str, rows: usize, columns: usize) -> Result<Array2<A>> {
+    let overflow = || Error::SizeOverflow { name: name.into(), shape: vec![rows, columns] };
+    let count = rows.checked_mul(columns).ok_or_else(overflow)?;
+    let mut elements = Vec::new();
+    elements.try_reserve_exact(count).map_err(|_| overflow())?;
+    elements.resize(count, A::zero());
+    Array2::from_shape_vec((rows, columns), elements).map_err(|_| overflow())
+}

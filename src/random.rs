@@ -1,0 +1,271 @@
+//! torch's random numbers, over any generator.
+//!
+//! Every function takes its generator as an argument and documents how much of it is used.
+//! With [`manual_seed`] they draw what `torch.manual_seed` would make torch draw on a CPU; with
+//! another generator of the `rand` family (say `ChaCha8Rng`) they are defined just as exactly.
+//!
+//! | function | torch | from one seed |
+//! |---|---|---|
+//! | [`uniform`] | `Tensor.uniform_` | bit for bit |
+//! | [`bernoulli`] | `Tensor.bernoulli_(p)` | bit for bit |
+//! | [`randperm`] | `torch.randperm` | bit for bit |
+//! | [`Normal::fill`] | `Tensor.normal_` | within 1e-6 (`f32`): torch's logarithm and cosine differ from one machine to the next, these do not |
+//!
+//! Source: `ATen/native/cpu/DistributionTemplates.h` and `ATen/core/DistributionsHelper.h`.
+
+use std::convert::Infallible;
+use std::f64::consts::TAU;
+
+use ndarray::{ArrayRef, Dimension};
+use rand::{Rng, TryRng};
+
+use crate::error::{Error, Result};
+use crate::scalar::Scalar;
+
+/// The Mersenne Twister MT19937, torch's generator on a CPU. Made by [`manual_seed`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mt19937(rand_mt::Mt);
+
+/// A generator in the state that `torch.manual_seed(seed)` leaves torch's in.
+///
+/// Takes any integer up to `u64` and `i64`; as in torch a negative seed is its two's complement, and the
+/// low 32 bits decide.
+///
+/// ```
+/// use ndarray_rnn::manual_seed;
+/// use rand::Rng;
+///
+/// assert_eq!(manual_seed(0).next_u32(), 2357136044);
+/// assert_eq!(manual_seed(-1).next_u32(), manual_seed(u64::MAX).next_u32());
+/// ```
+#[doc(alias = "torch.manual_seed")]
+pub fn manual_seed(seed: impl Into<i128>) -> Mt19937 {
+    Mt19937(rand_mt::Mt::new(seed.into() as u32))
+}
+
+impl TryRng for Mt19937 {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.0.next_u32())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(next_u64(&mut self.0))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.fill_bytes(bytes);
+        Ok(())
+    }
+}
+
+/// torch's `random64`: the first of two words is the high one.
+fn next_u64<R: Rng + ?Sized>(rng: &mut R) -> u64 {
+    let high = u64::from(rng.next_u32());
+    high << 32 | u64::from(rng.next_u32())
+}
+
+/// A multiple of 2^-53 in [0, 1), from two words.
+fn unit_f64<R: Rng + ?Sized>(rng: &mut R) -> f64 {
+    (next_u64(rng) & ((1 << 53) - 1)) as f64 / (1_u64 << 53) as f64
+}
+
+/// A value in [0, 1) with as many random bits as the type has, from one word (`f32`) or two (`f64`).
+fn unit<A: Scalar, R: Rng + ?Sized>(rng: &mut R) -> A {
+    if A::SINGLE {
+        A::from_f64(f64::from(rng.next_u32() & 0x00FF_FFFF) / f64::from(1 << 24))
+    } else {
+        A::from_f64(unit_f64(rng))
+    }
+}
+
+/// Fills an array with uniform values in `[low, high)`, in its logical (row-major) order.
+///
+/// `x = u * (high - low) + low`, fused, `u` a multiple of 2^-24 from one word (`f32`) or of 2^-53 from two
+/// words (`f64`).
+///
+/// # Errors
+/// [`Error::OutOfRange`] unless `low <= high` and `low` and `high - low` are finite in the element type.
+///
+/// ```
+/// use ndarray::Array1;
+/// use ndarray_rnn::{manual_seed, random};
+///
+/// let mut x = Array1::<f32>::zeros(2);
+/// random::uniform(&mut x, 0.0, 1.0, &mut manual_seed(0))?;
+/// assert_eq!(x.to_vec(), [0.4962566, 0.7682218]); // torch.manual_seed(0); torch.rand(2)
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+#[doc(alias = "uniform_")]
+pub fn uniform<A: Scalar, D: Dimension, R: Rng + ?Sized>(
+    array: &mut ArrayRef<A, D>,
+    low: f64,
+    high: f64,
+    rng: &mut R,
+) -> Result<()> {
+    let (low, width) = range::<A>(low, high)?;
+    array.iter_mut().for_each(|x| *x = unit::<A, R>(rng).mul_add(width, low));
+    Ok(())
+}
+
+/// A range's lower bound and width in the type's precision.
+fn range<A: Scalar>(low: f64, high: f64) -> Result<(A, A)> {
+    let start = A::from_f64(low);
+    if !start.is_finite() {
+        return Err(out_of_range("low", "finite", low));
+    }
+    let width = A::from_f64(high) - start;
+    if !(width.is_finite() && low <= high) {
+        return Err(out_of_range("high", "at least low, at a finite distance", high));
+    }
+    Ok((start, width))
+}
+
+/// Whether an event of probability `p` happens. Two words.
+///
+/// # Errors
+/// [`Error::OutOfRange`] unless `p` is in [0, 1].
+///
+/// ```
+/// use ndarray_rnn::{manual_seed, random};
+///
+/// let mut rng = manual_seed(0);
+/// assert!(!random::bernoulli(0.0, &mut rng)? && random::bernoulli(1.0, &mut rng)?);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+#[doc(alias = "bernoulli_")]
+pub fn bernoulli<R: Rng + ?Sized>(p: f64, rng: &mut R) -> Result<bool> {
+    if (0.0..=1.0).contains(&p) {
+        Ok(unit_f64(rng) < p)
+    } else {
+        Err(out_of_range("p", "a number in [0, 1]", p))
+    }
+}
+
+/// A random permutation of `0..n`. One word for each element but the last; two from n = 2^32 / 20 on.
+///
+/// ```
+/// use ndarray_rnn::{manual_seed, random};
+///
+/// // torch.manual_seed(0); torch.randperm(5)
+/// assert_eq!(random::randperm(5, &mut manual_seed(0)), [4, 0, 1, 3, 2]);
+/// ```
+pub fn randperm<R: Rng + ?Sized>(n: usize, rng: &mut R) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..n).collect();
+    // torch's bound below which 32 bits are even enough.
+    let small = (n as u64) < u64::from(u32::MAX / 20);
+    for i in 0..n.saturating_sub(1) {
+        let word = if small { rng.next_u32().into() } else { next_u64(rng) };
+        order.swap(i, i + (word % (n - i) as u64) as usize);
+    }
+    order
+}
+
+/// Normal values as torch draws them.
+///
+/// torch makes them in pairs. An array of fewer than 16 elements may leave half a pair over, which torch's
+/// generator keeps for its next such draw; here this value keeps it. One `Normal` used with one
+/// generator therefore draws what torch does.
+///
+/// ```
+/// use ndarray::Array1;
+/// use ndarray_rnn::{manual_seed, random::Normal};
+///
+/// let mut x = Array1::<f32>::zeros(3);
+/// Normal::new().fill(&mut x, 0.0, 1.0, &mut manual_seed(0))?;
+/// let torch = [1.5409961, -0.2934289, -2.1787894]; // torch.manual_seed(0); torch.randn(3)
+/// assert!(x.iter().zip(torch).all(|(a, b)| (a - b).abs() < 1e-6));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+#[doc(alias = "randn")]
+pub struct Normal {
+    spare: Option<f64>,
+}
+
+impl Normal {
+    /// With nothing kept, as after `torch.manual_seed`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Fills an array with normal values of a mean and a standard deviation, in logical order.
+    ///
+    /// Fewer than 16 elements: Box-Muller in `f64` by pairs, `r = sqrt(-2 ln(1 - u2))`, angle `2 pi u1`, cosine
+    /// first. From 16 on: blocks of 16 uniform values, the j-th paired with the (j+8)-th; where the size is no
+    /// multiple of 16 the last 16 are drawn again.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] unless `mean` is finite and `std` finite and not negative.
+    #[doc(alias = "normal_")]
+    pub fn fill<A: Scalar, D: Dimension, R: Rng + ?Sized>(
+        &mut self,
+        array: &mut ArrayRef<A, D>,
+        mean: f64,
+        std: f64,
+        rng: &mut R,
+    ) -> Result<()> {
+        if !mean.is_finite() {
+            return Err(out_of_range("mean", "finite", mean));
+        }
+        if !(std.is_finite() && std >= 0.0) {
+            return Err(out_of_range("std", "finite and at least 0", std));
+        }
+        if array.len() < BLOCK {
+            array.iter_mut().for_each(|x| *x = A::from_f64(self.next(rng).mul_add(std, mean)));
+        } else {
+            let values = blocks(array.len(), A::from_f64(mean), A::from_f64(std), rng);
+            array.iter_mut().zip(values).for_each(|(x, value)| *x = value);
+        }
+        Ok(())
+    }
+
+    /// The next standard normal value.
+    fn next<R: Rng + ?Sized>(&mut self, rng: &mut R) -> f64 {
+        if let Some(spare) = self.spare.take() {
+            return spare;
+        }
+        let u1 = unit_f64(rng);
+        let u2 = unit_f64(rng);
+        let r = (-2.0 * libm::log1p(-u2)).sqrt();
+        let (sin, cos) = libm::sincos(TAU * u1);
+        self.spare = Some(r * sin);
+        r * cos
+    }
+}
+
+/// How many values torch transforms together.
+const BLOCK: usize = 16;
+
+/// At least one block of normal values.
+fn blocks<A: Scalar, R: Rng + ?Sized>(n: usize, mean: A, std: A, rng: &mut R) -> Vec<A> {
+    let mut values: Vec<A> = (0..n).map(|_| unit(rng)).collect();
+    for block in values.chunks_exact_mut(BLOCK) {
+        transform(block, mean, std);
+    }
+    if !n.is_multiple_of(BLOCK) {
+        let last = &mut values[n - BLOCK..];
+        last.iter_mut().for_each(|x| *x = unit(rng));
+        transform(last, mean, std);
+    }
+    values
+}
+
+/// Box-Muller within a block of 16 uniform values.
+fn transform<A: Scalar>(block: &mut [A], mean: A, std: A) {
+    let (first, second) = block.split_at_mut(BLOCK / 2);
+    for (x, y) in first.iter_mut().zip(second) {
+        let u1 = A::one() - *x;
+        let r = (-2.0 * libm::log(u1.into_f64())).sqrt();
+        // The angle in the type's own precision, as torch has it.
+        let (sin, cos) = libm::sincos((A::from_f64(TAU) * *y).into_f64());
+        *x = A::from_f64(r * cos).mul_add(std, mean);
+        *y = A::from_f64(r * sin).mul_add(std, mean);
+    }
+}
+
+fn out_of_range(name: &'static str, expected: &'static str, actual: f64) -> Error {
+    Error::OutOfRange { name, expected, actual }
+}

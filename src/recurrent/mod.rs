@@ -1,0 +1,257 @@
+//! The recurrent modules: they check shapes and call the engine.
+
+mod cell;
+mod config;
+
+pub use cell::{CellDim, RnnCell, RnnCellConfig};
+pub use config::{Nonlinearity, RnnConfig};
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use ndarray::{Array, Array1, Array2, Array3, ArrayRef, ArrayViewD, ArrayViewMutD};
+use pulp::Arch;
+use rand::Rng;
+
+use crate::cell::Elman;
+use crate::engine::{Forward, Stack};
+use crate::error::{Error, Result, element_count, expect_shape};
+use crate::parameters::{CellParameters, Direction, Parameters, RnnParameters};
+use crate::random;
+use crate::scalar::Scalar;
+use crate::sequence::{SequenceDim, Source, Steps, with_plain_rows};
+
+/// Elman's recurrent network, `torch.nn.RNN`.
+///
+/// For each step t, each layer and each direction
+///
+/// ```text
+/// h_t = act(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)
+/// ```
+///
+/// with act tanh or relu and x_t the input, or for layers above the first the outputs of the layer below,
+/// both directions side by side.
+///
+/// # Shapes
+/// L steps, N sequences, K layers, D directions:
+///
+/// | | batch (3-D) | one sequence (2-D) |
+/// |---|---|---|
+/// | `input` | (L, N, input_size), with `batch_first` (N, L, input_size) | (L, input_size) |
+/// | `h_0`, `h_n` | (K D, N, hidden_size), whatever `batch_first` | (K D, hidden_size) |
+/// | `output` | (L, N, D hidden_size), with `batch_first` (N, L, D hidden_size) | (L, D hidden_size) |
+///
+/// # Reproducibility
+/// Every sum is one chain of fused multiply-adds that starts at `b_ih + b_hh`, takes the input's terms in order,
+/// then the state's. The result has the same bits on every machine, alone or in a batch, whole or in chunks.
+///
+/// # Example
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::{Rnn, RnnConfig, manual_seed};
+///
+/// let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut manual_seed(0))?;
+/// let input = Array3::zeros((3, 5, 4));
+/// let (output, h_n) = rnn.forward(&input, None)?;
+/// assert_eq!((output.dim(), h_n.dim()), ((3, 5, 2), (1, 5, 2)));
+///
+/// // The state carries a sequence on: here one more chunk of it.
+/// let (_, h_n) = rnn.forward(&input, Some(&h_n))?;
+/// # let _ = h_n;
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html>
+#[derive(Debug, Clone)]
+#[doc(alias = "SimpleRNN")]
+#[doc(alias = "torch.nn.RNN")]
+pub struct Rnn<A: Scalar = f32> {
+    config: RnnConfig,
+    parameters: RnnParameters<A>,
+    /// The parameters as the engine wants them: made at the first use, dropped when they may change.
+    stack: OnceLock<Stack<A, Elman>>,
+}
+
+impl<A: Scalar> Rnn<A> {
+    /// A network with torch's initial parameters, each from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)).
+    ///
+    /// From [`manual_seed`](crate::manual_seed) they are torch's bit for bit. Draws one word for each number in
+    /// `f32`, two in `f64`, in the parameters' order.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for a dropout outside [0, 1], [`Error::ZeroSize`] for a size or number of layers of
+    /// zero, [`Error::SizeOverflow`] for parameters that no memory holds.
+    pub fn new<R: Rng + ?Sized>(config: RnnConfig, rng: &mut R) -> Result<Self> {
+        let mut rnn = Self::zeros(config)?;
+        let bound = 1.0 / (rnn.config.hidden_size as f64).sqrt();
+        for (_, mut value) in rnn.named_parameters_mut() {
+            random::uniform(&mut value, -bound, bound, rng)?;
+        }
+        Ok(rnn)
+    }
+
+    /// A network whose parameters are zero, to be loaded or initialised otherwise (see [`init`](crate::init)).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn zeros(config: RnnConfig) -> Result<Self> {
+        config.validate()?;
+        let (hidden, directions) = (config.hidden_size, config.num_directions());
+        let parameters = RnnParameters::collect(config.num_layers * directions, directions, |layer| {
+            CellParameters::zeros(hidden, config.layer_input_size(layer), hidden, config.bias)
+        })?;
+        let stack = OnceLock::new();
+        Ok(Self { config, parameters, stack })
+    }
+
+    /// What the network is made of.
+    #[must_use]
+    pub fn config(&self) -> &RnnConfig {
+        &self.config
+    }
+
+    /// The parameters, with typed access; by name see [`Parameters`].
+    #[must_use]
+    pub fn parameters(&self) -> &RnnParameters<A> {
+        &self.parameters
+    }
+
+    /// `weight_ih_l{layer}` or, in reverse, `weight_ih_l{layer}_reverse`, if the network has it.
+    #[must_use]
+    pub fn weight_ih(&self, layer: usize, direction: Direction) -> Option<&Array2<A>> {
+        self.parameters.weight_ih(layer, direction)
+    }
+
+    /// `weight_hh_l{layer}` or, in reverse, `weight_hh_l{layer}_reverse`, if the network has it.
+    #[must_use]
+    pub fn weight_hh(&self, layer: usize, direction: Direction) -> Option<&Array2<A>> {
+        self.parameters.weight_hh(layer, direction)
+    }
+
+    /// `bias_ih_l{layer}` or, in reverse, `bias_ih_l{layer}_reverse`, if the network has it.
+    #[must_use]
+    pub fn bias_ih(&self, layer: usize, direction: Direction) -> Option<&Array1<A>> {
+        self.parameters.bias_ih(layer, direction)
+    }
+
+    /// `bias_hh_l{layer}` or, in reverse, `bias_hh_l{layer}_reverse`, if the network has it.
+    #[must_use]
+    pub fn bias_hh(&self, layer: usize, direction: Direction) -> Option<&Array1<A>> {
+        self.parameters.bias_hh(layer, direction)
+    }
+
+    /// Runs the network over a batch (3-D) or one sequence (2-D): returns `output`, the last layer's hidden
+    /// state after every step, and `h_n`, every layer's and direction's final state.
+    ///
+    /// `h_0` is zero if not given. Any memory layout is accepted, with the same bits. The final reverse state of
+    /// the last layer is `output[0, :, hidden_size..]`, not `output[-1]`. No dropout: that is training's.
+    ///
+    /// # Errors
+    /// [`Error::Width`] for an input of another width, [`Error::Shape`] for an `h_0` of another shape,
+    /// [`Error::EmptySequence`] for L = 0. N = 0 is no error.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnConfig};
+    ///
+    /// // h_t = relu(x_t + h_{t-1}): a running sum.
+    /// let mut rnn = Rnn::<f64>::zeros(RnnConfig::new(1, 1).nonlinearity(Nonlinearity::Relu).bias(false))?;
+    /// rnn.named_parameters_mut().into_iter().for_each(|(_, mut weight)| weight.fill(1.0));
+    ///
+    /// let (output, h_n) = rnn.forward(&array![[1.0], [2.0], [3.0]], Some(&array![[10.0]]))?;
+    /// assert_eq!(output, array![[11.0], [13.0], [16.0]]);
+    /// assert_eq!(h_n, array![[16.0]]);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    pub fn forward<D: SequenceDim>(
+        &self,
+        input: &ArrayRef<A, D>,
+        h_0: Option<&ArrayRef<A, D>>,
+    ) -> Result<(Array<A, D>, Array<A, D>)> {
+        let config = &self.config;
+        let time_major = D::time_major(input, config.batch_first);
+        let (len, batch, width) = time_major.dim();
+        expect_width("input", "input_size", config.input_size, width)?;
+        let mut state = self.first_state(h_0, batch)?;
+        if len == 0 {
+            return Err(Error::EmptySequence { array: "input", shape: input.shape().into() });
+        }
+        let shape = [len, batch, config.num_directions() * config.hidden_size];
+        element_count("output", &shape)?;
+        let mut output = Array3::zeros(shape);
+        let time_major = with_plain_rows(time_major);
+        A::forward(
+            self.stack(),
+            Arch::new(),
+            Forward {
+                source: Source::strided(&time_major),
+                steps: Steps::equal(len, batch),
+                state: state.as_slice_mut().unwrap_or_default(),
+                output: output.as_slice_mut(),
+            },
+        );
+        Ok((D::output(output, config.batch_first), D::state(state)))
+    }
+
+    /// `h_0` as (layers x directions, N, hidden) in standard layout; zeros if there is none.
+    fn first_state<D: SequenceDim>(&self, h_0: Option<&ArrayRef<A, D>>, batch: usize) -> Result<Array3<A>> {
+        let config = &self.config;
+        let shape = [config.num_layers * config.num_directions(), batch, config.hidden_size];
+        element_count("h_0", &shape)?;
+        let Some(h_0) = h_0 else {
+            return Ok(Array3::zeros(shape));
+        };
+        let batched = D::batched_state(h_0);
+        if batched.shape() != shape {
+            let expected = D::state(Array3::<A>::zeros(shape));
+            expect_shape("h_0", expected.shape(), h_0.shape())?;
+        }
+        Ok(batched.as_standard_layout().into_owned())
+    }
+
+    fn stack(&self) -> &Stack<A, Elman> {
+        self.stack.get_or_init(|| {
+            let layers = self.parameters.cells.chunks(self.config.num_directions());
+            Stack {
+                layers: layers.map(|cells| cells.iter().map(CellParameters::pack).collect()).collect(),
+                cell: Elman { activation: self.config.nonlinearity.activation() },
+                hidden: self.config.hidden_size,
+            }
+        })
+    }
+}
+
+impl<A: Scalar> Parameters for Rnn<A> {
+    type Elem = A;
+
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+        self.parameters.named_parameters()
+    }
+
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+        self.stack.take();
+        self.parameters.named_parameters_mut()
+    }
+}
+
+/// Equal configurations and parameters.
+impl<A: Scalar> PartialEq for Rnn<A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.config == other.config && self.parameters == other.parameters
+    }
+}
+
+/// As torch shows the module.
+impl<A: Scalar> fmt::Display for Rnn<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.config.fmt(f)
+    }
+}
+
+/// Checks the last axis of an array against a size of the model.
+fn expect_width(array: &'static str, size: &'static str, expected: usize, actual: usize) -> Result<()> {
+    if expected == actual {
+        return Ok(());
+    }
+    Err(Error::Width { array, size, expected, actual })
+}

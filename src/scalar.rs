@@ -1,0 +1,47 @@
+//! The public element type.
+
+use pulp::Arch;
+
+use crate::cell::Elman;
+use crate::element::Element;
+use crate::engine::{Forward, Stack};
+
+/// The element type of arrays, parameters and results: `f32` or `f64`, and no other.
+///
+/// The trait is sealed: every implementation is a promise about bits that the tests of this crate keep.
+///
+/// ```
+/// use ndarray_rnn::{Rnn, RnnConfig, Scalar, manual_seed};
+///
+/// fn layers<A: Scalar>() -> ndarray_rnn::Result<usize> {
+///     let rnn = Rnn::<A>::new(RnnConfig::new(4, 2).num_layers(3), &mut manual_seed(0))?;
+///     Ok(rnn.config().num_layers)
+/// }
+/// assert_eq!(layers::<f32>()?, layers::<f64>()?);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+pub trait Scalar: Element + Passes<Elman> {}
+
+impl Scalar for f32 {}
+impl Scalar for f64 {}
+
+/// The engine's passes with a cell of type `C`, compiled in this crate.
+///
+/// A generic function would be compiled in every crate that calls it, with that crate's settings: slow to build, and
+/// slow to run where it is not optimised.
+pub trait Passes<C>: Element {
+    /// Runs every layer over every step.
+    fn forward(stack: &Stack<Self, C>, arch: Arch, pass: Forward<'_, Self>);
+}
+
+impl Passes<Elman> for f32 {
+    fn forward(stack: &Stack<Self, Elman>, arch: Arch, pass: Forward<'_, Self>) {
+        stack.forward(arch, pass);
+    }
+}
+
+impl Passes<Elman> for f64 {
+    fn forward(stack: &Stack<Self, Elman>, arch: Arch, pass: Forward<'_, Self>) {
+        stack.forward(arch, pass);
+    }
+}
