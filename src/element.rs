@@ -16,7 +16,7 @@ pub trait Element: NdFloat + Default + Debug + Display + private::Sealed {
     /// Whether the type is `f32`.
     const SINGLE: bool;
 
-    /// How many elements fill a [`Line`]: the width of a panel of packed weights.
+    /// How many elements fill a line: the width of a panel of packed weights.
     const PANEL: usize;
 
     /// As many elements as a cache line holds.
