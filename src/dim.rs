@@ -24,6 +24,10 @@ pub trait SequenceDim: Dimension + private::Sealed {
     #[doc(hidden)]
     fn state<A: Element>(array: Array3<A>) -> Array<A, Self>;
 
+    /// A sequence's shape from (L, N, width).
+    #[doc(hidden)]
+    fn sequence_shape(shape: [usize; 3], batch_first: bool) -> Vec<usize>;
+
     /// A state's shape from (layers x directions, N, hidden).
     #[doc(hidden)]
     fn state_shape(shape: [usize; 3]) -> Vec<usize>;
@@ -69,6 +73,10 @@ impl SequenceDim for Ix3 {
         array
     }
 
+    fn sequence_shape([len, batch, width]: [usize; 3], batch_first: bool) -> Vec<usize> {
+        if batch_first { vec![batch, len, width] } else { vec![len, batch, width] }
+    }
+
     fn state_shape(shape: [usize; 3]) -> Vec<usize> {
         shape.into()
     }
@@ -97,6 +105,10 @@ impl SequenceDim for Ix2 {
 
     fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {
         array.index_axis_move(Axis(1), 0)
+    }
+
+    fn sequence_shape([len, _, width]: [usize; 3], _batch_first: bool) -> Vec<usize> {
+        vec![len, width]
     }
 
     fn state_shape([count, _, hidden]: [usize; 3]) -> Vec<usize> {

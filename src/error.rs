@@ -89,6 +89,15 @@ pub enum Error {
         shape: Vec<usize>,
     },
 
+    /// A trace was left by a network of another configuration.
+    #[error("the trace is of {actual}, not of {expected}")]
+    ForeignTrace {
+        /// The network that was to run back.
+        expected: String,
+        /// The network that left the trace.
+        actual: String,
+    },
+
     /// A state dict lacks a parameter of the model.
     #[error("missing parameter {name}: expected shape {expected:?}")]
     MissingParameter {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array1, Array2, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension};
 
-use crate::engine::Weights;
+use crate::engine::{BackWeights, Weights};
 use crate::error::{Error, Result, expect_shape};
 use crate::scalar::Scalar;
 
@@ -169,6 +169,12 @@ impl<A: Scalar> RnnParameters<A> {
         self.cell(layer, direction)?.bias_hh.as_ref()
     }
 
+    /// Zeros of the same shapes.
+    pub(crate) fn zeros_like(&self) -> Self {
+        let cells = self.cells.iter().map(CellParameters::zeros_like).collect();
+        Self { cells, directions: self.directions }
+    }
+
     fn cell(&self, layer: usize, direction: Direction) -> Option<&CellParameters<A>> {
         let direction = direction as usize;
         let index = layer.checked_mul(self.directions)?.checked_add(direction)?;
@@ -218,6 +224,21 @@ impl<A: Scalar> CellParameters<A> {
             _ => vec![A::zero(); self.weight_ih.nrows()],
         };
         Weights::new(&self.weight_ih, &self.weight_hh, bias)
+    }
+
+    /// The weights as the engine wants them on the way back.
+    pub(crate) fn pack_back(&self) -> BackWeights<A> {
+        BackWeights::new(&self.weight_ih, &self.weight_hh)
+    }
+
+    /// Zeros of the same shapes.
+    pub(crate) fn zeros_like(&self) -> Self {
+        Self {
+            weight_ih: Array2::zeros(self.weight_ih.dim()),
+            weight_hh: Array2::zeros(self.weight_hh.dim()),
+            bias_ih: self.bias_ih.as_ref().map(|bias| Array1::zeros(bias.dim())),
+            bias_hh: self.bias_hh.as_ref().map(|bias| Array1::zeros(bias.dim())),
+        }
     }
 
     /// The parameters under torch's names with an ending.

@@ -4,7 +4,7 @@ use pulp::Arch;
 
 use crate::cell::Elman;
 use crate::element::Element;
-use crate::engine::{Forward, Scratch, Stack};
+use crate::engine::{Backward, Forward, Scratch, Stack};
 
 /// The element type of arrays, parameters and results: `f32` or `f64`, and no other.
 ///
@@ -32,16 +32,27 @@ impl Scalar for f64 {}
 pub trait Passes<C>: Element {
     /// Runs every layer over every step.
     fn forward(stack: &Stack<Self, C>, arch: Arch, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>);
+
+    /// The way back.
+    fn backward(stack: &Stack<Self, C>, arch: Arch, pass: Backward<'_, Self>);
 }
 
 impl Passes<Elman> for f32 {
     fn forward(stack: &Stack<Self, Elman>, arch: Arch, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>) {
         stack.forward(arch, pass, scratch);
     }
+
+    fn backward(stack: &Stack<Self, Elman>, arch: Arch, pass: Backward<'_, Self>) {
+        stack.backward(arch, pass);
+    }
 }
 
 impl Passes<Elman> for f64 {
     fn forward(stack: &Stack<Self, Elman>, arch: Arch, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>) {
         stack.forward(arch, pass, scratch);
+    }
+
+    fn backward(stack: &Stack<Self, Elman>, arch: Arch, pass: Backward<'_, Self>) {
+        stack.backward(arch, pass);
     }
 }

@@ -68,6 +68,17 @@ impl<'a, A: Element> Source<'a, A> {
         Matrix::gathered(self.data, table, self.width)
     }
 
+    /// The rows' width.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Row b of step t.
+    #[inline(always)]
+    pub(crate) fn row(&self, t: usize, b: usize) -> &'a [A] {
+        &self.data[self.offset(t, b)..][..self.width]
+    }
+
     #[inline(always)]
     fn offset(&self, t: usize, b: usize) -> usize {
         let b = self.first + b;
@@ -101,7 +112,7 @@ pub(crate) fn with_plain_rows<'a, A: Element>(array: ArrayView3<'a, A>) -> CowAr
 }
 
 /// How a batch's sequences become rows in steps.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Layout {
     pub(crate) steps: Steps,
     /// The sequence that is row b of every step, where that is not b: the longest first.
@@ -142,8 +153,16 @@ impl Layout {
         self.order.as_ref().map(gather)
     }
 
-    /// The inverse of [`gather_state`](Self::gather_state): sequences of no steps keep their state.
+    /// A copy of a state with its rows in the order of the steps' rows.
+    pub(crate) fn sorted_state<A: Clone>(&self, state: &ArrayView3<'_, A>) -> Array3<A> {
+        self.gather_state(state).unwrap_or_else(|| state.as_standard_layout().into_owned())
+    }
+
+    /// The inverse of [`sorted_state`](Self::sorted_state): sequences of no steps keep their state.
     pub(crate) fn scatter_state<A: Clone>(&self, sorted: &Array3<A>, state: &mut Array3<A>) {
+        if self.order.is_none() {
+            state.assign(sorted);
+        }
         for (&n, rows) in self.order.iter().flatten().zip(sorted.axis_iter(Axis(1))) {
             state.index_axis_mut(Axis(1), n).assign(&rows);
         }

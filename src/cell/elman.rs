@@ -20,4 +20,10 @@ impl<A: Element> Cell<A> for Elman {
     fn forward<S: Simd>(self, simd: S, sums: &[A], state: &mut [A]) {
         self.activation.map(simd, sums, state);
     }
+
+    #[inline(always)]
+    fn backward<S: Simd>(self, simd: S, next: &[A], d_state: &mut [A], d_sums: &mut [A]) {
+        self.activation.derive(simd, next, d_state, d_sums);
+        d_state.fill(A::zero());
+    }
 }

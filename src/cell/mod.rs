@@ -19,4 +19,8 @@ pub trait Cell<A: Element>: Copy + Send + Sync {
 
     /// Maps rows of `GATES * hidden` sums and of `STATES * hidden` previous states to the next states, in place.
     fn forward<S: Simd>(self, simd: S, sums: &[A], state: &mut [A]);
+
+    /// The way back: from the next states and the gradient of rows of them, `d_state`, to the gradient of the sums;
+    /// `d_state` becomes what of the previous states' gradient does not come through the sums.
+    fn backward<S: Simd>(self, simd: S, next: &[A], d_state: &mut [A], d_sums: &mut [A]);
 }

@@ -25,6 +25,13 @@ pub struct Weights<A: Element> {
     bias: Vec<A>,
 }
 
+/// The weights of one direction of one layer, packed for the way back.
+#[derive(Debug, Clone)]
+pub struct BackWeights<A: Element> {
+    input: Panels<A>,
+    hidden: Panels<A>,
+}
+
 /// What a direction runs over.
 #[derive(Debug)]
 pub(super) struct Span<'a, 't, A> {
@@ -70,6 +77,29 @@ pub struct Resets<'a, A> {
     pub(crate) first: usize,
 }
 
+/// What a direction runs back over. "Rows" are as wide as all directions' hidden states side by side.
+#[derive(Debug)]
+pub(super) struct BackSpan<'a, 't, A> {
+    /// How rows fall into steps.
+    pub(super) steps: &'a Steps,
+    /// Whether time ran from the last step to the first.
+    pub(super) reverse: bool,
+    /// The layer's output rows.
+    pub(super) outputs: Source<'a, A>,
+    /// The gradient of the layer's output rows, one behind the other.
+    pub(super) d_outputs: &'a [A],
+    /// The first of this direction's columns in these rows.
+    pub(super) column: usize,
+    /// The gradient of the states: before the pass of the final one, after it of the first.
+    pub(super) d_state: &'a mut [A],
+    /// Where sequences begin anew.
+    pub(super) resets: Option<Resets<'a, A>>,
+    /// Takes the gradient of every sum.
+    pub(super) d_sums: ShareMut<'a, 't, A>,
+    /// The gradient of the layer's input rows, one behind the other: this direction's is added.
+    pub(super) d_inputs: &'a mut [A],
+}
+
 /// Room that passes reuse.
 #[derive(Debug, Clone, Default)]
 pub struct Scratch<A> {
@@ -84,6 +114,7 @@ pub struct Scratch<A> {
 pub(super) struct Room<A> {
     sums: Vec<A>,
     offsets: Vec<usize>,
+    states: Vec<A>,
 }
 
 impl<A: Element> Weights<A> {
@@ -111,7 +142,7 @@ impl<A: Element> Weights<A> {
         room: &mut Room<A>,
     ) {
         let Span { source, steps, range: mut left, reverse, state, resets, mut target } = span;
-        let Room { sums, offsets } = room;
+        let Room { sums, offsets, .. } = room;
         let hidden = self.hidden.depth();
         let (units, states) = (C::GATES * hidden, C::STATES * hidden);
         while let Some(mut chunk) = steps.cut(&mut left, CHUNK, reverse) {
@@ -133,6 +164,64 @@ impl<A: Element> Weights<A> {
                     target.store(steps, t, state.chunks_exact(states), hidden);
                 }
             }
+        }
+    }
+}
+
+impl<A: Element> BackWeights<A> {
+    /// Packs weights of shapes (gates * hidden, input) and (gates * hidden, hidden).
+    pub(crate) fn new(weight_ih: &ArrayRef2<A>, weight_hh: &ArrayRef2<A>) -> Self {
+        Self { input: Panels::straight(weight_ih), hidden: Panels::straight(weight_hh) }
+    }
+
+    /// The width of the layer's input rows.
+    pub(super) fn inputs(&self) -> usize {
+        self.input.width()
+    }
+
+    /// The way back of [`Weights::forward`].
+    ///
+    /// The gradient of a state sums over the next step's sums in ascending order, that of an input likewise, the
+    /// forward direction's first.
+    #[inline(always)]
+    pub(super) fn backward<S: Simd, C: Cell<A>>(
+        &self,
+        simd: S,
+        cell: C,
+        span: BackSpan<'_, '_, A>,
+        room: &mut Room<A>,
+    ) {
+        let BackSpan { steps, reverse, outputs, d_outputs, column, d_state, resets, mut d_sums, d_inputs } =
+            span;
+        let Room { sums, states, .. } = room;
+        let (hidden, width) = (self.hidden.width(), outputs.width());
+        let (units, inputs) = (C::GATES * hidden, self.input.width());
+        let mut left = 0..steps.len();
+        while let Some(chunk) = steps.cut(&mut left, CHUNK, !reverse) {
+            let rows = steps.start(chunk.start)..steps.start(chunk.end);
+            sums.resize(rows.len() * units, A::zero());
+            let mut times = chunk;
+            while let Some(t) = if reverse { times.next() } else { times.next_back() } {
+                let (start, batch) = (steps.start(t), steps.batch(t));
+                let d_state = &mut d_state[..batch * hidden];
+                let sums = &mut sums[(start - rows.start) * units..][..batch * units];
+                states.clear();
+                for (b, d_state) in d_state.chunks_exact_mut(hidden).enumerate() {
+                    states.extend_from_slice(&outputs.row(t, b)[column..column + hidden]);
+                    let d_output = &d_outputs[(start + b) * width + column..][..hidden];
+                    d_state.iter_mut().zip(d_output).for_each(|(d_state, &d_output)| *d_state += d_output);
+                }
+                cell.backward(simd, states, d_state, sums);
+                let a = Matrix::contiguous(sums, batch, units);
+                simd.vectorize(Product { a, weights: &self.hidden, start: Start::Output, c: d_state });
+                d_sums.step(t, start * units..(start + batch) * units).copy_from_slice(sums);
+                if let Some(resets) = &resets {
+                    resets.cut(if reverse { t + 1 } else { t }, d_state, hidden);
+                }
+            }
+            let a = Matrix::contiguous(sums, rows.len(), units);
+            let c = &mut d_inputs[rows.start * inputs..rows.end * inputs];
+            simd.vectorize(Product { a, weights: &self.input, start: Start::Output, c });
         }
     }
 }
@@ -167,16 +256,34 @@ impl<'a, A: Element> Resets<'a, A> {
     /// Replaces rows of state of `width` elements that begin anew at step `t`.
     #[inline(always)]
     fn apply(&self, t: usize, state: &mut [A], width: usize) {
-        let batch = self.steps.batch(t);
-        let rows = self.first.min(batch)..batch;
-        let mask = &self.mask[self.steps.start(t.min(self.steps.len()))..][..batch][rows];
-        for (b, (row, _)) in
-            state.chunks_exact_mut(width).zip(mask).enumerate().filter(|(_, (_, mask))| **mask)
-        {
-            match self.states {
-                Some(states) => row.copy_from_slice(&states[(self.first + b) * width..][..width]),
-                None => row.fill(A::zero()),
+        for (b, row) in state.chunks_exact_mut(width).enumerate().take(self.batch(t)) {
+            if self.at(t, b) {
+                match self.states {
+                    Some(states) => row.copy_from_slice(&states[(self.first + b) * width..][..width]),
+                    None => row.fill(A::zero()),
+                }
             }
         }
+    }
+
+    /// The way back of [`apply`](Self::apply): no gradient passes to a state that was replaced.
+    #[inline(always)]
+    fn cut(&self, t: usize, d_state: &mut [A], width: usize) {
+        for (b, row) in d_state.chunks_exact_mut(width).enumerate().take(self.batch(t)) {
+            if self.at(t, b) {
+                row.fill(A::zero());
+            }
+        }
+    }
+
+    /// The rows of step `t` that are read.
+    fn batch(&self, t: usize) -> usize {
+        self.steps.batch(t).saturating_sub(self.first)
+    }
+
+    /// Whether row `b` begins anew at step `t`.
+    #[inline(always)]
+    pub(super) fn at(&self, t: usize, b: usize) -> bool {
+        self.mask[self.steps.start(t) + self.first + b]
     }
 }

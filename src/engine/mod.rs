@@ -1,10 +1,13 @@
-//! The passes: one direction of one layer ([`direction`]), the layers of a stack ([`stack`]), split among
-//! [`threads`].
+//! The passes: one direction of one layer ([`direction`], and its parameters' gradient, [`weights`]), the layers of a
+//! stack forwards ([`stack`]) and back ([`back`]), split among [`threads`].
 
+mod back;
 mod direction;
 mod share;
 mod stack;
 mod threads;
+mod weights;
 
-pub use direction::{Resets, Scratch, Weights};
+pub use back::{Backward, DirectionGradient};
+pub use direction::{BackWeights, Resets, Scratch, Weights};
 pub use stack::{Forward, Stack};

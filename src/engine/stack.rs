@@ -41,6 +41,8 @@ pub struct Forward<'a, A> {
     pub(crate) output: Option<&'a mut [A]>,
     /// The other layers' output rows, if they are wanted.
     pub(crate) lower: Vec<&'a mut [A]>,
+    /// What these rows are multiplied with before the next layer reads them, if dropout is on.
+    pub(crate) factors: &'a [Vec<A>],
 }
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
@@ -53,25 +55,24 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             arch.dispatch(Run { stack: self, worker: pass.whole(), scratch });
             return;
         }
-        let ranges: Vec<_> = (0..workers).map(|i| i * batch / workers..(i + 1) * batch / workers).collect();
-        threads::for_each(pass.split(self, &ranges), |worker| {
+        threads::for_each(pass.split(self, &threads::ranges(batch, workers)), |worker| {
             arch.dispatch(Run { stack: self, worker, scratch: &mut Scratch::default() });
         });
     }
 
-    /// Floating-point operations for a number of rows.
-    fn flops(&self, rows: usize) -> usize {
+    /// Floating-point operations of a forward pass for a number of rows.
+    pub(super) fn flops(&self, rows: usize) -> usize {
         let weights = self.layers.iter().flatten();
         weights.map(Weights::len).sum::<usize>().saturating_mul(2).saturating_mul(rows)
     }
 
     /// The directions of each layer.
-    fn directions(&self) -> usize {
+    pub(super) fn directions(&self) -> usize {
         self.layers[0].len()
     }
 
     /// The width of a layer's output rows.
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.directions() * self.hidden
     }
 }
@@ -85,6 +86,10 @@ struct Worker<'a, A> {
     resets: Option<Resets<'a, A>>,
     output: Option<Share<'a, A>>,
     lower: Vec<Share<'a, A>>,
+    factors: &'a [Vec<A>],
+    /// How rows of factors fall into steps, and the first of each step.
+    all_steps: &'a Steps,
+    first: usize,
 }
 
 impl<'a, A: Element> Forward<'a, A> {
@@ -97,6 +102,9 @@ impl<'a, A: Element> Forward<'a, A> {
             resets: self.resets,
             output: self.output.map(Share::Whole),
             lower: self.lower.into_iter().map(Share::Whole).collect(),
+            factors: self.factors,
+            all_steps: self.steps,
+            first: 0,
         }
     }
 
@@ -116,6 +124,9 @@ impl<'a, A: Element> Forward<'a, A> {
             resets: self.resets.map(|resets| resets.skip(range.start)),
             output: outputs.as_mut().map(|pieces| Share::Pieces(pieces.next().unwrap_or_default())),
             lower: lower.iter_mut().map(|pieces| Share::Pieces(pieces.next().unwrap_or_default())).collect(),
+            factors: self.factors,
+            all_steps: self.steps,
+            first: range.start,
         });
         workers.collect()
     }
@@ -154,9 +165,9 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, segment: Range<usize>) {
         let Stack { layers, cell, hidden } = self.stack;
-        let Worker { source, steps, state, resets, output, lower } = &mut self.worker;
+        let Worker { source, steps, state, resets, output, .. } = &mut self.worker;
         let Scratch { room, below, above } = &mut *self.scratch;
-        let (directions, width) = (layers[0].len(), layers[0].len() * hidden);
+        let (directions, width) = (self.stack.directions(), self.stack.width());
         let origin = steps.start(segment.start);
         let last = layer + 1 == layers.len();
         let block = steps.batch(0) * C::STATES * hidden;
@@ -182,14 +193,28 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
             };
             weights.forward(simd, *cell, span, room);
         }
-        if let Some(kept) = lower.get_mut(layer) {
-            let mut kept = kept.borrow();
-            for t in segment {
-                let range = steps.start(t) * width..steps.start(t + 1) * width;
-                let rows = &above[range.start - origin * width..range.end - origin * width];
+        if !last {
+            self.between(layer, &segment);
+        }
+        mem::swap(&mut self.scratch.below, &mut self.scratch.above);
+    }
+
+    /// Keeps the rows between a layer and the next if they are wanted, and applies dropout.
+    fn between(&mut self, layer: usize, segment: &Range<usize>) {
+        let Worker { steps, lower, factors, all_steps, first, .. } = &mut self.worker;
+        let width = self.stack.width();
+        let origin = steps.start(segment.start);
+        let mut kept = lower.get_mut(layer).map(Share::borrow);
+        for t in segment.clone() {
+            let range = steps.start(t) * width..steps.start(t + 1) * width;
+            let rows = &mut self.scratch.above[range.start - origin * width..range.end - origin * width];
+            if let Some(kept) = &mut kept {
                 kept.step(t, range).copy_from_slice(rows);
             }
+            if let Some(factors) = factors.get(layer) {
+                let factors = &factors[(all_steps.start(t) + *first) * width..];
+                rows.iter_mut().zip(factors).for_each(|(x, &factor)| *x *= factor);
+            }
         }
-        mem::swap(below, above);
     }
 }

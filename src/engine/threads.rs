@@ -1,9 +1,16 @@
 //! Work split among threads.
 
+use std::ops::Range;
+
 /// The fewest floating-point operations worth a thread of their own: handing work to another thread takes 20 us
 /// or so, in which a core does a million of them.
 #[cfg(feature = "rayon")]
 const SHARE: usize = 5_000_000;
+
+/// `0..len` in `count` parts of about the same size.
+pub(super) fn ranges(len: usize, count: usize) -> Vec<Range<usize>> {
+    (0..count).map(|i| i * len / count..(i + 1) * len / count).collect()
+}
 
 /// How many workers some work is worth.
 #[cfg(feature = "rayon")]

@@ -13,7 +13,36 @@ pub struct Panels<A: Element> {
     width: usize,
 }
 
+impl<A: Element> Default for Panels<A> {
+    fn default() -> Self {
+        Self { lines: Vec::new(), depth: 0, width: 0 }
+    }
+}
+
 impl<A: Element> Panels<A> {
+    /// Packs `weight`, of shape (k, n), as it lies: what a backward pass multiplies by.
+    #[must_use]
+    pub fn straight(weight: &ArrayRef2<A>) -> Self {
+        let mut panels = Self::default();
+        let weight = weight.as_standard_layout();
+        let rows = weight.as_slice().unwrap_or_default().chunks_exact(weight.ncols().max(1));
+        panels.fill(weight.ncols(), rows);
+        panels
+    }
+
+    /// Packs rows of `width` elements in place of what was packed before.
+    pub(crate) fn fill<'r>(&mut self, width: usize, rows: impl ExactSizeIterator<Item = &'r [A]>) {
+        self.depth = rows.len();
+        self.width = width;
+        self.lines.clear();
+        self.lines.resize(self.count() * self.depth, A::Line::default());
+        for (k, row) in rows.enumerate() {
+            for (panel, values) in row.chunks(A::PANEL).enumerate() {
+                self.lines[panel * self.depth + k][..values.len()].copy_from_slice(values);
+            }
+        }
+    }
+
     /// Packs the transpose of `weight`, of shape (n, k): what a forward pass multiplies by.
     #[must_use]
     pub fn transposed(weight: &ArrayRef2<A>) -> Self {

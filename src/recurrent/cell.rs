@@ -193,6 +193,7 @@ impl<A: Scalar> RnnCell<A> {
                 resets: None,
                 output: None,
                 lower: Vec::new(),
+                factors: &[],
             },
             &mut Scratch::default(),
         );

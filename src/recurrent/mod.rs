@@ -2,27 +2,28 @@
 
 mod cell;
 mod config;
+mod pass;
 mod run;
+mod train;
 
 pub use cell::{CellDim, RnnCell, RnnCellConfig};
 pub use config::{Nonlinearity, RnnConfig};
 pub use run::Run;
+pub use train::{Gradients, Trace};
 
 use std::fmt;
 use std::sync::OnceLock;
 
 use ndarray::{Array, Array1, Array2, Array3, ArrayRef, ArrayView3, ArrayViewD, ArrayViewMutD};
-use pulp::Arch;
 use rand::Rng;
 
 use crate::cell::Elman;
 use crate::dim::SequenceDim;
-use crate::engine::{Forward, Scratch, Stack};
+use crate::engine::{BackWeights, Stack};
 use crate::error::{Error, Result, element_count, expect_shape};
 use crate::parameters::{CellParameters, Direction, Parameters, RnnParameters};
 use crate::random;
 use crate::scalar::Scalar;
-use crate::sequence::Layout;
 
 /// Elman's recurrent network, `torch.nn.RNN`.
 ///
@@ -73,6 +74,7 @@ pub struct Rnn<A: Scalar = f32> {
     parameters: RnnParameters<A>,
     /// The parameters as the engine wants them: made at the first use, dropped when they may change.
     stack: OnceLock<Stack<A, Elman>>,
+    back_weights: OnceLock<Vec<Vec<BackWeights<A>>>>,
 }
 
 impl<A: Scalar> Rnn<A> {
@@ -103,8 +105,7 @@ impl<A: Scalar> Rnn<A> {
         let parameters = RnnParameters::collect(config.num_layers * directions, directions, |layer| {
             CellParameters::zeros(hidden, config.layer_input_size(layer), hidden, config.bias)
         })?;
-        let stack = OnceLock::new();
-        Ok(Self { config, parameters, stack })
+        Ok(Self { config, parameters, stack: OnceLock::new(), back_weights: OnceLock::new() })
     }
 
     /// What the network is made of.
@@ -171,16 +172,12 @@ impl<A: Scalar> Rnn<A> {
         input: &ArrayRef<A, D>,
         h_0: Option<&ArrayRef<A, D>>,
     ) -> Result<(Array<A, D>, Array<A, D>)> {
-        let run = self.run(input);
-        match h_0 {
-            Some(h_0) => run.h_0(h_0).forward(),
-            None => run.forward(),
-        }
+        Run::new(self, input, h_0).forward()
     }
 
     /// A pass with options: lengths, resets, states of every layer, last outputs only. See [`Run`].
     pub fn run<'a, D: SequenceDim>(&'a self, input: &'a ArrayRef<A, D>) -> Run<'a, A, D> {
-        Run::new(self, input)
+        Run::new(self, input, None)
     }
 
     /// Checks the shape of a state for `batch` sequences.
@@ -212,19 +209,6 @@ impl<A: Scalar> Rnn<A> {
         }
     }
 
-    /// Runs the engine from `h_0`, in the caller's order, to h_n, which is returned; the pass's own state is not
-    /// looked at.
-    fn pass(&self, layout: &Layout, h_0: Array3<A>, pass: Forward<'_, A>) -> Array3<A> {
-        let mut h_n = h_0;
-        let mut sorted = layout.gather_state(&h_n.view());
-        let state = sorted.as_mut().unwrap_or(&mut h_n).as_slice_mut().unwrap_or_default();
-        A::forward(self.stack(), Arch::new(), Forward { state, ..pass }, &mut Scratch::default());
-        if let Some(sorted) = sorted {
-            layout.scatter_state(&sorted, &mut h_n);
-        }
-        h_n
-    }
-
     fn stack(&self) -> &Stack<A, Elman> {
         self.stack.get_or_init(|| {
             let layers = self.parameters.cells.chunks(self.config.num_directions());
@@ -233,6 +217,13 @@ impl<A: Scalar> Rnn<A> {
                 cell: Elman { activation: self.config.nonlinearity.activation() },
                 hidden: self.config.hidden_size,
             }
+        })
+    }
+
+    fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
+        self.back_weights.get_or_init(|| {
+            let layers = self.parameters.cells.chunks(self.config.num_directions());
+            layers.map(|cells| cells.iter().map(CellParameters::pack_back).collect()).collect()
         })
     }
 }
@@ -246,6 +237,7 @@ impl<A: Scalar> Parameters for Rnn<A> {
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
         self.stack.take();
+        self.back_weights.take();
         self.parameters.named_parameters_mut()
     }
 }

@@ -1,16 +1,18 @@
 //! One pass over sequences, with its options.
 
-use ndarray::{Array, ArrayRef, Axis};
+use ndarray::{Array, ArrayRef, CowArray, Ix3};
+use rand::Rng;
 
+use super::pass::{Input, Pass};
+use super::train::Trace;
 use super::{Rnn, expect_width};
 use crate::dim::SequenceDim;
-use crate::engine::{Forward, Resets};
 use crate::error::{Error, Result, element_count, expect_shape};
 use crate::scalar::Scalar;
-use crate::sequence::{Layout, Source, with_plain_rows};
+use crate::sequence::{Layout, with_plain_rows};
 
 /// One pass of an [`Rnn`] over a batch (3-D) or one sequence (2-D), made by [`Rnn::run`]: options first, then one of
-/// [`forward`](Self::forward), [`last`](Self::last) and [`states`](Self::states).
+/// [`forward`](Self::forward), [`last`](Self::last), [`states`](Self::states) and [`forward_train`](Self::forward_train).
 ///
 /// All options compose, and none is a path of its own: whatever they are, the engine sees rows grouped into steps.
 ///
@@ -39,16 +41,8 @@ pub struct Run<'a, A: Scalar, D: SequenceDim> {
 }
 
 impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
-    pub(super) fn new(rnn: &'a Rnn<A>, input: &'a ArrayRef<A, D>) -> Self {
-        Self {
-            rnn,
-            input,
-            h_0: None,
-            lengths: None,
-            padding_value: A::zero(),
-            resets: None,
-            reset_state: None,
-        }
+    pub(super) fn new(rnn: &'a Rnn<A>, input: &'a ArrayRef<A, D>, h_0: Option<&'a ArrayRef<A, D>>) -> Self {
+        Self { rnn, input, h_0, lengths: None, padding_value: A::zero(), resets: None, reset_state: None }
     }
 
     /// The first state, shaped as [`Rnn`] says. Default: zero.
@@ -92,10 +86,11 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     /// [`Error::Width`] for an input of another width; [`Error::Shape`] for an `h_0`, mask, reset state or list of
     /// lengths of another shape; [`Error::Length`] for a length over L; [`Error::EmptySequence`] for L = 0.
     pub fn forward(self) -> Result<(Array<A, D>, Array<A, D>)> {
-        let layout = self.layout()?;
-        let mut output = self.rows(&layout);
-        let h_n = self.pass(&layout, Some(&mut output), Vec::new());
-        Ok((self.padded(&layout, output), h_n))
+        let input = self.input()?;
+        let pass = self.pass(&input)?;
+        let mut output = pass.rows();
+        let h_n = pass.forward(Some(&mut output), &mut [], &[]);
+        Ok((self.padded(&pass.layout, output), D::state(h_n)))
     }
 
     /// Returns each sequence's last output, (N, D hidden_size) or (D hidden_size), and `h_n`.
@@ -106,8 +101,8 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub fn last(self) -> Result<(Array<A, D::Smaller>, Array<A, D>)> {
-        let layout = self.layout()?;
-        let h_n = self.pass(&layout, None, Vec::new());
+        let input = self.input()?;
+        let h_n = D::state(self.pass(&input)?.forward(None, &mut [], &[]));
         Ok((D::last(&h_n, self.rnn.config.num_directions()), h_n))
     }
 
@@ -118,18 +113,38 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     /// As [`forward`](Self::forward).
     #[doc(alias = "all_hidden_states")]
     pub fn states(self) -> Result<(Vec<Array<A, D>>, Array<A, D>)> {
-        let layout = self.layout()?;
-        let mut lower: Vec<_> = (1..self.rnn.config.num_layers).map(|_| self.rows(&layout)).collect();
-        let mut output = self.rows(&layout);
-        let h_n = self.pass(&layout, Some(&mut output), lower.iter_mut().map(Vec::as_mut_slice).collect());
+        let input = self.input()?;
+        let pass = self.pass(&input)?;
+        let mut lower: Vec<_> = (1..self.rnn.config.num_layers).map(|_| pass.rows()).collect();
+        let mut output = pass.rows();
+        let h_n = pass.forward(Some(&mut output), &mut lower, &[]);
         let layers = lower.into_iter().chain([output]);
-        Ok((layers.map(|rows| self.padded(&layout, rows)).collect(), h_n))
+        Ok((layers.map(|rows| self.padded(&pass.layout, rows)).collect(), D::state(h_n)))
     }
 
-    /// Checks every argument; how the input falls into rows and steps.
-    fn layout(&self) -> Result<Layout> {
+    /// As [`forward`](Self::forward), in training mode: draws and applies dropout, and returns a [`Trace`] for
+    /// [`Rnn::backward`].
+    ///
+    /// Dropout acts on the outputs of every layer but the last: an element is kept with probability `1 - dropout` and
+    /// then divided by it. Two words for each element, layer by layer, in the order of (t, n, feature), as torch
+    /// draws them; none for `dropout` 0 or 1 or one layer. With [`lengths`](Self::lengths) the elements are those
+    /// of torch's packed sequence, the longest sequence first.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    #[doc(alias = "train")]
+    pub fn forward_train<R: Rng + ?Sized>(self, rng: &mut R) -> Result<(Array<A, D>, Array<A, D>, Trace<A>)> {
+        let input = self.input()?;
+        let (h_n, trace) = self.pass(&input)?.forward_train(rng)?;
+        let output = self.padded(trace.layout(), trace.output().to_vec());
+        Ok((output, D::state(h_n), trace))
+    }
+
+    /// The input as (L, N, input_size), checked.
+    fn input(&self) -> Result<CowArray<'a, A, Ix3>> {
         let config = &self.rnn.config;
-        let (len, batch, width) = D::time_major(self.input, config.batch_first).dim();
+        let time_major = D::time_major(self.input, config.batch_first);
+        let (len, batch, width) = time_major.dim();
         expect_width("input", "input_size", config.input_size, width)?;
         self.rnn.expect_state::<D>("h_0", self.h_0, batch)?;
         self.rnn.expect_state::<D>("reset_state", self.reset_state, batch)?;
@@ -140,42 +155,26 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         if let Some(mask) = self.resets {
             expect_shape("resets", &self.input.shape()[..self.input.ndim() - 1], mask.shape())?;
         }
-        match self.lengths {
-            None => Ok(Layout::equal(len, batch)),
-            Some(lengths) => Layout::sorted(lengths, len, batch),
-        }
+        Ok(with_plain_rows(time_major))
     }
 
-    /// Room for a layer's output rows.
-    fn rows(&self, layout: &Layout) -> Vec<A> {
-        vec![A::zero(); layout.steps.rows() * self.rnn.config.output_size()]
-    }
-
-    /// Runs the engine; returns h_n.
-    fn pass(&self, layout: &Layout, output: Option<&mut Vec<A>>, lower: Vec<&mut [A]>) -> Array<A, D> {
-        let config = &self.rnn.config;
-        let time_major = with_plain_rows(D::time_major(self.input, config.batch_first));
-        let mask = self.resets.map(|mask| layout.gather_mask(&D::time_major_mask(mask, config.batch_first)));
-        let reset_state = self.reset_state.map(|state| {
-            let state = D::batched_state(state);
-            layout.gather_state(&state).unwrap_or_else(|| state.as_standard_layout().into_owned())
-        });
-        let resets = mask.as_ref().map(|mask| Resets {
-            mask,
-            steps: &layout.steps,
-            states: reset_state.as_ref().and_then(|state| state.as_slice()),
-            first: 0,
-        });
-        let h_0 = self.rnn.state_or_zeros(self.h_0.map(D::batched_state), time_major.len_of(Axis(1)));
-        let pass = Forward {
-            source: Source::grid(&time_major, layout.order.as_deref()),
-            steps: &layout.steps,
-            state: &mut [],
-            resets,
-            output: output.map(Vec::as_mut_slice),
-            lower,
+    /// The pass over a checked input.
+    fn pass<'p>(&'p self, input: &'p CowArray<'_, A, Ix3>) -> Result<Pass<'p, A>> {
+        let (len, batch, _) = input.dim();
+        let layout = match self.lengths {
+            None => Layout::equal(len, batch),
+            Some(lengths) => Layout::sorted(lengths, len, batch)?,
         };
-        D::state(self.rnn.pass(layout, h_0, pass))
+        let batch_first = self.rnn.config.batch_first;
+        Ok(Pass {
+            rnn: self.rnn,
+            h_0: self.rnn.state_or_zeros(self.h_0.map(D::batched_state), batch),
+            mask: self.resets.map(|mask| layout.gather_mask(&D::time_major_mask(mask, batch_first))),
+            reset_state: self.reset_state.map(|state| layout.sorted_state(&D::batched_state(state))),
+            input: Input::Array(input),
+            layout,
+            len,
+        })
     }
 
     /// A layer's output rows as an array, padding behind the sequences' ends.

@@ -1,0 +1,224 @@
+//! The way back through the layers of a stack.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::direction::{BackSpan, BackWeights, Resets, Scratch};
+use super::share::Share;
+use super::stack::Stack;
+use super::threads;
+use super::weights::{Gradient, Terms};
+use crate::cell::Cell;
+use crate::element::Element;
+use crate::sequence::Source;
+use crate::steps::Steps;
+
+/// What the way back reads and leaves. "Rows" are as wide as all directions' hidden states side by side.
+#[derive(Debug)]
+pub struct Backward<'a, A: Element> {
+    /// By layer, then direction.
+    pub(crate) weights: &'a [Vec<BackWeights<A>>],
+    /// How rows fall into steps.
+    pub(crate) steps: &'a Steps,
+    /// Where sequences began anew.
+    pub(crate) resets: Option<Resets<'a, A>>,
+    /// The first layer's input rows, of `input` elements each.
+    pub(crate) inputs: &'a [A],
+    /// The first states by layer, then direction.
+    pub(crate) first: &'a [A],
+    /// Every layer's output rows.
+    pub(crate) outputs: &'a [Vec<A>],
+    /// The dropout factors behind every layer but the last, if dropout was on.
+    pub(crate) factors: &'a [Vec<A>],
+    /// The gradient of the last layer's output rows.
+    pub(crate) d_output: Source<'a, A>,
+    /// The gradient of the states: of the final ones before, of the first ones after.
+    pub(crate) d_state: &'a mut [A],
+    /// Takes the gradient of the input rows.
+    pub(crate) d_input: &'a mut [A],
+    /// Take the gradients of the parameters by layer, then direction; to be filled with zeros before.
+    pub(crate) d_parameters: Vec<DirectionGradient<'a, A>>,
+}
+
+/// The gradient of one direction's parameters.
+#[derive(Debug)]
+pub struct DirectionGradient<'a, A> {
+    pub(crate) weight_ih: &'a mut [A],
+    pub(crate) weight_hh: &'a mut [A],
+    pub(crate) bias: &'a mut [A],
+}
+
+impl<A: Element, C: Cell<A>> Stack<A, C> {
+    /// The way back of [`forward`](Stack::forward): first the gradient of every sum, sequences split among threads;
+    /// then that of every parameter, units split among threads.
+    #[inline(always)]
+    pub(crate) fn backward(&self, arch: Arch, mut pass: Backward<'_, A>) {
+        let (rows, units) = (pass.steps.rows(), C::GATES * self.hidden);
+        let mut d_sums = vec![vec![A::zero(); rows * units]; self.layers.len() * self.directions()];
+        let workers = threads::count(self.flops(rows));
+        let batch = pass.steps.batch(0);
+        self.sums(arch, &mut pass, &mut d_sums, workers.min(batch).max(1));
+        self.parameters(arch, &mut pass, &d_sums, workers);
+    }
+
+    #[inline(always)]
+    fn sums(&self, arch: Arch, pass: &mut Backward<'_, A>, d_sums: &mut [Vec<A>], workers: usize) {
+        let Backward { steps, .. } = *pass;
+        let ranges = threads::ranges(steps.batch(0), workers);
+        let mut d_sums: Vec<_> =
+            d_sums.iter_mut().map(|rows| split(rows, C::GATES * self.hidden, steps, &ranges)).collect();
+        let states = Steps::Equal { len: self.layers.len() * self.directions(), batch: steps.batch(0) };
+        let mut d_state = split(pass.d_state, C::STATES * self.hidden, &states, &ranges);
+        let input = pass.inputs.len() / steps.rows().max(1);
+        let mut d_input = split(pass.d_input, input, steps, &ranges);
+        let shared = Shared { weights: pass.weights, steps, outputs: pass.outputs, factors: pass.factors };
+        let jobs = ranges.iter().rev().filter_map(|range| {
+            Some(BackWorker {
+                shared,
+                steps: if workers == 1 { Cow::Borrowed(steps) } else { Cow::Owned(steps.narrow(range)) },
+                first: range.start,
+                resets: pass.resets.map(|resets| resets.skip(range.start)),
+                d_output: pass.d_output.skip(range.start),
+                d_state: d_state.pop()?,
+                d_input: d_input.pop()?,
+                d_sums: d_sums.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
+            })
+        });
+        threads::for_each(jobs.collect(), |worker| arch.dispatch(RunBack { stack: self, worker }));
+    }
+
+    #[inline(always)]
+    fn parameters(&self, arch: Arch, pass: &mut Backward<'_, A>, d_sums: &[Vec<A>], workers: usize) {
+        let (directions, units) = (self.directions(), C::GATES * self.hidden);
+        let block = pass.steps.batch(0) * C::STATES * self.hidden;
+        let mut jobs = Vec::new();
+        for (i, gradient) in pass.d_parameters.iter_mut().enumerate() {
+            let layer = i / directions;
+            let inputs: &[A] = if layer == 0 { pass.inputs } else { &pass.outputs[layer - 1] };
+            let width = inputs.len() / pass.steps.rows().max(1);
+            let terms = Terms {
+                steps: pass.steps,
+                reverse: i % directions == 1,
+                d_sums: &d_sums[i],
+                units,
+                inputs: Source::rows(inputs, width, pass.steps, 0),
+                factors: layer.checked_sub(1).and_then(|gap| pass.factors.get(gap)).map(Vec::as_slice),
+                outputs: Source::rows(&pass.outputs[layer], self.width(), pass.steps, 0),
+                column: i % directions * self.hidden,
+                first: &pass.first[i * block..][..block],
+                hidden: self.hidden,
+                resets: pass.resets.map(|resets| resets.of_block(i, C::STATES * self.hidden)),
+            };
+            let DirectionGradient { weight_ih, weight_hh, bias } = gradient;
+            let (mut ih, mut hh, mut bias) = (&mut **weight_ih, &mut **weight_hh, &mut **bias);
+            for range in threads::ranges(units, workers) {
+                let (weight_ih, rest_ih) = ih.split_at_mut(range.len() * width);
+                let (weight_hh, rest_hh) = hh.split_at_mut(range.len() * self.hidden);
+                let (part, rest) = bias.split_at_mut(range.len());
+                (ih, hh, bias) = (rest_ih, rest_hh, rest);
+                jobs.push((terms, Gradient { units: range, weight_ih, weight_hh, bias: part }));
+            }
+        }
+        threads::for_each(jobs, |(terms, gradient)| terms.add_to(arch, gradient));
+    }
+}
+
+/// Splits rows of `width` elements among workers.
+fn split<'a, A>(
+    rows: &'a mut [A],
+    width: usize,
+    steps: &Steps,
+    ranges: &[Range<usize>],
+) -> Vec<Share<'a, A>> {
+    match ranges {
+        [_] => vec![Share::Whole(rows)],
+        _ => steps.pieces(rows, width, ranges).into_iter().map(Share::Pieces).collect(),
+    }
+}
+
+/// What all workers read.
+#[derive(Debug, Clone, Copy)]
+struct Shared<'a, A: Element> {
+    weights: &'a [Vec<BackWeights<A>>],
+    steps: &'a Steps,
+    outputs: &'a [Vec<A>],
+    factors: &'a [Vec<A>],
+}
+
+/// One thread's part of the way back: some rows of every step.
+#[derive(Debug)]
+struct BackWorker<'a, 'p, A: Element> {
+    shared: Shared<'a, A>,
+    steps: Cow<'a, Steps>,
+    /// The first row of each step.
+    first: usize,
+    resets: Option<Resets<'a, A>>,
+    d_output: Source<'a, A>,
+    d_state: Share<'p, A>,
+    d_input: Share<'p, A>,
+    d_sums: Vec<Share<'p, A>>,
+}
+
+struct RunBack<'s, 'a, 'p, A: Element, C> {
+    stack: &'s Stack<A, C>,
+    worker: BackWorker<'a, 'p, A>,
+}
+
+impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let BackWorker { steps, d_output, .. } = &self.worker;
+        let mut scratch = Scratch::default();
+        let rows = (0..steps.len()).flat_map(|t| (0..steps.batch(t)).flat_map(move |b| d_output.row(t, b)));
+        scratch.above.extend(rows);
+        for layer in (0..self.stack.layers.len()).rev() {
+            self.layer(simd, layer, &mut scratch);
+            std::mem::swap(&mut scratch.above, &mut scratch.below);
+        }
+        let BackWorker { steps, d_input, .. } = &mut self.worker;
+        let input = scratch.above.len() / steps.rows().max(1);
+        for t in 0..steps.len() {
+            let range = steps.start(t) * input..steps.start(t + 1) * input;
+            d_input.borrow().step(t, range.clone()).copy_from_slice(&scratch.above[range]);
+        }
+    }
+}
+
+impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
+    /// From the gradient of a layer's output rows, above, to that of its input rows, below.
+    #[inline(always)]
+    fn layer<S: Simd>(&mut self, simd: S, layer: usize, scratch: &mut Scratch<A>) {
+        let BackWorker { shared, steps, first, resets, d_state, d_sums, .. } = &mut self.worker;
+        let Scratch { room, below, above } = scratch;
+        let (directions, width, hidden) = (self.stack.directions(), self.stack.width(), self.stack.hidden);
+        let block = steps.batch(0) * C::STATES * hidden;
+        below.clear();
+        below.resize(steps.rows() * shared.weights[layer][0].inputs(), A::zero());
+        for (d, weights) in shared.weights[layer].iter().enumerate() {
+            let i = layer * directions + d;
+            let span = BackSpan {
+                steps,
+                reverse: d == 1,
+                outputs: Source::rows(&shared.outputs[layer], width, shared.steps, 0).skip(*first),
+                d_outputs: above,
+                column: d * hidden,
+                d_state: d_state.borrow().into_step(i, i * block..(i + 1) * block),
+                resets: resets.map(|resets| resets.of_block(i, C::STATES * hidden)),
+                d_sums: d_sums[i].borrow(),
+                d_inputs: below,
+            };
+            weights.backward(simd, self.stack.cell, span, room);
+        }
+        if let Some(factors) = layer.checked_sub(1).and_then(|gap| shared.factors.get(gap)) {
+            for t in 0..steps.len() {
+                let rows = &mut below[steps.start(t) * width..steps.start(t + 1) * width];
+                let factors = &factors[(shared.steps.start(t) + *first) * width..];
+                rows.iter_mut().zip(factors).for_each(|(d_x, &factor)| *d_x *= factor);
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! From checked arguments to the engine and back.
+
+use ndarray::{Array3, CowArray, Ix3};
+use pulp::Arch;
+
+use super::Rnn;
+use crate::engine::{Forward, Resets, Scratch};
+use crate::scalar::Scalar;
+use crate::sequence::{Layout, Source};
+
+/// One pass, its arguments checked.
+#[derive(Debug)]
+pub(super) struct Pass<'a, A: Scalar> {
+    pub(super) rnn: &'a Rnn<A>,
+    pub(super) input: Input<'a, A>,
+    pub(super) layout: Layout,
+    /// The number of steps that the caller's arrays have.
+    pub(super) len: usize,
+    /// The first states in the caller's order.
+    pub(super) h_0: Array3<A>,
+    /// Where sequences begin anew, by row, and with which states, in the rows' order.
+    pub(super) mask: Option<Vec<bool>>,
+    pub(super) reset_state: Option<Array3<A>>,
+}
+
+/// Where the first layer's rows are.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Input<'a, A> {
+    /// An array (L, N, input_size) with plain rows.
+    Array(&'a CowArray<'a, A, Ix3>),
+    /// Rows one behind the other.
+    Rows(&'a [A]),
+}
+
+impl<A: Scalar> Pass<'_, A> {
+    /// Room for a layer's output rows.
+    pub(super) fn rows(&self) -> Vec<A> {
+        vec![A::zero(); self.layout.steps.rows() * self.rnn.config.output_size()]
+    }
+
+    /// The first layer's rows.
+    pub(super) fn source(&self) -> Source<'_, A> {
+        match self.input {
+            Input::Array(array) => Source::grid(array, self.layout.order.as_deref()),
+            Input::Rows(rows) => Source::rows(rows, self.rnn.config.input_size, &self.layout.steps, 0),
+        }
+    }
+
+    /// Runs the engine; returns h_n in the caller's order.
+    pub(super) fn forward(
+        &self,
+        output: Option<&mut Vec<A>>,
+        lower: &mut [Vec<A>],
+        factors: &[Vec<A>],
+    ) -> Array3<A> {
+        let mut h_n = self.h_0.clone();
+        let mut sorted = self.layout.gather_state(&h_n.view());
+        let pass = Forward {
+            source: self.source(),
+            steps: &self.layout.steps,
+            state: sorted.as_mut().unwrap_or(&mut h_n).as_slice_mut().unwrap_or_default(),
+            resets: resets(&self.layout, self.mask.as_deref(), self.reset_state.as_ref()),
+            output: output.map(Vec::as_mut_slice),
+            lower: lower.iter_mut().map(Vec::as_mut_slice).collect(),
+            factors,
+        };
+        A::forward(self.rnn.stack(), Arch::new(), pass, &mut Scratch::default());
+        if let Some(sorted) = sorted {
+            self.layout.scatter_state(&sorted, &mut h_n);
+        }
+        h_n
+    }
+}
+
+/// Where sequences begin anew, as the engine wants it.
+pub(super) fn resets<'a, A>(
+    layout: &'a Layout,
+    mask: Option<&'a [bool]>,
+    states: Option<&'a Array3<A>>,
+) -> Option<Resets<'a, A>> {
+    let states = states.and_then(|states| states.as_slice());
+    mask.map(|mask| Resets { mask, steps: &layout.steps, states, first: 0 })
+}

@@ -1,0 +1,220 @@
+//! Training: the forward pass that leaves a trace, and the way back that reads it.
+
+use ndarray::{Array, Array3, ArrayRef, ArrayView3, Axis, Dimension};
+use pulp::Arch;
+use rand::Rng;
+
+use super::pass::{Pass, resets};
+use super::{Rnn, RnnConfig, Run};
+use crate::dim::SequenceDim;
+use crate::engine::{Backward, DirectionGradient};
+use crate::error::{Error, Result, expect_shape};
+use crate::parameters::RnnParameters;
+use crate::random;
+use crate::scalar::Scalar;
+use crate::sequence::{Layout, Source, with_plain_rows};
+
+/// What a forward pass in training mode leaves for [`Rnn::backward`], any number of times.
+///
+/// With R rows (steps times sequences, less what lengths leave out) it keeps `R (input_size + K D hidden_size)` numbers,
+/// and `R (K - 1) D hidden_size` more where dropout is on.
+#[derive(Debug, Clone)]
+pub struct Trace<A> {
+    config: RnnConfig,
+    layout: Layout,
+    /// The caller's L and N.
+    dim: (usize, usize),
+    input: Vec<A>,
+    /// The first states in the rows' order.
+    first: Array3<A>,
+    /// Every layer's output rows.
+    outputs: Vec<Vec<A>>,
+    factors: Vec<Vec<A>>,
+    mask: Option<Vec<bool>>,
+    reset_state: Option<Array3<A>>,
+}
+
+/// The gradient of everything that a pass read.
+///
+/// `input` and `h_0` are shaped as the pass's were (for a packed sequence `input` is of its data); where padding was,
+/// `input` is zero.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gradients<A, D: Dimension, S: Dimension = D> {
+    /// Of the parameters, under their names.
+    pub parameters: RnnParameters<A>,
+    /// Of the input.
+    pub input: Array<A, D>,
+    /// Of the first state.
+    pub h_0: Array<A, S>,
+}
+
+impl<A: Scalar> Trace<A> {
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The last layer's output rows.
+    pub(super) fn output(&self) -> &[A] {
+        self.outputs.last().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl<A: Scalar> Pass<'_, A> {
+    /// Runs the engine in training mode; returns h_n in the caller's order, and the trace.
+    pub(super) fn forward_train<R: Rng + ?Sized>(self, rng: &mut R) -> Result<(Array3<A>, Trace<A>)> {
+        let config = self.rnn.config.clone();
+        let mut outputs: Vec<_> = (0..config.num_layers).map(|_| self.rows()).collect();
+        let gaps = (1..config.num_layers).map(|_| self.rows()).filter(|_| config.dropout > 0.0);
+        let mut factors: Vec<_> = gaps.collect();
+        factors.iter_mut().try_for_each(|factors| dropout(factors, config.dropout, rng))?;
+        let mut last = outputs.pop().unwrap_or_default();
+        let h_n = self.forward(Some(&mut last), &mut outputs, &factors);
+        outputs.push(last);
+        let (source, steps) = (self.source(), &self.layout.steps);
+        let places = (0..steps.len()).flat_map(|t| (0..steps.batch(t)).map(move |b| (t, b)));
+        let mut input = Vec::with_capacity(steps.rows() * config.input_size);
+        places.for_each(|(t, b)| input.extend_from_slice(source.row(t, b)));
+        let trace = Trace {
+            dim: (self.len, self.h_0.len_of(Axis(1))),
+            first: self.layout.sorted_state(&self.h_0.view()),
+            config,
+            input,
+            outputs,
+            factors,
+            mask: self.mask,
+            reset_state: self.reset_state,
+            layout: self.layout,
+        };
+        Ok((h_n, trace))
+    }
+}
+
+/// torch's dropout factors: 0, or 1 / (1 - p).
+fn dropout<A: Scalar, R: Rng + ?Sized>(factors: &mut [A], p: f64, rng: &mut R) -> Result<()> {
+    let kept = A::one() / A::from_f64(1.0 - p);
+    for factor in factors.iter_mut().filter(|_| p < 1.0) {
+        *factor = if random::bernoulli(1.0 - p, rng)? { kept } else { A::zero() };
+    }
+    Ok(())
+}
+
+impl<A: Scalar> Rnn<A> {
+    /// As [`forward`](Self::forward), in training mode; `rng` feeds dropout only. See [`Run::forward_train`].
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_train<D: SequenceDim, R: Rng + ?Sized>(
+        &self,
+        input: &ArrayRef<A, D>,
+        h_0: Option<&ArrayRef<A, D>>,
+        rng: &mut R,
+    ) -> Result<(Array<A, D>, Array<A, D>, Trace<A>)> {
+        Run::new(self, input, h_0).forward_train(rng)
+    }
+
+    /// The gradients of a loss with respect to parameters, input and first state, from those with respect to `output`
+    /// and, if the loss reads it, `h_n`: backpropagation through time.
+    ///
+    /// For each step, from the last to the first, `d_sum = act'(sum) d_h`; then
+    /// `d_W_ih = sum d_sum x'`, `d_W_hh = sum d_sum h_{t-1}'`, `d_b_ih = d_b_hh = sum d_sum`, `d_x = W_ih' d_sum`,
+    /// `d_h_{t-1} = W_hh' d_sum`. Sums over rows run in ascending order of (t, n), those over units in ascending order:
+    /// the gradients have the same bits on every machine and for every number of threads. The parameters must be those
+    /// of the forward pass. To cut the gradient between chunks (truncated backpropagation), pass the last chunk's `h_n`
+    /// as the next one's `h_0` and leave `d_h_n` out.
+    ///
+    /// # Errors
+    /// [`Error::ForeignTrace`] for a trace of a network of another configuration; [`Error::Shape`] for a gradient of
+    /// another shape.
+    ///
+    /// ```
+    /// use ndarray::{Array2, array};
+    /// use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnConfig, manual_seed};
+    ///
+    /// // h_t = relu(w x_t + u h_{t-1}) with w = u = 1: the last output is the sum of the inputs.
+    /// let mut rnn = Rnn::<f64>::zeros(RnnConfig::new(1, 1).nonlinearity(Nonlinearity::Relu).bias(false))?;
+    /// rnn.named_parameters_mut().into_iter().for_each(|(_, mut weight)| weight.fill(1.0));
+    ///
+    /// let input = array![[1.0], [2.0], [3.0]];
+    /// let (output, _, trace) = rnn.forward_train(&input, None, &mut manual_seed(0))?;
+    /// assert_eq!(output, array![[1.0], [3.0], [6.0]]);
+    ///
+    /// let d_output = array![[0.0], [0.0], [1.0]];
+    /// let gradients = rnn.backward(&trace, &d_output, None)?;
+    /// assert_eq!(gradients.input, Array2::ones((3, 1)));
+    /// assert_eq!(gradients.parameters.named_parameters()[0].1, array![[6.0]].into_dyn()); // weight_ih_l0
+    /// assert_eq!(gradients.parameters.named_parameters()[1].1, array![[4.0]].into_dyn()); // weight_hh_l0: 1 + 3
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    pub fn backward<D: SequenceDim>(
+        &self,
+        trace: &Trace<A>,
+        d_output: &ArrayRef<A, D>,
+        d_h_n: Option<&ArrayRef<A, D>>,
+    ) -> Result<Gradients<A, D>> {
+        let config = &self.config;
+        let (len, batch) = trace.dim;
+        self.expect_trace(trace)?;
+        let width = config.output_size();
+        let view = D::time_major(d_output, config.batch_first);
+        expect_shape(
+            "d_output",
+            &D::sequence_shape([len, batch, width], config.batch_first),
+            d_output.shape(),
+        )?;
+        self.expect_state::<D>("d_h_n", d_h_n, batch)?;
+        let rows = with_plain_rows(view);
+        let source = Source::grid(&rows, trace.layout.order.as_deref());
+        let (parameters, d_input, d_h_0) = self.way_back(trace, source, d_h_n.map(D::batched_state));
+        let input = trace.layout.scatter_rows(d_input, (len, batch, config.input_size), A::zero());
+        Ok(Gradients { parameters, input: D::output(input, config.batch_first), h_0: D::state(d_h_0) })
+    }
+
+    fn expect_trace(&self, trace: &Trace<A>) -> Result<()> {
+        if trace.config == self.config {
+            return Ok(());
+        }
+        Err(Error::ForeignTrace { expected: self.config.to_string(), actual: trace.config.to_string() })
+    }
+
+    /// Runs the engine back; returns the gradients of parameters, input rows and first states, these in the caller's
+    /// order.
+    fn way_back(
+        &self,
+        trace: &Trace<A>,
+        d_output: Source<'_, A>,
+        d_h_n: Option<ArrayView3<'_, A>>,
+    ) -> (RnnParameters<A>, Vec<A>, Array3<A>) {
+        let Trace { layout, input, first, outputs, factors, .. } = trace;
+        let mut parameters = self.parameters.zeros_like();
+        let mut d_input = vec![A::zero(); input.len()];
+        // What a sequence of no steps passes on, and until the engine has run every sequence.
+        let mut d_h_0 = self.state_or_zeros(d_h_n, trace.dim.1);
+        let mut d_state = layout.sorted_state(&d_h_0.view());
+        let mut no_bias = vec![vec![A::zero(); self.config.hidden_size]; parameters.cells.len()];
+        let d_parameters =
+            parameters.cells.iter_mut().zip(&mut no_bias).map(|(cell, no_bias)| DirectionGradient {
+                weight_ih: cell.weight_ih.as_slice_mut().unwrap_or_default(),
+                weight_hh: cell.weight_hh.as_slice_mut().unwrap_or_default(),
+                bias: cell.bias_ih.as_mut().and_then(|bias| bias.as_slice_mut()).unwrap_or(no_bias),
+            });
+        let pass = Backward {
+            weights: self.back_weights(),
+            steps: &layout.steps,
+            resets: resets(layout, trace.mask.as_deref(), trace.reset_state.as_ref()),
+            inputs: input,
+            first: first.as_slice().unwrap_or_default(),
+            outputs,
+            factors,
+            d_output,
+            d_state: d_state.as_slice_mut().unwrap_or_default(),
+            d_input: &mut d_input,
+            d_parameters: d_parameters.collect(),
+        };
+        A::backward(self.stack(), Arch::new(), pass);
+        for cell in &mut parameters.cells {
+            cell.bias_hh = cell.bias_ih.clone();
+        }
+        layout.scatter_state(&d_state, &mut d_h_0);
+        (parameters, d_input, d_h_0)
+    }
+}
