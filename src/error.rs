@@ -67,17 +67,13 @@ pub enum Error {
         actual: Vec<usize>,
     },
 
-    /// A sequence is said to be longer than the array that holds it.
-    #[error("{array}[{index}] must be at most {longest}, got {actual}")]
-    Length {
-        /// The list of lengths.
-        array: &'static str,
-        /// The sequence.
-        index: usize,
-        /// The array's number of steps.
-        longest: usize,
-        /// The length that came.
-        actual: usize,
+    /// Something cannot be done with a model of this kind.
+    #[error("{operation} is not possible: {reason}")]
+    Unsupported {
+        /// What was asked for.
+        operation: &'static str,
+        /// Why it cannot be done.
+        reason: &'static str,
     },
 
     /// The input has no time step.

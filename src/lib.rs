@@ -67,7 +67,9 @@ pub use dim::SequenceDim;
 pub use error::{Error, Result};
 pub use parameters::{Direction, Parameters, RnnParameters};
 pub use random::manual_seed;
-pub use recurrent::{CellDim, Gradients, Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig, Run, Trace};
+pub use recurrent::{
+    CellDim, Gradients, Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig, Run, Stream, Trace,
+};
 pub use scalar::Scalar;
 
 /// The README's examples, compiled and run with the documentation's.

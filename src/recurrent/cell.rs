@@ -200,7 +200,7 @@ impl<A: Scalar> RnnCell<A> {
         Ok(D::from_rows(next))
     }
 
-    fn stack(&self) -> &Stack<A, Elman> {
+    pub(super) fn stack(&self) -> &Stack<A, Elman> {
         self.stack.get_or_init(|| Stack {
             layers: vec![vec![self.parameters.pack()]],
             cell: Elman { activation: self.config.nonlinearity.activation() },

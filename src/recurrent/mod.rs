@@ -4,11 +4,13 @@ mod cell;
 mod config;
 mod pass;
 mod run;
+mod stream;
 mod train;
 
 pub use cell::{CellDim, RnnCell, RnnCellConfig};
 pub use config::{Nonlinearity, RnnConfig};
 pub use run::Run;
+pub use stream::Stream;
 pub use train::{Gradients, Trace};
 
 use std::fmt;

@@ -1,0 +1,160 @@
+//! Sequences that arrive step by step.
+
+use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView2, ArrayView3, Axis, CowArray, Ix3};
+use pulp::Arch;
+
+use super::{Rnn, RnnCell, expect_width};
+use crate::cell::Elman;
+use crate::engine::{Forward, Scratch, Stack};
+use crate::error::{Error, Result, element_count, expect_shape};
+use crate::scalar::Scalar;
+use crate::sequence::{Source, with_plain_rows};
+use crate::steps::Steps;
+
+/// A batch of sequences that arrive in steps or chunks: a network (or cell), the state it is in, and the room it works
+/// in. Made by [`Rnn::stream`] or [`RnnCell::stream`].
+///
+/// Steps and chunks of any size give the same bits as the whole sequence at once. After its first call a step
+/// allocates nothing.
+///
+/// ```
+/// use ndarray::{Array2, Axis};
+/// use ndarray_rnn::{Rnn, RnnConfig, manual_seed};
+///
+/// let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2).num_layers(2), &mut manual_seed(0))?;
+/// let mut stream = rnn.stream(3)?;
+/// let x = Array2::ones((3, 4));
+/// stream.step(&x)?;
+///
+/// let saved = stream.state().clone();                 // a checkpoint is an array
+/// let once = stream.step(&x)?.to_owned();
+/// stream.set_state(&saved)?;
+/// assert_eq!(stream.step(&x)?, once);
+///
+/// stream.reset([1])?;                                 // sequence 1 begins anew
+/// assert!(stream.state().index_axis(Axis(1), 1).iter().all(|&h| h == 0.0));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[doc(alias = "stateful")]
+pub struct Stream<'a, A: Scalar> {
+    stack: &'a Stack<A, Elman>,
+    input_size: usize,
+    state: Array3<A>,
+    output: Array2<A>,
+    scratch: Scratch<A>,
+}
+
+impl<A: Scalar> Rnn<A> {
+    /// A stream of `batch` sequences, its state zero.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a bidirectional network: its reverse direction begins at the end, which a stream has not
+    /// seen.
+    pub fn stream(&self, batch: usize) -> Result<Stream<'_, A>> {
+        if self.config.bidirectional {
+            return Err(Error::Unsupported {
+                operation: "stream",
+                reason: "a bidirectional network begins at the end of a sequence, which a stream has not seen",
+            });
+        }
+        Stream::new(self.stack(), self.config.input_size, batch)
+    }
+}
+
+impl<A: Scalar> RnnCell<A> {
+    /// A stream of `batch` rows, its state zero.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] for a state that no memory holds.
+    pub fn stream(&self, batch: usize) -> Result<Stream<'_, A>> {
+        Stream::new(self.stack(), self.config().input_size, batch)
+    }
+}
+
+impl<'a, A: Scalar> Stream<'a, A> {
+    fn new(stack: &'a Stack<A, Elman>, input_size: usize, batch: usize) -> Result<Self> {
+        let shape = [stack.layers.len(), batch, stack.hidden];
+        element_count("state", &shape)?;
+        let (state, output) = (Array3::zeros(shape), Array2::zeros((batch, stack.hidden)));
+        Ok(Self { stack, input_size, state, output, scratch: Scratch::default() })
+    }
+
+    /// Takes one step, (N, input_size), and returns the last layer's hidden state, (N, hidden_size).
+    ///
+    /// # Errors
+    /// [`Error::Width`] for an input of another width, [`Error::Shape`] for one of another batch; the state is
+    /// unchanged then.
+    pub fn step(&mut self, input: &ArrayRef2<A>) -> Result<ArrayView2<'_, A>> {
+        let mut output = std::mem::take(&mut self.output);
+        let done = self.run(input.view().insert_axis(Axis(0)), output.as_slice_mut().unwrap_or_default());
+        self.output = output;
+        done.map(|()| self.output.view())
+    }
+
+    /// Takes some steps, (L, N, input_size), and returns the last layer's hidden states, (L, N, hidden_size).
+    ///
+    /// # Errors
+    /// As [`step`](Self::step); [`Error::EmptySequence`] for L = 0.
+    pub fn chunk(&mut self, input: &ArrayRef3<A>) -> Result<Array3<A>> {
+        let (len, batch, _) = input.dim();
+        if len == 0 {
+            return Err(Error::EmptySequence { array: "input", shape: input.shape().into() });
+        }
+        let shape = [len, batch, self.stack.hidden];
+        element_count("output", &shape)?;
+        let mut output = Array3::zeros(shape);
+        self.run(input.view(), output.as_slice_mut().unwrap_or_default())?;
+        Ok(output)
+    }
+
+    /// The state of every layer, (layers, N, hidden_size): `h_n` of what came so far.
+    #[must_use]
+    pub fn state(&self) -> &Array3<A> {
+        &self.state
+    }
+
+    /// Goes on from a state, such as a saved one or another pass's `h_n`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a state of another shape.
+    pub fn set_state(&mut self, state: &ArrayRef3<A>) -> Result<()> {
+        expect_shape("state", self.state.shape(), state.shape())?;
+        self.state.assign(state);
+        Ok(())
+    }
+
+    /// Sets the state of some of the sequences to zero.
+    ///
+    /// # Errors
+    /// [`Error::Index`] for a sequence that the batch has not; nothing is changed then.
+    pub fn reset(&mut self, sequences: impl IntoIterator<Item = usize>) -> Result<()> {
+        let batch = self.output.nrows();
+        let sequences: Vec<_> = sequences.into_iter().collect();
+        if let Some(&actual) = sequences.iter().find(|&&n| n >= batch) {
+            return Err(Error::Index { array: "sequences", size: batch, actual });
+        }
+        for n in sequences {
+            self.state.index_axis_mut(Axis(1), n).fill(A::zero());
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, input: ArrayView3<'_, A>, output: &mut [A]) -> Result<()> {
+        let (len, batch, width) = input.dim();
+        expect_width("input", "input_size", self.input_size, width)?;
+        expect_shape("input", &[len, self.state.len_of(Axis(1)), width], input.shape())?;
+        let rows: CowArray<'_, A, Ix3> = with_plain_rows(input);
+        let pass = Forward {
+            source: Source::grid(&rows, None),
+            steps: &Steps::Equal { len, batch },
+            state: self.state.as_slice_mut().unwrap_or_default(),
+            resets: None,
+            output: Some(output),
+            lower: Vec::new(),
+            factors: &[],
+        };
+        A::forward(self.stack, Arch::new(), pass, &mut self.scratch);
+        Ok(())
+    }
+}
