@@ -9,9 +9,9 @@ use std::ops::Deref;
 
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, Axis};
 
-use crate::error::{Error, Result, expect_addressable, expect_shape};
+use crate::error::{Error, Result, expect_shape};
 use packing::{Packing, expect_one_each};
-use padding::{lengths_and_features, steps_first};
+use padding::{collect_rows, lengths_and_features, steps_first};
 
 /// Sequences of different lengths without padding, as torch's `PackedSequence`.
 ///
@@ -64,8 +64,7 @@ impl<A: Clone> PackedSequence<A> {
     ///
     /// What the padding holds is never looked at. With `enforce_sorted` the lengths must not increase, and there are
     /// no indices; without, sequences come in any order, and there are indices even if they came sorted. Sequences of
-    /// one length stay in the caller's order; torch 2.15 promises that of no batch, and from 17 sequences on it is not
-    /// so.
+    /// one length stay in the caller's order, which torch 2.15 keeps up to 16 sequences only.
     ///
     /// # Shapes
     /// | | |
@@ -252,18 +251,8 @@ impl<A: Clone> PackedSequence<A> {
     where
         A: 'a,
     {
-        let shape = [packing.rows(), features];
-        expect_addressable::<A>("data", &shape)?;
-        let mut data = Vec::with_capacity(shape[0] * features);
-        for (t, n) in packing.places() {
-            let row = row(t, n);
-            match row.as_slice() {
-                Some(row) => data.extend_from_slice(row),
-                None => data.extend(row.iter().cloned()),
-            }
-        }
-        let data = Array2::from_shape_vec(shape, data)
-            .map_err(|_| Error::SizeOverflow { name: "data".into(), shape: shape.into() })?;
+        let rows = packing.places().map(|(t, n)| row(t, n));
+        let data = collect_rows([packing.rows(), features], rows)?;
         Ok(Self { data, packing })
     }
 }

@@ -177,9 +177,27 @@ pub fn unpad_sequence<A: Clone>(
     expect_one_each(lengths, steps.len_of(Axis(1)))?;
     expect_lengths(lengths, 0, steps.len_of(Axis(0)))?;
     let sequences = steps.axis_iter(Axis(1)).zip(lengths);
-    Ok(sequences
-        .map(|(sequence, &length)| sequence.split_at(Axis(0), length).0.as_standard_layout().into_owned())
-        .collect())
+    let features = steps.len_of(Axis(2));
+    sequences.map(|(sequence, &length)| collect_rows([length, features], sequence.outer_iter())).collect()
+}
+
+/// The first rows of some in an array of their own.
+///
+/// Not by `to_owned`: ndarray 0.17 may panic in it if there is no element.
+pub(super) fn collect_rows<'a, A: Clone + 'a>(
+    shape: [usize; 2],
+    rows: impl Iterator<Item = ArrayView1<'a, A>>,
+) -> Result<Array2<A>> {
+    expect_addressable::<A>("data", &shape)?;
+    let mut data = Vec::with_capacity(shape[0] * shape[1]);
+    for row in rows.take(shape[0]) {
+        match row.as_slice() {
+            Some(row) => data.extend_from_slice(row),
+            None => data.extend(row.iter().cloned()),
+        }
+    }
+    Array2::from_shape_vec(shape, data)
+        .map_err(|_| Error::SizeOverflow { name: "data".into(), shape: shape.into() })
 }
 
 /// An array as (L, N, features).
