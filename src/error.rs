@@ -1,5 +1,7 @@
 //! The one error type.
 
+use std::ops::RangeInclusive;
+
 /// What a caller can get wrong. Every variant names the array, option or parameter, what was
 /// expected and what came; after an error nothing has changed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -94,6 +96,52 @@ pub enum Error {
         actual: String,
     },
 
+    /// A number of a list is outside its range.
+    #[error("{list}[{index}] must be from {} to {}, got {actual}", expected.start(), expected.end())]
+    EntryOutOfRange {
+        /// The list's name, such as `lengths`.
+        list: &'static str,
+        /// Where in the list the number is.
+        index: usize,
+        /// The range.
+        expected: RangeInclusive<usize>,
+        /// The number.
+        actual: usize,
+    },
+
+    /// A number of a list that must not increase is greater than the one before it.
+    #[error("{list} must be in decreasing order, but {list}[{index}] = {actual} comes after {previous}")]
+    NotSorted {
+        /// The list's name, such as `lengths`.
+        list: &'static str,
+        /// Where in the list the number is.
+        index: usize,
+        /// The number before it.
+        previous: usize,
+        /// The number.
+        actual: usize,
+    },
+
+    /// A list that must hold each index once holds one twice.
+    #[error("{list}[{index}]: {actual} is in the list already")]
+    RepeatedEntry {
+        /// The list's name, such as `sorted_indices`.
+        list: &'static str,
+        /// Where in the list it is the second time.
+        index: usize,
+        /// What is repeated.
+        actual: usize,
+    },
+
+    /// The sequences are longer than the length they are to be padded to.
+    #[error("expected total_length to be at least {expected}, the longest sequence's length, got {actual}")]
+    TotalLength {
+        /// The length of the longest sequence.
+        expected: usize,
+        /// The total length asked for.
+        actual: usize,
+    },
+
     /// A state dict lacks a parameter of the model.
     #[error("missing parameter {name}: expected shape {expected:?}")]
     MissingParameter {
@@ -135,10 +183,18 @@ pub(crate) fn expect_shape(array: &str, expected: &[usize], actual: &[usize]) ->
 
 /// The number of elements of a shape, if it can be addressed.
 pub(crate) fn element_count(name: &str, shape: &[usize]) -> Result<usize> {
-    shape
-        .iter()
-        .try_fold(1_usize, |count, &size| count.checked_mul(size))
-        // Rust allocates at most isize::MAX bytes; no element is wider than eight.
-        .filter(|&count| count <= isize::MAX as usize / 8)
-        .ok_or_else(|| Error::SizeOverflow { name: name.into(), shape: shape.into() })
+    // No scalar is wider than f64.
+    expect_addressable::<f64>(name, shape)?;
+    Ok(shape.iter().product())
+}
+
+/// Checks that an array of a shape can be addressed.
+pub(crate) fn expect_addressable<A>(name: &str, shape: &[usize]) -> Result<()> {
+    // ndarray counts an empty array's other axes too. Rust allocates at most isize::MAX bytes.
+    let axes = shape.iter().map(|&size| size.max(1));
+    let count = axes.fold(1, usize::saturating_mul);
+    if count <= isize::MAX as usize / size_of::<A>().max(1) {
+        return Ok(());
+    }
+    Err(Error::SizeOverflow { name: name.into(), shape: shape.into() })
 }

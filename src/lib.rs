@@ -31,6 +31,8 @@
 //! # Where things are
 //!
 //! * [`Rnn`] and [`RnnConfig`], the network of one or more layers; [`RnnCell`], one step of one layer.
+//! * [`PackedSequence`], sequences of different lengths without padding; [`pad_sequence`] and [`unpad_sequence`],
+//!   with it.
 //! * [`Parameters`]: the named arrays of a model, to read, change, copy ([`state_dict`](Parameters::state_dict)) and
 //!   load ([`load_state_dict`](Parameters::load_state_dict)).
 //! * [`manual_seed`], torch's generator, and [`random`], torch's draws from any generator; [`init`], initialisers.
@@ -56,6 +58,7 @@ mod error;
 pub mod init;
 #[doc(hidden)]
 pub mod kernels;
+mod packed;
 mod parameters;
 pub mod random;
 mod recurrent;
@@ -65,6 +68,7 @@ mod steps;
 
 pub use dim::SequenceDim;
 pub use error::{Error, Result};
+pub use packed::{PackedSequence, Padding, PaddingSide, pad_sequence, unpad_sequence};
 pub use parameters::{Direction, Parameters, RnnParameters};
 pub use random::manual_seed;
 pub use recurrent::{

@@ -585,11 +585,16 @@ def write_parameters():
     save("parameters.safetensors", tensors, cases=cases)
 
 
-def main():
+def prepare():
+    """The same results everywhere."""
     assert torch.__version__.startswith("2.15."), torch.__version__
     assert torch.backends.cpu.get_cpu_capability() == "AVX2"
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
+
+
+def main():
+    prepare()
     write_notebook()
     write_rnn()
     write_cell()

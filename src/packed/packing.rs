@@ -1,0 +1,165 @@
+//! Which row of a packed batch belongs to which step of which sequence.
+
+use std::cmp::Reverse;
+
+use crate::error::{Error, Result, expect_addressable, expect_shape};
+
+/// How the rows of sequences of different lengths, longest first, fall into steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Packing {
+    /// How many sequences reach each step: at least one, never more than reach the step before.
+    pub(super) batch_sizes: Vec<usize>,
+    /// The sequences' order, unless it is the caller's.
+    pub(super) order: Option<Order>,
+}
+
+/// A permutation of sequences: the caller's number by place, and the place by the caller's number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Order {
+    pub(super) sorted: Vec<usize>,
+    pub(super) unsorted: Vec<usize>,
+}
+
+impl Packing {
+    /// Packs sequences of these lengths, each from 1 to `longest`.
+    pub(super) fn new(lengths: &[usize], longest: usize, enforce_sorted: bool) -> Result<Self> {
+        if lengths.is_empty() {
+            return Err(Error::ZeroSize { name: "number of sequences" });
+        }
+        expect_lengths(lengths, 1, longest)?;
+        if enforce_sorted {
+            expect_sorted("lengths", lengths)?;
+            return Ok(Self { batch_sizes: count_by_step(lengths)?, order: None });
+        }
+        let mut sorted: Vec<_> = (0..lengths.len()).collect();
+        // A stable sort: sequences of one length stay in the caller's order.
+        sorted.sort_by_key(|&n| Reverse(lengths[n]));
+        let descending: Vec<_> = sorted.iter().map(|&n| lengths[n]).collect();
+        let unsorted = inverse(&sorted)?;
+        Ok(Self { batch_sizes: count_by_step(&descending)?, order: Some(Order { sorted, unsorted }) })
+    }
+
+    /// Checks that parts fit each other and data of some rows.
+    pub(super) fn from_parts(
+        batch_sizes: Vec<usize>,
+        sorted_indices: Option<Vec<usize>>,
+        [rows, features]: [usize; 2],
+    ) -> Result<Self> {
+        let Some(&batch) = batch_sizes.first() else {
+            return Err(Error::EmptySequence { array: "batch_sizes", shape: vec![0] });
+        };
+        if let Some(index) = batch_sizes.iter().position(|&size| size == 0) {
+            let expected = 1..=batch.max(1);
+            return Err(Error::EntryOutOfRange { list: "batch_sizes", index, expected, actual: 0 });
+        }
+        expect_sorted("batch_sizes", &batch_sizes)?;
+        expect_shape("data", &[total(&batch_sizes), features], &[rows, features])?;
+        // Rows without features take no memory, their lengths do.
+        expect_addressable::<usize>("lengths", &[batch])?;
+        let order = match sorted_indices {
+            None => None,
+            Some(sorted) => {
+                expect_shape("sorted_indices", &[batch], &[sorted.len()])?;
+                Some(Order { unsorted: inverse(&sorted)?, sorted })
+            }
+        };
+        Ok(Self { batch_sizes, order })
+    }
+
+    /// The number of sequences.
+    pub(super) fn batch(&self) -> usize {
+        self.batch_sizes.first().copied().unwrap_or_default()
+    }
+
+    /// The number of rows, `usize::MAX` if they are more.
+    pub(super) fn rows(&self) -> usize {
+        total(&self.batch_sizes)
+    }
+
+    /// Each row's step and sequence, by the caller's number.
+    pub(super) fn places(&self) -> impl Iterator<Item = (usize, usize)> {
+        let steps = self.batch_sizes.iter().enumerate();
+        steps.flat_map(move |(t, &batch)| (0..batch).map(move |place| (t, self.sequence(place))))
+    }
+
+    /// The sequences' lengths, in the caller's order.
+    pub(super) fn lengths(&self) -> Vec<usize> {
+        let mut lengths = vec![0; self.batch()];
+        let mut place = self.batch();
+        for (t, &batch) in self.batch_sizes.iter().enumerate() {
+            for ended in batch..place {
+                lengths[self.sequence(ended)] = t;
+            }
+            place = batch;
+        }
+        (0..place).for_each(|place| lengths[self.sequence(place)] = self.batch_sizes.len());
+        lengths
+    }
+
+    /// The caller's number of the sequence in some place.
+    fn sequence(&self, place: usize) -> usize {
+        self.order.as_ref().map_or(place, |order| order.sorted[place])
+    }
+}
+
+/// Checks that there is a length for each sequence.
+pub(super) fn expect_one_each(lengths: &[usize], batch: usize) -> Result<()> {
+    expect_shape("lengths", &[batch], &[lengths.len()])
+}
+
+/// Checks that every length is in a range.
+pub(super) fn expect_lengths(lengths: &[usize], shortest: usize, longest: usize) -> Result<()> {
+    let expected = shortest..=longest;
+    match lengths.iter().position(|length| !expected.contains(length)) {
+        None => Ok(()),
+        Some(index) => {
+            let actual = lengths[index];
+            Err(Error::EntryOutOfRange { list: "lengths", index, expected, actual })
+        }
+    }
+}
+
+fn expect_sorted(list: &'static str, entries: &[usize]) -> Result<()> {
+    match entries.windows(2).position(|pair| pair[0] < pair[1]) {
+        None => Ok(()),
+        Some(i) => {
+            let (previous, actual) = (entries[i], entries[i + 1]);
+            Err(Error::NotSorted { list, index: i + 1, previous, actual })
+        }
+    }
+}
+
+/// How many of some lengths, the longest first, reach each step.
+fn count_by_step(descending: &[usize]) -> Result<Vec<usize>> {
+    let longest = descending.first().copied().unwrap_or_default();
+    // Rows without features take no memory, their steps do.
+    expect_addressable::<usize>("batch_sizes", &[longest])?;
+    let mut batch = descending.len();
+    let steps = (0..longest).map(|t| {
+        while descending[batch - 1] <= t {
+            batch -= 1;
+        }
+        batch
+    });
+    Ok(steps.collect())
+}
+
+/// The sum, or `usize::MAX` if it is more: no array has as many rows.
+fn total(batch_sizes: &[usize]) -> usize {
+    batch_sizes.iter().fold(0, |sum, &size| sum.saturating_add(size))
+}
+
+/// The inverse of `sorted_indices`, if it is a permutation.
+fn inverse(sorted: &[usize]) -> Result<Vec<usize>> {
+    let list = "sorted_indices";
+    let mut inverse = vec![None; sorted.len()];
+    for (index, &actual) in sorted.iter().enumerate() {
+        let expected = 0..=sorted.len() - 1;
+        match inverse.get_mut(actual) {
+            None => return Err(Error::EntryOutOfRange { list, index, expected, actual }),
+            Some(Some(_)) => return Err(Error::RepeatedEntry { list, index, actual }),
+            Some(place) => *place = Some(index),
+        }
+    }
+    Ok(inverse.into_iter().flatten().collect())
+}

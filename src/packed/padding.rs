@@ -1,0 +1,225 @@
+//! Sequences of different lengths in one array.
+
+use std::ops::Deref;
+
+use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, ArrayView3, Axis};
+
+use super::packing::{expect_lengths, expect_one_each};
+use crate::error::{Error, Result, expect_addressable, expect_shape};
+
+/// Where the padding stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[doc(alias = "padding_side")]
+pub enum PaddingSide {
+    /// Before each sequence: all end at the last step.
+    Left,
+    /// After each sequence: all begin at the first step.
+    #[default]
+    Right,
+}
+
+/// How sequences become one array: the arguments of torch's `pad_sequence` and `pad_packed_sequence`, with their
+/// names and defaults.
+///
+/// ```
+/// use ndarray_rnn::{Padding, PaddingSide};
+///
+/// let padding = Padding::new(-1.0).total_length(8).side(PaddingSide::Left);
+/// assert_eq!((padding.value, padding.total_length, padding.batch_first), (-1.0, Some(8), false));
+/// assert_eq!(Padding::default(), Padding::new(0.0));
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Padding<A = f32> {
+    /// What stands where no sequence does.
+    #[doc(alias = "padding_value")]
+    pub value: A,
+    /// Where the padding stands. Default right.
+    pub side: PaddingSide,
+    /// The number of steps of the array, at least the longest sequence's length. Default that length.
+    pub total_length: Option<usize>,
+    /// Whether the array is (N, L, features) and not (L, N, features). Default false.
+    pub batch_first: bool,
+}
+
+impl<A> Padding<A> {
+    /// Padding of this value, on the right, up to the longest sequence's length, steps first.
+    #[must_use]
+    pub fn new(value: A) -> Self {
+        Self { value, side: PaddingSide::Right, total_length: None, batch_first: false }
+    }
+
+    /// Sets [`side`](Self#structfield.side).
+    #[must_use]
+    pub fn side(self, side: PaddingSide) -> Self {
+        Self { side, ..self }
+    }
+
+    /// Sets [`total_length`](Self#structfield.total_length).
+    #[must_use]
+    pub fn total_length(self, total_length: usize) -> Self {
+        Self { total_length: Some(total_length), ..self }
+    }
+
+    /// Sets [`batch_first`](Self#structfield.batch_first).
+    #[must_use]
+    pub fn batch_first(self, batch_first: bool) -> Self {
+        Self { batch_first, ..self }
+    }
+}
+
+impl<A: Clone> Padding<A> {
+    /// An array of padding but for some rows, each given with its step and sequence.
+    pub(super) fn around<'a>(
+        self,
+        lengths: &[usize],
+        features: usize,
+        rows: impl Iterator<Item = (usize, usize, ArrayView1<'a, A>)>,
+    ) -> Result<Array3<A>>
+    where
+        A: 'a,
+    {
+        let longest = lengths.iter().copied().max().unwrap_or_default();
+        let total = self.total_length.unwrap_or(longest);
+        if total < longest {
+            return Err(Error::TotalLength { expected: longest, actual: total });
+        }
+        let outer = if self.batch_first { [lengths.len(), total] } else { [total, lengths.len()] };
+        let shape = [outer[0], outer[1], features];
+        expect_addressable::<A>("padded", &shape)?;
+        let mut padded = Array3::from_elem(shape, self.value);
+        for (t, n, row) in rows {
+            let t = match self.side {
+                PaddingSide::Left => t + total - lengths[n],
+                PaddingSide::Right => t,
+            };
+            let [i, j] = if self.batch_first { [n, t] } else { [t, n] };
+            padded.index_axis_mut(Axis(0), i).index_axis_mut(Axis(0), j).assign(&row);
+        }
+        Ok(padded)
+    }
+}
+
+/// Sequences side by side in one array, padded to one length.
+///
+/// Zero-length sequences are all padding.
+///
+/// # Shapes
+/// | | |
+/// |---|---|
+/// | each of N `sequences` | (its length, features) |
+/// | result | (L, N, features), with `batch_first` (N, L, features); L is `total_length` or the greatest length |
+///
+/// # Errors
+/// [`Error::ZeroSize`] for no sequence, [`Error::Shape`] for one of other features than the first,
+/// [`Error::TotalLength`] for a `total_length` below the greatest length, [`Error::SizeOverflow`] for an array that
+/// no memory holds.
+///
+/// # Example
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::{Padding, PaddingSide, pad_sequence};
+///
+/// let sequences = [array![[1], [2], [3]], array![[4]]];
+/// let padded = pad_sequence(&sequences, Padding::new(0).batch_first(true))?;
+/// assert_eq!(padded, array![[[1], [2], [3]], [[4], [0], [0]]]);
+///
+/// let padded = pad_sequence(&sequences, Padding::new(0).batch_first(true).side(PaddingSide::Left))?;
+/// assert_eq!(padded, array![[[1], [2], [3]], [[0], [0], [4]]]);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pad_sequence.html>
+pub fn pad_sequence<A: Clone>(
+    sequences: &[impl Deref<Target = ArrayRef2<A>>],
+    padding: Padding<A>,
+) -> Result<Array3<A>> {
+    let (lengths, features) = lengths_and_features(sequences)?;
+    let rows = sequences.iter().enumerate().flat_map(|(n, sequence)| {
+        let rows = sequence.outer_iter().enumerate();
+        rows.map(move |(t, row)| (t, n, row))
+    });
+    padding.around(&lengths, features, rows)
+}
+
+/// The sequences of an array padded on the right, without the padding: the inverse of [`pad_sequence`].
+///
+/// What the padding holds is never looked at.
+///
+/// # Shapes
+/// | | |
+/// |---|---|
+/// | `padded` | (L, N, features), with `batch_first` (N, L, features) |
+/// | `lengths` | N numbers from 0 to L |
+/// | result | N arrays (length, features) |
+///
+/// # Errors
+/// [`Error::Shape`] for other than N lengths, [`Error::EntryOutOfRange`] for a length greater than L (torch cuts it
+/// to L).
+///
+/// # Example
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::unpad_sequence;
+///
+/// let padded = array![[[1], [2], [3]], [[4], [0], [0]]];
+/// assert_eq!(unpad_sequence(&padded, &[3, 1], true)?, [array![[1], [2], [3]], array![[4]]]);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.unpad_sequence.html>
+pub fn unpad_sequence<A: Clone>(
+    padded: &ArrayRef3<A>,
+    lengths: &[usize],
+    batch_first: bool,
+) -> Result<Vec<Array2<A>>> {
+    let steps = steps_first(padded, batch_first);
+    expect_one_each(lengths, steps.len_of(Axis(1)))?;
+    expect_lengths(lengths, 0, steps.len_of(Axis(0)))?;
+    let sequences = steps.axis_iter(Axis(1)).zip(lengths);
+    let features = steps.len_of(Axis(2));
+    sequences.map(|(sequence, &length)| collect_rows([length, features], sequence.outer_iter())).collect()
+}
+
+/// The first rows of some in an array of their own.
+///
+/// Not by `to_owned`: ndarray 0.17 may panic in it if there is no element.
+pub(super) fn collect_rows<'a, A: Clone + 'a>(
+    shape: [usize; 2],
+    rows: impl Iterator<Item = ArrayView1<'a, A>>,
+) -> Result<Array2<A>> {
+    expect_addressable::<A>("data", &shape)?;
+    let mut data = Vec::with_capacity(shape[0] * shape[1]);
+    for row in rows.take(shape[0]) {
+        match row.as_slice() {
+            Some(row) => data.extend_from_slice(row),
+            None => data.extend(row.iter().cloned()),
+        }
+    }
+    Array2::from_shape_vec(shape, data)
+        .map_err(|_| Error::SizeOverflow { name: "data".into(), shape: shape.into() })
+}
+
+/// An array as (L, N, features).
+pub(super) fn steps_first<A>(array: &ArrayRef3<A>, batch_first: bool) -> ArrayView3<'_, A> {
+    let mut view = array.view();
+    if batch_first {
+        view.swap_axes(0, 1);
+    }
+    view
+}
+
+/// The lengths of sequences, of which there is one at least, and the features that all have.
+pub(super) fn lengths_and_features<A>(
+    sequences: &[impl Deref<Target = ArrayRef2<A>>],
+) -> Result<(Vec<usize>, usize)> {
+    let Some(first) = sequences.first() else {
+        return Err(Error::ZeroSize { name: "number of sequences" });
+    };
+    let features = first.len_of(Axis(1));
+    for (n, sequence) in sequences.iter().enumerate() {
+        let length = sequence.len_of(Axis(0));
+        expect_shape(&format!("sequences[{n}]"), &[length, features], sequence.shape())?;
+    }
+    Ok((sequences.iter().map(|sequence| sequence.len_of(Axis(0))).collect(), features))
+}
