@@ -128,11 +128,11 @@ impl Layout {
     /// Sequences of some lengths, in any order.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless there are `batch` lengths, [`Error::Length`] for one over `len`.
+    /// [`Error::Shape`] unless there are `batch` lengths, [`Error::EntryOutOfRange`] for one over `len`.
     pub(crate) fn sorted(lengths: &[usize], len: usize, batch: usize) -> Result<Self> {
         expect_shape("lengths", &[batch], &[lengths.len()])?;
         if let Some((index, &actual)) = lengths.iter().enumerate().find(|&(_, &length)| length > len) {
-            return Err(Error::Length { array: "lengths", index, longest: len, actual });
+            return Err(Error::EntryOutOfRange { list: "lengths", index, expected: 0..=len, actual });
         }
         let mut order: Vec<_> = (0..batch).filter(|&n| lengths[n] > 0).collect();
         order.sort_by_key(|&n| Reverse(lengths[n]));

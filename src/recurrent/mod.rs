@@ -2,6 +2,7 @@
 
 mod cell;
 mod config;
+mod packed;
 mod pass;
 mod run;
 mod stream;

@@ -127,12 +127,13 @@ impl<'a, A: Scalar> Stream<'a, A> {
     /// Sets the state of some of the sequences to zero.
     ///
     /// # Errors
-    /// [`Error::Index`] for a sequence that the batch has not; nothing is changed then.
+    /// [`Error::EntryOutOfRange`] for a sequence that the batch has not; nothing is changed then.
     pub fn reset(&mut self, sequences: impl IntoIterator<Item = usize>) -> Result<()> {
         let batch = self.output.nrows();
         let sequences: Vec<_> = sequences.into_iter().collect();
-        if let Some(&actual) = sequences.iter().find(|&&n| n >= batch) {
-            return Err(Error::Index { array: "sequences", size: batch, actual });
+        if let Some((index, &actual)) = sequences.iter().enumerate().find(|&(_, &n)| n >= batch) {
+            let expected = 0..=batch.saturating_sub(1);
+            return Err(Error::EntryOutOfRange { list: "sequences", index, expected, actual });
         }
         for n in sequences {
             self.state.index_axis_mut(Axis(1), n).fill(A::zero());

@@ -53,6 +53,11 @@ impl<A: Scalar> Trace<A> {
         &self.layout
     }
 
+    /// The number of sequences.
+    pub(super) fn batch(&self) -> usize {
+        self.dim.1
+    }
+
     /// The last layer's output rows.
     pub(super) fn output(&self) -> &[A] {
         self.outputs.last().map_or(&[], Vec::as_slice)
@@ -169,7 +174,7 @@ impl<A: Scalar> Rnn<A> {
         Ok(Gradients { parameters, input: D::output(input, config.batch_first), h_0: D::state(d_h_0) })
     }
 
-    fn expect_trace(&self, trace: &Trace<A>) -> Result<()> {
+    pub(super) fn expect_trace(&self, trace: &Trace<A>) -> Result<()> {
         if trace.config == self.config {
             return Ok(());
         }
@@ -178,7 +183,7 @@ impl<A: Scalar> Rnn<A> {
 
     /// Runs the engine back; returns the gradients of parameters, input rows and first states, these in the caller's
     /// order.
-    fn way_back(
+    pub(super) fn way_back(
         &self,
         trace: &Trace<A>,
         d_output: Source<'_, A>,

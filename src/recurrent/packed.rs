@@ -1,0 +1,116 @@
+//! Packed sequences through a network.
+
+use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, CowArray, Ix2, Ix3};
+use rand::Rng;
+
+use super::pass::{Input, Pass};
+use super::train::{Gradients, Trace};
+use super::{Rnn, expect_width};
+use crate::error::{Result, expect_shape};
+use crate::packed::PackedSequence;
+use crate::scalar::Scalar;
+use crate::sequence::{Layout, Source};
+use crate::steps::Steps;
+
+impl<A: Scalar> Rnn<A> {
+    /// As [`forward`](Self::forward), over a packed sequence: returns the outputs, packed alike, and `h_n`.
+    ///
+    /// `h_0` and `h_n`, of shape (K D, N, hidden_size), are in the caller's order of sequences; `h_n` holds each sequence's
+    /// own last state, and the reverse direction starts at its own end. Equal bit for bit to
+    /// [`lengths`](super::Run::lengths) over the padded array, and to each sequence alone.
+    ///
+    /// # Errors
+    /// [`Error::Width`](crate::Error::Width) for data of another width than input_size,
+    /// [`Error::Shape`](crate::Error::Shape) for an `h_0` of another shape.
+    ///
+    /// ```
+    /// use ndarray::Array2;
+    /// use ndarray_rnn::{PackedSequence, Rnn, RnnConfig, manual_seed};
+    ///
+    /// let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut manual_seed(0))?;
+    /// let words = [2, 5, 3].map(|letters| Array2::ones((letters, 4)));
+    /// let packed = PackedSequence::from_sequences(&words)?;
+    /// let (output, h_n) = rnn.forward_packed(&packed, None)?;
+    /// assert_eq!(output.to_sequences()[1], rnn.forward(&words[1], None)?.0);
+    /// assert_eq!(h_n.dim(), (1, 3, 2));
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    pub fn forward_packed(
+        &self,
+        input: &PackedSequence<A>,
+        h_0: Option<&ArrayRef3<A>>,
+    ) -> Result<(PackedSequence<A>, Array3<A>)> {
+        let data = input.data().as_standard_layout();
+        let pass = self.packed_pass(input, &data, h_0)?;
+        let mut output = pass.rows();
+        let h_n = pass.forward(Some(&mut output), &mut [], &[]);
+        Ok((input.with_data(rows_of(output, self.config.output_size()))?, h_n))
+    }
+
+    /// As [`forward_train`](Self::forward_train), over a packed sequence.
+    ///
+    /// # Errors
+    /// As [`forward_packed`](Self::forward_packed).
+    pub fn forward_packed_train<R: Rng + ?Sized>(
+        &self,
+        input: &PackedSequence<A>,
+        h_0: Option<&ArrayRef3<A>>,
+        rng: &mut R,
+    ) -> Result<(PackedSequence<A>, Array3<A>, Trace<A>)> {
+        let data = input.data().as_standard_layout();
+        let (h_n, trace) = self.packed_pass(input, &data, h_0)?.forward_train(rng)?;
+        let output = rows_of(trace.output().to_vec(), self.config.output_size());
+        Ok((input.with_data(output)?, h_n, trace))
+    }
+
+    /// As [`backward`](Self::backward), from the gradient of the packed output's data; `input` of the result is that of the
+    /// packed input's data.
+    ///
+    /// # Errors
+    /// As [`backward`](Self::backward).
+    pub fn backward_packed(
+        &self,
+        trace: &Trace<A>,
+        d_output: &ArrayRef2<A>,
+        d_h_n: Option<&ArrayRef3<A>>,
+    ) -> Result<Gradients<A, Ix2, Ix3>> {
+        self.expect_trace(trace)?;
+        let steps = &trace.layout().steps;
+        expect_shape("d_output", &[steps.rows(), self.config.output_size()], d_output.shape())?;
+        self.expect_state::<Ix3>("d_h_n", d_h_n, trace.batch())?;
+        let rows = d_output.as_standard_layout();
+        let source = Source::rows(rows.as_slice().unwrap_or_default(), rows.ncols(), steps, 0);
+        let d_h_n = d_h_n.map(|d_h_n| d_h_n.view());
+        let (parameters, d_input, h_0) = self.way_back(trace, source, d_h_n);
+        let input = rows_of(d_input, self.config.input_size);
+        Ok(Gradients { parameters, input, h_0 })
+    }
+
+    /// The pass over checked arguments.
+    fn packed_pass<'p>(
+        &'p self,
+        input: &PackedSequence<A>,
+        data: &'p CowArray<'_, A, Ix2>,
+        h_0: Option<&ArrayRef3<A>>,
+    ) -> Result<Pass<'p, A>> {
+        expect_width("input", "input_size", self.config.input_size, data.ncols())?;
+        self.expect_state::<Ix3>("h_0", h_0, input.batch())?;
+        Ok(Pass {
+            rnn: self,
+            input: Input::Rows(data.as_slice().unwrap_or_default()),
+            layout: Layout {
+                steps: Steps::ragged(input.batch_sizes().iter().copied()),
+                order: input.sorted_indices().map(<[usize]>::to_vec),
+            },
+            len: input.max_len(),
+            h_0: self.state_or_zeros(h_0.map(|h_0| h_0.view()), input.batch()),
+            mask: None,
+            reset_state: None,
+        })
+    }
+}
+
+/// Rows of `width` elements as an array.
+fn rows_of<A: Scalar>(rows: Vec<A>, width: usize) -> Array2<A> {
+    Array2::from_shape_vec((rows.len() / width, width), rows).unwrap_or_default()
+}
