@@ -1,7 +1,5 @@
 //! The public element type.
 
-use pulp::Arch;
-
 use crate::cell::Elman;
 use crate::element::Element;
 use crate::engine::{Backward, Forward, Scratch, Stack};
@@ -31,28 +29,28 @@ impl Scalar for f64 {}
 /// slow to run where it is not optimised.
 pub trait Passes<C>: Element {
     /// Runs every layer over every step.
-    fn forward(stack: &Stack<Self, C>, arch: Arch, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>);
+    fn forward(stack: &Stack<Self, C>, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>);
 
     /// The way back.
-    fn backward(stack: &Stack<Self, C>, arch: Arch, pass: Backward<'_, Self>);
+    fn backward(stack: &Stack<Self, C>, pass: Backward<'_, Self>);
 }
 
 impl Passes<Elman> for f32 {
-    fn forward(stack: &Stack<Self, Elman>, arch: Arch, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>) {
-        stack.forward(arch, pass, scratch);
+    fn forward(stack: &Stack<Self, Elman>, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>) {
+        stack.forward(pass, scratch);
     }
 
-    fn backward(stack: &Stack<Self, Elman>, arch: Arch, pass: Backward<'_, Self>) {
-        stack.backward(arch, pass);
+    fn backward(stack: &Stack<Self, Elman>, pass: Backward<'_, Self>) {
+        stack.backward(pass);
     }
 }
 
 impl Passes<Elman> for f64 {
-    fn forward(stack: &Stack<Self, Elman>, arch: Arch, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>) {
-        stack.forward(arch, pass, scratch);
+    fn forward(stack: &Stack<Self, Elman>, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>) {
+        stack.forward(pass, scratch);
     }
 
-    fn backward(stack: &Stack<Self, Elman>, arch: Arch, pass: Backward<'_, Self>) {
-        stack.backward(arch, pass);
+    fn backward(stack: &Stack<Self, Elman>, pass: Backward<'_, Self>) {
+        stack.backward(pass);
     }
 }

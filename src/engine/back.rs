@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::direction::{BackSpan, BackWeights, Resets, Scratch};
 use super::share::Share;
@@ -54,17 +54,17 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     /// The way back of [`forward`](Stack::forward): first the gradient of every sum, sequences split among threads;
     /// then that of every parameter, units split among threads.
     #[inline(always)]
-    pub(crate) fn backward(&self, arch: Arch, mut pass: Backward<'_, A>) {
+    pub(crate) fn backward(&self, mut pass: Backward<'_, A>) {
         let (rows, units) = (pass.steps.rows(), C::GATES * self.hidden);
         let mut d_sums = vec![vec![A::zero(); rows * units]; self.layers.len() * self.directions()];
         let workers = threads::count(self.flops(rows));
         let batch = pass.steps.batch(0);
-        self.sums(arch, &mut pass, &mut d_sums, workers.min(batch).max(1));
-        self.parameters(arch, &mut pass, &d_sums, workers);
+        self.sums(&mut pass, &mut d_sums, workers.min(batch).max(1));
+        self.parameters(&mut pass, &d_sums, workers);
     }
 
     #[inline(always)]
-    fn sums(&self, arch: Arch, pass: &mut Backward<'_, A>, d_sums: &mut [Vec<A>], workers: usize) {
+    fn sums(&self, pass: &mut Backward<'_, A>, d_sums: &mut [Vec<A>], workers: usize) {
         let Backward { steps, .. } = *pass;
         let ranges = threads::ranges(steps.batch(0), workers);
         let mut d_sums: Vec<_> =
@@ -86,11 +86,11 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 d_sums: d_sums.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
             })
         });
-        threads::for_each(jobs.collect(), |worker| arch.dispatch(RunBack { stack: self, worker }));
+        threads::for_each(jobs.collect(), |worker| self.arch.dispatch(RunBack { stack: self, worker }));
     }
 
     #[inline(always)]
-    fn parameters(&self, arch: Arch, pass: &mut Backward<'_, A>, d_sums: &[Vec<A>], workers: usize) {
+    fn parameters(&self, pass: &mut Backward<'_, A>, d_sums: &[Vec<A>], workers: usize) {
         let (directions, units) = (self.directions(), C::GATES * self.hidden);
         let block = pass.steps.batch(0) * C::STATES * self.hidden;
         let mut jobs = Vec::new();
@@ -121,7 +121,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 jobs.push((terms, Gradient { units: range, weight_ih, weight_hh, bias: part }));
             }
         }
-        threads::for_each(jobs, |(terms, gradient)| terms.add_to(arch, gradient));
+        threads::for_each(jobs, |(terms, gradient)| terms.add_to(self.arch, gradient));
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Stack<A: Element, C> {
     pub(crate) layers: Vec<Vec<Weights<A>>>,
     pub(crate) cell: C,
     pub(crate) hidden: usize,
+    /// The instruction set to run on.
+    pub(crate) arch: Arch,
 }
 
 /// What a stack runs over, and what it leaves. "Rows" are as wide as all directions' hidden states side by side.
@@ -48,15 +50,15 @@ pub struct Forward<'a, A> {
 impl<A: Element, C: Cell<A>> Stack<A, C> {
     /// Runs every layer over every step, sequences split among threads where that pays.
     #[inline(always)]
-    pub(crate) fn forward(&self, arch: Arch, pass: Forward<'_, A>, scratch: &mut Scratch<A>) {
+    pub(crate) fn forward(&self, pass: Forward<'_, A>, scratch: &mut Scratch<A>) {
         let batch = pass.steps.batch(0);
         let workers = threads::count(self.flops(pass.steps.rows())).min(batch);
         if workers <= 1 {
-            arch.dispatch(Run { stack: self, worker: pass.whole(), scratch });
+            self.arch.dispatch(Run { stack: self, worker: pass.whole(), scratch });
             return;
         }
         threads::for_each(pass.split(self, &threads::ranges(batch, workers)), |worker| {
-            arch.dispatch(Run { stack: self, worker, scratch: &mut Scratch::default() });
+            self.arch.dispatch(Run { stack: self, worker, scratch: &mut Scratch::default() });
         });
     }
 
@@ -164,7 +166,7 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
     /// Runs one layer over a segment.
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, segment: Range<usize>) {
-        let Stack { layers, cell, hidden } = self.stack;
+        let Stack { layers, cell, hidden, .. } = self.stack;
         let Worker { source, steps, state, resets, output, .. } = &mut self.worker;
         let Scratch { room, below, above } = &mut *self.scratch;
         let (directions, width) = (self.stack.directions(), self.stack.width());

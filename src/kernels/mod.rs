@@ -9,6 +9,7 @@
 //! Public for this crate's tests and benches only: exempt from semantic versioning.
 
 mod activation;
+mod arch;
 mod matrix;
 mod panels;
 mod product;
@@ -16,6 +17,7 @@ mod tanh;
 
 pub use crate::element::Element;
 pub use activation::Activation;
+pub use arch::{Arch, archs};
 pub use matrix::Matrix;
 pub use panels::Panels;
 pub use product::{Product, Start};

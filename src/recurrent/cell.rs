@@ -185,7 +185,6 @@ impl<A: Scalar> RnnCell<A> {
         let rows = with_plain_rows(rows.insert_axis(Axis(0)));
         A::forward(
             self.stack(),
-            Arch::new(),
             Forward {
                 source: Source::grid(&rows, None),
                 steps: &Steps::Equal { len: 1, batch },
@@ -205,6 +204,7 @@ impl<A: Scalar> RnnCell<A> {
             layers: vec![vec![self.parameters.pack()]],
             cell: Elman { activation: self.config.nonlinearity.activation() },
             hidden: self.config.hidden_size,
+            arch: Arch::new(),
         })
     }
 }

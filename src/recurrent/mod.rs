@@ -18,6 +18,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use ndarray::{Array, Array1, Array2, Array3, ArrayRef, ArrayView3, ArrayViewD, ArrayViewMutD};
+use pulp::Arch;
 use rand::Rng;
 
 use crate::cell::Elman;
@@ -78,6 +79,7 @@ pub struct Rnn<A: Scalar = f32> {
     /// The parameters as the engine wants them: made at the first use, dropped when they may change.
     stack: OnceLock<Stack<A, Elman>>,
     back_weights: OnceLock<Vec<Vec<BackWeights<A>>>>,
+    arch: Arch,
 }
 
 impl<A: Scalar> Rnn<A> {
@@ -108,7 +110,21 @@ impl<A: Scalar> Rnn<A> {
         let parameters = RnnParameters::collect(config.num_layers * directions, directions, |layer| {
             CellParameters::zeros(hidden, config.layer_input_size(layer), hidden, config.bias)
         })?;
-        Ok(Self { config, parameters, stack: OnceLock::new(), back_weights: OnceLock::new() })
+        Ok(Self {
+            config,
+            parameters,
+            stack: OnceLock::new(),
+            back_weights: OnceLock::new(),
+            arch: Arch::new(),
+        })
+    }
+
+    /// The same network, to run on an instruction set of choice.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn on(mut self, arch: Arch) -> Self {
+        self.stack.take();
+        Self { arch, ..self }
     }
 
     /// What the network is made of.
@@ -219,6 +235,7 @@ impl<A: Scalar> Rnn<A> {
                 layers: layers.map(|cells| cells.iter().map(CellParameters::pack).collect()).collect(),
                 cell: Elman { activation: self.config.nonlinearity.activation() },
                 hidden: self.config.hidden_size,
+                arch: self.arch,
             }
         })
     }

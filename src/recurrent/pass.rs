@@ -1,7 +1,6 @@
 //! From checked arguments to the engine and back.
 
 use ndarray::{Array3, CowArray, Ix3};
-use pulp::Arch;
 
 use super::Rnn;
 use crate::engine::{Forward, Resets, Scratch};
@@ -64,7 +63,7 @@ impl<A: Scalar> Pass<'_, A> {
             lower: lower.iter_mut().map(Vec::as_mut_slice).collect(),
             factors,
         };
-        A::forward(self.rnn.stack(), Arch::new(), pass, &mut Scratch::default());
+        A::forward(self.rnn.stack(), pass, &mut Scratch::default());
         if let Some(sorted) = sorted {
             self.layout.scatter_state(&sorted, &mut h_n);
         }

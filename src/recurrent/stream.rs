@@ -1,7 +1,6 @@
 //! Sequences that arrive step by step.
 
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView2, ArrayView3, Axis, CowArray, Ix3};
-use pulp::Arch;
 
 use super::{Rnn, RnnCell, expect_width};
 use crate::cell::Elman;
@@ -155,7 +154,7 @@ impl<'a, A: Scalar> Stream<'a, A> {
             lower: Vec::new(),
             factors: &[],
         };
-        A::forward(self.stack, Arch::new(), pass, &mut self.scratch);
+        A::forward(self.stack, pass, &mut self.scratch);
         Ok(())
     }
 }

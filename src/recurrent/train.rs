@@ -1,7 +1,6 @@
 //! Training: the forward pass that leaves a trace, and the way back that reads it.
 
 use ndarray::{Array, Array3, ArrayRef, ArrayView3, Axis, Dimension};
-use pulp::Arch;
 use rand::Rng;
 
 use super::pass::{Pass, resets};
@@ -215,7 +214,7 @@ impl<A: Scalar> Rnn<A> {
             d_input: &mut d_input,
             d_parameters: d_parameters.collect(),
         };
-        A::backward(self.stack(), Arch::new(), pass);
+        A::backward(self.stack(), pass);
         for cell in &mut parameters.cells {
             cell.bias_hh = cell.bias_ih.clone();
         }
