@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display};
 use std::ops::{Deref, DerefMut};
 
 use ndarray::NdFloat;
-use pulp::Simd;
+use pulp::{Simd, bytemuck};
 
 /// What the kernels and the engine need of an element type.
 ///
@@ -68,6 +68,10 @@ impl Element for f32 {
 
     #[inline(always)]
     fn fma<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
+        if S::IS_SCALAR && !FUSED {
+            let [a, b, c] = [a, b, c].map(bytemuck::cast::<_, Self>);
+            return bytemuck::cast(fma_without_hardware(a, b, c));
+        }
         simd.mul_add_f32s(a, b, c)
     }
 
@@ -118,6 +122,26 @@ impl Element for f64 {
     }
 }
 
+/// Whether every machine of the target multiplies and adds with one rounding; elsewhere `mul_add` calls a library.
+const FUSED: bool = cfg!(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "wasm32")));
+
+/// `a * b + c`, rounded once, without a call: the product is exact in `f64`, and the sum is rounded to
+/// odd there, after which rounding it to `f32` is as good as rounding the exact sum (Boldo, Melquiond 2008,
+/// <https://doi.org/10.1109/TC.2007.70819>).
+#[inline(always)]
+fn fma_without_hardware(a: f32, b: f32, c: f32) -> f32 {
+    let (product, c) = (f64::from(a) * f64::from(b), f64::from(c));
+    let sum = product + c;
+    // What the sum lost, exactly (Knuth's TwoSum); NaN if the sum is infinite or NaN.
+    let of_c = sum - product;
+    let lost = (product - (sum - of_c)) + (c - of_c);
+    let bits = sum.to_bits();
+    let towards_zero = (lost > 0.0) != (sum > 0.0);
+    let odd = if towards_zero { bits.wrapping_sub(1) } else { bits + 1 };
+    let inexact_and_even = lost.abs() > 0.0 && bits & 1 == 0;
+    f64::from_bits(if inexact_and_even { odd } else { bits }) as f32
+}
+
 /// One cache line of elements, aligned as one.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
@@ -149,4 +173,32 @@ mod private {
     pub trait Sealed {}
     impl Sealed for f32 {}
     impl Sealed for f64 {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fma_without_hardware;
+    use proptest::prelude::*;
+
+    fn same(a: f32, b: f32, c: f32) -> bool {
+        let (ours, standard) = (fma_without_hardware(a, b, c), a.mul_add(b, c));
+        ours.to_bits() == standard.to_bits() || ours.is_nan() && standard.is_nan()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// Any bits: every exponent, infinities, NaN, subnormal numbers.
+        #[test]
+        fn fma_equals_the_standard_library_s(a: u32, b: u32, c: u32) {
+            prop_assert!(same(f32::from_bits(a), f32::from_bits(b), f32::from_bits(c)));
+        }
+
+        /// Sums that nearly cancel or end near the middle between two numbers, where rounding twice goes wrong.
+        #[test]
+        fn fma_rounds_once(a in 1.0_f32..2.0, b in 1.0_f32..2.0, exponent in -60..60, sign in prop::bool::ANY) {
+            let c = (a * b) * 2_f32.powi(exponent) * if sign { 1.0 } else { -1.0 };
+            prop_assert!(same(a, b, c) && same(a * 1e-30, b * 1e-12, c * 1e-38));
+        }
+    }
 }

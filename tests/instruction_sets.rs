@@ -1,0 +1,137 @@
+//! The same bits on every instruction set and for every number of threads.
+//!
+//! Each kernel form that this machine can run is forced in turn and held, bit for bit, to the definition of a sum
+//! written out as a triple loop; then whole passes, forwards and back, on each of them and in thread pools of several
+//! sizes.
+
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+use ndarray::{Array2, Array3};
+use ndarray_rnn::kernels::{Arch, Element, Matrix, Panels, Product, Start, archs};
+use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnConfig, Scalar, manual_seed, random};
+use rand::Rng;
+
+fn uniform<A: Scalar>(shape: (usize, usize), rng: &mut impl Rng) -> Array2<A> {
+    let mut array = Array2::zeros(shape);
+    random::uniform(&mut array, -1.0, 1.0, rng).unwrap();
+    array
+}
+
+/// The definition: one chain of fused multiply-adds over k in ascending order from the start value.
+fn naive<A: Scalar>(a: &Array2<A>, w: &Array2<A>, start: &Array2<A>) -> Vec<A> {
+    let mut c = Vec::new();
+    for r in 0..a.nrows() {
+        for j in 0..w.nrows() {
+            c.push((0..a.ncols()).fold(start[[r, j]], |sum, k| a[[r, k]].mul_add(w[[j, k]], sum)));
+        }
+    }
+    c
+}
+
+fn product<A: Element>(arch: Arch, a: Matrix<'_, A>, weights: &Panels<A>, start: Start<'_, A>, c: &mut [A]) {
+    arch.dispatch(Product { a, weights, start, c });
+}
+
+fn products_equal_the_definition<A: Scalar>() {
+    let mut rng = manual_seed(1);
+    let sizes = [1, 2, 3, 5, 6, 7, 8, 13, 16, 17, 33, 64, 65];
+    for (i, (m, k)) in sizes.iter().flat_map(|&m| sizes.map(|k| (m, k))).enumerate() {
+        for n in [sizes[i % sizes.len()], 129] {
+            let (a, w) = (uniform::<A>((m, k), &mut rng), uniform::<A>((n, k), &mut rng));
+            let start = uniform::<A>((m, n), &mut rng);
+            let expected = naive(&a, &w, &start);
+            let row = start.row(0).to_vec();
+            let from_bias = naive(&a, &w, &Array2::from_shape_fn((m, n), |(_, j)| row[j]));
+            let rows = Matrix::contiguous(a.as_slice().unwrap(), m, k);
+            let table: Vec<_> = (0..m).map(|r| r * k).collect();
+            let gathered = Matrix::gathered(a.as_slice().unwrap(), &table, k);
+            let straight = Panels::straight(&w.t().as_standard_layout().into_owned());
+            for (name, arch) in archs() {
+                let mut c = start.clone().into_raw_vec_and_offset().0;
+                product(arch, rows, &Panels::transposed(&w), Start::Output, &mut c);
+                assert_eq!(c, expected, "{name}, {m} x {k} x {n}");
+                product(arch, gathered, &straight, Start::Bias(&row), &mut c);
+                assert_eq!(c, from_bias, "{name}, {m} x {k} x {n}, gathered rows, from a bias");
+            }
+        }
+    }
+}
+
+#[test]
+fn products_equal_the_definition_f32() {
+    products_equal_the_definition::<f32>();
+}
+
+#[test]
+fn products_equal_the_definition_f64() {
+    products_equal_the_definition::<f64>();
+}
+
+/// All numbers that a training pass makes, as exact text: output, state, every gradient.
+fn training_pass<A: Scalar>(rnn: &Rnn<A>, (len, batch): (usize, usize)) -> Vec<A> {
+    let mut rng = manual_seed(2);
+    let config = rnn.config();
+    let mut input = Array3::zeros((len, batch, config.input_size));
+    random::uniform(&mut input, -1.0, 1.0, &mut rng).unwrap();
+    let lengths: Vec<_> = (0..batch).map(|n| (n * 7) % len + 1).collect();
+    let (output, h_n, trace) = rnn.run(&input).lengths(&lengths).forward_train(&mut rng).unwrap();
+    let gradients = rnn.backward(&trace, &output, Some(&h_n)).unwrap();
+    let parameters = gradients.parameters.state_dict().into_iter().flat_map(|(_, value)| value);
+    let arrays = output.into_iter().chain(h_n).chain(gradients.input).chain(gradients.h_0);
+    arrays.chain(parameters).collect()
+}
+
+fn network<A: Scalar>(sizes: (usize, usize), nonlinearity: Nonlinearity) -> Rnn<A> {
+    let config = RnnConfig::new(sizes.0, sizes.1).num_layers(2).bidirectional(true).dropout(0.25);
+    Rnn::new(config.nonlinearity(nonlinearity), &mut manual_seed(3)).unwrap()
+}
+
+fn passes_are_the_same_on_every_instruction_set<A: Scalar>() {
+    for nonlinearity in [Nonlinearity::Tanh, Nonlinearity::Relu] {
+        for (sizes, shape) in [((5, 3), (7, 4)), ((17, 33), (9, 13)), ((64, 48), (5, 1))] {
+            let rnn = network::<A>(sizes, nonlinearity);
+            let mut passes =
+                archs().into_iter().map(|(name, arch)| (name, training_pass(&rnn.clone().on(arch), shape)));
+            let (_, scalar) = passes.next().unwrap();
+            passes.for_each(|(name, pass)| assert_eq!(pass, scalar, "{name}, {rnn}, (L, N) = {shape:?}"));
+        }
+    }
+}
+
+#[test]
+fn passes_are_the_same_on_every_instruction_set_f32() {
+    passes_are_the_same_on_every_instruction_set::<f32>();
+}
+
+#[test]
+fn passes_are_the_same_on_every_instruction_set_f64() {
+    passes_are_the_same_on_every_instruction_set::<f64>();
+}
+
+/// Large enough to be split: some 40 Mflop.
+#[test]
+fn passes_are_the_same_for_every_number_of_threads() {
+    let rnn = network::<f32>((64, 96), Nonlinearity::Tanh);
+    let pass = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| training_pass(&rnn, (24, 13)))
+    };
+    let one = pass(1);
+    for threads in [2, 3, 4, 16] {
+        assert_eq!(pass(threads), one, "{threads} threads");
+    }
+}
+
+/// Rayon's pools may be of one thread, and busy with the caller's own parallel loop.
+#[test]
+fn passes_run_inside_parallel_loops() {
+    use rayon::prelude::*;
+    let rnn = network::<f32>((64, 96), Nonlinearity::Tanh);
+    let one = training_pass(&rnn, (24, 13));
+    for threads in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let all: Vec<_> =
+            pool.install(|| (0..6).into_par_iter().map(|_| training_pass(&rnn, (24, 13))).collect());
+        assert!(all.iter().all(|pass| *pass == one), "{threads} threads");
+    }
+}
