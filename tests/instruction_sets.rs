@@ -29,7 +29,7 @@ fn naive<A: Scalar>(a: &Array2<A>, w: &Array2<A>, start: &Array2<A>) -> Vec<A> {
 }
 
 fn product<A: Element>(arch: Arch, a: Matrix<'_, A>, weights: &Panels<A>, start: Start<'_, A>, c: &mut [A]) {
-    arch.dispatch(Product { a, weights, start, c });
+    arch.dispatch(Product { a, weights: weights.all(), start, c });
 }
 
 fn products_equal_the_definition<A: Scalar>() {
@@ -108,18 +108,30 @@ fn passes_are_the_same_on_every_instruction_set_f64() {
     passes_are_the_same_on_every_instruction_set::<f64>();
 }
 
-/// Large enough to be split: some 40 Mflop.
-#[test]
-fn passes_are_the_same_for_every_number_of_threads() {
-    let rnn = network::<f32>((64, 96), Nonlinearity::Tanh);
+fn same_for_every_number_of_threads<A: Scalar>(sizes: (usize, usize), shape: (usize, usize)) {
+    let rnn = network::<A>(sizes, Nonlinearity::Tanh);
     let pass = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| training_pass(&rnn, (24, 13)))
+        pool.install(|| training_pass(&rnn, shape))
     };
     let one = pass(1);
     for threads in [2, 3, 4, 16] {
-        assert_eq!(pass(threads), one, "{threads} threads");
+        assert_eq!(pass(threads), one, "{threads} threads, (L, N) = {shape:?}");
     }
+}
+
+/// Large enough for its sequences to be split: some 40 Mflop.
+#[test]
+fn batches_are_the_same_for_every_number_of_threads() {
+    same_for_every_number_of_threads::<f32>((64, 96), (24, 13));
+    same_for_every_number_of_threads::<f64>((64, 96), (24, 13));
+}
+
+/// Large enough for its units to be split, with a last panel that is not full.
+#[test]
+fn one_sequence_is_the_same_for_every_number_of_threads() {
+    same_for_every_number_of_threads::<f32>((64, 299), (40, 1));
+    same_for_every_number_of_threads::<f64>((64, 201), (40, 1));
 }
 
 /// Rayon's pools may be of one thread, and busy with the caller's own parallel loop.

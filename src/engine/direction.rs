@@ -6,6 +6,7 @@ use ndarray::ArrayRef2;
 use pulp::Simd;
 
 use super::share::ShareMut;
+use super::team::Member;
 use crate::cell::Cell;
 use crate::element::Element;
 use crate::kernels::{Matrix, Panels, Product, Start};
@@ -49,6 +50,8 @@ pub(super) struct Span<'a, 't, A> {
     pub(super) resets: Option<Resets<'a, A>>,
     /// Where the hidden states go, if they are wanted.
     pub(super) target: Option<Target<'a, 't, A>>,
+    /// The threads that share the units of a single sequence, if there are any.
+    pub(super) team: Option<&'a Member<'a>>,
 }
 
 /// Some columns of a layer's output rows.
@@ -141,15 +144,20 @@ impl<A: Element> Weights<A> {
         span: Span<'_, '_, A>,
         room: &mut Room<A>,
     ) {
-        let Span { source, steps, range: mut left, reverse, state, resets, mut target } = span;
+        let Span { source, steps, range: mut left, reverse, state, resets, mut target, team } = span;
         let Room { sums, offsets, .. } = room;
         let hidden = self.hidden.depth();
-        let (units, states) = (C::GATES * hidden, C::STATES * hidden);
+        let states = C::STATES * hidden;
+        let panels = team.map_or(0..self.hidden.all().count(), |team| team.share(self.hidden.all().count()));
+        let (input_weights, hidden_weights) =
+            (self.input.all().part(panels.clone()), self.hidden.all().part(panels.clone()));
+        let (first, units) = (panels.start * A::PANEL, hidden_weights.width());
+        let bias = Start::Bias(&self.bias[first..first + units]);
         while let Some(mut chunk) = steps.cut(&mut left, CHUNK, reverse) {
             let origin = steps.start(chunk.start);
             sums.resize((steps.start(chunk.end) - origin) * units, A::zero());
             let a = source.matrix(steps, chunk.clone(), offsets);
-            simd.vectorize(Product { a, weights: &self.input, start: Start::Bias(&self.bias), c: sums });
+            simd.vectorize(Product { a, weights: input_weights, start: bias, c: sums });
             while let Some(t) = if reverse { chunk.next_back() } else { chunk.next() } {
                 let batch = steps.batch(t);
                 if let Some(resets) = &resets {
@@ -158,8 +166,14 @@ impl<A: Element> Weights<A> {
                 let state = &mut state[..batch * states];
                 let sums = &mut sums[(steps.start(t) - origin) * units..][..batch * units];
                 let a = Matrix::strided(state, batch, hidden, states);
-                simd.vectorize(Product { a, weights: &self.hidden, start: Start::Output, c: sums });
-                cell.forward(simd, sums, state);
+                simd.vectorize(Product { a, weights: hidden_weights, start: Start::Output, c: sums });
+                match team {
+                    None => cell.forward(simd, sums, state),
+                    Some(team) => {
+                        cell.forward(simd, sums, &mut state[first..first + units]);
+                        team.exchange(first..first + units, state);
+                    }
+                }
                 if let Some(target) = &mut target {
                     target.store(steps, t, state.chunks_exact(states), hidden);
                 }
@@ -213,7 +227,7 @@ impl<A: Element> BackWeights<A> {
                 }
                 cell.backward(simd, states, d_state, sums);
                 let a = Matrix::contiguous(sums, batch, units);
-                simd.vectorize(Product { a, weights: &self.hidden, start: Start::Output, c: d_state });
+                simd.vectorize(Product { a, weights: self.hidden.all(), start: Start::Output, c: d_state });
                 d_sums.step(t, start * units..(start + batch) * units).copy_from_slice(sums);
                 if let Some(resets) = &resets {
                     resets.cut(if reverse { t + 1 } else { t }, d_state, hidden);
@@ -221,7 +235,7 @@ impl<A: Element> BackWeights<A> {
             }
             let a = Matrix::contiguous(sums, rows.len(), units);
             let c = &mut d_inputs[rows.start * inputs..rows.end * inputs];
-            simd.vectorize(Product { a, weights: &self.input, start: Start::Output, c });
+            simd.vectorize(Product { a, weights: self.input.all(), start: Start::Output, c });
         }
     }
 }

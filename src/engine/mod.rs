@@ -5,6 +5,7 @@ mod back;
 mod direction;
 mod share;
 mod stack;
+mod team;
 mod threads;
 mod weights;
 

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::mem;
 use std::ops::Range;
+use std::thread;
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::direction::{Resets, Scratch, Span, Target, Weights};
 use super::share::{Share, ShareMut};
+use super::team::{Member, Team};
 use super::threads;
 use crate::cell::Cell;
 use crate::element::Element;
@@ -16,6 +18,9 @@ use crate::steps::Steps;
 
 /// Rows that pass through all layers together, see [`Worker::segment`].
 const SEGMENT: usize = 192;
+
+/// The units from which on threads share a single sequence: a step takes longer than the meeting behind it.
+const SHARED_UNITS: usize = 192;
 
 /// The packed weights of every direction of every layer, and the cell they feed.
 #[derive(Debug, Clone)]
@@ -52,13 +57,33 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     #[inline(always)]
     pub(crate) fn forward(&self, pass: Forward<'_, A>, scratch: &mut Scratch<A>) {
         let batch = pass.steps.batch(0);
-        let workers = threads::count(self.flops(pass.steps.rows())).min(batch);
-        if workers <= 1 {
-            self.arch.dispatch(Run { stack: self, worker: pass.whole(), scratch });
-            return;
+        let threads = threads::count(self.flops(pass.steps.rows()));
+        if batch == 1 && threads > 1 && self.hidden >= SHARED_UNITS && C::GATES * C::STATES == 1 {
+            self.forward_together(pass, threads.min(2 * self.hidden / SHARED_UNITS), scratch);
+        } else if threads.min(batch) > 1 {
+            threads::for_each(pass.split(self, &threads::ranges(batch, threads.min(batch))), |worker| {
+                self.arch.dispatch(Run { stack: self, worker, scratch: &mut Scratch::default(), team: None });
+            });
+        } else {
+            self.arch.dispatch(Run { stack: self, worker: pass.whole(), scratch, team: None });
         }
-        threads::for_each(pass.split(self, &threads::ranges(batch, workers)), |worker| {
-            self.arch.dispatch(Run { stack: self, worker, scratch: &mut Scratch::default() });
+    }
+
+    /// Runs one sequence on several threads: each keeps the whole state and makes the sums of some of the units.
+    #[inline(always)]
+    fn forward_together(&self, pass: Forward<'_, A>, threads: usize, scratch: &mut Scratch<A>) {
+        let team = Team::new(threads, self.hidden);
+        let mut states = vec![pass.state.to_vec(); threads - 1];
+        let run = |worker, scratch: &mut Scratch<A>, index| {
+            self.arch.dispatch(Run { stack: self, worker, scratch, team: Some(&team.member(index)) });
+        };
+        thread::scope(|scope| {
+            for (i, state) in states.iter_mut().enumerate() {
+                // The first thread alone leaves what the caller wants.
+                let others = Forward { state, output: None, lower: Vec::new(), ..pass };
+                scope.spawn(move || run(others.whole(), &mut Scratch::default(), i + 1));
+            }
+            run(pass.whole(), scratch, 0);
         });
     }
 
@@ -138,6 +163,7 @@ struct Run<'a, 's, A: Element, C> {
     stack: &'a Stack<A, C>,
     worker: Worker<'a, A>,
     scratch: &'s mut Scratch<A>,
+    team: Option<&'s Member<'s>>,
 }
 
 impl<A: Element, C: Cell<A>> WithSimd for Run<'_, '_, A, C> {
@@ -191,6 +217,7 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
                 reverse: d == 1,
                 state: state.borrow().into_step(i, i * block..(i + 1) * block),
                 resets: resets.map(|resets| resets.of_block(i, C::STATES * hidden)),
+                team: self.team,
                 target: target.map(|(rows, origin)| Target { rows, origin, width, column: d * hidden }),
             };
             weights.forward(simd, *cell, span, room);

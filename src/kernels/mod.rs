@@ -19,5 +19,5 @@ pub use crate::element::Element;
 pub use activation::Activation;
 pub use arch::{Arch, archs};
 pub use matrix::Matrix;
-pub use panels::Panels;
+pub use panels::{Panels, PanelsRef};
 pub use product::{Product, Start};

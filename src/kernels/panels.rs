@@ -1,5 +1,7 @@
 //! Weights packed for the product kernel.
 
+use std::ops::Range;
+
 use ndarray::{ArrayRef2, Axis};
 
 use crate::element::Element;
@@ -35,7 +37,7 @@ impl<A: Element> Panels<A> {
         self.depth = rows.len();
         self.width = width;
         self.lines.clear();
-        self.lines.resize(self.count() * self.depth, A::Line::default());
+        self.lines.resize(width.div_ceil(A::PANEL) * self.depth, A::Line::default());
         for (k, row) in rows.enumerate() {
             for (panel, values) in row.chunks(A::PANEL).enumerate() {
                 self.lines[panel * self.depth + k][..values.len()].copy_from_slice(values);
@@ -71,14 +73,50 @@ impl<A: Element> Panels<A> {
         self.width
     }
 
+    /// All panels.
+    #[must_use]
+    pub fn all(&self) -> PanelsRef<'_, A> {
+        PanelsRef { lines: &self.lines, depth: self.depth, width: self.width }
+    }
+}
+
+/// Neighbouring panels, borrowed: some of the columns.
+#[derive(Debug, Clone, Copy)]
+pub struct PanelsRef<'a, A: Element> {
+    lines: &'a [A::Line],
+    depth: usize,
+    width: usize,
+}
+
+impl<'a, A: Element> PanelsRef<'a, A> {
+    /// The length k of the sums.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The number of columns.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
     /// The number of panels.
-    pub(super) fn count(&self) -> usize {
+    #[must_use]
+    pub fn count(&self) -> usize {
         self.width.div_ceil(A::PANEL)
+    }
+
+    /// Some of the panels.
+    pub(crate) fn part(&self, panels: Range<usize>) -> Self {
+        let lines = &self.lines[panels.start * self.depth..panels.end * self.depth];
+        let columns = panels.start * A::PANEL..self.width.min(panels.end * A::PANEL);
+        Self { lines, depth: self.depth, width: columns.len() }
     }
 
     /// One panel: `depth` lines.
     #[inline(always)]
-    pub(super) fn panel(&self, index: usize) -> &[A::Line] {
+    pub(super) fn panel(&self, index: usize) -> &'a [A::Line] {
         &self.lines[index * self.depth..][..self.depth]
     }
 }

@@ -15,7 +15,7 @@ use std::mem::size_of;
 
 use pulp::{Simd, WithSimd};
 
-use super::{Matrix, Panels};
+use super::{Matrix, PanelsRef};
 use crate::element::Element;
 
 /// The most rows of a tile.
@@ -39,7 +39,7 @@ pub struct Product<'a, A: Element> {
     /// The left operand.
     pub a: Matrix<'a, A>,
     /// The right operand.
-    pub weights: &'a Panels<A>,
+    pub weights: PanelsRef<'a, A>,
     /// The sums' start.
     pub start: Start<'a, A>,
     /// The output, `a.rows()` by `weights.width()`.
