@@ -31,6 +31,8 @@
 //! # Where things are
 //!
 //! * [`Rnn`] and [`RnnConfig`], the network of one or more layers; [`RnnCell`], one step of one layer.
+//! * [`Linear`], [`Embedding`] and [`one_hot`], what stands before and behind it.
+//! * [`loss`], what training makes small; [`optim`], how: optimisers, learning rates, clipping.
 //! * [`Parameters`]: the named arrays of a model, to read, change, copy ([`state_dict`](Parameters::state_dict)) and
 //!   load ([`load_state_dict`](Parameters::load_state_dict)).
 //! * [`manual_seed`], torch's generator, and [`random`], torch's draws from any generator; [`init`], initialisers.
@@ -50,18 +52,24 @@
 
 mod cell;
 mod element;
+mod embedding;
 mod engine;
 mod error;
 pub mod init;
 #[doc(hidden)]
 pub mod kernels;
+mod linear;
+pub mod loss;
+pub mod optim;
 mod parameters;
 pub mod random;
 mod recurrent;
 mod scalar;
 mod sequence;
 
+pub use embedding::{Embedding, EmbeddingConfig, EmbeddingParameters, one_hot};
 pub use error::{Error, Result};
+pub use linear::{Linear, LinearConfig, LinearGradients, LinearParameters};
 pub use parameters::{Direction, Parameters, RnnParameters};
 pub use random::manual_seed;
 pub use recurrent::{CellDim, Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig};

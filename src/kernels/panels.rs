@@ -30,6 +30,22 @@ impl<A: Element> Panels<A> {
         Self { lines, depth, width }
     }
 
+    /// Packs `weight` as it lies, of shape (k, n): what a backward pass multiplies by.
+    #[must_use]
+    pub fn straight(weight: &ArrayRef2<A>) -> Self {
+        let (depth, width) = weight.dim();
+        let mut lines = vec![A::Line::default(); width.div_ceil(A::PANEL) * depth];
+        if depth > 0 {
+            let blocks = weight.axis_chunks_iter(Axis(1), A::PANEL);
+            for (panel, block) in lines.chunks_exact_mut(depth).zip(blocks) {
+                for (line, row) in panel.iter_mut().zip(block.outer_iter()) {
+                    line.iter_mut().zip(row).for_each(|(to, &value)| *to = value);
+                }
+            }
+        }
+        Self { lines, depth, width }
+    }
+
     /// The length k of the sums.
     #[must_use]
     pub fn depth(&self) -> usize {
