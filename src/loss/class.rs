@@ -107,21 +107,24 @@ impl CrossEntropyLoss {
         }
         let spread = s / classes(shape)? as f64;
         Ok(move |row: &mut [f64], target: usize| {
-            log_softmax(row);
             // What multiplies -log softmax of each class.
             let share = |class: usize| {
                 let own = if class == target { (1.0 - s) * self.options.weight_of(target) } else { 0.0 };
                 if s > 0.0 { own + spread * self.options.weight_of(class) } else { own }
             };
-            let total = (0..row.len()).fold(0.0, |sum, class| sum + share(class));
-            let mut loss = 0.0;
+            // Shifted by the largest logit so that no exponential overflows.
+            let max = row.iter().fold(f64::NEG_INFINITY, |max, &x| if x > max { x } else { max });
+            let [mut loss, mut total, mut sum] = [0.0; 3];
             for (class, x) in row.iter_mut().enumerate() {
                 let share = share(class);
+                total += share;
                 // Not 0 times infinity, for a class that is impossible and not the target.
-                loss -= if share == 0.0 { 0.0 } else { share * *x };
-                *x = libm::exp(*x) * total - share;
+                loss += if share == 0.0 { 0.0 } else { share * (max - *x) };
+                *x = libm::exp(*x - max);
+                sum += *x;
             }
-            loss
+            row.iter_mut().enumerate().for_each(|(class, x)| *x = *x / sum * total - share(class));
+            loss + total * libm::log(sum)
         })
     }
 }
@@ -323,12 +326,4 @@ fn load<A: Scalar>(buffer: &mut [f64], row: ArrayView1<'_, A>) {
 
 fn save<A: Scalar>(row: ArrayViewMut1<'_, A>, buffer: &[f64], total: f64) {
     row.into_iter().zip(buffer).for_each(|(to, from)| *to = A::from_f64(from / total));
-}
-
-/// `x - log(sum of exp(x))`, shifted so that no exponential overflows.
-fn log_softmax(row: &mut [f64]) {
-    let max = row.iter().fold(f64::NEG_INFINITY, |max, &x| if x > max { x } else { max });
-    let sum = row.iter().fold(0.0, |sum, x| sum + libm::exp(x - max));
-    let log_sum = libm::log(sum);
-    row.iter_mut().for_each(|x| *x = *x - max - log_sum);
 }
