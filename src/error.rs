@@ -142,7 +142,40 @@ pub enum Error {
         actual: usize,
     },
 
-    /// A state dict lacks a parameter of the model.
+    /// An array has fewer axes than it must have.
+    #[error("{array} should be at least {expected}-D, but got {actual}-D")]
+    LowRank {
+        /// The array's name.
+        array: &'static str,
+        /// How many axes it must have at least.
+        expected: usize,
+        /// How many it has.
+        actual: usize,
+    },
+
+    /// An index points past the end, such as a class that there is not.
+    #[error("{array}: index {actual} is out of bounds, {size} is {expected}")]
+    IndexOutOfBounds {
+        /// The name of the array of indices, such as `target`.
+        array: &'static str,
+        /// The size that every index must be below, such as `num_classes`.
+        size: &'static str,
+        /// That size.
+        expected: usize,
+        /// The index.
+        actual: usize,
+    },
+
+    /// A result is infinite or NaN where that was asked to be an error.
+    #[error("{name} must be finite, got {actual}")]
+    NonFinite {
+        /// The result's name, such as `total_norm`.
+        name: &'static str,
+        /// What it is.
+        actual: f64,
+    },
+
+    /// A state dict, or a gradient, lacks a parameter of the model.
     #[error("missing parameter {name}: expected shape {expected:?}")]
     MissingParameter {
         /// The parameter's name.
@@ -151,7 +184,7 @@ pub enum Error {
         expected: Vec<usize>,
     },
 
-    /// A state dict holds a parameter that the model has not.
+    /// A state dict, or a gradient, holds a parameter that the model has not.
     #[error("unexpected parameter {name} of shape {actual:?}: the model has {expected:?}")]
     UnexpectedParameter {
         /// The parameter's name.
@@ -172,6 +205,40 @@ pub enum Error {
 
 /// A result with this crate's [`Error`](enum@Error).
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Checks that a size is not zero.
+pub(crate) fn expect_positive(name: &'static str, size: usize) -> Result<()> {
+    if size == 0 { Err(Error::ZeroSize { name }) } else { Ok(()) }
+}
+
+/// Checks that a number is finite and not negative.
+pub(crate) fn expect_non_negative(name: &'static str, actual: f64) -> Result<()> {
+    if actual.is_finite() && actual >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::OutOfRange { name, expected: "finite and at least 0", actual })
+}
+
+/// Checks that a number is finite.
+pub(crate) fn expect_finite(name: &'static str, actual: f64) -> Result<()> {
+    if actual.is_finite() {
+        return Ok(());
+    }
+    Err(Error::OutOfRange { name, expected: "finite", actual })
+}
+
+/// Checks that an index is below a size.
+pub(crate) fn expect_index(
+    array: &'static str,
+    size: &'static str,
+    expected: usize,
+    actual: usize,
+) -> Result<()> {
+    if actual < expected {
+        return Ok(());
+    }
+    Err(Error::IndexOutOfBounds { array, size, expected, actual })
+}
 
 /// Checks that an array has exactly the shape `expected`.
 pub(crate) fn expect_shape(array: &str, expected: &[usize], actual: &[usize]) -> Result<()> {

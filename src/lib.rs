@@ -33,6 +33,8 @@
 //! * [`Rnn`] and [`RnnConfig`], the network of one or more layers; [`RnnCell`], one step of one layer.
 //! * [`PackedSequence`], sequences of different lengths without padding; [`pad_sequence`] and [`unpad_sequence`],
 //!   with it.
+//! * [`Linear`], [`Embedding`] and [`one_hot`], what stands before and behind it.
+//! * [`loss`], what training makes small; [`optim`], how: optimisers, learning rates, clipping.
 //! * [`Parameters`]: the named arrays of a model, to read, change, copy ([`state_dict`](Parameters::state_dict)) and
 //!   load ([`load_state_dict`](Parameters::load_state_dict)).
 //! * [`manual_seed`], torch's generator, and [`random`], torch's draws from any generator; [`init`], initialisers.
@@ -53,11 +55,15 @@
 mod cell;
 mod dim;
 mod element;
+mod embedding;
 mod engine;
 mod error;
 pub mod init;
 #[doc(hidden)]
 pub mod kernels;
+mod linear;
+pub mod loss;
+pub mod optim;
 mod packed;
 mod parameters;
 pub mod random;
@@ -67,7 +73,9 @@ mod sequence;
 mod steps;
 
 pub use dim::SequenceDim;
+pub use embedding::{Embedding, EmbeddingConfig, EmbeddingParameters, one_hot};
 pub use error::{Error, Result};
+pub use linear::{Linear, LinearConfig, LinearGradients, LinearParameters};
 pub use packed::{PackedSequence, Padding, PaddingSide, pad_sequence, unpad_sequence};
 pub use parameters::{Direction, Parameters, RnnParameters};
 pub use random::manual_seed;

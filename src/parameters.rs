@@ -7,10 +7,12 @@ use ndarray::{Array1, Array2, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data
 use crate::engine::{BackWeights, Weights};
 use crate::error::{Error, Result, expect_shape};
 use crate::scalar::Scalar;
+use crate::sequence::standard;
 
 /// A model, or the gradient of one, as a list of named arrays in torch's order.
 ///
-/// A tuple of models is a model too: its members' names are prefixed `0.`, `1.` as in `torch.nn.Sequential`.
+/// A tuple of two or three models is a model too, and so is a tuple of tuples: its members' names are prefixed
+/// `0.`, `1.`, `2.` as in `torch.nn.Sequential`. A tuple of gradients is its gradient.
 ///
 /// ```
 /// use ndarray_rnn::{Parameters, Rnn, RnnConfig, manual_seed};
@@ -40,7 +42,7 @@ pub trait Parameters {
     /// A copy of every parameter, in torch's order.
     fn state_dict(&self) -> Vec<(String, ArrayD<Self::Elem>)> {
         let parameters = self.named_parameters().into_iter();
-        parameters.map(|(name, value)| (name, value.as_standard_layout().into_owned())).collect()
+        parameters.map(|(name, value)| (name, standard(&value))).collect()
     }
 
     /// Takes over every parameter from pairs of name and array, in any order; strict, as torch's.
@@ -107,6 +109,47 @@ fn by_name<N: Into<String>, T>(pairs: impl IntoIterator<Item = (N, T)>) -> Resul
         map.insert(name, value);
     }
     Ok(map)
+}
+
+impl<A, B> Parameters for (A, B)
+where
+    A: Parameters,
+    B: Parameters<Elem = A::Elem>,
+{
+    type Elem = A::Elem;
+
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A::Elem>)> {
+        joined([self.0.named_parameters(), self.1.named_parameters()])
+    }
+
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A::Elem>)> {
+        joined([self.0.named_parameters_mut(), self.1.named_parameters_mut()])
+    }
+}
+
+impl<A, B, C> Parameters for (A, B, C)
+where
+    A: Parameters,
+    B: Parameters<Elem = A::Elem>,
+    C: Parameters<Elem = A::Elem>,
+{
+    type Elem = A::Elem;
+
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A::Elem>)> {
+        joined([self.0.named_parameters(), self.1.named_parameters(), self.2.named_parameters()])
+    }
+
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A::Elem>)> {
+        joined([self.0.named_parameters_mut(), self.1.named_parameters_mut(), self.2.named_parameters_mut()])
+    }
+}
+
+/// The members' arrays, each name behind its member's number.
+fn joined<V, const N: usize>(members: [Vec<(String, V)>; N]) -> Vec<(String, V)> {
+    let numbered = members.into_iter().enumerate();
+    let named =
+        numbered.flat_map(|(i, arrays)| arrays.into_iter().map(move |(name, v)| (format!("{i}.{name}"), v)));
+    named.collect()
 }
 
 /// The parameters of one direction of one layer, or of one cell.
@@ -286,7 +329,7 @@ impl<A: Scalar> RnnParameters<A> {
 }
 
 /// A matrix of zeros, or an error where there is no room for it.
-fn zeros<A: Scalar>(name: &str, rows: usize, columns: usize) -> Result<Array2<A>> {
+pub(crate) fn zeros<A: Scalar>(name: &str, rows: usize, columns: usize) -> Result<Array2<A>> {
     let overflow = || Error::SizeOverflow { name: name.into(), shape: vec![rows, columns] };
     let count = rows.checked_mul(columns).ok_or_else(overflow)?;
     let mut elements = Vec::new();

@@ -3,6 +3,8 @@
 use crate::cell::Elman;
 use crate::element::Element;
 use crate::engine::{Backward, Forward, Scratch, Stack};
+use crate::kernels::{Arch, Product};
+use crate::optim::Update;
 
 /// The element type of arrays, parameters and results: `f32` or `f64`, and no other.
 ///
@@ -18,7 +20,7 @@ use crate::engine::{Backward, Forward, Scratch, Stack};
 /// assert_eq!(layers::<f32>()?, layers::<f64>()?);
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
-pub trait Scalar: Element + Passes<Elman> {}
+pub trait Scalar: Element + Passes<Elman> + Leaves {}
 
 impl Scalar for f32 {}
 impl Scalar for f64 {}
@@ -52,5 +54,34 @@ impl Passes<Elman> for f64 {
 
     fn backward(stack: &Stack<Self, Elman>, pass: Backward<'_, Self>) {
         stack.backward(pass);
+    }
+}
+
+/// The kernels that are called one by one, compiled in this crate as [`Passes`] are.
+pub trait Leaves: Element {
+    /// One product.
+    fn product(arch: Arch, product: Product<'_, Self>);
+
+    /// One optimiser's step of one parameter.
+    fn update(arch: Arch, update: Update<'_, Self>);
+}
+
+impl Leaves for f32 {
+    fn product(arch: Arch, product: Product<'_, Self>) {
+        arch.dispatch(product);
+    }
+
+    fn update(arch: Arch, update: Update<'_, Self>) {
+        arch.dispatch(update);
+    }
+}
+
+impl Leaves for f64 {
+    fn product(arch: Arch, product: Product<'_, Self>) {
+        arch.dispatch(product);
+    }
+
+    fn update(arch: Arch, update: Update<'_, Self>) {
+        arch.dispatch(update);
     }
 }

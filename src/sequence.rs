@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use ndarray::{Array3, ArrayView2, ArrayView3, Axis, CowArray, Ix3};
+use ndarray::{Array, Array3, ArrayRef, ArrayView2, ArrayView3, Axis, CowArray, Dimension, Ix3};
 
 use crate::element::Element;
 use crate::error::{Error, Result, expect_shape};
@@ -101,13 +101,20 @@ impl<'a, A: Element> Source<'a, A> {
     }
 }
 
+/// A copy in standard layout. (ndarray's own `to_owned` debug-asserts on some empty views.)
+pub(crate) fn standard<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Array<A, D> {
+    let mut copy = Array::zeros(array.raw_dim());
+    copy.assign(array);
+    copy
+}
+
 /// The array itself where it is dense with contiguous rows (seq-first, batch-first), else a copy that is.
 pub(crate) fn with_plain_rows<'a, A: Element>(array: ArrayView3<'a, A>) -> CowArray<'a, A, Ix3> {
     let forwards = array.strides().iter().all(|&stride| stride >= 0);
     if forwards && array.stride_of(Axis(2)) == 1 && array.as_slice_memory_order().is_some() {
         array.into()
     } else {
-        CowArray::from(array.as_standard_layout().into_owned())
+        CowArray::from(standard(&array))
     }
 }
 
@@ -154,8 +161,8 @@ impl Layout {
     }
 
     /// A copy of a state with its rows in the order of the steps' rows.
-    pub(crate) fn sorted_state<A: Clone>(&self, state: &ArrayView3<'_, A>) -> Array3<A> {
-        self.gather_state(state).unwrap_or_else(|| state.as_standard_layout().into_owned())
+    pub(crate) fn sorted_state<A: Element>(&self, state: &ArrayView3<'_, A>) -> Array3<A> {
+        self.gather_state(state).unwrap_or_else(|| standard(state))
     }
 
     /// The inverse of [`sorted_state`](Self::sorted_state): sequences of no steps keep their state.

@@ -28,6 +28,7 @@ use crate::error::{Error, Result, element_count, expect_shape};
 use crate::parameters::{CellParameters, Direction, Parameters, RnnParameters};
 use crate::random;
 use crate::scalar::Scalar;
+use crate::sequence::standard;
 
 /// Elman's recurrent network, `torch.nn.RNN`.
 ///
@@ -223,7 +224,7 @@ impl<A: Scalar> Rnn<A> {
     /// A state in standard layout; zeros if there is none.
     fn state_or_zeros(&self, state: Option<ArrayView3<'_, A>>, batch: usize) -> Array3<A> {
         match state {
-            Some(state) => state.as_standard_layout().into_owned(),
+            Some(state) => standard(&state),
             None => Array3::zeros(self.state_shape(batch)),
         }
     }

@@ -1,0 +1,252 @@
+//! Indices as vectors: one-hot, or learnt.
+
+use std::fmt;
+
+use ndarray::{Array, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, Axis, Dimension};
+use rand::Rng;
+
+use crate::error::{Result, element_count, expect_index, expect_positive, expect_shape};
+use crate::parameters::{self, Parameters};
+use crate::random::Normal;
+use crate::scalar::Scalar;
+
+/// Each index as a row of zeros with a one, `torch.nn.functional.one_hot`: (*) to (*, num_classes).
+///
+/// # Errors
+/// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for an index not below `num_classes`, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result that
+/// cannot be addressed.
+///
+/// ```
+/// use ndarray::{Array2, array};
+/// use ndarray_rnn::one_hot;
+///
+/// let letters: Array2<f32> = one_hot(&array![0, 2], 3)?;
+/// assert_eq!(letters, array![[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html>
+pub fn one_hot<A: Scalar, D: Dimension>(
+    indices: &ArrayRef<usize, D>,
+    num_classes: usize,
+) -> Result<Array<A, D::Larger>> {
+    expect_indices("indices", "num_classes", num_classes, indices)?;
+    let mut rows = Array::zeros(with_last_axis("one_hot", indices, num_classes)?);
+    let last = Axis(indices.ndim());
+    for (mut row, &index) in rows.lanes_mut(last).into_iter().zip(indices) {
+        row[index] = A::one();
+    }
+    Ok(rows)
+}
+
+/// The arguments of `torch.nn.Embedding`, with torch's names and defaults.
+///
+/// ```
+/// use ndarray_rnn::EmbeddingConfig;
+///
+/// assert_eq!(EmbeddingConfig::new(10, 3).padding_idx(0).to_string(), "Embedding(10, 3, padding_idx=0)");
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct EmbeddingConfig {
+    /// How many vectors there are, at least 1.
+    pub num_embeddings: usize,
+    /// Their length, at least 1.
+    pub embedding_dim: usize,
+    /// The index of a vector that begins as zero and whose gradient is zero. Default none.
+    pub padding_idx: Option<usize>,
+}
+
+impl EmbeddingConfig {
+    /// Without padding.
+    #[must_use]
+    pub fn new(num_embeddings: usize, embedding_dim: usize) -> Self {
+        Self { num_embeddings, embedding_dim, padding_idx: None }
+    }
+
+    /// Sets [`padding_idx`](Self#structfield.padding_idx).
+    #[must_use]
+    pub fn padding_idx(self, padding_idx: usize) -> Self {
+        Self { padding_idx: Some(padding_idx), ..self }
+    }
+}
+
+/// As torch shows the module.
+impl fmt::Display for EmbeddingConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Embedding({}, {}", self.num_embeddings, self.embedding_dim)?;
+        if let Some(index) = self.padding_idx {
+            write!(f, ", padding_idx={index}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// The parameters of an [`Embedding`], or their gradient: `weight` of shape (num_embeddings, embedding_dim).
+#[derive(Debug, Clone, PartialEq)]
+pub struct EmbeddingParameters<A> {
+    weight: Array2<A>,
+}
+
+impl<A: Scalar> EmbeddingParameters<A> {
+    /// A vector in each row.
+    #[must_use]
+    pub fn weight(&self) -> &Array2<A> {
+        &self.weight
+    }
+}
+
+impl<A: Scalar> Parameters for EmbeddingParameters<A> {
+    type Elem = A;
+
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+        vec![("weight".into(), self.weight.view().into_dyn())]
+    }
+
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+        vec![("weight".into(), self.weight.view_mut().into_dyn())]
+    }
+}
+
+/// A table of vectors, `torch.nn.Embedding`: indices (*) to vectors (*, embedding_dim).
+///
+/// ```
+/// use ndarray::{Array2, array};
+/// use ndarray_rnn::{Embedding, EmbeddingConfig, manual_seed};
+///
+/// let embedding = Embedding::<f64>::new(EmbeddingConfig::new(10, 3), &mut manual_seed(0))?;
+/// let indices = array![4, 2, 4];
+/// assert_eq!(embedding.forward(&indices)?.row(1), embedding.weight().row(2));
+///
+/// let gradient = embedding.backward(&indices, &Array2::ones((3, 3)))?;
+/// assert_eq!(gradient.weight().row(4), array![2.0, 2.0, 2.0]); // used twice
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html>
+#[derive(Debug, Clone, PartialEq)]
+#[doc(alias = "torch.nn.Embedding")]
+pub struct Embedding<A: Scalar = f32> {
+    config: EmbeddingConfig,
+    parameters: EmbeddingParameters<A>,
+}
+
+impl<A: Scalar> Embedding<A> {
+    /// A table with torch's initial vectors, every element from N(0, 1) (see [`Normal`] for how near torch's).
+    ///
+    /// Half a pair that torch's generator may have kept from an odd number of earlier normal draws is not used.
+    ///
+    /// # Errors
+    /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a size of zero, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a table that no memory holds,
+    /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for a `padding_idx` not below `num_embeddings`.
+    pub fn new<R: Rng + ?Sized>(config: EmbeddingConfig, rng: &mut R) -> Result<Self> {
+        let mut embedding = Self::zeros(config)?;
+        let weight = &mut embedding.parameters.weight;
+        Normal::new().fill(weight, 0.0, 1.0, rng)?;
+        if let Some(index) = embedding.config.padding_idx {
+            weight.row_mut(index).fill(A::zero());
+        }
+        Ok(embedding)
+    }
+
+    /// A table of zeros, to be loaded or initialised otherwise (see [`init`](crate::init)).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn zeros(config: EmbeddingConfig) -> Result<Self> {
+        let EmbeddingConfig { num_embeddings, embedding_dim, padding_idx } = config;
+        expect_positive("num_embeddings", num_embeddings)?;
+        expect_positive("embedding_dim", embedding_dim)?;
+        if let Some(index) = padding_idx {
+            expect_index("padding_idx", "num_embeddings", num_embeddings, index)?;
+        }
+        let weight = parameters::zeros("weight", num_embeddings, embedding_dim)?;
+        Ok(Self { config, parameters: EmbeddingParameters { weight } })
+    }
+
+    /// What the table is made of.
+    #[must_use]
+    pub fn config(&self) -> &EmbeddingConfig {
+        &self.config
+    }
+
+    /// A vector in each row.
+    #[must_use]
+    pub fn weight(&self) -> &Array2<A> {
+        &self.parameters.weight
+    }
+
+    /// The vectors at `indices`.
+    ///
+    /// # Errors
+    /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for an index not below `num_embeddings`, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result
+    /// that cannot be addressed.
+    pub fn forward<D: Dimension>(&self, indices: &ArrayRef<usize, D>) -> Result<Array<A, D::Larger>> {
+        let mut output = Array::zeros(self.output_dim(indices)?);
+        let rows = output.lanes_mut(Axis(indices.ndim())).into_iter();
+        rows.zip(indices).for_each(|(mut row, &index)| row.assign(&self.weight().row(index)));
+        Ok(output)
+    }
+
+    /// The table's gradient, given the indices and the gradient `d_output` of the vectors at them:
+    /// `d_weight[i]` is the sum of `d_output` wherever the index is i, in row-major order of the indices.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward); [`Error::Shape`](crate::Error::Shape) for a `d_output` of another shape than the output's.
+    pub fn backward<D: Dimension>(
+        &self,
+        indices: &ArrayRef<usize, D>,
+        d_output: &ArrayRef<A, D::Larger>,
+    ) -> Result<EmbeddingParameters<A>> {
+        expect_shape("d_output", self.output_dim(indices)?.slice(), d_output.shape())?;
+        let EmbeddingConfig { num_embeddings, embedding_dim, padding_idx } = self.config;
+        let mut weight = parameters::zeros("d_weight", num_embeddings, embedding_dim)?;
+        let rows = d_output.lanes(Axis(indices.ndim())).into_iter();
+        for (row, &index) in rows.zip(indices).filter(|&(_, &index)| Some(index) != padding_idx) {
+            weight.row_mut(index).zip_mut_with(&row, |sum, &d| *sum += d);
+        }
+        Ok(EmbeddingParameters { weight })
+    }
+
+    fn output_dim<D: Dimension>(&self, indices: &ArrayRef<usize, D>) -> Result<D::Larger> {
+        expect_indices("indices", "num_embeddings", self.config.num_embeddings, indices)?;
+        with_last_axis("output", indices, self.config.embedding_dim)
+    }
+}
+
+impl<A: Scalar> Parameters for Embedding<A> {
+    type Elem = A;
+
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+        self.parameters.named_parameters()
+    }
+
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+        self.parameters.named_parameters_mut()
+    }
+}
+
+/// As torch shows the module.
+impl<A: Scalar> fmt::Display for Embedding<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.config.fmt(f)
+    }
+}
+
+fn expect_indices<D: Dimension>(
+    array: &'static str,
+    size: &'static str,
+    expected: usize,
+    indices: &ArrayRef<usize, D>,
+) -> Result<()> {
+    indices.iter().try_for_each(|&index| expect_index(array, size, expected, index))
+}
+
+/// The shape of an array of indices with one more axis behind.
+fn with_last_axis<D: Dimension>(name: &str, indices: &ArrayRef<usize, D>, width: usize) -> Result<D::Larger> {
+    let last = indices.ndim();
+    let mut dim = indices.view().insert_axis(Axis(last)).raw_dim();
+    dim[last] = width;
+    element_count(name, dim.slice())?;
+    Ok(dim)
+}

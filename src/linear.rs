@@ -1,0 +1,344 @@
+//! An affine map, `torch.nn.Linear`.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use ndarray::{Array, Array1, Array2, ArrayRef, ArrayView2, ArrayViewD, ArrayViewMutD, CowArray, Dimension};
+use pulp::Arch;
+use rand::Rng;
+
+use crate::error::{Error, Result, element_count, expect_positive, expect_shape};
+use crate::kernels::{Matrix, Panels, Product, Start};
+use crate::parameters::{self, Parameters};
+use crate::random;
+use crate::scalar::Scalar;
+
+/// The arguments of `torch.nn.Linear`, with torch's names and defaults.
+///
+/// ```
+/// use ndarray_rnn::LinearConfig;
+///
+/// let config = LinearConfig::new(4, 2).bias(false);
+/// assert_eq!(config.to_string(), "Linear(in_features=4, out_features=2, bias=False)");
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct LinearConfig {
+    /// Features of the input, at least 1.
+    pub in_features: usize,
+    /// Features of the output, at least 1.
+    pub out_features: usize,
+    /// Whether there is a `bias`. Default true.
+    pub bias: bool,
+}
+
+impl LinearConfig {
+    /// With a bias.
+    #[must_use]
+    pub fn new(in_features: usize, out_features: usize) -> Self {
+        Self { in_features, out_features, bias: true }
+    }
+
+    /// Sets [`bias`](Self#structfield.bias).
+    #[must_use]
+    pub fn bias(self, bias: bool) -> Self {
+        Self { bias, ..self }
+    }
+}
+
+/// As torch shows the module.
+impl fmt::Display for LinearConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bias = if self.bias { "True" } else { "False" };
+        write!(f, "Linear(in_features={}, out_features={}, bias={bias})", self.in_features, self.out_features)
+    }
+}
+
+/// The parameters of a [`Linear`], or their gradient.
+///
+/// | name | shape |
+/// |---|---|
+/// | `weight` | (out_features, in_features) |
+/// | `bias` | (out_features), absent without bias |
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinearParameters<A> {
+    weight: Array2<A>,
+    bias: Option<Array1<A>>,
+}
+
+impl<A: Scalar> LinearParameters<A> {
+    /// `W`, of shape (out_features, in_features).
+    #[must_use]
+    pub fn weight(&self) -> &Array2<A> {
+        &self.weight
+    }
+
+    /// `b`, of shape (out_features), if there is one.
+    #[must_use]
+    pub fn bias(&self) -> Option<&Array1<A>> {
+        self.bias.as_ref()
+    }
+}
+
+impl<A: Scalar> Parameters for LinearParameters<A> {
+    type Elem = A;
+
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+        let weight = ("weight".into(), self.weight.view().into_dyn());
+        let bias = self.bias.as_ref().map(|bias| ("bias".into(), bias.view().into_dyn()));
+        [weight].into_iter().chain(bias).collect()
+    }
+
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+        let weight = ("weight".into(), self.weight.view_mut().into_dyn());
+        let bias = self.bias.as_mut().map(|bias| ("bias".into(), bias.view_mut().into_dyn()));
+        [weight].into_iter().chain(bias).collect()
+    }
+}
+
+/// What [`Linear::backward`] returns.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct LinearGradients<A, D: Dimension> {
+    /// The parameters' gradient, named like the parameters.
+    pub parameters: LinearParameters<A>,
+    /// The input's gradient, of the input's shape.
+    pub input: Array<A, D>,
+}
+
+/// An affine map of the last axis, `torch.nn.Linear`: `y = x W' + b`.
+///
+/// | | shape |
+/// |---|---|
+/// | `input` | (*, in_features), any number of leading axes, none included |
+/// | `output` | (*, out_features) |
+///
+/// # Reproducibility
+/// Every element of the output is one chain of fused multiply-adds that starts at the bias and takes the features
+/// in order: the same bits on every machine, for a row alone or in a batch, in any memory layout.
+///
+/// ```
+/// use ndarray::Array2;
+/// use ndarray_rnn::{Linear, LinearConfig, manual_seed};
+///
+/// let linear = Linear::<f32>::new(LinearConfig::new(4, 2), &mut manual_seed(0))?;
+/// let input = Array2::ones((5, 4));
+/// let output = linear.forward(&input)?;
+/// assert_eq!(output.dim(), (5, 2));
+///
+/// let gradients = linear.backward(&input, &Array2::ones((5, 2)))?;
+/// assert_eq!(gradients.input.dim(), (5, 4));
+/// assert_eq!(gradients.parameters.weight().dim(), (2, 4));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html>
+#[derive(Debug, Clone)]
+#[doc(alias = "Dense")]
+#[doc(alias = "torch.nn.Linear")]
+pub struct Linear<A: Scalar = f32> {
+    config: LinearConfig,
+    parameters: LinearParameters<A>,
+    /// The weight packed for either pass: made at the first use, dropped when it may change.
+    packed: Packed<A>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Packed<A: Scalar> {
+    transposed: OnceLock<Panels<A>>,
+    straight: OnceLock<Panels<A>>,
+}
+
+impl<A: Scalar> Linear<A> {
+    /// A map with torch's initial parameters, each from U(-k, k) with k = 1/sqrt(in_features).
+    ///
+    /// From [`manual_seed`](crate::manual_seed) they are torch's bit for bit: the weight is drawn first, then the
+    /// bias, one word for each number in `f32`, two in `f64`.
+    ///
+    /// # Errors
+    /// [`Error::ZeroSize`] for a size of zero, which torch allows; [`Error::SizeOverflow`] for a weight that no
+    /// memory holds.
+    pub fn new<R: Rng + ?Sized>(config: LinearConfig, rng: &mut R) -> Result<Self> {
+        let mut linear = Self::zeros(config)?;
+        let root = (linear.config.in_features as f64).sqrt();
+        // Mathematically both are 1 / root; torch reaches the weight's by kaiming_uniform_(a = sqrt 5).
+        let weight = 3_f64.sqrt() * ((2.0_f64 / 6.0).sqrt() / root);
+        let bounds = [weight, 1.0 / root];
+        for ((_, mut value), bound) in linear.named_parameters_mut().into_iter().zip(bounds) {
+            random::uniform(&mut value, -bound, bound, rng)?;
+        }
+        Ok(linear)
+    }
+
+    /// A map whose parameters are zero, to be loaded or initialised otherwise (see [`init`](crate::init)).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn zeros(config: LinearConfig) -> Result<Self> {
+        let LinearConfig { in_features, out_features, bias } = config;
+        expect_positive("in_features", in_features)?;
+        expect_positive("out_features", out_features)?;
+        let weight = parameters::zeros("weight", out_features, in_features)?;
+        let bias = bias.then(|| Array1::zeros(out_features));
+        let parameters = LinearParameters { weight, bias };
+        Ok(Self { config, parameters, packed: Packed::default() })
+    }
+
+    /// What the map is made of.
+    #[must_use]
+    pub fn config(&self) -> &LinearConfig {
+        &self.config
+    }
+
+    /// The parameters, with typed access; by name see [`Parameters`].
+    #[must_use]
+    pub fn parameters(&self) -> &LinearParameters<A> {
+        &self.parameters
+    }
+
+    /// `y = x W' + b` over the last axis, in standard layout.
+    ///
+    /// `y[.., o]` is the chain of `W[o, i] x[.., i]` over i ascending that starts at `b[o]`, or 0.
+    ///
+    /// # Errors
+    /// [`Error::LowRank`] for an input without axes, [`Error::Width`] for one of another width,
+    /// [`Error::SizeOverflow`] for an output that cannot be addressed.
+    pub fn forward<D: Dimension>(&self, input: &ArrayRef<A, D>) -> Result<Array<A, D>> {
+        let rows = self.check_input(input)?;
+        let LinearConfig { in_features, out_features, .. } = self.config;
+        let mut output = Array::zeros(self.output_dim(input)?);
+        let zero = vec![A::zero(); out_features];
+        let bias = self.parameters.bias.as_ref().and_then(|bias| bias.as_slice());
+        let weights = self.packed.transposed.get_or_init(|| Panels::transposed(&self.parameters.weight));
+        let input = input.as_standard_layout();
+        let product = Product {
+            a: Matrix::contiguous(elements(&input), rows, in_features),
+            weights: weights.all(),
+            start: Start::Bias(bias.unwrap_or(&zero)),
+            c: output.as_slice_mut().unwrap_or_default(),
+        };
+        A::product(Arch::new(), product);
+        Ok(output)
+    }
+
+    /// The gradients of parameters and input, given the input and the gradient `d_output` of its output.
+    ///
+    /// ```text
+    /// d_input[.., i] = sum over o of d_output[.., o] W[o, i]
+    /// d_weight[o, i] = sum over rows of d_output[row, o] input[row, i]
+    /// d_bias[o]      = sum over rows of d_output[row, o]
+    /// ```
+    ///
+    /// Each sum is one chain from 0, over o ascending or over the rows in row-major order of the leading axes: of
+    /// fused multiply-adds, of plain additions for the bias.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward); [`Error::Shape`] for a `d_output` of another shape than the output's.
+    pub fn backward<D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        d_output: &ArrayRef<A, D>,
+    ) -> Result<LinearGradients<A, D>> {
+        let rows = self.check_input(input)?;
+        expect_shape("d_output", self.output_dim(input)?.slice(), d_output.shape())?;
+        let (input, d_output) = (input.as_standard_layout(), d_output.as_standard_layout());
+        let parameters = LinearParameters {
+            weight: self.weight_gradient(rows, elements(&input), elements(&d_output))?,
+            bias: self.config.bias.then(|| self.bias_gradient(elements(&d_output))),
+        };
+        let input = self.input_gradient(rows, input.raw_dim(), elements(&d_output));
+        Ok(LinearGradients { parameters, input })
+    }
+
+    fn input_gradient<D: Dimension>(&self, rows: usize, dim: D, d_output: &[A]) -> Array<A, D> {
+        let LinearConfig { in_features, out_features, .. } = self.config;
+        let mut d_input = Array::zeros(dim);
+        let product = Product {
+            a: Matrix::contiguous(d_output, rows, out_features),
+            weights: self.packed.straight.get_or_init(|| Panels::straight(&self.parameters.weight)).all(),
+            start: Start::Bias(&vec![A::zero(); in_features]),
+            c: d_input.as_slice_mut().unwrap_or_default(),
+        };
+        A::product(Arch::new(), product);
+        d_input
+    }
+
+    fn weight_gradient(&self, rows: usize, input: &[A], d_output: &[A]) -> Result<Array2<A>> {
+        let LinearConfig { in_features, out_features, .. } = self.config;
+        let mut d_weight = parameters::zeros("d_weight", out_features, in_features)?;
+        let overflow = |_| Error::SizeOverflow { name: "input".into(), shape: vec![rows, in_features] };
+        let input = ArrayView2::from_shape((rows, in_features), input).map_err(overflow)?;
+        let mut columns = vec![A::zero(); d_output.len()];
+        for (r, row) in d_output.chunks_exact(out_features).enumerate() {
+            row.iter().enumerate().for_each(|(o, &d)| columns[o * rows + r] = d);
+        }
+        let panels = Panels::straight(&input);
+        let product = Product {
+            a: Matrix::contiguous(&columns, out_features, rows),
+            weights: panels.all(),
+            start: Start::Output,
+            c: d_weight.as_slice_mut().unwrap_or_default(),
+        };
+        A::product(Arch::new(), product);
+        Ok(d_weight)
+    }
+
+    fn bias_gradient(&self, d_output: &[A]) -> Array1<A> {
+        let mut d_bias = Array1::zeros(self.config.out_features);
+        for row in d_output.chunks_exact(self.config.out_features) {
+            d_bias.iter_mut().zip(row).for_each(|(sum, &d)| *sum += d);
+        }
+        d_bias
+    }
+
+    /// The number of rows, of an input that has the right width.
+    fn check_input<D: Dimension>(&self, input: &ArrayRef<A, D>) -> Result<usize> {
+        let expected = self.config.in_features;
+        match input.shape().last() {
+            None => Err(Error::LowRank { array: "input", expected: 1, actual: 0 }),
+            Some(&actual) if actual != expected => {
+                Err(Error::Width { array: "input", size: "in_features", expected, actual })
+            }
+            Some(_) => Ok(input.len() / expected),
+        }
+    }
+
+    fn output_dim<D: Dimension>(&self, input: &ArrayRef<A, D>) -> Result<D> {
+        let mut dim = input.raw_dim();
+        dim[input.ndim() - 1] = self.config.out_features;
+        element_count("output", dim.slice())?;
+        Ok(dim)
+    }
+}
+
+/// The elements of an array in standard layout.
+fn elements<'a, A, D: Dimension>(array: &'a CowArray<'_, A, D>) -> &'a [A] {
+    array.as_slice().unwrap_or_default()
+}
+
+impl<A: Scalar> Parameters for Linear<A> {
+    type Elem = A;
+
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+        self.parameters.named_parameters()
+    }
+
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+        self.packed = Packed::default();
+        self.parameters.named_parameters_mut()
+    }
+}
+
+/// Equal configurations and parameters.
+impl<A: Scalar> PartialEq for Linear<A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.config == other.config && self.parameters == other.parameters
+    }
+}
+
+/// As torch shows the module.
+impl<A: Scalar> fmt::Display for Linear<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.config.fmt(f)
+    }
+}

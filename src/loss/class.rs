@@ -1,0 +1,329 @@
+//! Losses of a row of classes and the index of the right one.
+
+use ndarray::{Array, ArrayRef, ArrayView1, ArrayViewMut1, Axis, Dimension};
+
+use super::{Loss, Losses, Reduction};
+use crate::error::{Error, Result, expect_index, expect_shape};
+use crate::scalar::Scalar;
+
+/// The cross entropy of `softmax(input)` and the right class, `torch.nn.CrossEntropyLoss`.
+///
+/// For a row x of logits, its class t, weights w (1 without), C classes, s the label smoothing:
+///
+/// ```text
+/// loss = -(1 - s) w[t] log softmax(x)[t] - s / C (sum over c of w[c] log softmax(x)[c])
+/// ```
+///
+/// The mean is the sum of losses over the sum of `w[t]`; ignored targets count in neither, and if all are ignored it
+/// is NaN.
+///
+/// | | one row | batch | more axes |
+/// |---|---|---|---|
+/// | `input` | (C) | (N, C) | (N, C, d1, ...) |
+/// | `target` | () | (N) | (N, d1, ...) |
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::CrossEntropyLoss;
+///
+/// let logits = array![[2.0_f64, 0.0], [1.0, 1.0]];
+/// let loss = CrossEntropyLoss::new().forward(&logits, &array![0, 1])?;
+/// assert!((loss.value - 0.410037596).abs() < 1e-9);
+/// assert_eq!(loss.gradient.row(1), array![0.25, -0.25]); // (softmax - one-hot) / N
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html>
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CrossEntropyLoss {
+    options: Options,
+    label_smoothing: f64,
+}
+
+impl CrossEntropyLoss {
+    /// The mean, without weights, smoothing or ignored targets.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a weight for each class.
+    #[must_use]
+    pub fn weight<T: Into<f64>>(self, weight: impl IntoIterator<Item = T>) -> Self {
+        Self { options: self.options.weight(weight), ..self }
+    }
+
+    /// Sets a target that counts for nothing; it need not be a class. torch's default -100 is no index here: there
+    /// is none by default.
+    #[must_use]
+    pub fn ignore_index(self, ignore_index: usize) -> Self {
+        Self { options: Options { ignore_index: Some(ignore_index), ..self.options }, ..self }
+    }
+
+    /// Sets the share of the target spread evenly over all classes, in [0, 1]. Default 0.
+    #[must_use]
+    pub fn label_smoothing(self, label_smoothing: f64) -> Self {
+        Self { label_smoothing, ..self }
+    }
+
+    /// Sets how losses become one number. Default the mean.
+    #[must_use]
+    pub fn reduction(self, reduction: Reduction) -> Self {
+        Self { options: Options { reduction, ..self.options }, ..self }
+    }
+
+    /// The loss and its gradient.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for a label smoothing outside [0, 1], [`Error::LowRank`] for an input without axes,
+    /// [`Error::Shape`] for weights or targets of another shape than the input asks for,
+    /// [`Error::IndexOutOfBounds`] for a target that is no class.
+    pub fn forward<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<usize, D::Smaller>,
+    ) -> Result<Loss<A, D>> {
+        self.options.reduced(input, target, self.row(input.shape())?)
+    }
+
+    /// A loss for each target, 0 for ignored ones.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn unreduced<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<usize, D::Smaller>,
+    ) -> Result<Losses<A, D, D::Smaller>> {
+        self.options.unreduced(input, target, self.row(input.shape())?)
+    }
+
+    /// The loss of a row of logits, which become its gradient.
+    fn row(&self, shape: &[usize]) -> Result<impl Fn(&mut [f64], usize) -> f64> {
+        let s = self.label_smoothing;
+        if !(0.0..=1.0).contains(&s) {
+            let (name, expected) = ("label_smoothing", "a number in [0, 1]");
+            return Err(Error::OutOfRange { name, expected, actual: s });
+        }
+        let spread = s / classes(shape)? as f64;
+        Ok(move |row: &mut [f64], target: usize| {
+            // What multiplies -log softmax of each class.
+            let share = |class: usize| {
+                let own = if class == target { (1.0 - s) * self.options.weight_of(target) } else { 0.0 };
+                if s > 0.0 { own + spread * self.options.weight_of(class) } else { own }
+            };
+            // Shifted by the largest logit so that no exponential overflows.
+            let max = row.iter().fold(f64::NEG_INFINITY, |max, &x| if x > max { x } else { max });
+            let [mut loss, mut total, mut sum] = [0.0; 3];
+            for (class, x) in row.iter_mut().enumerate() {
+                let share = share(class);
+                total += share;
+                // Not 0 times infinity, for a class that is impossible and not the target.
+                loss += if share == 0.0 { 0.0 } else { share * (max - *x) };
+                *x = libm::exp(*x - max);
+                sum += *x;
+            }
+            row.iter_mut().enumerate().for_each(|(class, x)| *x = *x / sum * total - share(class));
+            loss + total * libm::log(sum)
+        })
+    }
+}
+
+/// The negative logarithm of the right class's probability, `torch.nn.NLLLoss`: `-w[t] input[t]`.
+///
+/// The input is a row of log-probabilities; shapes, weights, the mean and ignored targets are as in
+/// [`CrossEntropyLoss`].
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::NllLoss;
+///
+/// let loss = NllLoss::new().forward(&array![[-0.5_f32, -1.0], [-2.0, -0.25]], &array![0, 1])?;
+/// assert_eq!((loss.value, loss.gradient), (0.375, array![[-0.5, 0.0], [0.0, -0.5]]));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html>
+#[derive(Debug, Clone, Default, PartialEq)]
+#[doc(alias = "NLLLoss")]
+pub struct NllLoss {
+    options: Options,
+}
+
+impl NllLoss {
+    /// The mean, without weights or ignored targets.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a weight for each class.
+    #[must_use]
+    pub fn weight<T: Into<f64>>(self, weight: impl IntoIterator<Item = T>) -> Self {
+        Self { options: self.options.weight(weight) }
+    }
+
+    /// Sets a target that counts for nothing; it need not be a class. None by default.
+    #[must_use]
+    pub fn ignore_index(self, ignore_index: usize) -> Self {
+        Self { options: Options { ignore_index: Some(ignore_index), ..self.options } }
+    }
+
+    /// Sets how losses become one number. Default the mean.
+    #[must_use]
+    pub fn reduction(self, reduction: Reduction) -> Self {
+        Self { options: Options { reduction, ..self.options } }
+    }
+
+    /// The loss and its gradient.
+    ///
+    /// # Errors
+    /// [`Error::LowRank`] for an input without axes, [`Error::Shape`] for weights or targets of another shape than
+    /// the input asks for, [`Error::IndexOutOfBounds`] for a target that is no class.
+    pub fn forward<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<usize, D::Smaller>,
+    ) -> Result<Loss<A, D>> {
+        self.options.reduced(input, target, |row, target| self.row(row, target))
+    }
+
+    /// A loss for each target, 0 for ignored ones.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn unreduced<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<usize, D::Smaller>,
+    ) -> Result<Losses<A, D, D::Smaller>> {
+        self.options.unreduced(input, target, |row, target| self.row(row, target))
+    }
+
+    fn row(&self, row: &mut [f64], target: usize) -> f64 {
+        let weight = self.options.weight_of(target);
+        let loss = -weight * row[target];
+        row.fill(0.0);
+        row[target] = -weight;
+        loss
+    }
+}
+
+/// What both losses have.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Options {
+    weight: Option<Vec<f64>>,
+    ignore_index: Option<usize>,
+    reduction: Reduction,
+}
+
+impl Options {
+    fn weight<T: Into<f64>>(self, weight: impl IntoIterator<Item = T>) -> Self {
+        Self { weight: Some(weight.into_iter().map(T::into).collect()), ..self }
+    }
+
+    fn weight_of(&self, class: usize) -> f64 {
+        self.weight.as_ref().map_or(1.0, |weight| weight[class])
+    }
+
+    /// Reduces the losses of `row`, which turns a row of the input into its gradient.
+    fn reduced<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<usize, D::Smaller>,
+        row: impl Fn(&mut [f64], usize) -> f64,
+    ) -> Result<Loss<A, D>> {
+        let axis = self.check(input, target)?;
+        let counted = target.iter().filter(|&&target| Some(target) != self.ignore_index);
+        let total = match self.reduction {
+            Reduction::Mean => counted.fold(0.0, |sum, &target| sum + self.weight_of(target)),
+            Reduction::Sum => 1.0,
+        };
+        let mut sum = 0.0;
+        let gradient = self.each_row(input, target, axis, total, row, |loss| sum += loss);
+        Ok(Loss { value: A::from_f64(sum / total), gradient })
+    }
+
+    /// The losses of `row`, see [`reduced`](Self::reduced).
+    fn unreduced<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<usize, D::Smaller>,
+        row: impl Fn(&mut [f64], usize) -> f64,
+    ) -> Result<Losses<A, D, D::Smaller>> {
+        let axis = self.check(input, target)?;
+        let mut values = Array::zeros(target.raw_dim());
+        let mut places = values.iter_mut();
+        let store = |loss| {
+            if let Some(place) = places.next() {
+                *place = A::from_f64(loss);
+            }
+        };
+        let gradient = self.each_row(input, target, axis, 1.0, row, store);
+        Ok(Losses { values, gradient, class_axis: Some(axis) })
+    }
+
+    /// Hands every row's loss to `store`; returns the gradient over `total`.
+    fn each_row<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<usize, D::Smaller>,
+        axis: Axis,
+        total: f64,
+        row: impl Fn(&mut [f64], usize) -> f64,
+        mut store: impl FnMut(f64),
+    ) -> Array<A, D> {
+        let mut gradient = Array::zeros(input.raw_dim());
+        let mut buffer = vec![0.0; input.len_of(axis)];
+        let rows = input.lanes(axis).into_iter().zip(gradient.lanes_mut(axis));
+        for ((from, to), &target) in rows.zip(target) {
+            if Some(target) == self.ignore_index {
+                store(0.0);
+                continue;
+            }
+            load(&mut buffer, from);
+            store(row(&mut buffer, target));
+            save(to, &buffer, total);
+        }
+        gradient
+    }
+
+    /// The axis of the classes, of arrays that fit together.
+    fn check<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<usize, D::Smaller>,
+    ) -> Result<Axis> {
+        let classes = classes(input.shape())?;
+        let axis = class_axis(input.ndim());
+        let mut expected = input.shape().to_vec();
+        expected.remove(axis.index());
+        expect_shape("target", &expected, target.shape())?;
+        if let Some(weight) = &self.weight {
+            expect_shape("weight", &[classes], &[weight.len()])?;
+        }
+        let counted = target.iter().filter(|&&target| Some(target) != self.ignore_index);
+        for &target in counted {
+            expect_index("target", "num_classes", classes, target)?;
+        }
+        Ok(axis)
+    }
+}
+
+fn class_axis(ndim: usize) -> Axis {
+    Axis(usize::from(ndim > 1))
+}
+
+/// The number of classes of an input.
+fn classes(shape: &[usize]) -> Result<usize> {
+    let none = Error::LowRank { array: "input", expected: 1, actual: 0 };
+    shape.get(class_axis(shape.len()).index()).copied().ok_or(none)
+}
+
+fn load<A: Scalar>(buffer: &mut [f64], row: ArrayView1<'_, A>) {
+    buffer.iter_mut().zip(row).for_each(|(to, from)| *to = from.into_f64());
+}
+
+fn save<A: Scalar>(row: ArrayViewMut1<'_, A>, buffer: &[f64], total: f64) {
+    row.into_iter().zip(buffer).for_each(|(to, from)| *to = A::from_f64(from / total));
+}

@@ -1,0 +1,92 @@
+//! Losses, under the names of `torch.nn`: each returns its value and its gradient in one call.
+//!
+//! | loss | input | target |
+//! |---|---|---|
+//! | [`CrossEntropyLoss`] | logits (C), (N, C) or (N, C, d1, ...) | classes (), (N) or (N, d1, ...) |
+//! | [`NllLoss`] | log-probabilities, shaped likewise | likewise |
+//! | [`MseLoss`], [`L1Loss`], [`SmoothL1Loss`], [`HuberLoss`] | any shape | the same shape |
+//! | [`BceWithLogitsLoss`] | logits of any shape | probabilities, the same shape |
+//!
+//! `forward` reduces to one number, the mean or the [`Sum`](Reduction::Sum); `unreduced` is torch's
+//! `reduction="none"`: one loss for each target, and the gradient for any cotangent of them.
+//!
+//! # Reproducibility
+//! Everything is computed in `f64` and rounded once to the element type, value and gradient each. Sums are one chain
+//! of additions in row-major order. Exponentials and logarithms are those of the `libm` crate, the same on every
+//! machine.
+
+mod binary;
+mod class;
+mod pointwise;
+
+pub use binary::BceWithLogitsLoss;
+pub use class::{CrossEntropyLoss, NllLoss};
+pub use pointwise::{HuberLoss, L1Loss, MseLoss, SmoothL1Loss};
+
+use ndarray::{Array, ArrayRef, Axis, Dimension};
+
+use crate::error::{Result, expect_shape};
+use crate::scalar::Scalar;
+
+/// How losses become one number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Reduction {
+    /// Their mean; with class weights the weighted mean. Of no losses it is NaN, as in torch.
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+}
+
+/// A loss and its gradient.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Loss<A, D: Dimension> {
+    /// The loss.
+    pub value: A,
+    /// Its gradient with respect to the input, of the input's shape, in standard layout.
+    pub gradient: Array<A, D>,
+}
+
+/// A loss for each target, torch's `reduction="none"`.
+///
+/// `E` is the targets' dimension: `D` for losses of each element, one less for losses of a row of classes.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Losses<A, D: Dimension, E: Dimension> {
+    /// The losses, of the target's shape.
+    pub values: Array<A, E>,
+    /// The gradient of each loss with respect to those elements of the input that it depends on.
+    pub gradient: Array<A, D>,
+    /// The axis of the classes, if a loss depends on more than one element.
+    class_axis: Option<Axis>,
+}
+
+impl<A: Scalar, D: Dimension, E: Dimension> Losses<A, D, E> {
+    /// The gradient with respect to the input, given the gradient `d_values` of the losses.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for a `d_values` of another shape than the losses'.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ndarray_rnn::loss::MseLoss;
+    ///
+    /// let losses = MseLoss::new().unreduced(&array![1.0, 2.0], &array![0.0, 0.0])?;
+    /// assert_eq!(losses.values, array![1.0, 4.0]);
+    /// assert_eq!(losses.backward(&array![1.0, 0.5])?, array![2.0, 2.0]);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    pub fn backward(&self, d_values: &ArrayRef<A, E>) -> Result<Array<A, D>> {
+        expect_shape("d_values", self.values.shape(), d_values.shape())?;
+        let mut gradient = self.gradient.clone();
+        match self.class_axis {
+            None => gradient.iter_mut().zip(d_values).for_each(|(g, &d)| *g *= d),
+            Some(axis) => {
+                let rows = gradient.lanes_mut(axis).into_iter();
+                rows.zip(d_values).for_each(|(mut row, &d)| row.mapv_inplace(|g| g * d));
+            }
+        }
+        Ok(gradient)
+    }
+}

@@ -1,0 +1,345 @@
+//! Losses of one element of the input and one of the target.
+
+use ndarray::{Array, ArrayRef, Dimension};
+
+use super::{Loss, Losses, Reduction};
+use crate::error::{Error, Result, expect_shape};
+use crate::scalar::Scalar;
+
+/// The reduction of losses that `f(i, input, target)` gives with their derivatives, i in row-major order.
+pub(super) fn reduced<A: Scalar, D: Dimension>(
+    input: &ArrayRef<A, D>,
+    target: &ArrayRef<A, D>,
+    reduction: Reduction,
+    f: impl Fn(usize, f64, f64) -> [f64; 2],
+) -> Result<Loss<A, D>> {
+    expect_shape("target", input.shape(), target.shape())?;
+    let count = match reduction {
+        Reduction::Mean => input.len() as f64,
+        Reduction::Sum => 1.0,
+    };
+    let mut gradient = Array::zeros(input.raw_dim());
+    let mut sum = 0.0;
+    for (i, ((gradient, x), y)) in gradient.iter_mut().zip(input).zip(target).enumerate() {
+        let [value, derivative] = f(i, x.into_f64(), y.into_f64());
+        sum += value;
+        *gradient = A::from_f64(derivative / count);
+    }
+    Ok(Loss { value: A::from_f64(sum / count), gradient })
+}
+
+/// The losses that `f` gives with their derivatives, see [`reduced`].
+pub(super) fn unreduced<A: Scalar, D: Dimension>(
+    input: &ArrayRef<A, D>,
+    target: &ArrayRef<A, D>,
+    f: impl Fn(usize, f64, f64) -> [f64; 2],
+) -> Result<Losses<A, D, D>> {
+    expect_shape("target", input.shape(), target.shape())?;
+    let mut values = Array::zeros(input.raw_dim());
+    let mut gradient = Array::zeros(input.raw_dim());
+    let results = values.iter_mut().zip(&mut gradient);
+    for (i, (((value, gradient), x), y)) in results.zip(input).zip(target).enumerate() {
+        [*value, *gradient] = f(i, x.into_f64(), y.into_f64()).map(A::from_f64);
+    }
+    Ok(Losses { values, gradient, class_axis: None })
+}
+
+/// The squared error `(input - target)^2`, `torch.nn.MSELoss`.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::MseLoss;
+///
+/// let loss = MseLoss::new().forward(&array![[3.0_f32, 1.0]], &array![[1.0, 1.0]])?;
+/// assert_eq!((loss.value, loss.gradient), (2.0, array![[2.0, 0.0]]));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html>
+#[derive(Debug, Clone, Default, PartialEq)]
+#[doc(alias = "MSELoss")]
+pub struct MseLoss {
+    reduction: Reduction,
+}
+
+impl MseLoss {
+    /// The mean.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how losses become one number. Default the mean.
+    #[must_use]
+    pub fn reduction(self, reduction: Reduction) -> Self {
+        Self { reduction }
+    }
+
+    /// The loss and its gradient.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a target of another shape than the input's.
+    pub fn forward<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<Loss<A, D>> {
+        reduced(input, target, self.reduction, Self::point)
+    }
+
+    /// A loss for each element.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn unreduced<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<Losses<A, D, D>> {
+        unreduced(input, target, Self::point)
+    }
+
+    fn point(_: usize, x: f64, y: f64) -> [f64; 2] {
+        let d = x - y;
+        [d * d, 2.0 * d]
+    }
+}
+
+/// The absolute error `|input - target|`, `torch.nn.L1Loss`. Its derivative at 0 is 0.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::L1Loss;
+///
+/// let loss = L1Loss::new().forward(&array![[3.0_f32, 1.0]], &array![[1.0, 1.0]])?;
+/// assert_eq!((loss.value, loss.gradient), (1.0, array![[0.5, 0.0]]));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html>
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct L1Loss {
+    reduction: Reduction,
+}
+
+impl L1Loss {
+    /// The mean.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how losses become one number. Default the mean.
+    #[must_use]
+    pub fn reduction(self, reduction: Reduction) -> Self {
+        Self { reduction }
+    }
+
+    /// The loss and its gradient.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a target of another shape than the input's.
+    pub fn forward<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<Loss<A, D>> {
+        reduced(input, target, self.reduction, Self::point)
+    }
+
+    /// A loss for each element.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn unreduced<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<Losses<A, D, D>> {
+        unreduced(input, target, Self::point)
+    }
+
+    fn point(_: usize, x: f64, y: f64) -> [f64; 2] {
+        let d = x - y;
+        [d.abs(), sign(d)]
+    }
+}
+
+/// Squared near the target, absolute further off, `torch.nn.SmoothL1Loss`.
+///
+/// With d = input - target: `d^2 / (2 beta)` where `|d| < beta`, else `|d| - beta / 2`. Beta 0 makes it [`L1Loss`].
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::SmoothL1Loss;
+///
+/// let loss = SmoothL1Loss::new().beta(2.0).forward(&array![4.0_f32, 1.0], &array![0.0, 0.0])?;
+/// assert_eq!((loss.value, loss.gradient), (1.625, array![0.5, 0.25]));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html>
+#[derive(Debug, Clone, PartialEq)]
+pub struct SmoothL1Loss {
+    beta: f64,
+    reduction: Reduction,
+}
+
+impl Default for SmoothL1Loss {
+    fn default() -> Self {
+        Self { beta: 1.0, reduction: Reduction::Mean }
+    }
+}
+
+impl SmoothL1Loss {
+    /// The mean, beta 1.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets where the loss becomes absolute, at least 0. Default 1.
+    #[must_use]
+    pub fn beta(self, beta: f64) -> Self {
+        Self { beta, ..self }
+    }
+
+    /// Sets how losses become one number. Default the mean.
+    #[must_use]
+    pub fn reduction(self, reduction: Reduction) -> Self {
+        Self { reduction, ..self }
+    }
+
+    /// The loss and its gradient.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for a beta that is negative or NaN, [`Error::Shape`] for a target of another shape
+    /// than the input's.
+    pub fn forward<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<Loss<A, D>> {
+        reduced(input, target, self.reduction, self.point()?)
+    }
+
+    /// A loss for each element.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn unreduced<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<Losses<A, D, D>> {
+        unreduced(input, target, self.point()?)
+    }
+
+    fn point(&self) -> Result<impl Fn(usize, f64, f64) -> [f64; 2]> {
+        let beta = self.beta;
+        if beta.is_nan() || beta < 0.0 {
+            return Err(Error::OutOfRange { name: "beta", expected: "at least 0", actual: beta });
+        }
+        Ok(move |_, x: f64, y: f64| {
+            let d = x - y;
+            if d.abs() < beta { [0.5 * d * d / beta, d / beta] } else { [d.abs() - 0.5 * beta, sign(d)] }
+        })
+    }
+}
+
+/// Squared near the target, linear further off, `torch.nn.HuberLoss`: `delta` times [`SmoothL1Loss`].
+///
+/// With d = input - target: `d^2 / 2` where `|d| <= delta`, else `delta (|d| - delta / 2)`.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::HuberLoss;
+///
+/// let loss = HuberLoss::new().delta(2.0).forward(&array![4.0_f32, 1.0], &array![0.0, 0.0])?;
+/// assert_eq!((loss.value, loss.gradient), (3.25, array![1.0, 0.5]));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html>
+#[derive(Debug, Clone, PartialEq)]
+pub struct HuberLoss {
+    delta: f64,
+    reduction: Reduction,
+}
+
+impl Default for HuberLoss {
+    fn default() -> Self {
+        Self { delta: 1.0, reduction: Reduction::Mean }
+    }
+}
+
+impl HuberLoss {
+    /// The mean, delta 1.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets where the loss becomes linear, greater than 0. Default 1.
+    #[must_use]
+    pub fn delta(self, delta: f64) -> Self {
+        Self { delta, ..self }
+    }
+
+    /// Sets how losses become one number. Default the mean.
+    #[must_use]
+    pub fn reduction(self, reduction: Reduction) -> Self {
+        Self { reduction, ..self }
+    }
+
+    /// The loss and its gradient.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for a delta that is not positive, [`Error::Shape`] for a target of another shape than
+    /// the input's.
+    pub fn forward<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<Loss<A, D>> {
+        reduced(input, target, self.reduction, self.point()?)
+    }
+
+    /// A loss for each element.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn unreduced<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<Losses<A, D, D>> {
+        unreduced(input, target, self.point()?)
+    }
+
+    fn point(&self) -> Result<impl Fn(usize, f64, f64) -> [f64; 2]> {
+        let delta = self.delta;
+        if delta.is_nan() || delta <= 0.0 {
+            return Err(Error::OutOfRange { name: "delta", expected: "greater than 0", actual: delta });
+        }
+        Ok(move |_, x: f64, y: f64| {
+            let d = x - y;
+            if d.abs() <= delta {
+                [0.5 * d * d, d]
+            } else {
+                [delta * (d.abs() - 0.5 * delta), delta * sign(d)]
+            }
+        })
+    }
+}
+
+/// -1, 0 or 1; 0 for NaN, as torch has it.
+fn sign(x: f64) -> f64 {
+    if x > 0.0 {
+        1.0
+    } else if x < 0.0 {
+        -1.0
+    } else {
+        0.0
+    }
+}

@@ -1,0 +1,245 @@
+//! Adam and AdamW.
+
+use super::update::lerp;
+use super::{Algorithm, Update};
+use crate::element::Element;
+use crate::error::{Error, Result, expect_non_negative};
+use crate::scalar::Scalar;
+
+/// The arguments of `torch.optim.Adam` and `AdamW`, with torch's names and defaults.
+///
+/// ```text
+/// g = gradient, with maximize -gradient
+/// p = p (1 - lr weight_decay)     decoupled, as in AdamW; otherwise g = g + weight_decay p
+/// m = m + (1 - beta1) (g - m)     exp_avg
+/// v = beta2 v + (1 - beta2) g^2   exp_avg_sq
+/// s = v, with amsgrad the largest v so far (max_exp_avg_sq)
+/// p = p - lr / (1 - beta1^t) m / (sqrt(s) / sqrt(1 - beta2^t) + eps)
+/// ```
+///
+/// Sums with a product are fused, as in torch's kernels. Checked when an [`Adam`](super::Adam) is made of it.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::optim::{Adam, AdamConfig};
+/// use ndarray_rnn::{Embedding, EmbeddingConfig, Parameters};
+///
+/// let mut model = Embedding::<f64>::zeros(EmbeddingConfig::new(1, 2))?;
+/// let mut gradients = model.clone();
+/// gradients.load_state_dict([("weight", array![[3.0, -0.01]])])?;
+///
+/// // The first step is as long as the learning rate, whatever the gradient.
+/// Adam::new(AdamConfig::new().lr(0.1), &model)?.step(&mut model, &gradients)?;
+/// assert!((model.weight() - array![[-0.1, 0.1]]).iter().all(|d| d.abs() < 1e-6));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html>,
+/// <https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html>
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AdamConfig {
+    /// The learning rate, finite and at least 0. Default 1e-3.
+    pub lr: f64,
+    /// The decay of both moments, in [0, 1). Default (0.9, 0.999).
+    pub betas: (f64, f64),
+    /// Added to the denominator, finite and at least 0. Default 1e-8.
+    pub eps: f64,
+    /// The L2 penalty or decay, finite and at least 0. Default 0, with [`adamw`](Self::adamw) 0.01.
+    pub weight_decay: f64,
+    /// Whether to divide by the largest second moment so far. Default false.
+    pub amsgrad: bool,
+    /// Whether the decay acts on the parameter and not on the gradient. Default false, with
+    /// [`adamw`](Self::adamw) true.
+    pub decoupled_weight_decay: bool,
+    /// Whether to climb instead. Default false.
+    pub maximize: bool,
+}
+
+impl Default for AdamConfig {
+    fn default() -> Self {
+        Self {
+            lr: 1e-3,
+            betas: (0.9, 0.999),
+            eps: 1e-8,
+            weight_decay: 0.0,
+            amsgrad: false,
+            decoupled_weight_decay: false,
+            maximize: false,
+        }
+    }
+}
+
+impl AdamConfig {
+    /// The defaults of torch's `Adam`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The defaults of torch's `AdamW`.
+    #[must_use]
+    #[doc(alias = "AdamW")]
+    pub fn adamw() -> Self {
+        Self::default().decoupled_weight_decay(true).weight_decay(1e-2)
+    }
+
+    /// Sets [`lr`](Self#structfield.lr).
+    #[must_use]
+    pub fn lr(self, lr: f64) -> Self {
+        Self { lr, ..self }
+    }
+
+    /// Sets [`betas`](Self#structfield.betas).
+    #[must_use]
+    pub fn betas(self, beta1: f64, beta2: f64) -> Self {
+        Self { betas: (beta1, beta2), ..self }
+    }
+
+    /// Sets [`eps`](Self#structfield.eps).
+    #[must_use]
+    pub fn eps(self, eps: f64) -> Self {
+        Self { eps, ..self }
+    }
+
+    /// Sets [`weight_decay`](Self#structfield.weight_decay).
+    #[must_use]
+    pub fn weight_decay(self, weight_decay: f64) -> Self {
+        Self { weight_decay, ..self }
+    }
+
+    /// Sets [`amsgrad`](Self#structfield.amsgrad).
+    #[must_use]
+    pub fn amsgrad(self, amsgrad: bool) -> Self {
+        Self { amsgrad, ..self }
+    }
+
+    /// Sets [`decoupled_weight_decay`](Self#structfield.decoupled_weight_decay).
+    #[must_use]
+    pub fn decoupled_weight_decay(self, decoupled_weight_decay: bool) -> Self {
+        Self { decoupled_weight_decay, ..self }
+    }
+
+    /// Sets [`maximize`](Self#structfield.maximize).
+    #[must_use]
+    pub fn maximize(self, maximize: bool) -> Self {
+        Self { maximize, ..self }
+    }
+}
+
+impl Algorithm for AdamConfig {
+    fn validate(&self) -> Result<()> {
+        expect_non_negative("lr", self.lr)?;
+        expect_non_negative("eps", self.eps)?;
+        for (name, actual) in [("beta1", self.betas.0), ("beta2", self.betas.1)] {
+            if !(0.0..1.0).contains(&actual) {
+                return Err(Error::OutOfRange { name, expected: "a number in [0, 1)", actual });
+            }
+        }
+        expect_non_negative("weight_decay", self.weight_decay)
+    }
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn set_lr(&mut self, lr: f64) {
+        self.lr = lr;
+    }
+
+    fn buffers(&self) -> Vec<&'static str> {
+        let maximum = self.amsgrad.then_some("max_exp_avg_sq");
+        ["exp_avg", "exp_avg_sq"].into_iter().chain(maximum).collect()
+    }
+
+    fn update<'a, A: Scalar>(
+        &self,
+        step: u64,
+        parameter: &'a mut [A],
+        gradient: &'a [A],
+        mut buffers: impl Iterator<Item = &'a mut [A]>,
+    ) -> Update<'a, A> {
+        let (beta1, beta2) = self.betas;
+        let correction = |beta: f64| 1.0 - libm::pow(beta, step as f64);
+        let decoupled = self.decoupled_weight_decay && self.weight_decay != 0.0;
+        Update::Adam(AdamStep {
+            parameter,
+            gradient,
+            exp_avg: buffers.next().unwrap_or_default(),
+            exp_avg_sq: buffers.next().unwrap_or_default(),
+            max_exp_avg_sq: buffers.next(),
+            shrink: A::from_f64(if decoupled { 1.0 - self.lr * self.weight_decay } else { 1.0 }),
+            weight_decay: A::from_f64(if decoupled { 0.0 } else { self.weight_decay }),
+            share1: A::from_f64(1.0 - beta1),
+            beta2: A::from_f64(beta2),
+            share2: A::from_f64(1.0 - beta2),
+            correction2_sqrt: A::from_f64(correction(beta2).sqrt()),
+            eps: A::from_f64(self.eps),
+            step_size: A::from_f64(-(self.lr / correction(beta1))),
+            maximize: self.maximize,
+        })
+    }
+}
+
+/// One step of one parameter.
+#[derive(Debug)]
+pub struct AdamStep<'a, A> {
+    parameter: &'a mut [A],
+    gradient: &'a [A],
+    exp_avg: &'a mut [A],
+    exp_avg_sq: &'a mut [A],
+    max_exp_avg_sq: Option<&'a mut [A]>,
+    /// The factor of decoupled decay, 1 without.
+    shrink: A,
+    /// The factor of the penalty, 0 without.
+    weight_decay: A,
+    /// `1 - beta1`.
+    share1: A,
+    beta2: A,
+    /// `1 - beta2`.
+    share2: A,
+    correction2_sqrt: A,
+    eps: A,
+    /// Negated.
+    step_size: A,
+    maximize: bool,
+}
+
+impl<A: Element> AdamStep<'_, A> {
+    #[inline(always)]
+    pub(super) fn run(mut self) {
+        let max_exp_avg_sq = self.max_exp_avg_sq.take();
+        let [parameter, exp_avg, exp_avg_sq] =
+            [&mut self.parameter, &mut self.exp_avg, &mut self.exp_avg_sq].map(std::mem::take);
+        let elements = parameter.iter_mut().zip(self.gradient).zip(exp_avg).zip(exp_avg_sq);
+        let Some(max_exp_avg_sq) = max_exp_avg_sq else {
+            for (((p, &g), m), v) in elements {
+                self.moments(p, g, m, v);
+                self.descend(p, *m, *v);
+            }
+            return;
+        };
+        for ((((p, &g), m), v), max) in elements.zip(max_exp_avg_sq) {
+            self.moments(p, g, m, v);
+            // torch's maximum: NaN if either is.
+            *max = if *max >= *v || max.is_nan() { *max } else { *v };
+            self.descend(p, *m, *max);
+        }
+    }
+
+    /// Decays the parameter and takes the gradient into both moments.
+    #[inline(always)]
+    fn moments(&self, p: &mut A, g: A, m: &mut A, v: &mut A) {
+        let g = if self.maximize { -g } else { g };
+        *p *= self.shrink;
+        let g = if self.weight_decay == A::zero() { g } else { self.weight_decay.mul_add(*p, g) };
+        *m = lerp(*m, g, self.share1);
+        *v = (self.share2 * g).mul_add(g, *v * self.beta2);
+    }
+
+    #[inline(always)]
+    fn descend(&self, p: &mut A, m: A, v: A) {
+        let denominator = v.sqrt() / self.correction2_sqrt + self.eps;
+        *p += self.step_size * m / denominator;
+    }
+}

@@ -1,0 +1,235 @@
+//! RMSprop.
+
+use super::update::lerp;
+use super::{Algorithm, Update};
+use crate::element::Element;
+use crate::error::{Result, expect_non_negative};
+use crate::scalar::Scalar;
+
+/// The arguments of `torch.optim.RMSprop`, with torch's names and defaults.
+///
+/// ```text
+/// g = gradient, with maximize -gradient
+/// g = g + weight_decay p
+/// v = alpha v + (1 - alpha) g^2           square_avg
+/// m = m + (1 - alpha) (g - m)             grad_avg, if centered
+/// d = sqrt(v) + eps, if centered sqrt(v - m^2) + eps
+/// buf = momentum buf + g / d              momentum_buffer
+/// p = p - lr buf, without momentum p - lr g / d
+/// ```
+///
+/// Sums with a product are fused, as in torch's kernels. Checked when an [`RmsProp`](super::RmsProp) is made of it.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::optim::{RmsProp, RmsPropConfig};
+/// use ndarray_rnn::{Embedding, EmbeddingConfig, Parameters};
+///
+/// let mut model = Embedding::<f64>::zeros(EmbeddingConfig::new(1, 2))?;
+/// let mut gradients = model.clone();
+/// gradients.load_state_dict([("weight", array![[3.0, -0.01]])])?;
+///
+/// RmsProp::new(RmsPropConfig::new().lr(0.1).alpha(0.75), &model)?.step(&mut model, &gradients)?;
+/// assert!((model.weight() - array![[-0.2, 0.2]]).iter().all(|d| d.abs() < 1e-6));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html>
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RmsPropConfig {
+    /// The learning rate, finite and at least 0. Default 1e-2.
+    pub lr: f64,
+    /// The decay of the averages, finite and at least 0. Default 0.99.
+    pub alpha: f64,
+    /// Added to the denominator, finite and at least 0. Default 1e-8.
+    pub eps: f64,
+    /// The L2 penalty, finite and at least 0. Default 0.
+    pub weight_decay: f64,
+    /// Momentum, finite and at least 0. Default 0.
+    pub momentum: f64,
+    /// Whether to divide by the gradient's standard deviation. Default false.
+    pub centered: bool,
+    /// Whether to climb instead. Default false.
+    pub maximize: bool,
+}
+
+impl Default for RmsPropConfig {
+    fn default() -> Self {
+        Self {
+            lr: 1e-2,
+            alpha: 0.99,
+            eps: 1e-8,
+            weight_decay: 0.0,
+            momentum: 0.0,
+            centered: false,
+            maximize: false,
+        }
+    }
+}
+
+impl RmsPropConfig {
+    /// torch's defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets [`lr`](Self#structfield.lr).
+    #[must_use]
+    pub fn lr(self, lr: f64) -> Self {
+        Self { lr, ..self }
+    }
+
+    /// Sets [`alpha`](Self#structfield.alpha).
+    #[must_use]
+    pub fn alpha(self, alpha: f64) -> Self {
+        Self { alpha, ..self }
+    }
+
+    /// Sets [`eps`](Self#structfield.eps).
+    #[must_use]
+    pub fn eps(self, eps: f64) -> Self {
+        Self { eps, ..self }
+    }
+
+    /// Sets [`weight_decay`](Self#structfield.weight_decay).
+    #[must_use]
+    pub fn weight_decay(self, weight_decay: f64) -> Self {
+        Self { weight_decay, ..self }
+    }
+
+    /// Sets [`momentum`](Self#structfield.momentum).
+    #[must_use]
+    pub fn momentum(self, momentum: f64) -> Self {
+        Self { momentum, ..self }
+    }
+
+    /// Sets [`centered`](Self#structfield.centered).
+    #[must_use]
+    pub fn centered(self, centered: bool) -> Self {
+        Self { centered, ..self }
+    }
+
+    /// Sets [`maximize`](Self#structfield.maximize).
+    #[must_use]
+    pub fn maximize(self, maximize: bool) -> Self {
+        Self { maximize, ..self }
+    }
+}
+
+impl Algorithm for RmsPropConfig {
+    fn validate(&self) -> Result<()> {
+        expect_non_negative("lr", self.lr)?;
+        expect_non_negative("eps", self.eps)?;
+        expect_non_negative("momentum", self.momentum)?;
+        expect_non_negative("weight_decay", self.weight_decay)?;
+        expect_non_negative("alpha", self.alpha)
+    }
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn set_lr(&mut self, lr: f64) {
+        self.lr = lr;
+    }
+
+    fn buffers(&self) -> Vec<&'static str> {
+        let momentum = (self.momentum > 0.0).then_some("momentum_buffer");
+        let centered = self.centered.then_some("grad_avg");
+        ["square_avg"].into_iter().chain(momentum).chain(centered).collect()
+    }
+
+    fn update<'a, A: Scalar>(
+        &self,
+        _step: u64,
+        parameter: &'a mut [A],
+        gradient: &'a [A],
+        mut buffers: impl Iterator<Item = &'a mut [A]>,
+    ) -> Update<'a, A> {
+        Update::RmsProp(RmsPropStep {
+            parameter,
+            gradient,
+            square_avg: buffers.next().unwrap_or_default(),
+            momentum_buffer: (self.momentum > 0.0).then(|| buffers.next().unwrap_or_default()),
+            grad_avg: buffers.next(),
+            lr: A::from_f64(-self.lr),
+            alpha: A::from_f64(self.alpha),
+            share: A::from_f64(1.0 - self.alpha),
+            eps: A::from_f64(self.eps),
+            weight_decay: A::from_f64(self.weight_decay),
+            momentum: A::from_f64(self.momentum),
+            maximize: self.maximize,
+        })
+    }
+}
+
+/// One step of one parameter.
+#[derive(Debug)]
+pub struct RmsPropStep<'a, A> {
+    parameter: &'a mut [A],
+    gradient: &'a [A],
+    square_avg: &'a mut [A],
+    momentum_buffer: Option<&'a mut [A]>,
+    grad_avg: Option<&'a mut [A]>,
+    /// Negated.
+    lr: A,
+    alpha: A,
+    /// `1 - alpha`.
+    share: A,
+    eps: A,
+    weight_decay: A,
+    momentum: A,
+    maximize: bool,
+}
+
+impl<A: Element> RmsPropStep<'_, A> {
+    #[inline(always)]
+    pub(super) fn run(mut self) {
+        let [parameter, square_avg] = [&mut self.parameter, &mut self.square_avg].map(std::mem::take);
+        let [momentum_buffer, grad_avg] = [self.momentum_buffer.take(), self.grad_avg.take()];
+        let elements = parameter.iter_mut().zip(self.gradient).zip(square_avg);
+        match (momentum_buffer, grad_avg) {
+            (None, None) => {
+                for ((p, &g), v) in elements {
+                    self.element(p, g, v, None, None);
+                }
+            }
+            (Some(momentum), None) => {
+                for (((p, &g), v), buffer) in elements.zip(momentum) {
+                    self.element(p, g, v, Some(buffer), None);
+                }
+            }
+            (None, Some(average)) => {
+                for (((p, &g), v), m) in elements.zip(average) {
+                    self.element(p, g, v, None, Some(m));
+                }
+            }
+            (Some(momentum), Some(average)) => {
+                for ((((p, &g), v), buffer), m) in elements.zip(momentum).zip(average) {
+                    self.element(p, g, v, Some(buffer), Some(m));
+                }
+            }
+        }
+    }
+
+    /// The formula, for one element.
+    #[inline(always)]
+    fn element(&self, p: &mut A, g: A, v: &mut A, buffer: Option<&mut A>, m: Option<&mut A>) {
+        let g = if self.maximize { -g } else { g };
+        let g = if self.weight_decay == A::zero() { g } else { self.weight_decay.mul_add(*p, g) };
+        *v = (self.share * g).mul_add(g, *v * self.alpha);
+        let variance = m.map_or(*v, |m| {
+            *m = lerp(*m, g, self.share);
+            (-*m).mul_add(*m, *v)
+        });
+        let denominator = variance.sqrt() + self.eps;
+        if let Some(buffer) = buffer {
+            *buffer = *buffer * self.momentum + g / denominator;
+            *p = self.lr.mul_add(*buffer, *p);
+        } else {
+            *p += self.lr * g / denominator;
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Stochastic gradient descent.
+
+use super::{Algorithm, Update};
+use crate::element::Element;
+use crate::error::{Error, Result, expect_finite, expect_non_negative};
+use crate::scalar::Scalar;
+
+/// The arguments of `torch.optim.SGD`, with torch's names and defaults.
+///
+/// ```text
+/// g = gradient, with maximize -gradient
+/// g = g + weight_decay p
+/// buf = momentum buf + (1 - dampening) g      momentum_buffer; g itself at the first step
+/// g = buf, with nesterov g + momentum buf     without momentum g itself
+/// p = p - lr g
+/// ```
+///
+/// Sums with a product are fused, as in torch's kernels. Checked when an [`Sgd`](super::Sgd) is made of it.
+///
+/// ```
+/// use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, array};
+/// use ndarray_rnn::optim::{Sgd, SgdConfig};
+/// use ndarray_rnn::{Embedding, EmbeddingConfig, Parameters};
+///
+/// let mut model = Embedding::<f64>::zeros(EmbeddingConfig::new(1, 2))?;
+/// let mut gradients = model.clone();
+/// gradients.load_state_dict([("weight", array![[1.0, -2.0]])])?;
+///
+/// let mut sgd = Sgd::new(SgdConfig::new().lr(0.5).momentum(0.5), &model)?;
+/// sgd.step(&mut model, &gradients)?;
+/// assert_eq!(model.weight(), array![[-0.5, 1.0]]);
+/// sgd.step(&mut model, &gradients)?;
+/// assert_eq!(model.weight(), array![[-1.25, 2.5]]);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html>
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SgdConfig {
+    /// The learning rate, finite and at least 0. Default 1e-3.
+    pub lr: f64,
+    /// Momentum, finite and at least 0. Default 0.
+    pub momentum: f64,
+    /// Dampening of the momentum, finite. Default 0.
+    pub dampening: f64,
+    /// The L2 penalty, finite and at least 0. Default 0.
+    pub weight_decay: f64,
+    /// Nesterov's momentum; needs a momentum and no dampening. Default false.
+    pub nesterov: bool,
+    /// Whether to climb instead. Default false.
+    pub maximize: bool,
+}
+
+impl Default for SgdConfig {
+    fn default() -> Self {
+        Self { lr: 1e-3, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, maximize: false }
+    }
+}
+
+impl SgdConfig {
+    /// torch's defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets [`lr`](Self#structfield.lr).
+    #[must_use]
+    pub fn lr(self, lr: f64) -> Self {
+        Self { lr, ..self }
+    }
+
+    /// Sets [`momentum`](Self#structfield.momentum).
+    #[must_use]
+    pub fn momentum(self, momentum: f64) -> Self {
+        Self { momentum, ..self }
+    }
+
+    /// Sets [`dampening`](Self#structfield.dampening).
+    #[must_use]
+    pub fn dampening(self, dampening: f64) -> Self {
+        Self { dampening, ..self }
+    }
+
+    /// Sets [`weight_decay`](Self#structfield.weight_decay).
+    #[must_use]
+    pub fn weight_decay(self, weight_decay: f64) -> Self {
+        Self { weight_decay, ..self }
+    }
+
+    /// Sets [`nesterov`](Self#structfield.nesterov).
+    #[must_use]
+    pub fn nesterov(self, nesterov: bool) -> Self {
+        Self { nesterov, ..self }
+    }
+
+    /// Sets [`maximize`](Self#structfield.maximize).
+    #[must_use]
+    pub fn maximize(self, maximize: bool) -> Self {
+        Self { maximize, ..self }
+    }
+}
+
+impl Algorithm for SgdConfig {
+    fn validate(&self) -> Result<()> {
+        expect_non_negative("lr", self.lr)?;
+        expect_non_negative("momentum", self.momentum)?;
+        expect_finite("dampening", self.dampening)?;
+        expect_non_negative("weight_decay", self.weight_decay)?;
+        let error = |name, expected, actual| Err(Error::OutOfRange { name, expected, actual });
+        if self.nesterov && self.momentum == 0.0 {
+            return error("momentum", "greater than 0 with nesterov", self.momentum);
+        }
+        if self.nesterov && self.dampening != 0.0 {
+            return error("dampening", "0 with nesterov", self.dampening);
+        }
+        Ok(())
+    }
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn set_lr(&mut self, lr: f64) {
+        self.lr = lr;
+    }
+
+    fn buffers(&self) -> Vec<&'static str> {
+        if self.momentum == 0.0 { vec![] } else { vec!["momentum_buffer"] }
+    }
+
+    fn update<'a, A: Scalar>(
+        &self,
+        step: u64,
+        parameter: &'a mut [A],
+        gradient: &'a [A],
+        mut buffers: impl Iterator<Item = &'a mut [A]>,
+    ) -> Update<'a, A> {
+        Update::Sgd(SgdStep {
+            parameter,
+            gradient,
+            momentum_buffer: buffers.next(),
+            first: step == 1,
+            lr: A::from_f64(-self.lr),
+            momentum: A::from_f64(self.momentum),
+            share: A::from_f64(1.0 - self.dampening),
+            weight_decay: A::from_f64(self.weight_decay),
+            nesterov: self.nesterov,
+            maximize: self.maximize,
+        })
+    }
+}
+
+/// One step of one parameter.
+#[derive(Debug)]
+pub struct SgdStep<'a, A> {
+    parameter: &'a mut [A],
+    gradient: &'a [A],
+    momentum_buffer: Option<&'a mut [A]>,
+    /// Whether there is no momentum yet.
+    first: bool,
+    /// Negated.
+    lr: A,
+    momentum: A,
+    /// `1 - dampening`.
+    share: A,
+    weight_decay: A,
+    nesterov: bool,
+    maximize: bool,
+}
+
+impl<A: Element> SgdStep<'_, A> {
+    #[inline(always)]
+    pub(super) fn run(mut self) {
+        let momentum_buffer = self.momentum_buffer.take();
+        let parameter = std::mem::take(&mut self.parameter);
+        let elements = parameter.iter_mut().zip(self.gradient);
+        let Some(momentum_buffer) = momentum_buffer else {
+            for (p, &g) in elements {
+                *p = self.lr.mul_add(self.gradient(*p, g), *p);
+            }
+            return;
+        };
+        for ((p, &g), buffer) in elements.zip(momentum_buffer) {
+            let g = self.gradient(*p, g);
+            *buffer = if self.first { g } else { self.share.mul_add(g, *buffer * self.momentum) };
+            let g = if self.nesterov { self.momentum.mul_add(*buffer, g) } else { *buffer };
+            *p = self.lr.mul_add(g, *p);
+        }
+    }
+
+    /// The gradient with its sign and the penalty's part.
+    #[inline(always)]
+    fn gradient(&self, p: A, g: A) -> A {
+        let g = if self.maximize { -g } else { g };
+        if self.weight_decay == A::zero() { g } else { self.weight_decay.mul_add(p, g) }
+    }
+}
