@@ -258,7 +258,7 @@ impl<A: Clone> PackedSequence<A> {
 }
 
 impl<A> PackedSequence<A> {
-    /// The rows of all sequences, step by step.
+    /// The rows of all sequences, step by step, in standard layout.
     #[must_use]
     pub fn data(&self) -> &Array2<A> {
         &self.data
