@@ -67,6 +67,19 @@ pub enum Error {
         actual: Vec<usize>,
     },
 
+    /// A sequence is said to be longer than the array that holds it.
+    #[error("{array}[{index}] must be at most {longest}, got {actual}")]
+    Length {
+        /// The list of lengths.
+        array: &'static str,
+        /// The sequence.
+        index: usize,
+        /// The array's number of steps.
+        longest: usize,
+        /// The length that came.
+        actual: usize,
+    },
+
     /// The input has no time step.
     #[error("{array}: expected sequence length to be larger than 0, got shape {shape:?}")]
     EmptySequence {

@@ -49,6 +49,7 @@
 #![forbid(unsafe_code)]
 
 mod cell;
+mod dim;
 mod element;
 mod engine;
 mod error;
@@ -60,13 +61,14 @@ pub mod random;
 mod recurrent;
 mod scalar;
 mod sequence;
+mod steps;
 
+pub use dim::SequenceDim;
 pub use error::{Error, Result};
 pub use parameters::{Direction, Parameters, RnnParameters};
 pub use random::manual_seed;
-pub use recurrent::{CellDim, Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig};
+pub use recurrent::{CellDim, Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig, Run};
 pub use scalar::Scalar;
-pub use sequence::SequenceDim;
 
 /// The README's examples, compiled and run with the documentation's.
 #[cfg(doctest)]

@@ -4,7 +4,7 @@ use pulp::Arch;
 
 use crate::cell::Elman;
 use crate::element::Element;
-use crate::engine::{Forward, Stack};
+use crate::engine::{Forward, Scratch, Stack};
 
 /// The element type of arrays, parameters and results: `f32` or `f64`, and no other.
 ///
@@ -31,17 +31,17 @@ impl Scalar for f64 {}
 /// slow to run where it is not optimised.
 pub trait Passes<C>: Element {
     /// Runs every layer over every step.
-    fn forward(stack: &Stack<Self, C>, arch: Arch, pass: Forward<'_, Self>);
+    fn forward(stack: &Stack<Self, C>, arch: Arch, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>);
 }
 
 impl Passes<Elman> for f32 {
-    fn forward(stack: &Stack<Self, Elman>, arch: Arch, pass: Forward<'_, Self>) {
-        stack.forward(arch, pass);
+    fn forward(stack: &Stack<Self, Elman>, arch: Arch, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>) {
+        stack.forward(arch, pass, scratch);
     }
 }
 
 impl Passes<Elman> for f64 {
-    fn forward(stack: &Stack<Self, Elman>, arch: Arch, pass: Forward<'_, Self>) {
-        stack.forward(arch, pass);
+    fn forward(stack: &Stack<Self, Elman>, arch: Arch, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>) {
+        stack.forward(arch, pass, scratch);
     }
 }

@@ -1,74 +1,54 @@
 //! Between the caller's arrays and the engine's rows.
-//!
-//! The engine knows only rows, grouped into steps: step t has `batch(t)` rows, never more than step t-1.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
-use ndarray::{Array, Array3, ArrayRef, ArrayView3, Axis, CowArray, Dimension, Ix2, Ix3};
+use ndarray::{Array3, ArrayView2, ArrayView3, Axis, CowArray, Ix3};
 
 use crate::element::Element;
+use crate::error::{Error, Result, expect_shape};
 use crate::kernels::Matrix;
-
-/// How rows fall into time steps.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Steps {
-    len: usize,
-    batch: usize,
-}
-
-impl Steps {
-    /// `len` steps of `batch` rows each.
-    pub(crate) fn equal(len: usize, batch: usize) -> Self {
-        Self { len, batch }
-    }
-
-    /// The rows of step `t`.
-    pub(crate) fn batch(&self, _t: usize) -> usize {
-        self.batch
-    }
-
-    /// The first row of step `t`.
-    pub(crate) fn start(&self, t: usize) -> usize {
-        t * self.batch
-    }
-
-    /// The number of rows.
-    pub(crate) fn rows(&self) -> usize {
-        self.start(self.len)
-    }
-
-    /// Cuts the steps into runs of about `rows` rows, at least one step each.
-    pub(crate) fn chunks(&self, rows: usize) -> impl DoubleEndedIterator<Item = Range<usize>> + use<> {
-        let (len, stride) = (self.len, (rows / self.batch.max(1)).max(1));
-        (0..len.div_ceil(stride)).map(move |i| i * stride..len.min((i + 1) * stride))
-    }
-}
+use crate::steps::Steps;
 
 /// The rows of a sequence, wherever they lie: what a layer reads.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Source<'a, A> {
+pub struct Source<'a, A> {
     data: &'a [A],
     width: usize,
-    /// Distances from step to step and from row to row within a step.
-    strides: [usize; 2],
+    place: Place<'a>,
+    /// The first row of each step that is read.
+    first: usize,
+}
+
+/// Where row b of step t starts.
+#[derive(Debug, Clone, Copy)]
+enum Place<'a> {
+    /// Rows lie one behind the other in the order of `steps`, from row `origin` on.
+    Rows { steps: &'a Steps, origin: usize },
+    /// At `t * strides[0] + order[b] * strides[1]`.
+    Grid { strides: [usize; 2], order: Option<&'a [usize]> },
 }
 
 impl<'a, A: Element> Source<'a, A> {
-    /// Rows one behind the other.
-    pub(crate) fn contiguous(data: &'a [A], steps: &Steps, width: usize) -> Self {
-        let strides = [steps.batch * width, width];
-        Self { data, width, strides }
+    /// Rows one behind the other; the first is row `origin` of the steps.
+    pub(crate) fn rows(data: &'a [A], width: usize, steps: &'a Steps, origin: usize) -> Self {
+        Self { data, width, place: Place::Rows { steps, origin }, first: 0 }
     }
 
-    /// An array (L, N, width) made by [`with_plain_rows`].
-    pub(crate) fn strided(array: &'a CowArray<'_, A, Ix3>) -> Self {
+    /// An array (L, N, width) made by [`with_plain_rows`]; row b of a step is sequence `order[b]`, or b.
+    pub(crate) fn grid(array: &'a CowArray<'_, A, Ix3>, order: Option<&'a [usize]>) -> Self {
         let width = array.len_of(Axis(2));
         let strides = [Axis(0), Axis(1)].map(|axis| array.stride_of(axis).unsigned_abs());
         let data = array.as_slice_memory_order().unwrap_or_default();
-        Self { data, width, strides }
+        Self { data, width, place: Place::Grid { strides, order }, first: 0 }
     }
 
-    /// The rows of some steps as one matrix; `table` is room for their offsets.
+    /// Without the first rows of every step.
+    pub(crate) fn skip(self, rows: usize) -> Self {
+        Self { first: self.first + rows, ..self }
+    }
+
+    /// The rows of some of the steps `steps` as one matrix; `table` is room for their offsets.
     pub(crate) fn matrix<'t>(
         &self,
         steps: &Steps,
@@ -78,15 +58,35 @@ impl<'a, A: Element> Source<'a, A> {
     where
         'a: 't,
     {
-        if self.strides == [steps.batch * self.width, self.width] {
-            let rows = steps.start(range.start)..steps.start(range.end);
-            let data = &self.data[rows.start * self.width..rows.end * self.width];
-            return Matrix::contiguous(data, rows.len(), self.width);
+        if self.is_dense(steps, range.start) {
+            let rows = steps.start(range.end) - steps.start(range.start);
+            let start = if rows == 0 { 0 } else { self.offset(range.start, 0) };
+            return Matrix::contiguous(&self.data[start..start + rows * self.width], rows, self.width);
         }
-        let [time, row] = self.strides;
         table.clear();
-        table.extend(range.flat_map(|t| (0..steps.batch(t)).map(move |n| t * time + n * row)));
+        table.extend(range.flat_map(|t| (0..steps.batch(t)).map(move |b| self.offset(t, b))));
         Matrix::gathered(self.data, table, self.width)
+    }
+
+    #[inline(always)]
+    fn offset(&self, t: usize, b: usize) -> usize {
+        let b = self.first + b;
+        match self.place {
+            Place::Rows { steps, origin } => (steps.start(t) + b - origin) * self.width,
+            Place::Grid { strides, order } => t * strides[0] + order.map_or(b, |order| order[b]) * strides[1],
+        }
+    }
+
+    /// Whether the rows of step `t` and later ones lie one behind the other.
+    fn is_dense(&self, steps: &Steps, t: usize) -> bool {
+        let batch = steps.batch(t);
+        match self.place {
+            Place::Rows { steps: all, .. } => self.first == 0 && all.batch(t) == batch,
+            Place::Grid { strides, order } => {
+                let dense = strides == [batch * self.width, self.width];
+                dense && order.is_none() && matches!(steps, Steps::Equal { .. })
+            }
+        }
     }
 }
 
@@ -100,72 +100,78 @@ pub(crate) fn with_plain_rows<'a, A: Element>(array: ArrayView3<'a, A>) -> CowAr
     }
 }
 
-/// The number of axes of an input: [`Ix3`](type@Ix3) for a batch, [`Ix2`](type@Ix2) for one sequence. Sealed.
-pub trait SequenceDim: Dimension + private::Sealed {
-    /// The input as (L, N, width).
-    #[doc(hidden)]
-    fn time_major<A>(array: &ArrayRef<A, Self>, batch_first: bool) -> ArrayView3<'_, A>;
-
-    /// A state as (layers x directions, N, hidden).
-    #[doc(hidden)]
-    fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A>;
-
-    /// The output's array from (L, N, width), in standard layout.
-    #[doc(hidden)]
-    fn output<A: Element>(array: Array3<A>, batch_first: bool) -> Array<A, Self>;
-
-    /// A state's array from (layers x directions, N, hidden).
-    #[doc(hidden)]
-    fn state<A: Element>(array: Array3<A>) -> Array<A, Self>;
+/// How a batch's sequences become rows in steps.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) steps: Steps,
+    /// The sequence that is row b of every step, where that is not b: the longest first.
+    pub(crate) order: Option<Vec<usize>>,
 }
 
-impl SequenceDim for Ix3 {
-    fn time_major<A>(array: &ArrayRef<A, Self>, batch_first: bool) -> ArrayView3<'_, A> {
-        let mut view = array.view();
-        if batch_first {
-            view.swap_axes(0, 1);
+impl Layout {
+    /// Sequences of one length, in their own order.
+    pub(crate) fn equal(len: usize, batch: usize) -> Self {
+        Self { steps: Steps::Equal { len, batch }, order: None }
+    }
+
+    /// Sequences of some lengths, in any order.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless there are `batch` lengths, [`Error::Length`] for one over `len`.
+    pub(crate) fn sorted(lengths: &[usize], len: usize, batch: usize) -> Result<Self> {
+        expect_shape("lengths", &[batch], &[lengths.len()])?;
+        if let Some((index, &actual)) = lengths.iter().enumerate().find(|&(_, &length)| length > len) {
+            return Err(Error::Length { array: "lengths", index, longest: len, actual });
         }
-        view
-    }
-
-    fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A> {
-        array.view()
-    }
-
-    fn output<A: Element>(mut array: Array3<A>, batch_first: bool) -> Array<A, Self> {
-        if batch_first {
-            array.swap_axes(0, 1);
+        let mut order: Vec<_> = (0..batch).filter(|&n| lengths[n] > 0).collect();
+        order.sort_by_key(|&n| Reverse(lengths[n]));
+        let longest = order.first().map_or(0, |&n| lengths[n]);
+        let mut batches = vec![0; longest];
+        for &n in &order {
+            batches[..lengths[n]].iter_mut().for_each(|batch| *batch += 1);
         }
-        if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
+        Ok(Self { steps: Steps::ragged(batches), order: Some(order) })
     }
 
-    fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {
-        array
-    }
-}
-
-impl SequenceDim for Ix2 {
-    fn time_major<A>(array: &ArrayRef<A, Self>, _batch_first: bool) -> ArrayView3<'_, A> {
-        array.view().insert_axis(Axis(1))
-    }
-
-    fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A> {
-        array.view().insert_axis(Axis(1))
+    /// A state's rows in the order of the steps' rows, if that differs from the caller's.
+    pub(crate) fn gather_state<A: Clone>(&self, state: &ArrayView3<'_, A>) -> Option<Array3<A>> {
+        let (count, _, hidden) = state.dim();
+        let gather = |order: &Vec<usize>| {
+            Array3::from_shape_fn((count, order.len(), hidden), |(i, b, j)| state[[i, order[b], j]].clone())
+        };
+        self.order.as_ref().map(gather)
     }
 
-    fn output<A: Element>(array: Array3<A>, _batch_first: bool) -> Array<A, Self> {
-        array.index_axis_move(Axis(1), 0)
+    /// The inverse of [`gather_state`](Self::gather_state): sequences of no steps keep their state.
+    pub(crate) fn scatter_state<A: Clone>(&self, sorted: &Array3<A>, state: &mut Array3<A>) {
+        for (&n, rows) in self.order.iter().flatten().zip(sorted.axis_iter(Axis(1))) {
+            state.index_axis_mut(Axis(1), n).assign(&rows);
+        }
     }
 
-    fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {
-        array.index_axis_move(Axis(1), 0)
+    /// A mask (L, N) as a list by row.
+    pub(crate) fn gather_mask(&self, mask: &ArrayView2<'_, bool>) -> Vec<bool> {
+        let rows = (0..self.steps.len()).flat_map(|t| (0..self.steps.batch(t)).map(move |b| (t, b)));
+        rows.map(|(t, b)| mask[[t, self.order.as_ref().map_or(b, |order| order[b])]]).collect()
     }
-}
 
-mod private {
-    use ndarray::{Ix2, Ix3};
-
-    pub trait Sealed {}
-    impl Sealed for Ix2 {}
-    impl Sealed for Ix3 {}
+    /// Rows as an array (L, N, width), `padding` behind the sequences' ends.
+    pub(crate) fn scatter_rows<A: Element>(
+        &self,
+        rows: Vec<A>,
+        (len, batch, width): (usize, usize, usize),
+        padding: A,
+    ) -> Array3<A> {
+        let Some(order) = &self.order else {
+            return Array3::from_shape_vec((len, batch, width), rows).unwrap_or_default();
+        };
+        let mut array = vec![padding; len * batch * width];
+        let mut rows = rows.chunks_exact(width);
+        for t in 0..self.steps.len() {
+            for (&n, row) in order.iter().zip(rows.by_ref().take(self.steps.batch(t))) {
+                array[(t * batch + n) * width..][..width].copy_from_slice(row);
+            }
+        }
+        Array3::from_shape_vec((len, batch, width), array).unwrap_or_default()
+    }
 }

@@ -1,14 +1,16 @@
 //! One direction of one layer: the crate's loop over time.
 
-use std::iter;
+use std::ops::Range;
 
 use ndarray::ArrayRef2;
 use pulp::Simd;
 
+use super::share::ShareMut;
 use crate::cell::Cell;
 use crate::element::Element;
 use crate::kernels::{Matrix, Panels, Product, Start};
-use crate::sequence::{Source, Steps};
+use crate::sequence::Source;
+use crate::steps::Steps;
 
 /// Rows whose input products are made together: enough to keep the kernel at full speed, few enough that the
 /// sums are still in cache when the recurrence reads them.
@@ -16,7 +18,7 @@ const CHUNK: usize = 192;
 
 /// The packed weights of one direction of one layer.
 #[derive(Debug, Clone)]
-pub(crate) struct Weights<A: Element> {
+pub struct Weights<A: Element> {
     input: Panels<A>,
     hidden: Panels<A>,
     /// Where the sums start: `b_ih + b_hh`, rounded once.
@@ -25,41 +27,63 @@ pub(crate) struct Weights<A: Element> {
 
 /// What a direction runs over.
 #[derive(Debug)]
-pub(crate) struct Span<'a, A> {
+pub(super) struct Span<'a, 't, A> {
     /// The layer's input.
-    pub(crate) source: Source<'a, A>,
+    pub(super) source: Source<'a, A>,
     /// How its rows fall into steps.
-    pub(crate) steps: Steps,
+    pub(super) steps: &'a Steps,
+    /// The steps to run over.
+    pub(super) range: Range<usize>,
     /// Whether time runs from the last step to the first.
-    pub(crate) reverse: bool,
+    pub(super) reverse: bool,
     /// A row of state for each row of the first step: before the pass the first state, after it the final one.
-    pub(crate) state: &'a mut [A],
+    pub(super) state: &'a mut [A],
+    /// Where sequences begin anew.
+    pub(super) resets: Option<Resets<'a, A>>,
     /// Where the hidden states go, if they are wanted.
-    pub(crate) target: Option<Target<'a, A>>,
+    pub(super) target: Option<Target<'a, 't, A>>,
 }
 
-/// Some columns of a layer's output rows, which lie one behind the other.
+/// Some columns of a layer's output rows.
 #[derive(Debug)]
-pub(crate) struct Target<'a, A> {
-    /// The rows.
-    pub(crate) rows: &'a mut [A],
+pub(super) struct Target<'a, 't, A> {
+    /// The rows, by step.
+    pub(super) rows: ShareMut<'a, 't, A>,
+    /// The first of the rows.
+    pub(super) origin: usize,
     /// The rows' width.
-    pub(crate) width: usize,
+    pub(super) width: usize,
     /// The first of the columns.
-    pub(crate) column: usize,
+    pub(super) column: usize,
 }
 
-/// Room that steps reuse.
-#[derive(Debug)]
-pub(crate) struct Scratch<A> {
+/// Where sequences begin anew within their rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Resets<'a, A> {
+    /// For each row whether its state is replaced before its step.
+    pub(crate) mask: &'a [bool],
+    /// How the rows of the mask fall into steps.
+    pub(crate) steps: &'a Steps,
+    /// The states to begin with, shaped as the whole pass's first states; zero if there are none.
+    pub(crate) states: Option<&'a [A]>,
+    /// The first row of each step that is read.
+    pub(crate) first: usize,
+}
+
+/// Room that passes reuse.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch<A> {
+    pub(super) room: Room<A>,
+    /// What lies between two layers: read by one, written by the one below.
+    pub(super) below: Vec<A>,
+    pub(super) above: Vec<A>,
+}
+
+/// Room for one direction.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Room<A> {
     sums: Vec<A>,
     offsets: Vec<usize>,
-}
-
-impl<A: Element> Scratch<A> {
-    pub(crate) fn new() -> Self {
-        Self { sums: Vec::new(), offsets: Vec::new() }
-    }
 }
 
 impl<A: Element> Weights<A> {
@@ -70,64 +94,89 @@ impl<A: Element> Weights<A> {
         Self { input, hidden, bias }
     }
 
-    /// Runs a cell over all steps.
+    /// The number of weights.
+    pub(super) fn len(&self) -> usize {
+        self.bias.len() * (self.input.depth() + self.hidden.depth())
+    }
+
+    /// Runs a cell over some steps.
     ///
     /// Sums start with the bias and take the input's terms, a chunk of steps at a time, then the state's.
     #[inline(always)]
-    pub(crate) fn forward<S: Simd, C: Cell<A>>(
+    pub(super) fn forward<S: Simd, C: Cell<A>>(
         &self,
         simd: S,
         cell: C,
-        span: Span<'_, A>,
-        scratch: &mut Scratch<A>,
+        span: Span<'_, '_, A>,
+        room: &mut Room<A>,
     ) {
-        let Span { source, steps, reverse, state, mut target } = span;
-        let Scratch { sums, offsets } = scratch;
+        let Span { source, steps, range: mut left, reverse, state, resets, mut target } = span;
+        let Room { sums, offsets } = room;
         let hidden = self.hidden.depth();
-        let units = C::GATES * hidden;
-        for chunk in in_order(steps.chunks(CHUNK), reverse) {
-            let first = steps.start(chunk.start);
-            sums.resize((steps.start(chunk.end) - first) * units, A::zero());
-            simd.vectorize(Product {
-                a: source.matrix(&steps, chunk.clone(), offsets),
-                weights: &self.input,
-                start: Start::Bias(&self.bias),
-                c: sums,
-            });
-            for t in in_order(chunk, reverse) {
-                let (start, batch) = (steps.start(t), steps.batch(t));
-                let sums = &mut sums[(start - first) * units..][..batch * units];
-                let state = &mut state[..batch * C::STATES * hidden];
-                simd.vectorize(Product {
-                    a: Matrix::strided(state, batch, hidden, C::STATES * hidden),
-                    weights: &self.hidden,
-                    start: Start::Output,
-                    c: sums,
-                });
+        let (units, states) = (C::GATES * hidden, C::STATES * hidden);
+        while let Some(mut chunk) = steps.cut(&mut left, CHUNK, reverse) {
+            let origin = steps.start(chunk.start);
+            sums.resize((steps.start(chunk.end) - origin) * units, A::zero());
+            let a = source.matrix(steps, chunk.clone(), offsets);
+            simd.vectorize(Product { a, weights: &self.input, start: Start::Bias(&self.bias), c: sums });
+            while let Some(t) = if reverse { chunk.next_back() } else { chunk.next() } {
+                let batch = steps.batch(t);
+                if let Some(resets) = &resets {
+                    resets.apply(if reverse { t + 1 } else { t }, state, states);
+                }
+                let state = &mut state[..batch * states];
+                let sums = &mut sums[(steps.start(t) - origin) * units..][..batch * units];
+                let a = Matrix::strided(state, batch, hidden, states);
+                simd.vectorize(Product { a, weights: &self.hidden, start: Start::Output, c: sums });
                 cell.forward(simd, sums, state);
                 if let Some(target) = &mut target {
-                    target.store(start, state.chunks_exact(C::STATES * hidden), hidden);
+                    target.store(steps, t, state.chunks_exact(states), hidden);
                 }
             }
         }
     }
 }
 
-impl<A: Element> Target<'_, A> {
-    /// Copies the hidden part of rows of state to the rows from `start` on.
+impl<A: Element> Target<'_, '_, A> {
+    /// Copies the hidden part of rows of state to the rows of step `t`.
     #[inline(always)]
-    fn store<'s>(&mut self, start: usize, states: impl Iterator<Item = &'s [A]>, hidden: usize)
+    fn store<'s>(&mut self, steps: &Steps, t: usize, states: impl Iterator<Item = &'s [A]>, hidden: usize)
     where
         A: 's,
     {
-        let rows = self.rows[start * self.width..].chunks_exact_mut(self.width);
-        for (row, state) in rows.zip(states) {
+        let start = (steps.start(t) - self.origin) * self.width;
+        let rows = self.rows.step(t, start..start + steps.batch(t) * self.width);
+        for (row, state) in rows.chunks_exact_mut(self.width).zip(states) {
             row[self.column..self.column + hidden].copy_from_slice(&state[..hidden]);
         }
     }
 }
 
-/// A sequence of times in processing order.
-fn in_order<I: DoubleEndedIterator>(mut times: I, reverse: bool) -> impl Iterator<Item = I::Item> {
-    iter::from_fn(move || if reverse { times.next_back() } else { times.next() })
+impl<'a, A: Element> Resets<'a, A> {
+    /// Without the first rows of every step.
+    pub(super) fn skip(self, rows: usize) -> Self {
+        Self { first: self.first + rows, ..self }
+    }
+
+    /// With the states of one direction of one layer only.
+    pub(super) fn of_block(self, i: usize, width: usize) -> Self {
+        let block = self.steps.batch(0) * width;
+        Self { states: self.states.map(|states| &states[i * block..][..block]), ..self }
+    }
+
+    /// Replaces rows of state of `width` elements that begin anew at step `t`.
+    #[inline(always)]
+    fn apply(&self, t: usize, state: &mut [A], width: usize) {
+        let batch = self.steps.batch(t);
+        let rows = self.first.min(batch)..batch;
+        let mask = &self.mask[self.steps.start(t.min(self.steps.len()))..][..batch][rows];
+        for (b, (row, _)) in
+            state.chunks_exact_mut(width).zip(mask).enumerate().filter(|(_, (_, mask))| **mask)
+        {
+            match self.states {
+                Some(states) => row.copy_from_slice(&states[(self.first + b) * width..][..width]),
+                None => row.fill(A::zero()),
+            }
+        }
+    }
 }

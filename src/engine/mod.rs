@@ -1,7 +1,10 @@
-//! The forward pass: directions of layers ([`direction`]), layers of a stack ([`stack`]).
+//! The passes: one direction of one layer ([`direction`]), the layers of a stack ([`stack`]), split among
+//! [`threads`].
 
 mod direction;
+mod share;
 mod stack;
+mod threads;
 
-pub(crate) use direction::Weights;
+pub use direction::{Resets, Scratch, Weights};
 pub use stack::{Forward, Stack};

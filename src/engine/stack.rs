@@ -1,13 +1,21 @@
 //! Layers and directions.
 
+use std::borrow::Cow;
 use std::mem;
+use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::direction::{Scratch, Span, Target, Weights};
+use super::direction::{Resets, Scratch, Span, Target, Weights};
+use super::share::{Share, ShareMut};
+use super::threads;
 use crate::cell::Cell;
 use crate::element::Element;
-use crate::sequence::{Source, Steps};
+use crate::sequence::Source;
+use crate::steps::Steps;
+
+/// Rows that pass through all layers together, see [`Worker::segment`].
+const SEGMENT: usize = 192;
 
 /// The packed weights of every direction of every layer, and the cell they feed.
 #[derive(Debug, Clone)]
@@ -18,63 +26,170 @@ pub struct Stack<A: Element, C> {
     pub(crate) hidden: usize,
 }
 
-/// What a stack runs over.
+/// What a stack runs over, and what it leaves. "Rows" are as wide as all directions' hidden states side by side.
 #[derive(Debug)]
 pub struct Forward<'a, A> {
     /// The first layer's input.
     pub(crate) source: Source<'a, A>,
     /// How its rows fall into steps.
-    pub(crate) steps: Steps,
+    pub(crate) steps: &'a Steps,
     /// Rows of state by layer, then direction: before the pass the first state, after it the final one.
     pub(crate) state: &'a mut [A],
-    /// The last layer's output rows, directions side by side, if they are wanted.
+    /// Where sequences begin anew.
+    pub(crate) resets: Option<Resets<'a, A>>,
+    /// The last layer's output rows, if they are wanted.
     pub(crate) output: Option<&'a mut [A]>,
+    /// The other layers' output rows, if they are wanted.
+    pub(crate) lower: Vec<&'a mut [A]>,
 }
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
-    /// Runs every layer over every step.
+    /// Runs every layer over every step, sequences split among threads where that pays.
     #[inline(always)]
-    pub(crate) fn forward(&self, arch: Arch, pass: Forward<'_, A>) {
-        arch.dispatch(Run { stack: self, pass });
+    pub(crate) fn forward(&self, arch: Arch, pass: Forward<'_, A>, scratch: &mut Scratch<A>) {
+        let batch = pass.steps.batch(0);
+        let workers = threads::count(self.flops(pass.steps.rows())).min(batch);
+        if workers <= 1 {
+            arch.dispatch(Run { stack: self, worker: pass.whole(), scratch });
+            return;
+        }
+        let ranges: Vec<_> = (0..workers).map(|i| i * batch / workers..(i + 1) * batch / workers).collect();
+        threads::for_each(pass.split(self, &ranges), |worker| {
+            arch.dispatch(Run { stack: self, worker, scratch: &mut Scratch::default() });
+        });
+    }
+
+    /// Floating-point operations for a number of rows.
+    fn flops(&self, rows: usize) -> usize {
+        let weights = self.layers.iter().flatten();
+        weights.map(Weights::len).sum::<usize>().saturating_mul(2).saturating_mul(rows)
+    }
+
+    /// The directions of each layer.
+    fn directions(&self) -> usize {
+        self.layers[0].len()
+    }
+
+    /// The width of a layer's output rows.
+    fn width(&self) -> usize {
+        self.directions() * self.hidden
     }
 }
 
-struct Run<'a, A: Element, C> {
-    stack: &'a Stack<A, C>,
-    pass: Forward<'a, A>,
+/// One thread's part of a pass: some rows of every step.
+#[derive(Debug)]
+struct Worker<'a, A> {
+    source: Source<'a, A>,
+    steps: Cow<'a, Steps>,
+    state: Share<'a, A>,
+    resets: Option<Resets<'a, A>>,
+    output: Option<Share<'a, A>>,
+    lower: Vec<Share<'a, A>>,
 }
 
-impl<A: Element, C: Cell<A>> WithSimd for Run<'_, A, C> {
+impl<'a, A: Element> Forward<'a, A> {
+    /// All of it for one worker.
+    fn whole(self) -> Worker<'a, A> {
+        Worker {
+            source: self.source,
+            steps: Cow::Borrowed(self.steps),
+            state: Share::Whole(self.state),
+            resets: self.resets,
+            output: self.output.map(Share::Whole),
+            lower: self.lower.into_iter().map(Share::Whole).collect(),
+        }
+    }
+
+    /// A worker for each range of each step's rows.
+    fn split<C: Cell<A>>(self, stack: &Stack<A, C>, ranges: &[Range<usize>]) -> Vec<Worker<'a, A>> {
+        let width = stack.width();
+        let states =
+            Steps::Equal { len: stack.layers.len() * stack.directions(), batch: self.steps.batch(0) };
+        let mut states = states.pieces(self.state, C::STATES * stack.hidden, ranges).into_iter();
+        let mut outputs = self.output.map(|rows| self.steps.pieces(rows, width, ranges).into_iter());
+        let mut lower: Vec<_> =
+            self.lower.into_iter().map(|rows| self.steps.pieces(rows, width, ranges).into_iter()).collect();
+        let workers = ranges.iter().map(|range| Worker {
+            source: self.source.skip(range.start),
+            steps: Cow::Owned(self.steps.narrow(range)),
+            state: Share::Pieces(states.next().unwrap_or_default()),
+            resets: self.resets.map(|resets| resets.skip(range.start)),
+            output: outputs.as_mut().map(|pieces| Share::Pieces(pieces.next().unwrap_or_default())),
+            lower: lower.iter_mut().map(|pieces| Share::Pieces(pieces.next().unwrap_or_default())).collect(),
+        });
+        workers.collect()
+    }
+}
+
+struct Run<'a, 's, A: Element, C> {
+    stack: &'a Stack<A, C>,
+    worker: Worker<'a, A>,
+    scratch: &'s mut Scratch<A>,
+}
+
+impl<A: Element, C: Cell<A>> WithSimd for Run<'_, '_, A, C> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Stack { layers, cell, hidden } = self.stack;
-        let Forward { source, steps, state, mut output } = self.pass;
-        let directions = layers[0].len();
-        let width = directions * hidden;
-        let block = steps.batch(0) * C::STATES * hidden;
-        let mut states = state.chunks_exact_mut(block.max(1));
-        let mut scratch = Scratch::new();
-        // What lies between two layers: read by one, written by the one below.
-        let (mut below, mut above) = (Vec::new(), Vec::new());
-        for (k, layer) in layers.iter().enumerate() {
-            let last = k + 1 == layers.len();
-            if !last {
-                above.resize(steps.rows() * width, A::zero());
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let mut left = 0..self.worker.steps.len();
+        while let Some(segment) = self.segment(&mut left) {
+            for layer in 0..self.stack.layers.len() {
+                self.layer(simd, layer, segment.clone());
             }
-            for (d, (weights, state)) in layer.iter().zip(&mut states).enumerate() {
-                let rows = if last { output.as_deref_mut() } else { Some(&mut above[..]) };
-                let span = Span {
-                    source: if k == 0 { source } else { Source::contiguous(&below, &steps, width) },
-                    steps,
-                    reverse: d == 1,
-                    state,
-                    target: rows.map(|rows| Target { rows, width, column: d * hidden }),
-                };
-                weights.forward(simd, *cell, span, &mut scratch);
-            }
-            mem::swap(&mut below, &mut above);
         }
+    }
+}
+
+impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
+    /// The next steps that pass through all layers together: few enough that what lies between two layers stays in
+    /// cache, whatever the length; all of them where a layer runs in reverse and the next waits for its end.
+    fn segment(&self, left: &mut Range<usize>) -> Option<Range<usize>> {
+        let together = self.stack.layers.len() == 1 || self.stack.directions() > 1;
+        let rows = if together { usize::MAX } else { SEGMENT };
+        self.worker.steps.cut(left, rows, false)
+    }
+
+    /// Runs one layer over a segment.
+    #[inline(always)]
+    fn layer<S: Simd>(&mut self, simd: S, layer: usize, segment: Range<usize>) {
+        let Stack { layers, cell, hidden } = self.stack;
+        let Worker { source, steps, state, resets, output, lower } = &mut self.worker;
+        let Scratch { room, below, above } = &mut *self.scratch;
+        let (directions, width) = (layers[0].len(), layers[0].len() * hidden);
+        let origin = steps.start(segment.start);
+        let last = layer + 1 == layers.len();
+        let block = steps.batch(0) * C::STATES * hidden;
+        let rows = steps.start(segment.end) - origin;
+        if !last {
+            above.resize(rows * width, A::zero());
+        }
+        for (d, weights) in layers[layer].iter().enumerate() {
+            let i = layer * directions + d;
+            let target = match output {
+                _ if !last => Some((ShareMut::Whole(above), origin)),
+                Some(output) => Some((output.borrow(), 0)),
+                None => None,
+            };
+            let span = Span {
+                source: if layer == 0 { *source } else { Source::rows(below, width, steps, origin) },
+                steps,
+                range: segment.clone(),
+                reverse: d == 1,
+                state: state.borrow().into_step(i, i * block..(i + 1) * block),
+                resets: resets.map(|resets| resets.of_block(i, C::STATES * hidden)),
+                target: target.map(|(rows, origin)| Target { rows, origin, width, column: d * hidden }),
+            };
+            weights.forward(simd, *cell, span, room);
+        }
+        if let Some(kept) = lower.get_mut(layer) {
+            let mut kept = kept.borrow();
+            for t in segment {
+                let range = steps.start(t) * width..steps.start(t + 1) * width;
+                let rows = &above[range.start - origin * width..range.end - origin * width];
+                kept.step(t, range).copy_from_slice(rows);
+            }
+        }
+        mem::swap(below, above);
     }
 }

@@ -12,12 +12,13 @@ use rand::Rng;
 use super::config::positive;
 use super::{Nonlinearity, expect_width};
 use crate::cell::Elman;
-use crate::engine::{Forward, Stack};
+use crate::engine::{Forward, Scratch, Stack};
 use crate::error::{Result, expect_shape};
 use crate::parameters::{CellParameters, Parameters};
 use crate::random;
 use crate::scalar::Scalar;
-use crate::sequence::{Source, Steps, with_plain_rows};
+use crate::sequence::{Source, with_plain_rows};
+use crate::steps::Steps;
 
 /// The arguments of `torch.nn.RNNCell`, with torch's names and defaults.
 ///
@@ -186,11 +187,14 @@ impl<A: Scalar> RnnCell<A> {
             self.stack(),
             Arch::new(),
             Forward {
-                source: Source::strided(&rows),
-                steps: Steps::equal(1, batch),
+                source: Source::grid(&rows, None),
+                steps: &Steps::Equal { len: 1, batch },
                 state: next.as_slice_mut().unwrap_or_default(),
+                resets: None,
                 output: None,
+                lower: Vec::new(),
             },
+            &mut Scratch::default(),
         );
         Ok(D::from_rows(next))
     }

@@ -126,9 +126,14 @@ impl RnnConfig {
         1 + usize::from(self.bidirectional)
     }
 
+    /// The width of an output row: all directions' hidden states side by side.
+    pub(crate) fn output_size(&self) -> usize {
+        self.num_directions() * self.hidden_size
+    }
+
     /// The width of what layer `k` reads.
     pub(crate) fn layer_input_size(&self, k: usize) -> usize {
-        if k == 0 { self.input_size } else { self.num_directions() * self.hidden_size }
+        if k == 0 { self.input_size } else { self.output_size() }
     }
 
     /// Checks every option, in torch's order.

@@ -2,24 +2,27 @@
 
 mod cell;
 mod config;
+mod run;
 
 pub use cell::{CellDim, RnnCell, RnnCellConfig};
 pub use config::{Nonlinearity, RnnConfig};
+pub use run::Run;
 
 use std::fmt;
 use std::sync::OnceLock;
 
-use ndarray::{Array, Array1, Array2, Array3, ArrayRef, ArrayViewD, ArrayViewMutD};
+use ndarray::{Array, Array1, Array2, Array3, ArrayRef, ArrayView3, ArrayViewD, ArrayViewMutD};
 use pulp::Arch;
 use rand::Rng;
 
 use crate::cell::Elman;
-use crate::engine::{Forward, Stack};
+use crate::dim::SequenceDim;
+use crate::engine::{Forward, Scratch, Stack};
 use crate::error::{Error, Result, element_count, expect_shape};
 use crate::parameters::{CellParameters, Direction, Parameters, RnnParameters};
 use crate::random;
 use crate::scalar::Scalar;
-use crate::sequence::{SequenceDim, Source, Steps, with_plain_rows};
+use crate::sequence::Layout;
 
 /// Elman's recurrent network, `torch.nn.RNN`.
 ///
@@ -168,45 +171,58 @@ impl<A: Scalar> Rnn<A> {
         input: &ArrayRef<A, D>,
         h_0: Option<&ArrayRef<A, D>>,
     ) -> Result<(Array<A, D>, Array<A, D>)> {
-        let config = &self.config;
-        let time_major = D::time_major(input, config.batch_first);
-        let (len, batch, width) = time_major.dim();
-        expect_width("input", "input_size", config.input_size, width)?;
-        let mut state = self.first_state(h_0, batch)?;
-        if len == 0 {
-            return Err(Error::EmptySequence { array: "input", shape: input.shape().into() });
+        let run = self.run(input);
+        match h_0 {
+            Some(h_0) => run.h_0(h_0).forward(),
+            None => run.forward(),
         }
-        let shape = [len, batch, config.num_directions() * config.hidden_size];
-        element_count("output", &shape)?;
-        let mut output = Array3::zeros(shape);
-        let time_major = with_plain_rows(time_major);
-        A::forward(
-            self.stack(),
-            Arch::new(),
-            Forward {
-                source: Source::strided(&time_major),
-                steps: Steps::equal(len, batch),
-                state: state.as_slice_mut().unwrap_or_default(),
-                output: output.as_slice_mut(),
-            },
-        );
-        Ok((D::output(output, config.batch_first), D::state(state)))
     }
 
-    /// `h_0` as (layers x directions, N, hidden) in standard layout; zeros if there is none.
-    fn first_state<D: SequenceDim>(&self, h_0: Option<&ArrayRef<A, D>>, batch: usize) -> Result<Array3<A>> {
-        let config = &self.config;
-        let shape = [config.num_layers * config.num_directions(), batch, config.hidden_size];
-        element_count("h_0", &shape)?;
-        let Some(h_0) = h_0 else {
-            return Ok(Array3::zeros(shape));
-        };
-        let batched = D::batched_state(h_0);
-        if batched.shape() != shape {
-            let expected = D::state(Array3::<A>::zeros(shape));
-            expect_shape("h_0", expected.shape(), h_0.shape())?;
+    /// A pass with options: lengths, resets, states of every layer, last outputs only. See [`Run`].
+    pub fn run<'a, D: SequenceDim>(&'a self, input: &'a ArrayRef<A, D>) -> Run<'a, A, D> {
+        Run::new(self, input)
+    }
+
+    /// Checks the shape of a state for `batch` sequences.
+    fn expect_state<D: SequenceDim>(
+        &self,
+        name: &str,
+        state: Option<&ArrayRef<A, D>>,
+        batch: usize,
+    ) -> Result<()> {
+        let shape = self.state_shape(batch);
+        element_count(name, &shape)?;
+        match state {
+            Some(state) if D::batched_state(state).shape() != shape => {
+                expect_shape(name, &D::state_shape(shape), state.shape())
+            }
+            _ => Ok(()),
         }
-        Ok(batched.as_standard_layout().into_owned())
+    }
+
+    fn state_shape(&self, batch: usize) -> [usize; 3] {
+        [self.config.num_layers * self.config.num_directions(), batch, self.config.hidden_size]
+    }
+
+    /// A state in standard layout; zeros if there is none.
+    fn state_or_zeros(&self, state: Option<ArrayView3<'_, A>>, batch: usize) -> Array3<A> {
+        match state {
+            Some(state) => state.as_standard_layout().into_owned(),
+            None => Array3::zeros(self.state_shape(batch)),
+        }
+    }
+
+    /// Runs the engine from `h_0`, in the caller's order, to h_n, which is returned; the pass's own state is not
+    /// looked at.
+    fn pass(&self, layout: &Layout, h_0: Array3<A>, pass: Forward<'_, A>) -> Array3<A> {
+        let mut h_n = h_0;
+        let mut sorted = layout.gather_state(&h_n.view());
+        let state = sorted.as_mut().unwrap_or(&mut h_n).as_slice_mut().unwrap_or_default();
+        A::forward(self.stack(), Arch::new(), Forward { state, ..pass }, &mut Scratch::default());
+        if let Some(sorted) = sorted {
+            layout.scatter_state(&sorted, &mut h_n);
+        }
+        h_n
     }
 
     fn stack(&self) -> &Stack<A, Elman> {

@@ -1,0 +1,121 @@
+//! Batches and single sequences, `batch_first` or not, as one shape.
+
+use ndarray::{
+    Array, Array1, Array2, Array3, ArrayRef, ArrayView2, ArrayView3, Axis, Dimension, Ix1, Ix2, Ix3,
+};
+
+use crate::element::Element;
+
+/// The number of axes of an input: [`Ix3`](type@Ix3) for a batch, [`Ix2`](type@Ix2) for one sequence. Sealed.
+pub trait SequenceDim: Dimension + private::Sealed {
+    /// The input as (L, N, width).
+    #[doc(hidden)]
+    fn time_major<A>(array: &ArrayRef<A, Self>, batch_first: bool) -> ArrayView3<'_, A>;
+
+    /// A state as (layers x directions, N, hidden).
+    #[doc(hidden)]
+    fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A>;
+
+    /// The output's array from (L, N, width), in standard layout.
+    #[doc(hidden)]
+    fn output<A: Element>(array: Array3<A>, batch_first: bool) -> Array<A, Self>;
+
+    /// A state's array from (layers x directions, N, hidden).
+    #[doc(hidden)]
+    fn state<A: Element>(array: Array3<A>) -> Array<A, Self>;
+
+    /// A state's shape from (layers x directions, N, hidden).
+    #[doc(hidden)]
+    fn state_shape(shape: [usize; 3]) -> Vec<usize>;
+
+    /// A mask without features as (L, N).
+    #[doc(hidden)]
+    fn time_major_mask(mask: &ArrayRef<bool, Self::Smaller>, batch_first: bool) -> ArrayView2<'_, bool>;
+
+    /// The last layer's states side by side.
+    #[doc(hidden)]
+    fn last<A: Element>(state: &ArrayRef<A, Self>, directions: usize) -> Array<A, Self::Smaller>;
+}
+
+/// The states of the last `directions` rows of (layers x directions, N, hidden) side by side, (N, directions x hidden).
+fn side_by_side<A: Element>(states: &ArrayView3<'_, A>, directions: usize) -> Array2<A> {
+    let (count, batch, hidden) = states.dim();
+    Array2::from_shape_fn((batch, directions * hidden), |(n, j)| {
+        states[[count - directions + j / hidden, n, j % hidden]]
+    })
+}
+
+impl SequenceDim for Ix3 {
+    fn time_major<A>(array: &ArrayRef<A, Self>, batch_first: bool) -> ArrayView3<'_, A> {
+        let mut view = array.view();
+        if batch_first {
+            view.swap_axes(0, 1);
+        }
+        view
+    }
+
+    fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A> {
+        array.view()
+    }
+
+    fn output<A: Element>(mut array: Array3<A>, batch_first: bool) -> Array<A, Self> {
+        if batch_first {
+            array.swap_axes(0, 1);
+        }
+        if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
+    }
+
+    fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {
+        array
+    }
+
+    fn state_shape(shape: [usize; 3]) -> Vec<usize> {
+        shape.into()
+    }
+
+    fn time_major_mask(mask: &ArrayRef<bool, Ix2>, batch_first: bool) -> ArrayView2<'_, bool> {
+        if batch_first { mask.t() } else { mask.view() }
+    }
+
+    fn last<A: Element>(state: &ArrayRef<A, Self>, directions: usize) -> Array2<A> {
+        side_by_side(&state.view(), directions)
+    }
+}
+
+impl SequenceDim for Ix2 {
+    fn time_major<A>(array: &ArrayRef<A, Self>, _batch_first: bool) -> ArrayView3<'_, A> {
+        array.view().insert_axis(Axis(1))
+    }
+
+    fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A> {
+        array.view().insert_axis(Axis(1))
+    }
+
+    fn output<A: Element>(array: Array3<A>, _batch_first: bool) -> Array<A, Self> {
+        array.index_axis_move(Axis(1), 0)
+    }
+
+    fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {
+        array.index_axis_move(Axis(1), 0)
+    }
+
+    fn state_shape([count, _, hidden]: [usize; 3]) -> Vec<usize> {
+        vec![count, hidden]
+    }
+
+    fn time_major_mask(mask: &ArrayRef<bool, Ix1>, _batch_first: bool) -> ArrayView2<'_, bool> {
+        mask.view().insert_axis(Axis(1))
+    }
+
+    fn last<A: Element>(state: &ArrayRef<A, Self>, directions: usize) -> Array1<A> {
+        side_by_side(&Self::batched_state(state), directions).index_axis_move(Axis(0), 0)
+    }
+}
+
+mod private {
+    use ndarray::{Ix2, Ix3};
+
+    pub trait Sealed {}
+    impl Sealed for Ix2 {}
+    impl Sealed for Ix3 {}
+}

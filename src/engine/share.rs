@@ -1,0 +1,45 @@
+//! What one worker writes of an array's rows.
+
+use std::ops::Range;
+
+/// A worker's rows: a whole array's, or its share of each step.
+#[derive(Debug)]
+pub(super) enum Share<'a, A> {
+    Whole(&'a mut [A]),
+    Pieces(Vec<&'a mut [A]>),
+}
+
+/// A [`Share`], borrowed.
+#[derive(Debug)]
+pub(super) enum ShareMut<'b, 'a, A> {
+    Whole(&'b mut [A]),
+    Pieces(&'b mut [&'a mut [A]]),
+}
+
+impl<'a, A> Share<'a, A> {
+    pub(super) fn borrow(&mut self) -> ShareMut<'_, 'a, A> {
+        match self {
+            Self::Whole(rows) => ShareMut::Whole(rows),
+            Self::Pieces(pieces) => ShareMut::Pieces(pieces),
+        }
+    }
+}
+
+impl<'b, A> ShareMut<'b, '_, A> {
+    /// The share of step `t`, which in the whole array is `range`.
+    #[inline(always)]
+    pub(super) fn step(&mut self, t: usize, range: Range<usize>) -> &mut [A] {
+        match self {
+            Self::Whole(rows) => &mut rows[range],
+            Self::Pieces(pieces) => pieces[t],
+        }
+    }
+
+    /// As [`step`](Self::step), for as long as the share was borrowed.
+    pub(super) fn into_step(self, t: usize, range: Range<usize>) -> &'b mut [A] {
+        match self {
+            Self::Whole(rows) => &mut rows[range],
+            Self::Pieces(pieces) => pieces[t],
+        }
+    }
+}

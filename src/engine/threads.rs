@@ -1,0 +1,32 @@
+//! Work split among threads.
+
+/// The fewest floating-point operations worth a thread of their own: handing work to another thread takes 20 us
+/// or so, in which a core does a million of them.
+#[cfg(feature = "rayon")]
+const SHARE: usize = 5_000_000;
+
+/// How many workers some work is worth.
+#[cfg(feature = "rayon")]
+pub(super) fn count(flops: usize) -> usize {
+    // Asked for only where it matters: the first question starts rayon's pool.
+    if flops < 2 * SHARE { 1 } else { rayon::current_num_threads().min(flops / SHARE) }
+}
+
+/// How many workers some work is worth: one, without threads.
+#[cfg(not(feature = "rayon"))]
+pub(super) fn count(_flops: usize) -> usize {
+    1
+}
+
+/// Does every job, on the threads of the caller's rayon pool.
+#[cfg(feature = "rayon")]
+pub(super) fn for_each<T: Send>(jobs: Vec<T>, work: impl Fn(T) + Send + Sync) {
+    use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+    jobs.into_par_iter().with_max_len(1).for_each(work);
+}
+
+/// Does every job, one after another.
+#[cfg(not(feature = "rayon"))]
+pub(super) fn for_each<T>(jobs: Vec<T>, work: impl Fn(T)) {
+    jobs.into_iter().for_each(work);
+}

@@ -1,0 +1,120 @@
+//! How rows fall into time steps.
+//!
+//! The engine knows only rows, grouped into steps: step t has `batch(t)` rows, never more than step t-1, and row b
+//! of a step is the same sequence as row b of any other.
+
+use std::ops::Range;
+
+/// Rows grouped into steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Steps {
+    /// `len` steps of `batch` rows each.
+    Equal {
+        /// The number of steps.
+        len: usize,
+        /// The rows of each.
+        batch: usize,
+    },
+    /// Steps of fewer and fewer rows: where each starts, and where the last ends.
+    Ragged {
+        /// One more than there are steps.
+        starts: Vec<usize>,
+    },
+}
+
+impl Steps {
+    /// Steps of the given numbers of rows, none larger than the one before.
+    pub(crate) fn ragged(batch_sizes: impl IntoIterator<Item = usize>) -> Self {
+        let mut starts = vec![0];
+        let mut end = 0;
+        for batch in batch_sizes {
+            end += batch;
+            starts.push(end);
+        }
+        Self::Ragged { starts }
+    }
+
+    /// The number of steps.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Equal { len, .. } => *len,
+            Self::Ragged { starts } => starts.len() - 1,
+        }
+    }
+
+    /// The number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.start(self.len())
+    }
+
+    /// The first row of step `t`; for `t = len` the end of the last step.
+    #[inline(always)]
+    pub(crate) fn start(&self, t: usize) -> usize {
+        match self {
+            Self::Equal { batch, .. } => t * batch,
+            Self::Ragged { starts } => starts[t],
+        }
+    }
+
+    /// The rows of step `t`; none after the last step.
+    #[inline(always)]
+    pub(crate) fn batch(&self, t: usize) -> usize {
+        if t < self.len() { self.start(t + 1) - self.start(t) } else { 0 }
+    }
+
+    /// Some rows of every step, as steps of their own.
+    pub(crate) fn narrow(&self, rows: &Range<usize>) -> Self {
+        match self {
+            Self::Equal { len, .. } => Self::Equal { len: *len, batch: rows.len() },
+            Self::Ragged { .. } => {
+                let batches = (0..self.len()).map(|t| self.batch(t).clamp(rows.start, rows.end) - rows.start);
+                Self::ragged(batches.take_while(|&batch| batch > 0))
+            }
+        }
+    }
+
+    /// Cuts the next run of steps off `left`, from its end if `reverse`: one step or more, up to about `rows` rows.
+    pub(crate) fn cut(&self, left: &mut Range<usize>, rows: usize, reverse: bool) -> Option<Range<usize>> {
+        if left.start >= left.end {
+            return None;
+        }
+        let Range { mut start, mut end } = *left;
+        let fits = |range: Range<usize>| self.start(range.end) - self.start(range.start) <= rows;
+        if reverse {
+            start = end - 1;
+            while start > left.start && fits(start - 1..end) {
+                start -= 1;
+            }
+            left.end = start;
+        } else {
+            end = start + 1;
+            while end < left.end && fits(start..end + 1) {
+                end += 1;
+            }
+            left.start = end;
+        }
+        Some(start..end)
+    }
+
+    /// Cuts rows of `width` elements into those of each step, and these into those of each of some ranges, which
+    /// together are `0..batch(0)`: what each range's worker writes.
+    pub(crate) fn pieces<'a, A>(
+        &self,
+        mut rows: &'a mut [A],
+        width: usize,
+        ranges: &[Range<usize>],
+    ) -> Vec<Vec<&'a mut [A]>> {
+        let mut pieces: Vec<_> = ranges.iter().map(|_| Vec::with_capacity(self.len())).collect();
+        for t in 0..self.len() {
+            let mut done = 0;
+            for (range, pieces) in ranges.iter().zip(&mut pieces) {
+                let end = range.end.min(self.batch(t)).max(done);
+                let (piece, rest) = rows.split_at_mut((end - done) * width);
+                pieces.push(piece);
+                rows = rest;
+                done = end;
+            }
+        }
+        pieces
+    }
+}
