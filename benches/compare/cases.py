@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from random import Random
 
-EVERYONE = ("torch", "onnxruntime", "keras", "keras-function", "burn", "burn-ndarray")
+EVERYONE = ("torch", "onnxruntime", "keras", "keras-function", "burn")
 TOLERANCE = {"f32": 1e-5, "f64": 1e-12}
 
 
@@ -72,7 +72,7 @@ def whole(mode):
 
 def streaming():
     """Steps of one sequence; a case's length is what the check runs over."""
-    frameworks = {"step": ("torch", "onnxruntime", "burn", "burn-ndarray"), "cell": ("torch",)}
+    frameworks = {"step": ("torch", "onnxruntime", "burn"), "cell": ("torch",)}
     return [
         Case("step", mode, 20, 1, hidden, hidden, against=against)
         for hidden in (16, 64, 256)

@@ -72,8 +72,7 @@ def commands(names, options):
         "onnxruntime": lambda: [torch(), workers / "onnxruntime_worker.py"],
         "keras": lambda: [keras(), workers / "keras_worker.py"],
         "keras-function": lambda: [keras(), workers / "keras_worker.py", "function"],
-        "burn": lambda: [burn(), "flex"],
-        "burn-ndarray": lambda: [burn(), "ndarray"],
+        "burn": lambda: [burn()],
     }
     made = {"ours": [cargo("bench", "--no-run", "--bench", "compare")]}
     for name in names:

@@ -10,31 +10,33 @@ use pulp::{Arch, Simd, WithSimd};
 /// Chains that run side by side: more than latency times units of any CPU there is, and few enough for 16 registers.
 const CHAINS: usize = 12;
 
-const STEPS: usize = 1 << 20;
+/// A fraction of a millisecond: some attempts are not interrupted.
+const STEPS: usize = 1 << 16;
 
-/// Flops a nanosecond of all threads together, with the widest vectors; the best of some attempts.
+const ATTEMPTS: usize = 200;
+
+/// Flops a nanosecond of all threads together, with the widest vectors: the sum of each thread's best attempt.
 pub fn flops<A: Element>(threads: usize) -> f64 {
-    let attempts = (0..20).map(|_| {
-        let begin = Instant::now();
-        let lanes = thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(run::<A>)).collect();
-            let lanes = run::<A>();
-            others.into_iter().for_each(|other| drop(other.join()));
-            lanes
-        });
-        (2 * STEPS * CHAINS * lanes * threads) as f64 / (begin.elapsed().as_secs_f64() * 1e9)
-    });
-    attempts.fold(0.0, f64::max)
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(best::<A>)).collect();
+        let first = best::<A>();
+        others.into_iter().filter_map(|other| other.join().ok()).fold(first, |sum, one| sum + one)
+    })
 }
 
-/// Runs the loop, returns the lanes of a vector.
-fn run<A: Element>() -> usize {
-    Arch::new().dispatch(Loop(A::from_f64(0.5)))
+fn best<A: Element>() -> f64 {
+    let attempts = (0..ATTEMPTS).map(|_| {
+        let begin = Instant::now();
+        let lanes = Arch::new().dispatch(Loop(A::from_f64(0.5)));
+        (2 * STEPS * CHAINS * lanes) as f64 / (begin.elapsed().as_secs_f64() * 1e9)
+    });
+    attempts.fold(0.0, f64::max)
 }
 
 struct Loop<A>(A);
 
 impl<A: Element> WithSimd for Loop<A> {
+    /// The lanes of a vector.
     type Output = usize;
 
     #[inline(always)]

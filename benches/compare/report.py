@@ -50,6 +50,10 @@ def row_of(case, threads, times, peak):
     return row
 
 
+def counted(threads):
+    return f"{threads} thread{'s' if threads != 1 else ''}"
+
+
 def cells(row, names):
     """The row's cells: name, ours, percent of peak, then time and ratio of each framework."""
     ours = row["ns"].get("ours")
@@ -76,8 +80,7 @@ def tables(rows, names):
         used = [name for name in names if any(name in row["ns"] or name in row["missing"] for row in members)]
         head = ["(L,N,I,H,layers)", "ours", "of peak", *used]
         lines = [head, *(cells(row, used) for row in members)]
-        noun = "thread" if threads == 1 else "threads"
-        parts.append(f"### {TITLES[group]}, {dtype}, {threads} {noun}\n\n{markdown(lines)}")
+        parts.append(f"### {TITLES[group]}, {dtype}, {counted(threads)}\n\n{markdown(lines)}")
     return "\n\n".join(parts)
 
 
@@ -102,14 +105,17 @@ def heading(result):
     """What was measured, on what."""
     about = "\n".join(f"* {line}" for line in result["versions"].values())
     peaks = "; ".join(
-        f"{threads} thread{'s' if threads != '1' else ''}: {peak['f32']:.0f} GF/s f32, {peak['f64']:.0f} GF/s f64"
+        f"{counted(int(threads))}: {peak['f32']:.0f} GF/s f32, {peak['f64']:.0f} GF/s f64"
         for threads, peak in result["peak"].items()
     )
     cpu = result["machine"]
+    peaks = f" FMA peak, {peaks}." if peaks else ""
+    text = f"## Comparison\n\n{cpu['cpu']}, {cpu['cores']} cores, {cpu['system']}.{peaks}\n\n{about}"
+    if not result["rows"]:
+        return text
     return (
-        f"## Comparison\n\n{cpu['cpu']}, {cpu['cores']} cores, {cpu['system']}. FMA peak, {peaks}.\n\n{about}\n\n"
-        f"Medians of {result['rounds']} alternating rounds of {result['seconds']} s each. `x` is their time over "
-        "ours; `of peak` is the products' flops over the FMA peak of that many threads."
+        f"{text}\n\nMedians of {result['rounds']} alternating rounds of {result['seconds']} s each. `x` is their "
+        "time over ours; `of peak` is the products' flops over the FMA peak of that many threads."
     )
 
 

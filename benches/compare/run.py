@@ -28,8 +28,7 @@ def arguments():
     parser.add_argument("--backward", action="store_true", help="forward and backward too")
     parser.add_argument("--memory", action="store_true", help="peak memory, and no times")
     parser.add_argument("--dtypes", nargs="+", default=["f32", "f64"], choices=["f32", "f64"])
-    default = [name for name in cases.EVERYONE if name != "burn-ndarray"]
-    parser.add_argument("--with", dest="names", nargs="*", default=default, choices=cases.EVERYONE)
+    parser.add_argument("--with", dest="names", nargs="*", default=cases.EVERYONE, choices=cases.EVERYONE)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of each framework in each round")
     parser.add_argument("--list", action="store_true", help="only list the cases")
@@ -116,7 +115,8 @@ def memory(made, scratch, result):
 
 def main():
     options = arguments()
-    chosen = [c for c in cases.all_cases(options.dtypes, options.backward) if re.search(options.only, c.label)]
+    listed = cases.all_cases(options.dtypes, options.backward)
+    chosen = [case for case in listed if re.search(options.only, case.label)]
     if options.list:
         print("\n".join(case.label for case in chosen))
         return
@@ -125,17 +125,23 @@ def main():
     target.mkdir(parents=True, exist_ok=True)
     result = {"machine": report.machine(), "versions": {}, "peak": {}, "rows": [], "memory": []}
     result |= {"rounds": options.rounds, "seconds": options.seconds}
-    scratch = target / "arrays"
-    if options.memory:
-        memory(made, scratch, result)
-    else:
-        timings(chosen, made, options, scratch, result)
-        scratch.unlink(missing_ok=True)
-    names = [name for name in made if name != "ours"]
+    try:
+        if options.memory:
+            memory(made, target / "arrays", result)
+        else:
+            timings(chosen, made, options, target / "arrays", result)
+    finally:
+        save(result, [name for name in made if name != "ours"], target)
+
+
+def save(result, names, target):
+    """Prints and writes what there is, all of it or until something failed."""
+    (target / "arrays").unlink(missing_ok=True)
     text = report.whole(result, names)
     (target / "comparison.md").write_text(text)
     (target / "comparison.json").write_text(json.dumps(result, indent=1) + "\n")
     print(text)
+
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-//! burn's worker of the comparison; `benches/compare/run.py` builds and runs it, with the backend's name.
+//! burn's worker of the comparison; `benches/compare/run.py` builds and runs it.
 
 #[path = "../../protocol.rs"]
 mod protocol;
 
 use std::collections::HashMap;
-use std::env;
 use std::fs;
 use std::hint::black_box;
 use std::mem::size_of;
@@ -17,24 +16,21 @@ use protocol::{Case, Job, Result, Worker};
 use serde_json::{Value, json};
 
 fn main() -> Result<()> {
-    let backend = env::args().nth(1).unwrap_or_default();
-    protocol::serve(&Burn { backend })
+    protocol::serve(&Burn)
 }
 
-struct Burn {
-    backend: String,
-}
+struct Burn;
 
 impl Worker for Burn {
     fn about(&self) -> String {
-        format!("burn 0.22.1, {} backend", self.backend)
+        "burn 0.22.1, flex backend".into()
     }
 
     fn build(&self, case: &Case, request: &Value) -> Result<Box<dyn Job>> {
         if !matches!(case.mode.as_str(), "forward" | "step") {
             return Err("unsupported: only forward passes here".into());
         }
-        let device = if self.backend == "ndarray" { Device::ndarray() } else { Device::flex() };
+        let device = Device::flex();
         let file = Arrays::read(case, request)?;
         let layers = (0..case.layers).map(|k| Layer::new(case, k, &device, &file));
         let network = Network { layers: layers.collect::<Result<_>>()? };
