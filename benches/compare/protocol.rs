@@ -17,6 +17,7 @@ const SAMPLE: Duration = Duration::from_micros(500);
 
 /// What is computed, as `cases.py` describes it.
 #[derive(Debug, Clone)]
+#[allow(dead_code, reason = "burn's worker does not need all of it")]
 pub struct Case {
     /// `forward`, `backward`, `step`, `cell` or `ragged`.
     pub mode: String,
@@ -35,7 +36,6 @@ pub struct Case {
     /// Whether each layer also runs backwards.
     pub bidirectional: bool,
     /// Each sequence's length, if they differ.
-    #[allow(dead_code, reason = "one of two workers has ragged batches")]
     pub lengths: Vec<usize>,
 }
 
