@@ -100,8 +100,11 @@ class Process:
         )
 
     def ask(self, do, **request):
-        self.process.stdin.write(json.dumps({"do": do, **request}) + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(json.dumps({"do": do, **request}) + "\n")
+            self.process.stdin.flush()
+        except OSError as error:
+            raise Failed(f"{self.name}: {error}") from error
         line = self.process.stdout.readline()
         if not line:
             raise Failed(f"{self.name} ended")
@@ -112,5 +115,8 @@ class Process:
         return reply
 
     def close(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except OSError:
+            pass  # it has ended
         self.process.wait()

@@ -105,7 +105,7 @@ def heading(result):
     """What was measured, on what."""
     about = "\n".join(f"* {line}" for line in result["versions"].values())
     peaks = "; ".join(
-        f"{counted(int(threads))}: {peak['f32']:.0f} GF/s f32, {peak['f64']:.0f} GF/s f64"
+        f"{counted(int(threads))}: " + ", ".join(f"{flops:.0f} GF/s {dtype}" for dtype, flops in peak.items())
         for threads, peak in result["peak"].items()
     )
     cpu = result["machine"]

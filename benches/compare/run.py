@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 
 import cases
@@ -55,6 +56,10 @@ def prepare(case, workers, path):
         except Unsupported:
             missing[name] = "none"
             continue
+        except Failed as error:
+            missing[name] = "failed"
+            print(f"NOT TIMED: {error} in {case.label}", file=sys.stderr)
+            continue
         difference = checked["difference"]
         if difference is not None and difference <= cases.TOLERANCE[case.dtype]:
             ready.append(name)
@@ -76,16 +81,16 @@ def measure(case, workers, options, path):
 
 
 def timings(chosen, made, options, scratch, result):
-    """Adds a row for each case and number of threads."""
-    for threads in options.threads:
+    """Adds a row for each case and number of threads; burn's element type is its process's for good."""
+    for threads, dtype in product(options.threads, options.dtypes):
         with ExitStack() as stack:
             workers = {name: Process(name, command, threads) for name, command in made.items()}
-            for worker in workers.values():
-                stack.callback(worker.close)
             for name, worker in workers.items():
+                stack.callback(worker.close)
                 result["versions"][name] = worker.ask("about")["about"]
-            peak = result["peak"][str(threads)] = workers["ours"].ask("peak")
-            for case in chosen:
+            peak = result["peak"].setdefault(str(threads), {})
+            peak[dtype] = workers["ours"].ask("peak")[dtype]
+            for case in (case for case in chosen if case.dtype == dtype):
                 times, missing = measure(case, workers, options, scratch)
                 row = report.row_of(case, threads, times, peak) | {"missing": missing}
                 result["rows"].append(row)

@@ -3,6 +3,7 @@
 #[path = "../../protocol.rs"]
 mod protocol;
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fs;
 use std::hint::black_box;
@@ -11,15 +12,34 @@ use std::mem::size_of;
 use burn::module::Param;
 use burn::nn::Linear;
 use burn::nn::{BiRnn, BiRnnConfig, Rnn, RnnConfig, RnnState};
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
 use protocol::{Case, Job, Result, Worker};
 use serde_json::{Value, json};
 
 fn main() -> Result<()> {
-    protocol::serve(&Burn)
+    protocol::serve(&Burn::default())
 }
 
-struct Burn;
+#[derive(Default)]
+struct Burn {
+    /// The element type, which burn lets a process choose once: of what `Rnn` makes without being given one.
+    dtype: OnceCell<DType>,
+}
+
+impl Burn {
+    fn device(&self, case: &Case) -> Result<Device> {
+        let dtype = if case.single { DType::F32 } else { DType::F64 };
+        let mut device = Device::flex();
+        if self.dtype.get().is_none() {
+            device.configure(if case.single { FloatDType::F32 } else { FloatDType::F64 })?;
+        }
+        if *self.dtype.get_or_init(|| dtype) == dtype {
+            Ok(device)
+        } else {
+            Err("a second element type".into())
+        }
+    }
+}
 
 impl Worker for Burn {
     fn about(&self) -> String {
@@ -30,7 +50,7 @@ impl Worker for Burn {
         if !matches!(case.mode.as_str(), "forward" | "step") {
             return Err("unsupported: only forward passes here".into());
         }
-        let device = Device::flex();
+        let device = self.device(case)?;
         let file = Arrays::read(case, request)?;
         let layers = (0..case.layers).map(|k| Layer::new(case, k, &device, &file));
         let network = Network { layers: layers.collect::<Result<_>>()? };
