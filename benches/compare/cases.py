@@ -1,0 +1,114 @@
+"""What is compared."""
+
+from dataclasses import asdict, dataclass, replace
+from random import Random
+
+EVERYONE = ("torch", "onnxruntime", "keras", "keras-function", "burn")
+TOLERANCE = {"f32": 1e-5, "f64": 1e-12}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network and its input; `mode` says what is done with them."""
+
+    group: str
+    mode: str  # forward, backward (and forward before it), step, cell, ragged
+    len: int
+    batch: int
+    input: int
+    hidden: int
+    layers: int = 1
+    bidirectional: bool = False
+    dtype: str = "f32"
+    lengths: tuple[int, ...] = ()
+    against: tuple[str, ...] = EVERYONE
+
+    @property
+    def name(self):
+        sizes = f"({self.len},{self.batch},{self.input},{self.hidden},{self.layers})"
+        if self.mode in ("step", "cell"):
+            sizes = f"H={self.hidden} {'Rnn, L=1' if self.mode == 'step' else 'RnnCell'}"
+        return f"{sizes}{' bi' if self.bidirectional else ''}"
+
+    @property
+    def label(self):
+        """What `--only` searches."""
+        return f"{self.group} {self.dtype} {self.name}"
+
+    @property
+    def flops(self):
+        """Of the products, in one call; two for each multiply-add."""
+        directions = 1 + self.bidirectional
+        widths = [self.input] + [directions * self.hidden] * (self.layers - 1)
+        terms = sum(width + self.hidden for width in widths)
+        rows = sum(self.lengths) or self.batch * (1 if self.mode in ("step", "cell") else self.len)
+        passes = 3 if self.mode == "backward" else 1
+        return 2 * passes * directions * rows * self.hidden * terms
+
+    def request(self):
+        """The case as the workers read it."""
+        fields = asdict(self)
+        return {name: fields[name] for name in fields if name not in ("group", "against")}
+
+
+SIZES = (
+    (3, 5, 4, 2, 1),
+    (100, 1, 32, 32, 1),
+    (100, 1, 128, 128, 1),
+    (100, 1, 512, 512, 1),
+    (100, 1, 1024, 1024, 1),
+    (50, 32, 64, 128, 1),
+    (100, 32, 256, 256, 1),
+    (50, 64, 512, 512, 1),
+    (30, 128, 1024, 1024, 1),
+    (50, 32, 128, 256, 2),
+    (50, 32, 128, 128, 1, True),
+)
+
+
+def whole(mode):
+    return [Case(mode, mode, *size) for size in SIZES]
+
+
+def streaming():
+    """Steps of one sequence; a case's length is what the check runs over."""
+    frameworks = {"step": ("torch", "onnxruntime", "burn"), "cell": ("torch",)}
+    return [
+        Case("step", mode, 20, 1, hidden, hidden, against=against)
+        for hidden in (16, 64, 256)
+        for mode, against in frameworks.items()
+    ]
+
+
+def ragged():
+    """Lengths uniform up to the longest, one of which is that long, as a padded batch must be."""
+    random = Random(0)
+    lengths = (100, *(random.randint(1, 100) for _ in range(31)))
+    return [Case("ragged", "ragged", 100, 32, 128, 128, lengths=lengths, against=("torch",))]
+
+
+def growth():
+    """Each of L, N and H alone, in f32 and against torch."""
+    lens = [("growth-L", n, 1, 128) for n in (10, 30, 100, 300, 1000)]
+    batches = [("growth-N", 50, n, 128) for n in (1, 2, 4, 8, 16, 32, 64, 128)]
+    sizes = (16, 32, 64, 128, 256, 512, 1024)
+    hidden = [(f"growth-H-N{batch}", 50, batch, n) for batch in (1, 32) for n in sizes]
+    return [
+        Case(group, "forward", length, batch, size, size, against=("torch",))
+        for group, length, batch, size in lens + batches + hidden
+    ]
+
+
+def all_cases(dtypes, backward):
+    cases = whole("forward") + (whole("backward") if backward else []) + streaming() + ragged()
+    typed = [replace(case, dtype=dtype) for dtype in dtypes for case in cases]
+    return typed + (growth() if "f32" in dtypes else [])
+
+
+MEMORY = (
+    Case("memory", "forward", 30, 128, 1024, 1024),
+    Case("memory", "forward", 1000, 32, 256, 256),
+    Case("memory", "forward", 1000, 32, 256, 256, 2),
+    Case("memory", "forward", 10000, 1, 128, 128),
+)
+WARM_UP = Case("memory", "forward", 3, 5, 4, 2)

@@ -1,0 +1,128 @@
+"""Tables of results."""
+
+import os
+import platform
+from itertools import groupby
+from pathlib import Path
+from statistics import median
+
+TITLES = {
+    "forward": "Forward",
+    "backward": "Forward and backward",
+    "step": "Streaming: one step of one sequence",
+    "ragged": "A ragged batch, mean length about half",
+    "growth-L": "Growth with L",
+    "growth-N": "Growth with N",
+    "growth-H-N1": "Growth with H, one sequence",
+    "growth-H-N32": "Growth with H, 32 sequences",
+}
+
+
+def machine():
+    """CPU model and number of cores."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    model = models[0] if models else platform.processor() or platform.machine()
+    return {"cpu": model, "cores": os.cpu_count(), "system": platform.system()}
+
+
+def duration(ns):
+    """Three digits and a unit."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}" if ns < 999.5 * size else f"{ns / size:.0f} {unit}"
+    return f"{ns:.3g} ns"
+
+
+def ratio(value):
+    return f"{value:.3g}x" if value < 999.5 else f"{value:.0f}x"
+
+
+def row_of(case, threads, times, peak):
+    """One result, as the JSON file has it: medians over the rounds."""
+    medians = {name: median(rounds) for name, rounds in times.items()}
+    row = {"case": {**case.request(), "group": case.group}, "name": case.name, "threads": threads}
+    row |= {"ns": medians, "rounds": times}
+    if ours := medians.get("ours"):
+        row["ratio"] = {name: time / ours for name, time in medians.items() if name != "ours"}
+        row["percent_of_peak"] = 100 * case.flops / ours / peak[case.dtype]
+    return row
+
+
+def counted(threads):
+    return f"{threads} thread{'s' if threads != 1 else ''}"
+
+
+def cells(row, names):
+    """The row's cells: name, ours, percent of peak, then time and ratio of each framework."""
+    ours = row["ns"].get("ours")
+    line = [row["name"], duration(ours) if ours else "-"]
+    line.append(f"{row['percent_of_peak']:.0f} %" if ours else "-")
+    for name in names:
+        time = row["ns"].get(name)
+        if time is None:
+            line.append(row["missing"].get(name, "-"))
+        else:
+            line.append(f"{duration(time)}, {ratio(row['ratio'][name])}" if ours else duration(time))
+    return line
+
+
+def tables(rows, names):
+    """Markdown: a table for each group, dtype and number of threads."""
+
+    def key(row):
+        return row["case"]["group"], row["case"]["dtype"], row["threads"]
+
+    parts = []
+    for (group, dtype, threads), members in groupby(rows, key):
+        members = list(members)
+        used = [name for name in names if any(name in row["ns"] or name in row["missing"] for row in members)]
+        head = ["(L,N,I,H,layers)", "ours", "of peak", *used]
+        lines = [head, *(cells(row, used) for row in members)]
+        parts.append(f"### {TITLES[group]}, {dtype}, {counted(threads)}\n\n{markdown(lines)}")
+    return "\n\n".join(parts)
+
+
+def memory_table(rows, names):
+    lines = [["(L,N,I,H,layers)", "output alone", "ours", *names]]
+    for row in rows:
+        sizes = [row["kB"].get(name) for name in ("ours", *names)]
+        given = [f"{size / 1024:.1f} MB" if size is not None else "-" for size in sizes]
+        lines.append([row["name"], f"{row['output_kB'] / 1024:.1f} MB", *given])
+    return f"### Peak memory of the first forward pass, f32, 1 thread\n\n{markdown(lines)}"
+
+
+def markdown(lines):
+    """Lines of cells as an aligned table, the first one its head."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    padded = [[cell.ljust(widths[0]), *(c.rjust(w) for c, w in zip(rest, widths[1:]))] for cell, *rest in lines]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [padded[0], rule, *padded[1:]])
+
+
+def heading(result):
+    """What was measured, on what."""
+    about = "\n".join(f"* {line}" for line in result["versions"].values())
+    peaks = "; ".join(
+        f"{counted(int(threads))}: " + ", ".join(f"{flops:.0f} GF/s {dtype}" for dtype, flops in peak.items())
+        for threads, peak in result["peak"].items()
+    )
+    cpu = result["machine"]
+    peaks = f" FMA peak, {peaks}." if peaks else ""
+    text = f"## Comparison\n\n{cpu['cpu']}, {cpu['cores']} cores, {cpu['system']}.{peaks}\n\n{about}"
+    if not result["rows"]:
+        return text
+    return (
+        f"{text}\n\nMedians of {result['rounds']} alternating rounds of {result['seconds']} s each. `x` is their "
+        "time over ours; `of peak` is the products' flops over the FMA peak of that many threads."
+    )
+
+
+def whole(result, names):
+    parts = [heading(result)]
+    if result["rows"]:
+        parts.append(tables(result["rows"], names))
+    if result["memory"]:
+        parts.append(memory_table(result["memory"], names))
+    return "\n\n".join(parts) + "\n"

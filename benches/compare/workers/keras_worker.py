@@ -1,0 +1,51 @@
+"""Keras's SimpleRNN on TensorFlow: `predict_on_batch`, or with the argument `function` a compiled tf.function."""
+
+import os
+import sys
+
+os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from protocol import NUMPY, THREADS, Job, Unsupported, directions, serve
+
+COMPILED = "function" in sys.argv[1:]
+
+
+def layer(case):
+    """Of one direction, or of both side by side."""
+    dtype = np.dtype(NUMPY[case["dtype"]]).name
+    made = keras.layers.SimpleRNN(case["hidden"], return_sequences=True, dtype=dtype)
+    return keras.layers.Bidirectional(made, dtype=dtype) if case["bidirectional"] else made
+
+
+def weights(suffix, arrays):
+    """Keras's kernel, recurrent kernel and one bias from torch's four arrays."""
+    bias = arrays[f"bias_ih_{suffix}"] + arrays[f"bias_hh_{suffix}"]
+    return [arrays[f"weight_ih_{suffix}"].T, arrays[f"weight_hh_{suffix}"].T, bias]
+
+
+def build(case, arrays):
+    if case["mode"] != "forward":
+        raise Unsupported(case["mode"])
+    dtype = np.dtype(NUMPY[case["dtype"]]).name
+    x = np.ascontiguousarray(arrays["input"].swapaxes(0, 1))
+    inputs = keras.Input(batch_shape=x.shape, dtype=dtype)
+    model = keras.Sequential([inputs, *(layer(case) for _ in range(case["layers"]))])
+    model.set_weights([w for suffixes in directions(case) for s in suffixes for w in weights(s, arrays)])
+    if COMPILED:
+        tensor, function = tf.constant(x), tf.function(lambda x: model(x, training=False))
+        return Job(lambda: function(tensor), lambda: swapped(function(tensor).numpy()))
+    return Job(lambda: model.predict_on_batch(x), lambda: swapped(model.predict_on_batch(x)))
+
+
+def swapped(output):
+    return {"output": output.swapaxes(0, 1)}
+
+
+if __name__ == "__main__":
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    how = "tf.function" if COMPILED else "predict_on_batch"
+    serve(build, f"keras {keras.__version__} on tensorflow {tf.__version__}, {how}")
