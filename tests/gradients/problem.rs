@@ -131,7 +131,10 @@ pub(crate) fn is_single<D: SequenceDim>() -> bool {
 }
 
 /// Uniform in (-1, 1).
-pub(crate) fn uniform<A: Scalar, D: Dimension>(shape: &[usize], rng: &mut impl Rng) -> TestResult<Array<A, D>> {
+pub(crate) fn uniform<A: Scalar, D: Dimension>(
+    shape: &[usize],
+    rng: &mut impl Rng,
+) -> TestResult<Array<A, D>> {
     let mut array = ArrayD::zeros(shape);
     random::uniform(&mut array, -1.0, 1.0, rng)?;
     Ok(array.into_dimensionality()?)

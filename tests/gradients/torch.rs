@@ -81,7 +81,11 @@ fn problem<A: Scalar, D: SequenceDim>(case: &Value) -> TestResult<Problem<A, D>>
         h_0: case["h_0"] == true,
         d_h_n: case["d_h_n"] == true,
         seed: case["seed"].as_u64().ok_or("no seed")?,
-        ..Options::new(config(case)?, size(&case["seq_len"])?, case["batch"].as_u64().unwrap_or(1).try_into()?)
+        ..Options::new(
+            config(case)?,
+            size(&case["seq_len"])?,
+            case["batch"].as_u64().unwrap_or(1).try_into()?,
+        )
     };
     let lengths = case["lengths"].as_array().map(|lengths| lengths.iter().map(size).collect());
     let dropout_seed = case["dropout_seed"].as_u64().unwrap_or(0);
