@@ -141,7 +141,7 @@ pub(crate) fn uniform<A: Scalar, D: Dimension>(
 }
 
 fn mask<D: Dimension>(shape: &[usize], rng: &mut impl Rng) -> TestResult<Array<bool, D>> {
-    Ok(ArrayD::from_shape_simple_fn(shape, || rng.next_u32() % 4 == 0).into_dimensionality()?)
+    Ok(ArrayD::from_shape_simple_fn(shape, || rng.next_u32().is_multiple_of(4)).into_dimensionality()?)
 }
 
 /// Every gradient under its name.
