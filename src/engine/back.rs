@@ -56,6 +56,9 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     #[inline(always)]
     pub(crate) fn backward(&self, mut pass: Backward<'_, A>) {
         let (rows, units) = (pass.steps.rows(), C::GATES * self.hidden);
+        if rows == 0 {
+            return;
+        }
         let mut d_sums = vec![vec![A::zero(); rows * units]; self.layers.len() * self.directions()];
         let workers = threads::count(self.flops(rows));
         let batch = pass.steps.batch(0);

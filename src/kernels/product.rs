@@ -51,13 +51,17 @@ impl<A: Element> WithSimd for Product<'_, A> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        // Vectors in a cache line, as a constant of the tiles.
-        match 64 / size_of::<A::Vector<S>>() {
-            1 => self.run::<S, 1>(simd),
-            2 => self.run::<S, 2>(simd),
-            4 => self.run::<S, 4>(simd),
-            8 => self.run::<S, 8>(simd),
-            _ => self.run::<S, 16>(simd),
+        // Constant conditions, so that no tile is compiled for another number of vectors than a line has.
+        if const { vectors_of_line::<A, S>() == 1 } {
+            self.run::<S, 1>(simd);
+        } else if const { vectors_of_line::<A, S>() == 2 } {
+            self.run::<S, 2>(simd);
+        } else if const { vectors_of_line::<A, S>() == 4 } {
+            self.run::<S, 4>(simd);
+        } else if const { vectors_of_line::<A, S>() == 8 } {
+            self.run::<S, 8>(simd);
+        } else {
+            self.run::<S, 16>(simd);
         }
     }
 }
@@ -110,10 +114,18 @@ impl<A: Element> Product<'_, A> {
     }
 }
 
-/// Whether the sums of a tile of `rows` by `panels` stay in registers, beside the operands.
+/// How many vectors fill a line.
+const fn vectors_of_line<A: Element, S: Simd>() -> usize {
+    size_of::<A::Line>() / size_of::<A::Vector<S>>()
+}
+
+/// Whether the sums of a tile of `rows` by `panels` stay in registers: beside them stand one element of the left
+/// operand and, unless each is used once only, the vectors of the right.
 const fn fits<S: Simd>(vectors: usize, rows: usize, panels: usize) -> bool {
-    let sums = if S::REGISTER_COUNT >= 32 { 24 } else { 12 };
-    vectors * rows * panels <= sums
+    let sums = vectors * rows * panels;
+    let operands = if rows == 1 { 1 } else { vectors * panels + 1 };
+    // Twice as many sums as two units of a latency of four keep going are of no more use.
+    sums + operands <= S::REGISTER_COUNT && (rows > 1 || sums <= 16)
 }
 
 /// How many panels a tile of a height takes, of those that are left.

@@ -128,7 +128,7 @@ impl<A: Scalar> Rnn<A> {
     ///
     /// # Errors
     /// [`Error::ForeignTrace`] for a trace of a network of another configuration; [`Error::Shape`] for a gradient of
-    /// another shape.
+    /// another shape; [`Error::Rank`] for that of one sequence where the trace is of a batch.
     ///
     /// ```
     /// use ndarray::{Array2, array};
@@ -158,6 +158,9 @@ impl<A: Scalar> Rnn<A> {
         let config = &self.config;
         let (len, batch) = trace.dim;
         self.expect_trace(trace)?;
+        if d_output.ndim() == 2 && batch != 1 {
+            return Err(Error::Rank { array: "d_output", expected: 3, actual: 2 });
+        }
         let width = config.output_size();
         let view = D::time_major(d_output, config.batch_first);
         expect_shape(

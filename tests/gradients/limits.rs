@@ -1,0 +1,143 @@
+//! The limits: nothing to run over, padding that is not read, and what a caller gets wrong.
+
+use ndarray::{Array2, Array3, Axis, Ix2, Ix3};
+use ndarray_rnn::{Error, Parameters, RnnConfig};
+
+use crate::problem::{Options, Problem, TestResult, expect_same, named};
+
+fn config() -> RnnConfig {
+    RnnConfig::new(3, 4).num_layers(2).bidirectional(true)
+}
+
+fn shape_error(array: &str, expected: &[usize], actual: &[usize]) -> Error {
+    Error::Shape { array: array.into(), expected: expected.into(), actual: actual.into() }
+}
+
+#[test]
+fn no_sequences_have_empty_gradients_and_zeros() -> TestResult {
+    for batch_first in [false, true] {
+        let config = config().batch_first(batch_first).dropout(0.5);
+        let options = Options::new(config, 5, 0);
+        for options in [options.clone(), options.with_everything()] {
+            let gradients = options.problem::<f64, Ix3>()?.gradients()?;
+            assert_eq!(gradients.input.dim(), if batch_first { (0, 5, 3) } else { (5, 0, 3) });
+            assert_eq!(gradients.h_0.dim(), (4, 0, 4));
+            assert!(named(&gradients).iter().all(|(_, gradient)| gradient.iter().all(|&x| x == 0.0)));
+        }
+    }
+    Ok(())
+}
+
+/// A sequence of no steps hands the gradient of h_n, its h_0, on.
+#[test]
+fn a_sequence_of_no_steps_passes_its_state_on() -> TestResult {
+    let options = Options { h_0: true, d_h_n: true, resets: true, ..Options::new(config(), 4, 4) };
+    for lengths in [[0, 3, 0, 4], [0; 4]] {
+        let problem = Problem { lengths: Some(lengths.into()), ..options.problem::<f64, Ix3>()? };
+        let gradients = problem.gradients()?;
+        let d_h_n = problem.d_h_n.as_ref().ok_or("given")?;
+        for (n, _) in lengths.iter().enumerate().filter(|&(_, &length)| length == 0) {
+            assert_eq!(gradients.h_0.index_axis(Axis(1), n), d_h_n.index_axis(Axis(1), n), "{lengths:?}");
+            assert!(gradients.input.index_axis(Axis(1), n).iter().all(|&x| x == 0.0));
+        }
+        if lengths == [0; 4] {
+            let parameters = gradients.parameters.named_parameters();
+            assert!(parameters.iter().all(|(_, gradient)| gradient.iter().all(|&x| x == 0.0)));
+        }
+    }
+    Ok(())
+}
+
+/// Neither of the input nor of the cotangent; resets there are none.
+#[test]
+fn padding_is_not_read() -> TestResult {
+    let lengths = [2, 0, 6, 5, 1];
+    let problem = Options::new(config().dropout(0.4), 6, 5).with_everything().problem::<f64, Ix3>()?;
+    let clean = Problem { lengths: Some(lengths.into()), ..problem };
+    let mut dirty = clean.clone();
+    for (n, &length) in lengths.iter().enumerate() {
+        for t in length..6 {
+            let row = |array: &mut Array3<f64>| array.index_axis_mut(Axis(0), t).row_mut(n).fill(f64::NAN);
+            row(&mut dirty.input);
+            row(&mut dirty.d_output);
+            dirty.resets.iter_mut().for_each(|resets| resets[[t, n]] = !resets[[t, n]]);
+        }
+    }
+    let gradients = dirty.gradients()?;
+    assert!(named(&gradients).iter().all(|(_, gradient)| gradient.iter().all(|x| x.is_finite())));
+    expect_same(&gradients, &clean.gradients()?, "NaN in the padding");
+    Ok(())
+}
+
+#[test]
+fn cotangents_of_another_shape_are_errors() -> TestResult {
+    let problem = Options::new(config().batch_first(true), 5, 2).problem::<f32, Ix3>()?;
+    let rnn = problem.rnn.clone();
+    let (_, _, trace) = problem.forward()?;
+    let backward = |d_output: [usize; 3], d_h_n: [usize; 3]| {
+        rnn.backward(&trace, &Array3::zeros(d_output), Some(&Array3::zeros(d_h_n)))
+    };
+    assert!(backward([2, 5, 8], [4, 2, 4]).is_ok());
+    for shape in [[5, 2, 8], [2, 4, 8], [2, 6, 8], [3, 5, 8], [0, 5, 8], [2, 5, 4], [1, 10, 8]] {
+        assert_eq!(backward(shape, [4, 2, 4]), Err(shape_error("d_output", &[2, 5, 8], &shape)));
+    }
+    for shape in [[2, 4, 4], [4, 1, 4], [4, 2, 3], [2, 2, 4], [4, 0, 4]] {
+        assert_eq!(backward([2, 5, 8], shape), Err(shape_error("d_h_n", &[4, 2, 4], &shape)));
+    }
+    assert_eq!(rnn, problem.rnn);
+    Ok(())
+}
+
+#[test]
+fn cotangents_of_one_sequence_of_another_shape_are_errors() -> TestResult {
+    let problem = Options::new(config(), 5, 1).problem::<f32, Ix2>()?;
+    let (_, _, trace) = problem.forward()?;
+    let backward = |d_output: [usize; 2], d_h_n: [usize; 2]| {
+        problem.rnn.backward(&trace, &Array2::zeros(d_output), Some(&Array2::zeros(d_h_n)))
+    };
+    assert!(backward([5, 8], [4, 4]).is_ok());
+    assert_eq!(backward([4, 8], [4, 4]), Err(shape_error("d_output", &[5, 8], &[4, 8])));
+    assert_eq!(backward([5, 8], [2, 4]), Err(shape_error("d_h_n", &[4, 4], &[2, 4])));
+    Ok(())
+}
+
+/// The cotangent of one sequence does not fit a batch; that of a batch of one fits one sequence.
+#[test]
+fn cotangents_of_one_sequence_do_not_fit_a_batch() -> TestResult {
+    for batch in [0, 2, 3] {
+        let problem = Options::new(config(), 5, batch).problem::<f32, Ix3>()?;
+        let (_, _, trace) = problem.forward()?;
+        let result = problem.rnn.backward(&trace, &Array2::zeros((5, 8)), None);
+        assert_eq!(result, Err(Error::Rank { array: "d_output", expected: 3, actual: 2 }));
+    }
+    let problem = Options::new(config(), 5, 1).problem::<f32, Ix2>()?;
+    let d_output = problem.d_output.clone().insert_axis(Axis(1));
+    let (_, _, trace) = problem.forward()?;
+    let batch = problem.rnn.backward(&trace, &d_output, None)?;
+    assert_eq!(batch.input.index_axis_move(Axis(1), 0), problem.backward(&trace)?.input);
+    Ok(())
+}
+
+#[test]
+fn a_trace_of_another_network_is_an_error() -> TestResult {
+    let problem = Options::new(config(), 5, 2).problem::<f32, Ix3>()?;
+    let (_, _, trace) = problem.forward()?;
+    let others = [
+        RnnConfig::new(3, 5).num_layers(2).bidirectional(true),
+        RnnConfig::new(4, 4).num_layers(2).bidirectional(true),
+        config().num_layers(1),
+        config().bidirectional(false),
+        config().bias(false),
+        config().batch_first(true),
+        config().dropout(0.5),
+        config().nonlinearity(ndarray_rnn::Nonlinearity::Relu),
+    ];
+    for other in others {
+        let other = Options::new(other, 5, 2).problem::<f32, Ix3>()?;
+        let before = other.rnn.clone();
+        let (expected, actual) = (other.rnn.to_string(), problem.rnn.to_string());
+        assert_eq!(other.backward(&trace), Err(Error::ForeignTrace { expected, actual }));
+        assert_eq!(other.rnn, before);
+    }
+    Ok(())
+}
