@@ -68,7 +68,7 @@ pub trait Leaves: Element {
 
 impl Leaves for f32 {
     fn product(arch: Arch, product: Product<'_, Self>) {
-        arch.dispatch(product);
+        product.run_on(arch);
     }
 
     fn update(arch: Arch, update: Update<'_, Self>) {
@@ -78,7 +78,7 @@ impl Leaves for f32 {
 
 impl Leaves for f64 {
     fn product(arch: Arch, product: Product<'_, Self>) {
-        arch.dispatch(product);
+        product.run_on(arch);
     }
 
     fn update(arch: Arch, update: Update<'_, Self>) {

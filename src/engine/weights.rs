@@ -141,7 +141,7 @@ impl<A: Element> Room<A> {
         places.zip(self.rows.chunks_exact_mut(width)).for_each(|((t, b), row)| fill(t, b, row));
         self.panels.fill(width, self.rows.chunks_exact(width));
         let a = Matrix::contiguous(&self.d_sums, gradient.len() / width, count);
-        simd.vectorize(Product { a, weights: self.panels.all(), start: Start::Output, c: gradient });
+        Product { a, weights: self.panels.all(), start: Start::Output, c: gradient }.run(simd);
     }
 }
 

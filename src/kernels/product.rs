@@ -13,7 +13,7 @@
 use std::array;
 use std::mem::size_of;
 
-use pulp::{Simd, WithSimd};
+use pulp::{Arch, Simd, WithSimd};
 
 use super::{Matrix, PanelsRef};
 use crate::element::Element;
@@ -46,6 +46,32 @@ pub struct Product<'a, A: Element> {
     pub c: &'a mut [A],
 }
 
+impl<A: Element> Product<'_, A> {
+    /// Makes the product on an instruction set.
+    ///
+    /// Compiled once for each: inlined, all the tiles would be compiled again wherever they are used.
+    #[inline(never)]
+    pub(crate) fn run<S: Simd>(self, simd: S) {
+        simd.vectorize(self);
+    }
+
+    /// As [`run`](Self::run), on an instruction set that is chosen now.
+    pub(crate) fn run_on(self, arch: Arch) {
+        struct Once<'a, A: Element>(Product<'a, A>);
+
+        impl<A: Element> WithSimd for Once<'_, A> {
+            type Output = ();
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) {
+                self.0.run(simd);
+            }
+        }
+
+        arch.dispatch(Once(self));
+    }
+}
+
 impl<A: Element> WithSimd for Product<'_, A> {
     type Output = ();
 
@@ -53,22 +79,22 @@ impl<A: Element> WithSimd for Product<'_, A> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         // Constant conditions, so that no tile is compiled for another number of vectors than a line has.
         if const { vectors_of_line::<A, S>() == 1 } {
-            self.run::<S, 1>(simd);
+            self.tiles::<S, 1>(simd);
         } else if const { vectors_of_line::<A, S>() == 2 } {
-            self.run::<S, 2>(simd);
+            self.tiles::<S, 2>(simd);
         } else if const { vectors_of_line::<A, S>() == 4 } {
-            self.run::<S, 4>(simd);
+            self.tiles::<S, 4>(simd);
         } else if const { vectors_of_line::<A, S>() == 8 } {
-            self.run::<S, 8>(simd);
+            self.tiles::<S, 8>(simd);
         } else {
-            self.run::<S, 16>(simd);
+            self.tiles::<S, 16>(simd);
         }
     }
 }
 
 impl<A: Element> Product<'_, A> {
     #[inline(always)]
-    fn run<S: Simd, const P: usize>(&mut self, simd: S) {
+    fn tiles<S: Simd, const P: usize>(&mut self, simd: S) {
         let rows = self.a.rows();
         let groups = rows.div_ceil(ROWS);
         for first in (0..groups).step_by(BLOCK / ROWS) {
