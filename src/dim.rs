@@ -8,7 +8,7 @@ use crate::element::Element;
 use crate::sequence::standard;
 
 /// The number of axes of an input: [`Ix3`](type@Ix3) for a batch, [`Ix2`](type@Ix2) for one sequence. Sealed.
-pub trait SequenceDim: Dimension + private::Sealed {
+pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
     /// The input as (L, N, width).
     #[doc(hidden)]
     fn time_major<A>(array: &ArrayRef<A, Self>, batch_first: bool) -> ArrayView3<'_, A>;

@@ -73,6 +73,29 @@ impl Steps {
         }
     }
 
+    /// The rows of every step in `count` ranges of about as much work.
+    pub(crate) fn ranges(&self, count: usize) -> Vec<Range<usize>> {
+        let batch = self.batch(0);
+        let (rows, mut next, mut done) = (self.rows(), 0, 0);
+        let mut range = |i: usize| {
+            let start = next;
+            while next < batch && (i + 1 == count || done * count < rows * (i + 1)) {
+                done += self.len_of(next);
+                next += 1;
+            }
+            start..next
+        };
+        (0..count).map(&mut range).collect()
+    }
+
+    /// The number of steps that have row `b`.
+    fn len_of(&self, b: usize) -> usize {
+        match self {
+            Self::Equal { len, .. } => *len,
+            Self::Ragged { starts } => starts.windows(2).take_while(|step| step[1] - step[0] > b).count(),
+        }
+    }
+
     /// Cuts the next run of steps off `left`, from its end if `reverse`: one step or more, up to about `rows` rows.
     pub(crate) fn cut(&self, left: &mut Range<usize>, rows: usize, reverse: bool) -> Option<Range<usize>> {
         if left.start >= left.end {

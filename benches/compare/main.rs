@@ -8,8 +8,10 @@ use std::fs::File;
 use std::hint::black_box;
 use std::io::{BufWriter, Write};
 
-use ndarray::{Array, Array2, Array3, ArrayD, Axis, Dimension, IntoDimension, Slice};
-use ndarray_rnn::{Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, manual_seed, random};
+use ndarray::{Array, Array2, Array3, ArrayD, Axis, Dimension, IntoDimension, Ix3};
+use ndarray_rnn::{
+    Gradients, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Stream, manual_seed, random,
+};
 use protocol::{Case, Job, Result, Worker};
 use serde_json::{Value, json};
 
@@ -41,8 +43,8 @@ fn build<A: Scalar>(case: &Case) -> Result<Box<dyn Job>> {
     Ok(match case.mode.as_str() {
         "forward" => Box::new(Checked(Forward::<A>::new(case)?)),
         "backward" => Box::new(Checked(Backward::<A>(Forward::new(case)?))),
-        "step" => Box::new(Checked(Step::<A>::new(case)?)),
-        "cell" => Box::new(Checked(CellStep::<A>::new(case)?)),
+        "step" => Box::new(Checked(Step::<A>::new(case, false)?)),
+        "cell" => Box::new(Checked(Step::<A>::new(case, true)?)),
         "ragged" => Box::new(Checked(Ragged::<A>::new(case)?)),
         other => return Err(format!("an unknown mode: {other}").into()),
     })
@@ -54,9 +56,6 @@ type Named<A> = Vec<(String, ArrayD<A>)>;
 /// A case of this crate.
 trait Measured {
     type Elem: Scalar;
-
-    /// Whether this crate can do it yet.
-    const TIMED: bool = true;
 
     fn call(&mut self);
 
@@ -74,7 +73,7 @@ impl<M: Measured> Job for Checked<M> {
     fn check(&mut self, _: &Case, request: &Value) -> Result<Value> {
         let path = request["path"].as_str().ok_or("no path")?;
         let arrays = write(path, &self.0.arrays()?)?;
-        Ok(json!({ "arrays": arrays, "timed": M::TIMED }))
+        Ok(json!({ "arrays": arrays }))
     }
 }
 
@@ -144,33 +143,50 @@ impl<A: Scalar> Measured for Forward<A> {
 /// Forward, then backward from a cotangent of ones: `output.sum().backward()`.
 struct Backward<A: Scalar>(Forward<A>);
 
-impl<A: Scalar> Measured for Backward<A> {
-    type Elem = A;
-
-    // Once there are `Rnn::forward_train` and `Rnn::backward`: call them here, and add the gradients to `arrays` as
-    // `grad.input` and `grad.{parameter}`, which the other workers then compare with theirs.
-    const TIMED: bool = false;
-
-    fn call(&mut self) {}
-
-    fn arrays(&self) -> Result<Named<A>> {
-        self.0.arrays()
+impl<A: Scalar> Backward<A> {
+    fn gradients(&self) -> ndarray_rnn::Result<Gradients<A, Ix3>> {
+        let Forward { rnn, input } = &self.0;
+        let (output, _, trace) = rnn.forward_train(black_box(input), None, &mut manual_seed(0))?;
+        rnn.backward(&trace, &Array3::ones(output.dim()), None)
     }
 }
 
-/// One step of one sequence after another, through `Rnn` with L = 1.
+impl<A: Scalar> Measured for Backward<A> {
+    type Elem = A;
+
+    fn call(&mut self) {
+        black_box(self.gradients()).expect("it was checked");
+    }
+
+    fn arrays(&self) -> Result<Named<A>> {
+        let mut arrays = self.0.arrays()?;
+        let gradients = self.gradients()?;
+        arrays.push(named("grad.input", gradients.input));
+        let parameters = gradients.parameters.state_dict().into_iter();
+        arrays.extend(parameters.map(|(name, gradient)| (format!("grad.{name}"), gradient)));
+        Ok(arrays)
+    }
+}
+
+/// One step of one sequence after another, through a stream of `Rnn` or, with the same parameters, of `RnnCell`.
 struct Step<A: Scalar> {
     whole: Forward<A>,
-    first: Array3<A>,
-    state: Array3<A>,
+    stream: Stream<'static, A>,
+    first: Array2<A>,
 }
 
 impl<A: Scalar> Step<A> {
-    fn new(case: &Case) -> Result<Self> {
+    fn new(case: &Case, of_a_cell: bool) -> Result<Self> {
         let whole = Forward::<A>::new(case)?;
-        let first = whole.input.slice_axis(Axis(0), Slice::from(..1)).to_owned();
-        let state = Array3::zeros((case.layers, case.batch, case.hidden));
-        Ok(Self { whole, first, state })
+        // Borrowed for as long as the worker lives.
+        let stream = if of_a_cell {
+            let config = RnnCellConfig::new(case.input, case.hidden);
+            Box::leak(Box::new(RnnCell::new(config, &mut manual_seed(0))?)).stream(case.batch)?
+        } else {
+            Box::leak(Box::new(whole.rnn.clone())).stream(case.batch)?
+        };
+        let first = whole.input.index_axis(Axis(0), 0).to_owned();
+        Ok(Self { whole, stream, first })
     }
 }
 
@@ -178,39 +194,7 @@ impl<A: Scalar> Measured for Step<A> {
     type Elem = A;
 
     fn call(&mut self) {
-        let (output, h_n) = self.whole.rnn.forward(&self.first, Some(&self.state)).expect("it was checked");
-        black_box(output);
-        self.state = h_n;
-    }
-
-    fn arrays(&self) -> Result<Named<A>> {
-        self.whole.arrays()
-    }
-}
-
-/// As [`Step`], through `RnnCell`. The parameters are those of the same `Rnn`.
-struct CellStep<A: Scalar> {
-    whole: Forward<A>,
-    cell: RnnCell<A>,
-    first: Array2<A>,
-    state: Array2<A>,
-}
-
-impl<A: Scalar> CellStep<A> {
-    fn new(case: &Case) -> Result<Self> {
-        let whole = Forward::<A>::new(case)?;
-        let cell = RnnCell::new(RnnCellConfig::new(case.input, case.hidden), &mut manual_seed(0))?;
-        let first = whole.input.index_axis(Axis(0), 0).to_owned();
-        let state = Array2::zeros((case.batch, case.hidden));
-        Ok(Self { whole, cell, first, state })
-    }
-}
-
-impl<A: Scalar> Measured for CellStep<A> {
-    type Elem = A;
-
-    fn call(&mut self) {
-        self.state = self.cell.forward(&self.first, Some(&self.state)).expect("it was checked");
+        black_box(self.stream.step(black_box(&self.first))).expect("it was checked");
     }
 
     fn arrays(&self) -> Result<Named<A>> {

@@ -45,7 +45,7 @@ def arguments():
 def prepare(case, workers, path):
     """Makes a case ready everywhere and compares; the workers to time, and why others are not."""
     reply = workers["ours"].ask("prepare", case=case.request(), path=str(path))
-    ready, missing = (["ours"] if reply["timed"] else []), {}
+    ready, missing = ["ours"], {}
     for name in workers:
         if name == "ours" or name not in case.against:
             continue

@@ -69,7 +69,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     #[inline(always)]
     fn sums(&self, pass: &mut Backward<'_, A>, d_sums: &mut [Vec<A>], workers: usize) {
         let Backward { steps, .. } = *pass;
-        let ranges = threads::ranges(steps.batch(0), workers);
+        let ranges = steps.ranges(workers);
         let mut d_sums: Vec<_> =
             d_sums.iter_mut().map(|rows| split(rows, C::GATES * self.hidden, steps, &ranges)).collect();
         let states = Steps::Equal { len: self.layers.len() * self.directions(), batch: steps.batch(0) };
@@ -89,7 +89,9 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 d_sums: d_sums.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
             })
         });
-        threads::for_each(jobs.collect(), |worker| self.arch.dispatch(RunBack { stack: self, worker }));
+        threads::for_each(workers, jobs.collect(), |worker| {
+            self.arch.dispatch(RunBack { stack: self, worker });
+        });
     }
 
     #[inline(always)]
@@ -124,7 +126,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 jobs.push((terms, Gradient { units: range, weight_ih, weight_hh, bias: part }));
             }
         }
-        threads::for_each(jobs, |(terms, gradient)| terms.add_to(self.arch, gradient));
+        threads::for_each(workers, jobs, |(terms, gradient)| terms.add_to(self.arch, gradient));
     }
 }
 

@@ -61,7 +61,8 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         if batch == 1 && threads > 1 && self.hidden >= SHARED_UNITS && C::GATES * C::STATES == 1 {
             self.forward_together(pass, threads.min(2 * self.hidden / SHARED_UNITS), scratch);
         } else if threads.min(batch) > 1 {
-            threads::for_each(pass.split(self, &threads::ranges(batch, threads.min(batch))), |worker| {
+            let ranges = pass.steps.ranges(threads.min(batch));
+            threads::for_each(ranges.len(), pass.split(self, &ranges), |worker| {
                 self.arch.dispatch(Run { stack: self, worker, scratch: &mut Scratch::default(), team: None });
             });
         } else {

@@ -25,15 +25,19 @@ pub(super) fn count(_flops: usize) -> usize {
     1
 }
 
-/// Does every job, on the threads of the caller's rayon pool.
+/// Does every job, for more than one worker on the threads of the caller's rayon pool.
 #[cfg(feature = "rayon")]
-pub(super) fn for_each<T: Send>(jobs: Vec<T>, work: impl Fn(T) + Send + Sync) {
+pub(super) fn for_each<T: Send>(workers: usize, jobs: Vec<T>, work: impl Fn(T) + Send + Sync) {
     use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
-    jobs.into_par_iter().with_max_len(1).for_each(work);
+    if workers <= 1 {
+        jobs.into_iter().for_each(work);
+    } else {
+        jobs.into_par_iter().with_max_len(1).for_each(work);
+    }
 }
 
 /// Does every job, one after another.
 #[cfg(not(feature = "rayon"))]
-pub(super) fn for_each<T>(jobs: Vec<T>, work: impl Fn(T)) {
+pub(super) fn for_each<T>(_workers: usize, jobs: Vec<T>, work: impl Fn(T)) {
     jobs.into_iter().for_each(work);
 }

@@ -97,16 +97,18 @@ impl<A: Element> Product<'_, A> {
     fn tiles<S: Simd, const P: usize>(&mut self, simd: S) {
         let rows = self.a.rows();
         let groups = rows.div_ceil(ROWS);
+        // A division takes longer than a small tile.
+        let tallest = if groups > 1 { rows.div_ceil(groups) } else { rows };
+        let start = |group: usize| if groups > 1 { group * rows / groups } else { group * rows };
         for first in (0..groups).step_by(BLOCK / ROWS) {
             let block = first..groups.min(first + BLOCK / ROWS);
             let mut panel = 0;
             while panel < self.weights.count() {
-                let height = rows.div_ceil(groups);
-                let panels = panels_of_tile::<S, P>(height, self.weights.count() - panel);
+                let panels = panels_of_tile::<S, P>(tallest, self.weights.count() - panel);
                 for group in block.clone() {
                     // Balanced groups: 32 rows are 6 + 6 + 5 + 5 + 5 + 5.
-                    let row = group * rows / groups;
-                    let place = Place { row, height: (group + 1) * rows / groups - row, panel, panels };
+                    let row = start(group);
+                    let place = Place { row, height: start(group + 1) - row, panel, panels };
                     self.tile_of_height::<S, P>(simd, place);
                 }
                 panel += panels;
@@ -129,13 +131,13 @@ impl<A: Element> Product<'_, A> {
     #[inline(always)]
     fn tile_of_width<S: Simd, const P: usize, const R: usize>(&mut self, simd: S, place: Place) {
         if const { fits::<S>(P, R, 8) } && place.panels == 8 {
-            simd.vectorize(Tile::<A, P, R, 8> { product: self, place });
+            Tile::<A, P, R, 8> { product: self, place }.run(simd);
         } else if const { fits::<S>(P, R, 4) } && place.panels == 4 {
-            simd.vectorize(Tile::<A, P, R, 4> { product: self, place });
+            Tile::<A, P, R, 4> { product: self, place }.run(simd);
         } else if const { fits::<S>(P, R, 2) } && place.panels == 2 {
-            simd.vectorize(Tile::<A, P, R, 2> { product: self, place });
+            Tile::<A, P, R, 2> { product: self, place }.run(simd);
         } else {
-            simd.vectorize(Tile::<A, P, R, 1> { product: self, place });
+            Tile::<A, P, R, 1> { product: self, place }.run(simd);
         }
     }
 }
@@ -176,14 +178,47 @@ struct Tile<'t, 'a, A: Element, const P: usize, const R: usize, const Q: usize> 
     place: Place,
 }
 
+impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A, P, R, Q> {
+    /// A call of its own: within one function of all tiles the compiler prepares every tile before it runs one.
+    #[inline(never)]
+    fn run<S: Simd>(self, simd: S) {
+        if (self.place.panel + Q) * A::PANEL <= self.product.weights.width() {
+            simd.vectorize(self);
+        } else {
+            simd.vectorize(Edge(self));
+        }
+    }
+}
+
 impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Tile<'_, '_, A, P, R, Q> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let mut sums = self.start(simd);
-        self.accumulate(simd, &mut sums);
-        self.store::<S>(&sums);
+        let sums = self.accumulate(simd, self.start(|slice| vectors::<A, S, P>(slice)));
+        self.store(&sums, |sums, slice| A::vectors_mut::<S>(slice).copy_from_slice(sums));
+    }
+}
+
+/// A [`Tile`] whose last panel is not full.
+struct Edge<'t, 'a, A: Element, const P: usize, const R: usize, const Q: usize>(Tile<'t, 'a, A, P, R, Q>);
+
+impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Edge<'_, '_, A, P, R, Q> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let start = self.0.start(|slice| {
+            let mut line = A::Line::default();
+            line[..slice.len()].copy_from_slice(slice);
+            vectors::<A, S, P>(&line)
+        });
+        let sums = self.0.accumulate(simd, start);
+        self.0.store(&sums, |sums, slice| {
+            let mut line = A::Line::default();
+            A::vectors_mut::<S>(&mut line).copy_from_slice(sums);
+            slice.copy_from_slice(&line[..slice.len()]);
+        });
     }
 }
 
@@ -191,25 +226,22 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Ti
 type Sums<A, S, const P: usize, const R: usize, const Q: usize> = [[[<A as Element>::Vector<S>; P]; Q]; R];
 
 impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A, P, R, Q> {
+    /// Loads the sums' start values.
     #[inline(always)]
-    fn start<S: Simd>(&self, simd: S) -> Sums<A, S, P, R, Q> {
-        let mut sums = [[[A::splat(simd, A::zero()); P]; Q]; R];
-        for (r, sums) in sums.iter_mut().enumerate() {
-            for (q, sums) in sums.iter_mut().enumerate() {
-                let columns = self.columns(q);
-                let start = match self.product.start {
-                    Start::Bias(bias) => &bias[columns],
-                    Start::Output => &self.product.c[self.row(r)][columns],
-                };
-                *sums = vectors::<A, S, P>(&line::<A>(start));
-            }
-        }
-        sums
+    fn start<V: Copy>(&self, load: impl Fn(&[A]) -> [V; P]) -> [[[V; P]; Q]; R] {
+        array::from_fn(|r| {
+            array::from_fn(|q| match self.product.start {
+                Start::Bias(bias) => load(&bias[self.columns(q)]),
+                Start::Output => load(&self.product.c[self.row(r)][self.columns(q)]),
+            })
+        })
     }
 
     /// The whole sums over k, four steps at a time so that slice bounds are checked once in four.
     #[inline(always)]
-    fn accumulate<S: Simd>(&self, simd: S, sums: &mut Sums<A, S, P, R, Q>) {
+    fn accumulate<S: Simd>(&self, simd: S, start: Sums<A, S, P, R, Q>) -> Sums<A, S, P, R, Q> {
+        // A copy that nothing else points to stays in registers.
+        let mut sums = start.map(|sums| sums.map(|sums| sums.map(|sum| sum)));
         let Product { a, weights, .. } = &self.product;
         let rows: [_; R] = array::from_fn(|r| a.row(self.place.row + r).as_chunks::<4>());
         let panels: [_; Q] = array::from_fn(|q| weights.panel(self.place.panel + q).as_chunks::<4>());
@@ -217,24 +249,21 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
             let a: [&[A; 4]; R] = array::from_fn(|r| &rows[r].0[k]);
             let w: [&[A::Line; 4]; Q] = array::from_fn(|q| &panels[q].0[k]);
             for i in 0..4 {
-                step(simd, array::from_fn(|r| a[r][i]), array::from_fn(|q| &w[q][i]), sums);
+                step(simd, array::from_fn(|r| a[r][i]), array::from_fn(|q| &w[q][i]), &mut sums);
             }
         }
         for i in 0..weights.depth() % 4 {
-            step(simd, array::from_fn(|r| rows[r].1[i]), array::from_fn(|q| &panels[q].1[i]), sums);
+            step(simd, array::from_fn(|r| rows[r].1[i]), array::from_fn(|q| &panels[q].1[i]), &mut sums);
         }
+        sums
     }
 
     #[inline(always)]
-    fn store<S: Simd>(self, sums: &Sums<A, S, P, R, Q>) {
+    fn store<V>(self, sums: &[[[V; P]; Q]; R], store: impl Fn(&[V; P], &mut [A])) {
         for (r, sums) in sums.iter().enumerate() {
             for (q, sums) in sums.iter().enumerate() {
-                let mut line = A::Line::default();
-                A::vectors_mut::<S>(&mut line).copy_from_slice(sums);
-                let columns = self.columns(q);
-                let width = columns.len();
-                let row = self.row(r);
-                self.product.c[row][columns].copy_from_slice(&line[..width]);
+                let (row, columns) = (self.row(r), self.columns(q));
+                store(sums, &mut self.product.c[row][columns]);
             }
         }
     }
@@ -274,17 +303,9 @@ fn step<A: Element, S: Simd, const P: usize, const R: usize, const Q: usize>(
     }
 }
 
-/// A line from at most as many elements, filled up with zeros.
+/// A line's elements as `P` vectors.
 #[inline(always)]
-fn line<A: Element>(values: &[A]) -> A::Line {
-    let mut line = A::Line::default();
-    line[..values.len()].copy_from_slice(values);
-    line
-}
-
-/// A line as `P` vectors.
-#[inline(always)]
-fn vectors<A: Element, S: Simd, const P: usize>(line: &A::Line) -> [A::Vector<S>; P] {
+fn vectors<A: Element, S: Simd, const P: usize>(line: &[A]) -> [A::Vector<S>; P] {
     let vectors = A::vectors::<S>(line);
     array::from_fn(|p| vectors[p])
 }

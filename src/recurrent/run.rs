@@ -52,14 +52,14 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
 
     /// How many steps each sequence has, in any order, 0 to L; what stands behind them is never read, NaN or not.
     ///
-    /// The reverse direction starts at each sequence's own end. Equal bit for bit to running each sequence alone. A
-    /// sequence of no steps keeps its `h_0`. Default: L each.
+    /// The reverse direction starts at each sequence's own end. Equal bit for bit to running each sequence alone, and to
+    /// [`Rnn::forward_packed`] (which takes no sequence of no steps; here it keeps its `h_0`). Default: L each.
     #[doc(alias = "pack_padded_sequence")]
     pub fn lengths(self, lengths: &'a [usize]) -> Self {
         Self { lengths: Some(lengths), ..self }
     }
 
-    /// What outputs behind a sequence's end are set to. Default: zero.
+    /// What outputs behind a sequence's end are set to; without [`lengths`](Self::lengths) there are none. Default: zero.
     pub fn padding_value(self, padding_value: A) -> Self {
         Self { padding_value, ..self }
     }
@@ -67,14 +67,15 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     /// Where sequences begin anew: a mask (L, N), with `batch_first` (N, L), for one sequence (L). Before a step
     /// that is true the state is set to zero, or to [`reset_state`](Self::reset_state).
     ///
-    /// Equal bit for bit to splitting the sequence before that step, for the reverse direction too, and as fast as
-    /// without. Default: nowhere.
+    /// Equal bit for bit to splitting the sequence before that step, and as fast as without. In reverse too: the reverse
+    /// direction begins anew at the step before, its `h_0` enters at the sequence's end, and its `h_n` is that of the first
+    /// piece. A reset at the first step replaces the forward direction's `h_0`. Default: nowhere.
     #[doc(alias = "episode_starts")]
     pub fn resets(self, mask: &'a ArrayRef<bool, D::Smaller>) -> Self {
         Self { resets: Some(mask), ..self }
     }
 
-    /// The state that a reset sets, shaped as `h_0`. Default: zero.
+    /// The state that a reset sets, shaped as `h_0`; without [`resets`](Self::resets) it is not looked at. Default: zero.
     pub fn reset_state(self, state: &'a ArrayRef<A, D>) -> Self {
         Self { reset_state: Some(state), ..self }
     }
