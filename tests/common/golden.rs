@@ -1,0 +1,107 @@
+//! Reading the golden fixtures.
+
+use std::str::FromStr;
+
+use ndarray::ArrayD;
+use ndarray_rnn::{Nonlinearity, RnnCellConfig, RnnConfig};
+use safetensors::{Dtype, SafeTensors};
+use serde_json::Value;
+
+use super::{Real, TestResult};
+
+/// One fixture file.
+pub(crate) struct Golden {
+    tensors: SafeTensors<'static>,
+    /// What the metadata's one key holds.
+    pub(crate) metadata: Value,
+}
+
+impl Golden {
+    /// From a file's bytes.
+    pub(crate) fn parse(bytes: &'static [u8]) -> TestResult<Self> {
+        let (_, header) = SafeTensors::read_metadata(bytes)?;
+        let text = header.metadata().as_ref().and_then(|map| map.values().next());
+        let metadata = text.map_or(Ok(Value::Null), |text| serde_json::from_str(text))?;
+        Ok(Self { tensors: SafeTensors::deserialize(bytes)?, metadata })
+    }
+
+    /// The metadata's list of cases, numbered.
+    pub(crate) fn cases(&self) -> TestResult<Vec<Case>> {
+        let cases = self.metadata.as_array().ok_or("the metadata is no list of cases")?;
+        Ok(cases.iter().cloned().enumerate().map(|(index, value)| Case { index, value }).collect())
+    }
+
+    /// The tensors' names, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.tensors.names().into_iter().map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+
+    /// A tensor of just this type.
+    pub(crate) fn array<A: Real>(&self, name: &str) -> TestResult<ArrayD<A>> {
+        let tensor = self.tensors.tensor(name)?;
+        assert_eq!(tensor.dtype().to_string().to_lowercase(), A::NAME, "the type of {name}");
+        let values: TestResult<_> = tensor.data().chunks_exact(size_of::<A>()).map(A::read).collect();
+        Ok(ArrayD::from_shape_vec(tensor.shape(), values?)?)
+    }
+
+    /// A list of whole numbers.
+    pub(crate) fn integers(&self, name: &str) -> TestResult<Vec<i64>> {
+        let tensor = self.tensors.tensor(name)?;
+        assert_eq!(tensor.dtype(), Dtype::I64, "the type of {name}");
+        tensor.data().chunks_exact(8).map(|bytes| Ok(i64::from_le_bytes(bytes.try_into()?))).collect()
+    }
+}
+
+/// What one network or cell of a fixture is made of.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) index: usize,
+    pub(crate) value: Value,
+}
+
+impl Case {
+    pub(crate) fn is(&self, key: &str, text: &str) -> bool {
+        self.value[key] == text
+    }
+
+    pub(crate) fn size(&self, key: &str) -> TestResult<usize> {
+        let value = self.value[key].as_u64().ok_or_else(|| format!("no {key} in {self:?}"))?;
+        Ok(value.try_into()?)
+    }
+
+    pub(crate) fn flag(&self, key: &str) -> TestResult<bool> {
+        Ok(self.value[key].as_bool().ok_or_else(|| format!("no {key} in {self:?}"))?)
+    }
+
+    /// A value written as text.
+    pub(crate) fn parse<T: FromStr<Err: std::error::Error + 'static>>(&self, key: &str) -> TestResult<T> {
+        Ok(self.value[key].as_str().ok_or_else(|| format!("no {key} in {self:?}"))?.parse()?)
+    }
+
+    /// The number of sequences, if they are a batch.
+    pub(crate) fn batch(&self) -> TestResult<Option<usize>> {
+        if self.value["batch"].is_null() { Ok(None) } else { self.size("batch").map(Some) }
+    }
+
+    fn nonlinearity(&self) -> Nonlinearity {
+        if self.is("nonlinearity", "relu") { Nonlinearity::Relu } else { Nonlinearity::Tanh }
+    }
+
+    /// The configuration of an RNN; a batch_first that is not there is false.
+    pub(crate) fn rnn_config(&self) -> TestResult<RnnConfig> {
+        Ok(RnnConfig::new(self.size("input_size")?, self.size("hidden_size")?)
+            .num_layers(self.size("num_layers")?)
+            .nonlinearity(self.nonlinearity())
+            .bias(self.flag("bias")?)
+            .batch_first(self.value["batch_first"] == true)
+            .bidirectional(self.flag("bidirectional")?))
+    }
+
+    pub(crate) fn cell_config(&self) -> TestResult<RnnCellConfig> {
+        Ok(RnnCellConfig::new(self.size("input_size")?, self.size("hidden_size")?)
+            .nonlinearity(self.nonlinearity())
+            .bias(self.flag("bias")?))
+    }
+}

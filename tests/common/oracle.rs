@@ -1,0 +1,121 @@
+//! The recurrence as the crate defines it, written as plain loops over named arrays.
+//!
+//! Every sum is one chain of fused multiply-adds: from `b_ih + b_hh`, first the input's terms, then the state's,
+//! each in ascending order. Whatever the crate does to be fast must give these bits.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array3, ArrayD, ArrayRef3, arr1};
+use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig};
+
+use super::{Real, TestResult};
+
+/// A scalar's hyperbolic tangent.
+pub(crate) trait Tanh: Real {
+    fn tanh_of(self) -> TestResult<Self>;
+}
+
+impl Tanh for f32 {
+    /// The crate promises correct rounding. So does this: std's `f64` tanh is off by about one in 2^53, which
+    /// moves one result in hundreds of millions, and none at all with glibc's.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "independent of the crate's; its last bits are rounded away"
+    )]
+    fn tanh_of(self) -> TestResult<Self> {
+        Ok(f64::from(self).tanh() as Self)
+    }
+}
+
+impl Tanh for f64 {
+    /// The crate promises 1 ULP here, so the bits are its own: those of a cell of one unit that adds nothing.
+    fn tanh_of(self) -> TestResult<Self> {
+        tanh_of_cell(self)
+    }
+}
+
+/// tanh as the crate computes it: a cell of one unit whose input weight is 1, all else (negative) zero.
+pub(crate) fn tanh_of_cell<A: Real>(x: A) -> TestResult<A> {
+    let mut cell = RnnCell::<A>::zeros(RnnCellConfig::new(1, 1))?;
+    for (name, mut value) in cell.named_parameters_mut() {
+        value.fill(if name == "weight_ih" { A::one() } else { -A::zero() });
+    }
+    Ok(cell.forward(&arr1(&[x]), None)?[0])
+}
+
+/// A network's parameters by name.
+struct Net<A> {
+    parameters: BTreeMap<String, ArrayD<A>>,
+    hidden: usize,
+    nonlinearity: Nonlinearity,
+}
+
+/// `output` and `h_n` of a network over an input (L, N, input_size), whatever its `batch_first`.
+pub(crate) fn forward<A: Tanh>(
+    rnn: &Rnn<A>,
+    input: &ArrayRef3<A>,
+    h_0: &ArrayRef3<A>,
+) -> TestResult<(Array3<A>, Array3<A>)> {
+    let config = rnn.config();
+    let directions = if config.bidirectional { 2 } else { 1 };
+    let net = Net {
+        parameters: rnn.state_dict().into_iter().collect(),
+        hidden: config.hidden_size,
+        nonlinearity: config.nonlinearity,
+    };
+    let (len, batch, _) = input.dim();
+    let mut below = input.to_owned();
+    let mut h_n = h_0.to_owned();
+    for layer in 0..config.num_layers {
+        let mut output = Array3::zeros((len, batch, directions * net.hidden));
+        for direction in 0..directions {
+            let suffix = format!("l{layer}{}", if direction == 1 { "_reverse" } else { "" });
+            let index = layer * directions + direction;
+            for n in 0..batch {
+                let mut h: Vec<A> = (0..net.hidden).map(|j| h_0[[index, n, j]]).collect();
+                for step in 0..len {
+                    let t = if direction == 1 { len - 1 - step } else { step };
+                    let x: Vec<A> = (0..below.dim().2).map(|k| below[[t, n, k]]).collect();
+                    h = net.step(&suffix, &x, &h)?;
+                    (0..net.hidden).for_each(|j| output[[t, n, direction * net.hidden + j]] = h[j]);
+                }
+                (0..net.hidden).for_each(|j| h_n[[index, n, j]] = h[j]);
+            }
+        }
+        below = output;
+    }
+    Ok((below, h_n))
+}
+
+impl<A: Tanh> Net<A> {
+    /// One step of one direction of one layer.
+    fn step(&self, suffix: &str, x: &[A], h: &[A]) -> TestResult<Vec<A>> {
+        let parameter = |kind: &str| self.parameters.get(&format!("{kind}_{suffix}"));
+        let (Some(w_ih), Some(w_hh)) = (parameter("weight_ih"), parameter("weight_hh")) else {
+            return Err(format!("no weights {suffix}").into());
+        };
+        (0..self.hidden)
+            .map(|j| {
+                let mut sum = match (parameter("bias_ih"), parameter("bias_hh")) {
+                    (Some(b_ih), Some(b_hh)) => b_ih[[j]] + b_hh[[j]],
+                    _ => A::zero(),
+                };
+                for k in 0..x.len() {
+                    sum = x[k].mul_add(w_ih[[j, k]], sum);
+                }
+                for k in 0..h.len() {
+                    sum = h[k].mul_add(w_hh[[j, k]], sum);
+                }
+                self.act(sum)
+            })
+            .collect()
+    }
+
+    fn act(&self, sum: A) -> TestResult<A> {
+        match self.nonlinearity {
+            Nonlinearity::Tanh => sum.tanh_of(),
+            Nonlinearity::Relu if sum.is_nan() => Ok(sum),
+            Nonlinearity::Relu => Ok(if sum > A::zero() { sum } else { A::zero() }),
+        }
+    }
+}
