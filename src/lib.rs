@@ -77,10 +77,11 @@ pub use embedding::{Embedding, EmbeddingConfig, EmbeddingParameters, one_hot};
 pub use error::{Error, Result};
 pub use linear::{Linear, LinearConfig, LinearGradients, LinearParameters};
 pub use packed::{PackedSequence, Padding, PaddingSide, pad_sequence, unpad_sequence};
-pub use parameters::{Direction, Parameters, RnnParameters};
+pub use parameters::{Direction, Parameters, RnnCellParameters, RnnParameters};
 pub use random::manual_seed;
 pub use recurrent::{
-    CellDim, Gradients, Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig, Run, Stream, Trace,
+    CellDim, CellGradients, CellTrace, Gradients, Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig, Run,
+    Stream, Trace,
 };
 pub use scalar::Scalar;
 

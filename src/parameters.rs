@@ -152,13 +152,28 @@ fn joined<V, const N: usize>(members: [Vec<(String, V)>; N]) -> Vec<(String, V)>
     named.collect()
 }
 
-/// The parameters of one direction of one layer, or of one cell.
+/// The parameters of an [`RnnCell`](crate::RnnCell), or their gradient: `weight_ih` (hidden_size, input_size), `weight_hh`
+/// (hidden_size, hidden_size) and, unless it has no bias, `bias_ih` and `bias_hh` (hidden_size).
+///
+/// Also those of one direction of one layer of an [`Rnn`](crate::Rnn), under [`RnnParameters`].
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct CellParameters<A> {
+pub struct RnnCellParameters<A> {
     pub(crate) weight_ih: Array2<A>,
     pub(crate) weight_hh: Array2<A>,
     pub(crate) bias_ih: Option<Array1<A>>,
     pub(crate) bias_hh: Option<Array1<A>>,
+}
+
+impl<A: Scalar> Parameters for RnnCellParameters<A> {
+    type Elem = A;
+
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+        self.named("")
+    }
+
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+        self.named_mut("")
+    }
 }
 
 /// The way a direction runs through time.
@@ -183,7 +198,7 @@ pub enum Direction {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RnnParameters<A> {
     /// By layer, then direction.
-    pub(crate) cells: Vec<CellParameters<A>>,
+    pub(crate) cells: Vec<RnnCellParameters<A>>,
     pub(crate) directions: usize,
 }
 
@@ -214,11 +229,11 @@ impl<A: Scalar> RnnParameters<A> {
 
     /// Zeros of the same shapes.
     pub(crate) fn zeros_like(&self) -> Self {
-        let cells = self.cells.iter().map(CellParameters::zeros_like).collect();
+        let cells = self.cells.iter().map(RnnCellParameters::zeros_like).collect();
         Self { cells, directions: self.directions }
     }
 
-    fn cell(&self, layer: usize, direction: Direction) -> Option<&CellParameters<A>> {
+    fn cell(&self, layer: usize, direction: Direction) -> Option<&RnnCellParameters<A>> {
         let direction = direction as usize;
         let index = layer.checked_mul(self.directions)?.checked_add(direction)?;
         self.cells.get(index).filter(|_| direction < self.directions)
@@ -246,7 +261,7 @@ impl<A: Scalar> Parameters for RnnParameters<A> {
     }
 }
 
-impl<A: Scalar> CellParameters<A> {
+impl<A: Scalar> RnnCellParameters<A> {
     /// Zeros for `units` gate sums.
     ///
     /// # Errors
@@ -315,7 +330,7 @@ impl<A: Scalar> RnnParameters<A> {
     pub(crate) fn collect(
         count: usize,
         directions: usize,
-        cell: impl Fn(usize) -> Result<CellParameters<A>>,
+        cell: impl Fn(usize) -> Result<RnnCellParameters<A>>,
     ) -> Result<Self> {
         let mut cells = Vec::new();
         cells

@@ -12,9 +12,9 @@ use rand::Rng;
 use super::config::positive;
 use super::{Nonlinearity, expect_width};
 use crate::cell::Elman;
-use crate::engine::{Forward, Scratch, Stack};
-use crate::error::{Result, expect_shape};
-use crate::parameters::{CellParameters, Parameters};
+use crate::engine::{BackWeights, Forward, Scratch, Stack};
+use crate::error::{Result, element_count, expect_shape};
+use crate::parameters::{Parameters, RnnCellParameters};
 use crate::random;
 use crate::scalar::Scalar;
 use crate::sequence::{Source, with_plain_rows};
@@ -100,8 +100,9 @@ impl fmt::Display for RnnCellConfig {
 #[doc(alias = "torch.nn.RNNCell")]
 pub struct RnnCell<A: Scalar = f32> {
     config: RnnCellConfig,
-    parameters: CellParameters<A>,
+    pub(super) parameters: RnnCellParameters<A>,
     stack: OnceLock<Stack<A, Elman>>,
+    pub(super) back_weights: OnceLock<Vec<Vec<BackWeights<A>>>>,
 }
 
 impl<A: Scalar> RnnCell<A> {
@@ -127,9 +128,8 @@ impl<A: Scalar> RnnCell<A> {
         let RnnCellConfig { input_size, hidden_size, bias, .. } = config;
         positive("input_size", input_size)?;
         positive("hidden_size", hidden_size)?;
-        let parameters = CellParameters::zeros(hidden_size, input_size, hidden_size, bias)?;
-        let stack = OnceLock::new();
-        Ok(Self { config, parameters, stack })
+        let parameters = RnnCellParameters::zeros(hidden_size, input_size, hidden_size, bias)?;
+        Ok(Self { config, parameters, stack: OnceLock::new(), back_weights: OnceLock::new() })
     }
 
     /// What the cell is made of.
@@ -175,13 +175,7 @@ impl<A: Scalar> RnnCell<A> {
         let rows = D::rows(input);
         expect_width("input", "input_size", self.config.input_size, rows.ncols())?;
         let batch = rows.nrows();
-        let mut next = Array2::zeros((batch, self.config.hidden_size));
-        if let Some(hidden) = hidden {
-            let mut expected = input.shape().to_vec();
-            expected[input.ndim() - 1] = self.config.hidden_size;
-            expect_shape("hidden", &expected, hidden.shape())?;
-            next.assign(&D::rows(hidden));
-        }
+        let mut next = self.first_state(input, hidden)?;
         let rows = with_plain_rows(rows.insert_axis(Axis(0)));
         A::forward(
             self.stack(),
@@ -197,6 +191,28 @@ impl<A: Scalar> RnnCell<A> {
             &mut Scratch::default(),
         );
         Ok(D::from_rows(next))
+    }
+
+    /// A hidden state for an input as rows; zeros if there is none.
+    pub(super) fn first_state<D: CellDim>(
+        &self,
+        input: &ArrayRef<A, D>,
+        hidden: Option<&ArrayRef<A, D>>,
+    ) -> Result<Array2<A>> {
+        let shape = (D::rows(input).nrows(), self.config.hidden_size);
+        element_count("hidden", &[shape.0, shape.1])?;
+        let mut state = Array2::zeros(shape);
+        if let Some(hidden) = hidden {
+            expect_shape("hidden", &self.hidden_shape(input.shape()), hidden.shape())?;
+            state.assign(&D::rows(hidden));
+        }
+        Ok(state)
+    }
+
+    /// A hidden state's shape from an input's.
+    pub(super) fn hidden_shape(&self, input: &[usize]) -> Vec<usize> {
+        let batch = input.split_last().map_or(&[][..], |(_, batch)| batch);
+        batch.iter().copied().chain([self.config.hidden_size]).collect()
     }
 
     pub(super) fn stack(&self) -> &Stack<A, Elman> {
@@ -218,6 +234,7 @@ impl<A: Scalar> Parameters for RnnCell<A> {
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
         self.stack.take();
+        self.back_weights.take();
         self.parameters.named_mut("")
     }
 }

@@ -1,6 +1,7 @@
 //! The recurrent modules: they check shapes and call the engine.
 
 mod cell;
+mod cell_train;
 mod config;
 mod packed;
 mod pass;
@@ -9,6 +10,7 @@ mod stream;
 mod train;
 
 pub use cell::{CellDim, RnnCell, RnnCellConfig};
+pub use cell_train::{CellGradients, CellTrace};
 pub use config::{Nonlinearity, RnnConfig};
 pub use run::Run;
 pub use stream::Stream;
@@ -25,7 +27,7 @@ use crate::cell::Elman;
 use crate::dim::SequenceDim;
 use crate::engine::{BackWeights, Stack};
 use crate::error::{Error, Result, element_count, expect_shape};
-use crate::parameters::{CellParameters, Direction, Parameters, RnnParameters};
+use crate::parameters::{Direction, Parameters, RnnCellParameters, RnnParameters};
 use crate::random;
 use crate::scalar::Scalar;
 use crate::sequence::standard;
@@ -109,7 +111,7 @@ impl<A: Scalar> Rnn<A> {
         config.validate()?;
         let (hidden, directions) = (config.hidden_size, config.num_directions());
         let parameters = RnnParameters::collect(config.num_layers * directions, directions, |layer| {
-            CellParameters::zeros(hidden, config.layer_input_size(layer), hidden, config.bias)
+            RnnCellParameters::zeros(hidden, config.layer_input_size(layer), hidden, config.bias)
         })?;
         Ok(Self {
             config,
@@ -233,7 +235,7 @@ impl<A: Scalar> Rnn<A> {
         self.stack.get_or_init(|| {
             let layers = self.parameters.cells.chunks(self.config.num_directions());
             Stack {
-                layers: layers.map(|cells| cells.iter().map(CellParameters::pack).collect()).collect(),
+                layers: layers.map(|cells| cells.iter().map(RnnCellParameters::pack).collect()).collect(),
                 cell: Elman { activation: self.config.nonlinearity.activation() },
                 hidden: self.config.hidden_size,
                 arch: self.arch,
@@ -244,7 +246,7 @@ impl<A: Scalar> Rnn<A> {
     fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
         self.back_weights.get_or_init(|| {
             let layers = self.parameters.cells.chunks(self.config.num_directions());
-            layers.map(|cells| cells.iter().map(CellParameters::pack_back).collect()).collect()
+            layers.map(|cells| cells.iter().map(RnnCellParameters::pack_back).collect()).collect()
         })
     }
 }

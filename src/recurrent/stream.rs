@@ -85,6 +85,8 @@ impl<'a, A: Scalar> Stream<'a, A> {
     /// [`Error::Width`] for an input of another width, [`Error::Shape`] for one of another batch; the state is
     /// unchanged then.
     pub fn step(&mut self, input: &ArrayRef2<A>) -> Result<ArrayView2<'_, A>> {
+        expect_width("input", "input_size", self.input_size, input.ncols())?;
+        expect_shape("input", &[self.output.nrows(), self.input_size], input.shape())?;
         let mut output = std::mem::take(&mut self.output);
         let done = self.run(input.view().insert_axis(Axis(0)), output.as_slice_mut().unwrap_or_default());
         self.output = output;

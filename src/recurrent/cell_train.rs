@@ -1,0 +1,126 @@
+//! Training a cell.
+
+use ndarray::{Array, Array2, ArrayRef, Dimension};
+
+use super::cell::{CellDim, RnnCell, RnnCellConfig};
+use crate::engine::{Backward, DirectionGradient};
+use crate::error::{Error, Result, expect_shape};
+use crate::parameters::RnnCellParameters;
+use crate::scalar::Scalar;
+use crate::sequence::{Source, standard};
+use crate::steps::Steps;
+
+/// What a step in training mode leaves for [`RnnCell::backward`]: `N (input_size + 2 hidden_size)` numbers.
+#[derive(Debug, Clone)]
+pub struct CellTrace<A> {
+    config: RnnCellConfig,
+    input: Vec<A>,
+    input_shape: Vec<usize>,
+    hidden: Array2<A>,
+    /// The next hidden state, as the one layer's output.
+    next: [Vec<A>; 1],
+}
+
+/// The gradient of everything that a step read, shaped as it was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellGradients<A, D: Dimension> {
+    /// Of the parameters, under their names.
+    pub parameters: RnnCellParameters<A>,
+    /// Of the input.
+    pub input: Array<A, D>,
+    /// Of the hidden state.
+    pub hidden: Array<A, D>,
+}
+
+impl<A: Scalar> RnnCell<A> {
+    /// As [`forward`](Self::forward); also returns what [`backward`](Self::backward) needs.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_train<D: CellDim>(
+        &self,
+        input: &ArrayRef<A, D>,
+        hidden: Option<&ArrayRef<A, D>>,
+    ) -> Result<(Array<A, D>, CellTrace<A>)> {
+        let next = self.forward(input, hidden)?;
+        let trace = CellTrace {
+            config: self.config().clone(),
+            input: input.iter().copied().collect(),
+            input_shape: input.shape().into(),
+            hidden: self.first_state(input, hidden)?,
+            next: [next.iter().copied().collect()],
+        };
+        Ok((next, trace))
+    }
+
+    /// The gradients of a loss with respect to parameters, input and hidden state, from that with respect to the next
+    /// hidden state.
+    ///
+    /// The formulas and the order of every sum are those of [`Rnn::backward`](crate::Rnn::backward) for one step; through
+    /// several steps the caller adds the parameters' gradients.
+    ///
+    /// # Errors
+    /// [`Error::ForeignTrace`] for a trace of a cell of another configuration; [`Error::Rank`] for a gradient of a batch
+    /// where the step was of one row, or the reverse; [`Error::Shape`] for one of another shape.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ndarray_rnn::{Nonlinearity, Parameters, RnnCell, RnnCellConfig};
+    ///
+    /// let mut cell = RnnCell::<f64>::zeros(RnnCellConfig::new(1, 1).nonlinearity(Nonlinearity::Relu).bias(false))?;
+    /// cell.named_parameters_mut().into_iter().for_each(|(_, mut weight)| weight.fill(2.0));
+    ///
+    /// let (next, trace) = cell.forward_train(&array![3.0], Some(&array![5.0]))?; // relu(2 * 3 + 2 * 5)
+    /// assert_eq!(next, array![16.0]);
+    /// let gradients = cell.backward(&trace, &array![1.0])?;
+    /// assert_eq!((gradients.input, gradients.hidden), (array![2.0], array![2.0]));
+    /// assert_eq!(gradients.parameters.named_parameters()[0].1, array![[3.0]].into_dyn()); // weight_ih
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    pub fn backward<D: CellDim>(
+        &self,
+        trace: &CellTrace<A>,
+        d_next: &ArrayRef<A, D>,
+    ) -> Result<CellGradients<A, D>> {
+        let config = self.config();
+        if trace.config != *config {
+            return Err(Error::ForeignTrace {
+                expected: config.to_string(),
+                actual: trace.config.to_string(),
+            });
+        }
+        let (expected, actual) = (trace.input_shape.len(), d_next.ndim());
+        if expected != actual {
+            return Err(Error::Rank { array: "d_next", expected, actual });
+        }
+        expect_shape("d_next", &self.hidden_shape(&trace.input_shape), d_next.shape())?;
+        let batch = trace.hidden.nrows();
+        let steps = Steps::Equal { len: 1, batch };
+        let d_next = standard(&D::rows(d_next));
+        let mut d_input = Array2::zeros((batch, config.input_size));
+        let mut d_hidden = Array2::zeros((batch, config.hidden_size));
+        let mut parameters = self.parameters.zeros_like();
+        let mut no_bias = vec![A::zero(); config.hidden_size];
+        let d_parameters = DirectionGradient {
+            weight_ih: parameters.weight_ih.as_slice_mut().unwrap_or_default(),
+            weight_hh: parameters.weight_hh.as_slice_mut().unwrap_or_default(),
+            bias: parameters.bias_ih.as_mut().and_then(|b| b.as_slice_mut()).unwrap_or(&mut no_bias),
+        };
+        let pass = Backward {
+            weights: self.back_weights.get_or_init(|| vec![vec![self.parameters.pack_back()]]),
+            steps: &steps,
+            resets: None,
+            inputs: &trace.input,
+            first: trace.hidden.as_slice().unwrap_or_default(),
+            outputs: &trace.next,
+            factors: &[],
+            d_output: Source::rows(d_next.as_slice().unwrap_or_default(), config.hidden_size, &steps, 0),
+            d_state: d_hidden.as_slice_mut().unwrap_or_default(),
+            d_input: d_input.as_slice_mut().unwrap_or_default(),
+            d_parameters: vec![d_parameters],
+        };
+        A::backward(self.stack(), pass);
+        parameters.bias_hh = parameters.bias_ih.clone();
+        Ok(CellGradients { parameters, input: D::from_rows(d_input), hidden: D::from_rows(d_hidden) })
+    }
+}

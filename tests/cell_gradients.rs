@@ -1,0 +1,78 @@
+//! The way back of a cell: the same bits as that of a network over one step, which torch's gradients prove.
+
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+use ndarray::{Array, Array1, Array2, ArrayRef2, Axis, Dimension};
+use ndarray_rnn::{
+    Error, Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, manual_seed, random,
+};
+
+fn uniform<A: Scalar>(shape: (usize, usize), seed: u64) -> Array2<A> {
+    let mut array = Array2::zeros(shape);
+    random::uniform(&mut array, -1.0, 1.0, &mut manual_seed(seed)).unwrap();
+    array
+}
+
+/// A cell and a network of one layer with the same parameters.
+fn pair<A: Scalar>(nonlinearity: Nonlinearity, bias: bool) -> (RnnCell<A>, Rnn<A>) {
+    let cell = RnnCellConfig::new(5, 7).nonlinearity(nonlinearity).bias(bias);
+    let rnn = RnnConfig::new(5, 7).nonlinearity(nonlinearity).bias(bias);
+    (RnnCell::new(cell, &mut manual_seed(0)).unwrap(), Rnn::new(rnn, &mut manual_seed(0)).unwrap())
+}
+
+fn values<D: Dimension, A: Scalar>(array: &Array<A, D>) -> Vec<A> {
+    array.iter().copied().collect()
+}
+
+fn a_step_equals_a_network_of_one_step<A: Scalar>(batch: usize) {
+    for (nonlinearity, bias) in [(Nonlinearity::Tanh, true), (Nonlinearity::Relu, false)] {
+        let (cell, rnn) = pair::<A>(nonlinearity, bias);
+        let (x, h, d) = (uniform::<A>((batch, 5), 1), uniform((batch, 7), 2), uniform((batch, 7), 3));
+        let first = |array: &ArrayRef2<A>| array.to_owned().insert_axis(Axis(0));
+        let (output, _, trace) =
+            rnn.forward_train(&first(&x), Some(&first(&h)), &mut manual_seed(0)).unwrap();
+        let expected = rnn.backward(&trace, &first(&d), None).unwrap();
+
+        let (next, trace) = cell.forward_train(&x, Some(&h)).unwrap();
+        let gradients = cell.backward(&trace, &d).unwrap();
+        assert_eq!(values(&next), values(&output));
+        assert_eq!(values(&gradients.input), values(&expected.input));
+        assert_eq!(values(&gradients.hidden), values(&expected.h_0));
+        let names = gradients.parameters.state_dict().into_iter().map(|(name, value)| (name + "_l0", value));
+        assert_eq!(names.collect::<Vec<_>>(), expected.parameters.state_dict());
+    }
+}
+
+#[test]
+fn a_step_equals_a_network_of_one_step_f32_and_f64() {
+    for batch in [0, 1, 4, 13] {
+        a_step_equals_a_network_of_one_step::<f32>(batch);
+        a_step_equals_a_network_of_one_step::<f64>(batch);
+    }
+}
+
+#[test]
+fn one_row_equals_a_batch_of_one() {
+    let (cell, _) = pair::<f64>(Nonlinearity::Tanh, true);
+    let (x, d) = (uniform::<f64>((1, 5), 1), uniform::<f64>((1, 7), 3));
+    let batch = cell.backward(&cell.forward_train(&x, None).unwrap().1, &d).unwrap();
+    let row = |array: &Array2<f64>| array.row(0).to_owned();
+    let (_, trace) = cell.forward_train(&row(&x), None).unwrap();
+    let alone = cell.backward(&trace, &row(&d)).unwrap();
+    assert_eq!(alone.parameters, batch.parameters);
+    assert_eq!((alone.input, alone.hidden), (row(&batch.input), row(&batch.hidden)));
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let (cell, _) = pair::<f32>(Nonlinearity::Tanh, true);
+    let (other, _) = pair::<f32>(Nonlinearity::Relu, true);
+    let (_, trace) = cell.forward_train(&Array2::ones((3, 5)), None).unwrap();
+    let foreign = other.backward(&trace, &Array2::ones((3, 7))).unwrap_err();
+    let (expected, actual) = (other.to_string(), cell.to_string());
+    assert_eq!(foreign, Error::ForeignTrace { expected, actual });
+    let shape = cell.backward(&trace, &Array2::ones((2, 7))).unwrap_err();
+    assert_eq!(shape, Error::Shape { array: "d_next".into(), expected: vec![3, 7], actual: vec![2, 7] });
+    let rank = cell.backward(&trace, &Array1::ones(7)).unwrap_err();
+    assert_eq!(rank, Error::Rank { array: "d_next", expected: 2, actual: 1 });
+}
