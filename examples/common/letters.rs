@@ -1,0 +1,41 @@
+//! Letters as indices and back.
+
+use ndarray::{Array1, ArrayRef, ArrayView1, Axis, Ix2};
+
+/// The letters of a text, each with an index.
+#[derive(Debug)]
+pub struct Alphabet(Vec<char>);
+
+impl Alphabet {
+    /// Letters in the order given.
+    pub fn new(letters: &str) -> Self {
+        Self(letters.chars().collect())
+    }
+
+    /// The letters of a text, sorted.
+    pub fn of(text: &str) -> Self {
+        let mut letters: Vec<_> = text.chars().collect();
+        letters.sort_unstable();
+        letters.dedup();
+        Self(letters)
+    }
+
+    /// How many letters there are.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The index of each letter; a letter that is not in the alphabet gets none.
+    pub fn encode(&self, text: &str) -> Array1<usize> {
+        text.chars().filter_map(|letter| self.0.iter().position(|&l| l == letter)).collect()
+    }
+
+    /// The letter with the largest logit in each row (*, letters).
+    pub fn decode<A: Copy + PartialOrd>(&self, logits: &ArrayRef<A, Ix2>) -> String {
+        logits.axis_iter(Axis(0)).map(|row| self.0[argmax(row)]).collect()
+    }
+}
+
+fn argmax<A: Copy + PartialOrd>(row: ArrayView1<'_, A>) -> usize {
+    (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
+}

@@ -1,0 +1,107 @@
+//! Counting: sixteen random bits to their sum, by `Linear`, tanh, a two-layer `Rnn` and `Linear` on its last output.
+//!
+//! ```text
+//! cargo run --release --example sum_of_bits
+//! ```
+//!
+//! With relu, which counts without bound. tanh did not get there: after 1500 steps its running loss was between 0.03
+//! and 4.1 (three seeds, rates from 5e-4 to 4e-3, with and without clipping).
+
+mod common;
+
+use common::{Result, chart, progress};
+use ndarray::{Array2, Array3, Axis};
+use ndarray_rnn::loss::MseLoss;
+use ndarray_rnn::optim::{Adam, AdamConfig};
+use ndarray_rnn::random::{self, Mt19937};
+use ndarray_rnn::{Linear, LinearConfig, Nonlinearity, Rnn, RnnConfig, manual_seed};
+
+const BITS: usize = 16;
+const BATCH: usize = 64;
+const HIDDEN: usize = 32;
+const STEPS: usize = 1500;
+
+fn main() -> Result<()> {
+    let trained = train()?;
+    check(&trained)?;
+    let lines = [("each batch", &trained.losses[..]), ("running loss", &trained.running)];
+    chart::losses("sum_of_bits", &lines)
+}
+
+/// The loss of each step, and its running mean.
+#[derive(Debug)]
+pub struct Trained {
+    losses: Vec<f64>,
+    running: Vec<f64>,
+}
+
+/// Trains on fresh bits at each step.
+pub fn train() -> Result<Trained> {
+    let mut rng = manual_seed(0);
+    let embed = Linear::<f32>::new(LinearConfig::new(1, HIDDEN), &mut rng)?;
+    let config =
+        RnnConfig::new(HIDDEN, HIDDEN).num_layers(2).nonlinearity(Nonlinearity::Relu).batch_first(true);
+    let rnn = Rnn::<f32>::new(config, &mut rng)?;
+    let fc = Linear::<f32>::new(LinearConfig::new(HIDDEN, 1), &mut rng)?;
+    let mut net = (embed, rnn, fc);
+    let criterion = MseLoss::new();
+    let mut optimizer = Adam::new(AdamConfig::new().lr(1e-3), &net)?;
+    println!("{}\ntanh\n{}\n{}\n\nstep  running loss", net.0, net.1, net.2);
+
+    let mut trained = Trained { losses: Vec::new(), running: Vec::new() };
+    let bar = progress(STEPS)?;
+    for step in 1..=STEPS {
+        let (bits, sums) = batch(&mut rng)?;
+
+        let (embed, rnn, fc) = &net;
+        let embedded = embed.forward(&bits)?.mapv_into(libm::tanhf);
+        let (outputs, _, trace) = rnn.forward_train(&embedded, None, &mut rng)?;
+        let last = outputs.index_axis(Axis(1), BITS - 1);
+        let loss = criterion.forward(&fc.forward(&last)?, &sums)?;
+
+        let d_fc = fc.backward(&last, &loss.gradient)?;
+        let mut d_outputs = Array3::zeros(outputs.dim());
+        d_outputs.index_axis_mut(Axis(1), BITS - 1).assign(&d_fc.input);
+        let d_rnn = rnn.backward(&trace, &d_outputs, None)?;
+        let d_tanh = d_rnn.input * embedded.mapv(|y| 1.0 - y * y);
+        let d_embed = embed.backward(&bits, &d_tanh)?;
+        optimizer.step(&mut net, &(d_embed.parameters, d_rnn.parameters, d_fc.parameters))?;
+
+        let running = trained.record(loss.value.into());
+        bar.set_message(format!("running loss {running:.4}"));
+        bar.inc(1);
+        if step % 100 == 0 {
+            bar.suspend(|| println!("{step:>4}  {running:.6}"));
+        }
+    }
+    bar.finish_and_clear();
+    Ok(trained)
+}
+
+impl Trained {
+    fn record(&mut self, loss: f64) -> f64 {
+        let running = self.running.last().map_or(loss, |running| 0.95 * running + 0.05 * loss);
+        self.losses.push(loss);
+        self.running.push(running);
+        running
+    }
+}
+
+/// Bits (64, 16, 1) and their sums (64, 1).
+fn batch(rng: &mut Mt19937) -> Result<(Array3<f32>, Array2<f32>)> {
+    let mut bits = Array3::zeros((BATCH, BITS, 1));
+    for bit in &mut bits {
+        *bit = f32::from(random::bernoulli(0.5, rng)?);
+    }
+    let sums = bits.map_axis(Axis(1), |bits| bits.iter().sum());
+    Ok((bits, sums))
+}
+
+/// The running loss must have been below 1e-2, and end there.
+pub fn check(trained: &Trained) -> Result<()> {
+    let below = trained.running.iter().position(|&loss| loss < 1e-2).ok_or("not learnt")?;
+    let last = trained.running[STEPS - 1];
+    assert!(last < 1e-2, "running loss {last}");
+    println!("\nBelow 1e-2 from step {}; at the end {last:.1e}.", below + 1);
+    Ok(())
+}

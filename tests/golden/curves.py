@@ -1,0 +1,134 @@
+"""Writes curves.json: the losses of torch 2.15 on the CPU while it trains what the examples train.
+
+Run from the root of the repository, in the environment of generate.py:
+
+    .venv/bin/python tests/golden/curves.py
+
+Running it twice writes the same bytes. An object for each of hihello, charseq, longseq, longseq_f64 and timeseries,
+everything in f32 but for longseq_f64, where parameters are drawn in f64 too:
+
+losses     before each step of Adam, f32 in as few digits as tell it from its neighbours
+text       the letters predicted before the last step; timeseries has none
+test_loss  timeseries only: after the last step, over the windows it was not trained on
+"""
+
+import json
+import math
+
+from generate import HERE
+
+import numpy as np
+import torch
+
+SHIP = (
+    "if you want to build a ship, don't drum up people together to collect wood and don't assign them tasks "
+    "and work, but rather teach them to long for the endless immensity of the sea."
+)
+
+
+class Letters(torch.nn.Module):
+    """One-hot letters to logits; without `fc` the hidden state is the logits."""
+
+    def __init__(self, letters, num_layers=1, fc=False):
+        super().__init__()
+        self.rnn = torch.nn.RNN(letters, letters, num_layers, batch_first=True)
+        self.fc = torch.nn.Linear(letters, letters) if fc else torch.nn.Identity()
+
+    def forward(self, x):
+        return self.fc(self.rnn(x)[0])
+
+
+class Forecast(torch.nn.Module):
+    """A window of numbers to the next number."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn = torch.nn.RNN(1, 10, batch_first=True)
+        self.fc = torch.nn.Linear(10, 1)
+
+    def forward(self, x):
+        return self.fc(self.rnn(x)[0][:, -1])
+
+
+def train(net, x, y, criterion, lr, iterations):
+    """The losses before each step, and the last outputs among them."""
+    optimizer = torch.optim.Adam(net.parameters(), lr=lr)
+    losses = []
+    for _ in range(iterations):
+        optimizer.zero_grad()
+        outputs = net(x)
+        loss = criterion(outputs, y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach().numpy().item())
+    return losses, outputs.detach()
+
+
+def train_letters(windows, alphabet, iterations, **net):
+    """Each window's letters predict the letters one later."""
+    torch.manual_seed(0)
+    indices = torch.tensor([[alphabet.index(letter) for letter in window] for window in windows])
+    x = torch.nn.functional.one_hot(indices[:, :-1], len(alphabet)).to(torch.get_default_dtype())
+    criterion = lambda outputs, y: torch.nn.functional.cross_entropy(outputs.flatten(0, 1), y.flatten())
+    losses, outputs = train(Letters(len(alphabet), **net), x, indices[:, 1:], criterion, 0.1, iterations)
+    first, *others = outputs.argmax(dim=2).tolist()
+    return losses, {"text": "".join(alphabet[i] for i in first + [row[-1] for row in others])}
+
+
+def hihello():
+    return train_letters(["hihello"], "hielo", 100)
+
+
+def charseq():
+    sample = " if you want you"
+    return train_letters([sample], sorted(set(sample)), 50)
+
+
+def longseq():
+    windows = [SHIP[i : i + 11] for i in range(len(SHIP) - 10)]
+    return train_letters(windows, sorted(set(SHIP)), 100, num_layers=2, fc=True)
+
+
+def timeseries():
+    torch.manual_seed(0)
+    noise = torch.empty(500, dtype=torch.float64).uniform_(-1, 1).tolist()
+    wave = lambda t: 0.6 * math.sin(2 * math.pi * t / 25) + 0.3 * math.sin(2 * math.pi * t / 60)
+    series = torch.tensor([wave(t) + 0.05 * noise[t] for t in range(500)])
+    x, y = series.unfold(0, 7, 1)[:-1].unsqueeze(2), series[7:].unsqueeze(1)
+    split, net, criterion = 350 - 7, Forecast(), torch.nn.MSELoss()
+    losses, _ = train(net, x[:split], y[:split], criterion, 0.01, 500)
+    with torch.no_grad():
+        return losses, {"test_loss": criterion(net(x[split:]), y[split:]).item()}
+
+
+def longseq_f64():
+    torch.set_default_dtype(torch.float64)
+    curve = longseq()
+    torch.set_default_dtype(torch.float32)
+    return curve
+
+
+def shortest(number, dtype):
+    """The number of that type, in as few digits as tell it from its neighbours."""
+    return float(str(dtype(number)))
+
+
+def curve(example):
+    losses, results = example()
+    dtype = np.float64 if example is longseq_f64 else np.float32
+    print(example.__name__, "loss", losses[0], "to", losses[-1], results)
+    return {"losses": [shortest(loss, dtype) for loss in losses], **results}
+
+
+def main():
+    assert torch.__version__.startswith("2.15."), torch.__version__
+    assert torch.backends.cpu.get_cpu_capability() == "AVX2"
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    curves = {example.__name__: curve(example) for example in (hihello, charseq, longseq, longseq_f64, timeseries)}
+    lines = (f"{json.dumps(name)}:{json.dumps(stored, separators=(',', ':'))}" for name, stored in curves.items())
+    (HERE / "curves.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()
