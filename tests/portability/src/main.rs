@@ -1,4 +1,5 @@
-//! Prints a line `name hash` for each case: the same lines on every machine.
+//! Prints a line `name hash` for each case: the same lines on every machine. With `time` as its argument it prints
+//! instead what each instruction set costs on this one.
 //!
 //! `run.py` beside this crate builds it for several targets, runs each under emulation and compares.
 
@@ -7,11 +8,16 @@
 mod draws;
 mod network;
 mod report;
+mod time;
 mod training;
 
 use ndarray_rnn::{Result, Scalar};
 
 fn main() -> Result<()> {
+    if std::env::args().nth(1).as_deref() == Some("time") {
+        time::forward::<f32>()?;
+        return time::forward::<f64>();
+    }
     draws::generator()?;
     training::schedules()?;
     cases::<f32>()?;
