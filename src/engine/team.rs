@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{hint, thread};
 
 use crate::element::Element;
@@ -17,7 +17,41 @@ pub(super) struct Team {
     /// How often members have arrived at a meeting.
     arrivals: AtomicUsize,
     /// The state's bits, of even and odd steps: no one writes the one while others may still read the other.
-    states: [Vec<AtomicU64>; 2],
+    states: [Vec<Bits>; 2],
+}
+
+/// The bits of an `f64` that threads hand to each other: what is loaded is whole once they have met.
+#[cfg(target_has_atomic = "64")]
+#[derive(Debug, Default)]
+struct Bits(std::sync::atomic::AtomicU64);
+
+#[cfg(target_has_atomic = "64")]
+impl Bits {
+    fn store(&self, bits: u64) {
+        self.0.store(bits, Ordering::Relaxed);
+    }
+
+    fn load(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// In halves, the high one first, on processors of 32 bits that store no more at once.
+#[cfg(not(target_has_atomic = "64"))]
+#[derive(Debug, Default)]
+struct Bits([std::sync::atomic::AtomicU32; 2]);
+
+#[cfg(not(target_has_atomic = "64"))]
+impl Bits {
+    fn store(&self, bits: u64) {
+        self.0[0].store((bits >> 32) as u32, Ordering::Relaxed);
+        self.0[1].store(bits as u32, Ordering::Relaxed);
+    }
+
+    fn load(&self) -> u64 {
+        let [high, low] = [&self.0[0], &self.0[1]].map(|half| u64::from(half.load(Ordering::Relaxed)));
+        high << 32 | low
+    }
 }
 
 /// One thread of a team.
@@ -31,7 +65,7 @@ pub(super) struct Member<'a> {
 
 impl Team {
     pub(super) fn new(members: usize, hidden: usize) -> Self {
-        let states = || (0..hidden).map(|_| AtomicU64::new(0)).collect();
+        let states = || (0..hidden).map(|_| Bits::default()).collect();
         Self { members, arrivals: AtomicUsize::new(0), states: [states(), states()] }
     }
 
@@ -53,13 +87,13 @@ impl Member<'_> {
         self.meetings.set(meeting);
         let shared = &self.team.states[meeting % 2];
         for (to, from) in shared[own.clone()].iter().zip(&state[own.clone()]) {
-            to.store(from.into_f64().to_bits(), Ordering::Relaxed);
+            to.store(from.into_f64().to_bits());
         }
         self.team.arrivals.fetch_add(1, Ordering::AcqRel);
         self.wait(meeting * self.team.members);
         for (i, (to, from)) in state.iter_mut().zip(shared).enumerate() {
             if !own.contains(&i) {
-                *to = A::from_f64(f64::from_bits(from.load(Ordering::Relaxed)));
+                *to = A::from_f64(f64::from_bits(from.load()));
             }
         }
     }

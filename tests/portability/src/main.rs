@@ -1,0 +1,44 @@
+//! Prints a line `name hash` for each case: the same lines on every machine. With `time` as its argument it prints
+//! instead what each instruction set costs on this one.
+//!
+//! `run.py` beside this crate builds it for several targets, runs each under emulation and compares.
+
+#![forbid(unsafe_code)]
+
+mod draws;
+mod network;
+mod report;
+mod time;
+mod training;
+
+use ndarray_rnn::{Result, Scalar};
+
+fn main() -> Result<()> {
+    if std::env::args().nth(1).as_deref() == Some("time") {
+        time::forward::<f32>()?;
+        return time::forward::<f64>();
+    }
+    draws::generator()?;
+    training::schedules()?;
+    cases::<f32>()?;
+    cases::<f64>()
+}
+
+fn cases<A: Scalar>() -> Result<()> {
+    draws::distributions::<A>()?;
+    draws::initialisers::<A>()?;
+    training::tanh::<A>()?;
+    training::linear::<A>()?;
+    network::forward::<A>()?;
+    network::chunks::<A>()?;
+    network::backward::<A>()?;
+    network::cell::<A>()?;
+    network::extremes::<A>()?;
+    training::losses::<A>()?;
+    training::optimisers::<A>()?;
+    training::embedding::<A>()?;
+    training::training::<A>()?;
+    #[cfg(feature = "rayon")]
+    network::threads::<A>()?;
+    Ok(())
+}
