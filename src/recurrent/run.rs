@@ -153,6 +153,7 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
             return Err(Error::EmptySequence { array: "input", shape: self.input.shape().into() });
         }
         element_count("output", &[len, batch, config.output_size()])?;
+        element_count("input", self.input.shape())?;
         if let Some(mask) = self.resets {
             expect_shape("resets", &self.input.shape()[..self.input.ndim() - 1], mask.shape())?;
         }
