@@ -59,6 +59,8 @@ mod embedding;
 mod engine;
 mod error;
 pub mod init;
+#[cfg(feature = "onnx")]
+pub mod io;
 #[doc(hidden)]
 pub mod kernels;
 mod linear;

@@ -1,0 +1,6 @@
+//! ONNX.
+mod builder;
+mod export;
+mod proto;
+
+pub use export::Export;
