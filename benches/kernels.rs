@@ -81,7 +81,7 @@ fn packing<A: Scalar>(criterion: &mut Criterion) {
     for size in [128, 512, 1024] {
         let weight = uniform::<A, _>((size, size));
         let panels = Panels::transposed(&weight);
-        assert_eq!((panels.depth(), panels.width()), (size, size));
+        assert_eq!((panels.all().depth(), panels.all().width()), (size, size));
         group.throughput(Throughput::Bytes((size * size * size_of::<A>()) as u64));
         group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
             bencher.iter(|| Panels::transposed(black_box(&weight)));

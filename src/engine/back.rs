@@ -1,7 +1,6 @@
 //! The way back through the layers of a stack.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
@@ -70,12 +69,14 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     fn sums(&self, pass: &mut Backward<'_, A>, d_sums: &mut [Vec<A>], workers: usize) {
         let Backward { steps, .. } = *pass;
         let ranges = steps.ranges(workers);
-        let mut d_sums: Vec<_> =
-            d_sums.iter_mut().map(|rows| split(rows, C::GATES * self.hidden, steps, &ranges)).collect();
+        let mut d_sums: Vec<_> = d_sums
+            .iter_mut()
+            .map(|rows| Share::split(rows, C::GATES * self.hidden, steps, &ranges))
+            .collect();
         let states = Steps::Equal { len: self.layers.len() * self.directions(), batch: steps.batch(0) };
-        let mut d_state = split(pass.d_state, C::STATES * self.hidden, &states, &ranges);
+        let mut d_state = Share::split(pass.d_state, C::STATES * self.hidden, &states, &ranges);
         let input = pass.inputs.len() / steps.rows().max(1);
-        let mut d_input = split(pass.d_input, input, steps, &ranges);
+        let mut d_input = Share::split(pass.d_input, input, steps, &ranges);
         let shared = Shared { weights: pass.weights, steps, outputs: pass.outputs, factors: pass.factors };
         let jobs = ranges.iter().rev().filter_map(|range| {
             Some(BackWorker {
@@ -127,19 +128,6 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             }
         }
         threads::for_each(workers, jobs, |(terms, gradient)| terms.add_to(self.arch, gradient));
-    }
-}
-
-/// Splits rows of `width` elements among workers.
-fn split<'a, A>(
-    rows: &'a mut [A],
-    width: usize,
-    steps: &Steps,
-    ranges: &[Range<usize>],
-) -> Vec<Share<'a, A>> {
-    match ranges {
-        [_] => vec![Share::Whole(rows)],
-        _ => steps.pieces(rows, width, ranges).into_iter().map(Share::Pieces).collect(),
     }
 }
 

@@ -130,7 +130,7 @@ impl<A: Element> Weights<A> {
 
     /// The number of weights.
     pub(super) fn len(&self) -> usize {
-        self.bias.len() * (self.input.depth() + self.hidden.depth())
+        self.bias.len() * (self.input.all().depth() + self.hidden.all().depth())
     }
 
     /// Runs a cell over some steps.
@@ -146,7 +146,7 @@ impl<A: Element> Weights<A> {
     ) {
         let Span { source, steps, range: mut left, reverse, state, resets, mut target, team } = span;
         let Room { sums, offsets, .. } = room;
-        let hidden = self.hidden.depth();
+        let hidden = self.hidden.all().depth();
         let states = C::STATES * hidden;
         let panels = team.map_or(0..self.hidden.all().count(), |team| team.share(self.hidden.all().count()));
         let (input_weights, hidden_weights) =
@@ -190,7 +190,7 @@ impl<A: Element> BackWeights<A> {
 
     /// The width of the layer's input rows.
     pub(super) fn inputs(&self) -> usize {
-        self.input.width()
+        self.input.all().width()
     }
 
     /// The way back of [`Weights::forward`].
@@ -208,8 +208,8 @@ impl<A: Element> BackWeights<A> {
         let BackSpan { steps, reverse, outputs, d_outputs, column, d_state, resets, mut d_sums, d_inputs } =
             span;
         let Room { sums, states, .. } = room;
-        let (hidden, width) = (self.hidden.width(), outputs.width());
-        let (units, inputs) = (C::GATES * hidden, self.input.width());
+        let (hidden, width) = (self.hidden.all().width(), outputs.width());
+        let (units, inputs) = (C::GATES * hidden, self.input.all().width());
         let mut left = 0..steps.len();
         while let Some(chunk) = steps.cut(&mut left, CHUNK, !reverse) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);

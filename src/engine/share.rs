@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::steps::Steps;
+
 /// A worker's rows: a whole array's, or its share of each step.
 #[derive(Debug)]
 pub(super) enum Share<'a, A> {
@@ -17,6 +19,19 @@ pub(super) enum ShareMut<'b, 'a, A> {
 }
 
 impl<'a, A> Share<'a, A> {
+    /// Splits rows of `width` elements among workers, a range of each step's rows for each.
+    pub(super) fn split(
+        rows: &'a mut [A],
+        width: usize,
+        steps: &Steps,
+        ranges: &[Range<usize>],
+    ) -> Vec<Self> {
+        match ranges {
+            [_] => vec![Self::Whole(rows)],
+            _ => steps.pieces(rows, width, ranges).into_iter().map(Self::Pieces).collect(),
+        }
+    }
+
     pub(super) fn borrow(&mut self) -> ShareMut<'_, 'a, A> {
         match self {
             Self::Whole(rows) => ShareMut::Whole(rows),

@@ -141,20 +141,22 @@ impl<'a, A: Element> Forward<'a, A> {
         let width = stack.width();
         let states =
             Steps::Equal { len: stack.layers.len() * stack.directions(), batch: self.steps.batch(0) };
-        let mut states = states.pieces(self.state, C::STATES * stack.hidden, ranges).into_iter();
-        let mut outputs = self.output.map(|rows| self.steps.pieces(rows, width, ranges).into_iter());
-        let mut lower: Vec<_> =
-            self.lower.into_iter().map(|rows| self.steps.pieces(rows, width, ranges).into_iter()).collect();
-        let workers = ranges.iter().map(|range| Worker {
-            source: self.source.skip(range.start),
-            steps: Cow::Owned(self.steps.narrow(range)),
-            state: Share::Pieces(states.next().unwrap_or_default()),
-            resets: self.resets.map(|resets| resets.skip(range.start)),
-            output: outputs.as_mut().map(|pieces| Share::Pieces(pieces.next().unwrap_or_default())),
-            lower: lower.iter_mut().map(|pieces| Share::Pieces(pieces.next().unwrap_or_default())).collect(),
-            factors: self.factors,
-            all_steps: self.steps,
-            first: range.start,
+        let split = |rows| Share::split(rows, width, self.steps, ranges);
+        let mut states = Share::split(self.state, C::STATES * stack.hidden, &states, ranges);
+        let mut outputs = self.output.map(split);
+        let mut lower: Vec<_> = self.lower.into_iter().map(split).collect();
+        let workers = ranges.iter().rev().filter_map(|range| {
+            Some(Worker {
+                source: self.source.skip(range.start),
+                steps: Cow::Owned(self.steps.narrow(range)),
+                state: states.pop()?,
+                resets: self.resets.map(|resets| resets.skip(range.start)),
+                output: outputs.as_mut().and_then(Vec::pop),
+                lower: lower.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
+                factors: self.factors,
+                all_steps: self.steps,
+                first: range.start,
+            })
         });
         workers.collect()
     }

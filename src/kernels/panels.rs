@@ -61,18 +61,6 @@ impl<A: Element> Panels<A> {
         Self { lines, depth, width }
     }
 
-    /// The length k of the sums.
-    #[must_use]
-    pub fn depth(&self) -> usize {
-        self.depth
-    }
-
-    /// The number n of columns.
-    #[must_use]
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
     /// All panels.
     #[must_use]
     pub fn all(&self) -> PanelsRef<'_, A> {
