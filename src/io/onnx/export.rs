@@ -6,7 +6,7 @@ use prost::Message;
 use super::builder::{Builder, element_type, int, ints, string, strings};
 use super::proto::{Dim, data_type};
 use crate::error::Result;
-use crate::parameters::Direction;
+use crate::recurrent::Direction;
 use crate::recurrent::{Nonlinearity, Rnn};
 use crate::scalar::Scalar;
 

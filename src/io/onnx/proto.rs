@@ -11,7 +11,6 @@ pub(super) struct ModelProto {
     pub(super) ir_version: Option<i64>,
     #[prost(string, optional, tag = "2")]
     pub(super) producer_name: Option<String>,
-    #[prost(string, optional, tag = "3")]
     #[prost(message, optional, tag = "7")]
     pub(super) graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
@@ -176,4 +175,15 @@ pub(super) enum Dim {
     Value(i64),
     #[prost(string, tag = "2")]
     Param(String),
+}
+
+/// Tags of fields that are read without decoding their message.
+pub(super) mod tag {
+    pub(in super::super) const MODEL_GRAPH: u32 = 7;
+    pub(in super::super) const GRAPH_NODE: u32 = 1;
+    pub(in super::super) const GRAPH_INITIALIZER: u32 = 5;
+    pub(in super::super) const NODE_INPUT: u32 = 1;
+    pub(in super::super) const NODE_OUTPUT: u32 = 2;
+    pub(in super::super) const NODE_OP_TYPE: u32 = 4;
+    pub(in super::super) const TENSOR_NAME: u32 = 8;
 }

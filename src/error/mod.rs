@@ -1,5 +1,9 @@
 //! The one error type.
 
+mod file;
+
+pub use file::FileError;
+
 use std::ops::RangeInclusive;
 
 /// What a caller can get wrong. Every variant names the array, option or parameter, what was
@@ -201,6 +205,10 @@ pub enum Error {
         /// The parameter's name.
         name: String,
     },
+
+    /// A file was not read or not written.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// A result with this crate's [`Error`](enum@Error).
