@@ -12,7 +12,7 @@
 //! * A file is written whole or not at all, and the same dict gives the same bytes.
 //! * Files are read whole into memory. Big-endian machines read and write the same files.
 
-#[cfg(feature = "_zip")]
+#[cfg(any(feature = "_zip", feature = "onnx"))]
 mod budget;
 mod dtype;
 #[cfg(feature = "_files")]

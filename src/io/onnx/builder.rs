@@ -1,11 +1,14 @@
 //! A graph, written node by node.
 
 use ndarray::ArrayViewD;
+use prost::Message;
 
+use super::FORMAT;
 use super::proto::{
     AttributeProto, Dim, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type, data_type,
 };
+use crate::error::{FileError, Result};
 use crate::scalar::Scalar;
 
 /// The version of the operators: the first whose RNN has a layout, so that old engines read it too.
@@ -13,6 +16,9 @@ const OPSET: i64 = 14;
 
 /// The version of the format that came with these operators.
 const IR_VERSION: i64 = 7;
+
+/// The most bytes of a protobuf.
+const MAX_BYTES: usize = i32::MAX as usize;
 
 /// A graph in the making.
 #[derive(Debug, Default)]
@@ -82,14 +88,23 @@ impl Builder {
         });
     }
 
-    /// The model of the graph.
-    pub(super) fn model(self, name: &str) -> ModelProto {
-        ModelProto {
+    /// The bytes of the model.
+    ///
+    /// # Errors
+    /// [`FileError::TooLarge`] for more than a protobuf may have.
+    pub(super) fn into_bytes(self, name: &str) -> Result<Vec<u8>> {
+        let model = ModelProto {
             ir_version: Some(IR_VERSION),
             producer_name: Some(env!("CARGO_PKG_NAME").into()),
             graph: Some(GraphProto { name: Some(name.into()), ..self.graph }),
             opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(OPSET) }],
+        };
+        let actual = model.encoded_len();
+        if actual > MAX_BYTES {
+            let field = "model".into();
+            return Err(FileError::TooLarge { format: FORMAT, field, limit: MAX_BYTES, actual }.into());
         }
+        Ok(model.encode_to_vec())
     }
 }
 

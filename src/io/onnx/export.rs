@@ -1,11 +1,13 @@
 //! Writing a network as an ONNX model.
 
+use std::path::Path;
+
 use ndarray::{Array1, ArrayView1, Axis, concatenate, stack};
-use prost::Message;
 
 use super::builder::{Builder, element_type, int, ints, string, strings};
 use super::proto::{Dim, data_type};
 use crate::error::Result;
+use crate::io::files;
 use crate::recurrent::Direction;
 use crate::recurrent::{Nonlinearity, Rnn};
 use crate::scalar::Scalar;
@@ -26,12 +28,12 @@ use crate::scalar::Scalar;
 /// `f32` only.
 ///
 /// ```
-/// use ndarray_rnn::io::onnx::Export;
+/// use ndarray_rnn::io::onnx::{Export, Model};
 /// use ndarray_rnn::{Rnn, RnnConfig, manual_seed};
 ///
 /// let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2).bidirectional(true), &mut manual_seed(0))?;
 /// let bytes = Export::new(&rnn).sequence_lens(true).to_bytes()?;
-/// assert_eq!(Rnn::from_onnx(&bytes)?, rnn);
+/// assert_eq!(Model::from_bytes(&bytes)?.to_rnn()?, rnn);
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 ///
@@ -62,7 +64,18 @@ impl<'a, A: Scalar> Export<'a, A> {
         Self { h_0, ..self }
     }
 
-    /// The bytes of the model; the same for the same network, on every machine.
+    /// Writes the model into a file: whole or not at all, the same bytes each time.
+    ///
+    /// # Errors
+    /// As [`to_bytes`](Self::to_bytes); [`FileError::System`](crate::FileError::System) for a file that cannot be written.
+    pub fn write(self, path: impl AsRef<Path>) -> Result<()> {
+        files::write(path.as_ref(), &self.to_bytes()?)
+    }
+
+    /// The bytes that [`write`](Self::write) writes.
+    ///
+    /// # Errors
+    /// [`FileError::TooLarge`](crate::FileError::TooLarge) for 2 GiB and more, which no ONNX file can be.
     pub fn to_bytes(self) -> Result<Vec<u8>> {
         let config = self.rnn.config();
         let elem = element_type::<A>();
@@ -83,7 +96,7 @@ impl<'a, A: Scalar> Export<'a, A> {
         graph.output("output", elem, &sequence(config.output_size()));
         graph.output("h_n", elem, &state);
         self.nodes(&mut graph);
-        Ok(graph.model("RNN").encode_to_vec())
+        graph.into_bytes("RNN")
     }
 
     /// From `input` to `output` and `h_n`.

@@ -1,6 +1,20 @@
-//! ONNX.
+//! ONNX: networks for other engines, and RNN nodes from them.
+
+mod attributes;
 mod builder;
+mod constants;
 mod export;
+mod graph;
+mod links;
+mod model;
+mod node;
 mod proto;
+mod tensor;
+mod wire;
 
 pub use export::Export;
+pub use model::Model;
+pub use node::RnnNode;
+
+/// The format's name in errors.
+const FORMAT: &str = "ONNX";

@@ -86,7 +86,6 @@ pub(super) mod attribute_type {
     pub(in super::super) const FLOAT: i32 = 1;
     pub(in super::super) const INT: i32 = 2;
     pub(in super::super) const STRING: i32 = 3;
-    pub(in super::super) const TENSOR: i32 = 4;
     pub(in super::super) const FLOATS: i32 = 6;
     pub(in super::super) const INTS: i32 = 7;
     pub(in super::super) const STRINGS: i32 = 8;
@@ -182,7 +181,6 @@ pub(super) mod tag {
     pub(in super::super) const MODEL_GRAPH: u32 = 7;
     pub(in super::super) const GRAPH_NODE: u32 = 1;
     pub(in super::super) const GRAPH_INITIALIZER: u32 = 5;
-    pub(in super::super) const NODE_INPUT: u32 = 1;
     pub(in super::super) const NODE_OUTPUT: u32 = 2;
     pub(in super::super) const NODE_OP_TYPE: u32 = 4;
     pub(in super::super) const TENSOR_NAME: u32 = 8;

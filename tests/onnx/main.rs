@@ -1,0 +1,13 @@
+//! ONNX, against models of torch and of onnx, and what ONNX Runtime makes of them and of ours.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod exports;
+mod imports;
+
+use common::TestResult;
+use common::golden::Golden;
+
+fn golden() -> TestResult<Golden> {
+    Golden::parse(include_bytes!("../interop/onnx.safetensors"))
+}
