@@ -166,8 +166,10 @@ impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         let BackWorker { steps, d_output, .. } = &self.worker;
         let mut scratch = Scratch::default();
-        let rows = (0..steps.len()).flat_map(|t| (0..steps.batch(t)).flat_map(move |b| d_output.row(t, b)));
-        scratch.above.extend(rows);
+        scratch.above.reserve(steps.rows() * d_output.width());
+        for (t, b) in (0..steps.len()).flat_map(|t| (0..steps.batch(t)).map(move |b| (t, b))) {
+            scratch.above.extend_from_slice(d_output.row(t, b));
+        }
         for layer in (0..self.stack.layers.len()).rev() {
             self.layer(simd, layer, &mut scratch);
             std::mem::swap(&mut scratch.above, &mut scratch.below);

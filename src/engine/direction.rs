@@ -157,7 +157,7 @@ impl<A: Element> Weights<A> {
             let origin = steps.start(chunk.start);
             sums.resize((steps.start(chunk.end) - origin) * units, A::zero());
             let a = source.matrix(steps, chunk.clone(), offsets);
-            Product { a, weights: input_weights, start: bias, c: sums }.run(simd);
+            Product::new(a, input_weights, bias, sums).run(simd);
             while let Some(t) = if reverse { chunk.next_back() } else { chunk.next() } {
                 let batch = steps.batch(t);
                 if let Some(resets) = &resets {
@@ -166,7 +166,7 @@ impl<A: Element> Weights<A> {
                 let state = &mut state[..batch * states];
                 let sums = &mut sums[(steps.start(t) - origin) * units..][..batch * units];
                 let a = Matrix::strided(state, batch, hidden, states);
-                Product { a, weights: hidden_weights, start: Start::Output, c: sums }.run(simd);
+                Product::new(a, hidden_weights, Start::Output, sums).last_first(t % 2 == 1).run(simd);
                 match team {
                     None => cell.forward(simd, sums, state),
                     Some(team) => {
@@ -227,7 +227,8 @@ impl<A: Element> BackWeights<A> {
                 }
                 cell.backward(simd, states, d_state, sums);
                 let a = Matrix::contiguous(sums, batch, units);
-                Product { a, weights: self.hidden.all(), start: Start::Output, c: d_state }.run(simd);
+                let product = Product::new(a, self.hidden.all(), Start::Output, d_state);
+                product.last_first(t % 2 == 1).run(simd);
                 d_sums.step(t, start * units..(start + batch) * units).copy_from_slice(sums);
                 if let Some(resets) = &resets {
                     resets.cut(if reverse { t + 1 } else { t }, d_state, hidden);
@@ -235,7 +236,7 @@ impl<A: Element> BackWeights<A> {
             }
             let a = Matrix::contiguous(sums, rows.len(), units);
             let c = &mut d_inputs[rows.start * inputs..rows.end * inputs];
-            Product { a, weights: self.input.all(), start: Start::Output, c }.run(simd);
+            Product::new(a, self.input.all(), Start::Output, c).run(simd);
         }
     }
 }

@@ -141,15 +141,30 @@ impl<A: Element> Room<A> {
         places.zip(self.rows.chunks_exact_mut(width)).for_each(|((t, b), row)| fill(t, b, row));
         self.panels.fill(width, self.rows.chunks_exact(width));
         let a = Matrix::contiguous(&self.d_sums, gradient.len() / width, count);
-        Product { a, weights: self.panels.all(), start: Start::Output, c: gradient }.run(simd);
+        Product::new(a, self.panels.all(), Start::Output, gradient).run(simd);
     }
 }
 
 /// Turns rows of `width` elements into `width` rows.
 fn transpose<'a, A: Element>(rows: impl ExactSizeIterator<Item = &'a [A]>, width: usize, to: &mut Vec<A>) {
+    /// Rows that are turned together, so that whole parts of cache lines are written.
+    const TOGETHER: usize = 8;
     let count = rows.len();
     to.resize(width * count, A::zero());
-    for (i, row) in rows.enumerate() {
-        to[i..].iter_mut().step_by(count).zip(row).for_each(|(to, &value)| *to = value);
+    let rows: Vec<_> = rows.collect();
+    for (i, rows) in rows.chunks(TOGETHER).enumerate() {
+        let to = to.chunks_exact_mut(count).map(|to| &mut to[i * TOGETHER..]);
+        if let Ok(rows) = <[&[A]; TOGETHER]>::try_from(rows) {
+            for (j, to) in to.enumerate() {
+                let to = &mut to[..TOGETHER];
+                for (to, row) in to.iter_mut().zip(rows) {
+                    *to = row[j];
+                }
+            }
+        } else {
+            for (j, to) in to.enumerate() {
+                to.iter_mut().zip(rows).for_each(|(to, row)| *to = row[j]);
+            }
+        }
     }
 }

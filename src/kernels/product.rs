@@ -27,8 +27,8 @@ use crate::element::Element;
 /// The most rows of a tile.
 const ROWS: usize = 6;
 
-/// Rows whose tiles share a panel while it is in the first-level cache: a multiple of [`ROWS`].
-const BLOCK: usize = 48;
+/// Rows whose tiles share a panel while it is in the nearest cache that holds it: a multiple of [`ROWS`].
+const BLOCK: usize = 192;
 
 /// Where each sum starts.
 #[derive(Debug, Clone, Copy)]
@@ -42,14 +42,26 @@ pub enum Start<'a, A> {
 /// `c[r][j] = start + sum over k ascending of a[r][k] * w[k][j]`, `c` row-major and contiguous.
 #[derive(Debug)]
 pub struct Product<'a, A: Element> {
-    /// The left operand.
-    pub a: Matrix<'a, A>,
-    /// The right operand.
-    pub weights: PanelsRef<'a, A>,
-    /// The sums' start.
-    pub start: Start<'a, A>,
-    /// The output, `a.rows()` by `weights.width()`.
-    pub c: &'a mut [A],
+    a: Matrix<'a, A>,
+    weights: PanelsRef<'a, A>,
+    start: Start<'a, A>,
+    c: &'a mut [A],
+    last_first: bool,
+}
+
+impl<'a, A: Element> Product<'a, A> {
+    /// The product of `a` and `weights`, into `c` of `a.rows()` by `weights.width()` elements.
+    #[must_use]
+    pub fn new(a: Matrix<'a, A>, weights: PanelsRef<'a, A>, start: Start<'a, A>, c: &'a mut [A]) -> Self {
+        Self { a, weights, start, c, last_first: false }
+    }
+
+    /// Makes the last columns first, or not. Every other time so, weights that no cache holds whole are read from it in
+    /// part: it still has those of the end.
+    #[must_use]
+    pub fn last_first(self, last_first: bool) -> Self {
+        Self { last_first, ..self }
+    }
 }
 
 impl<A: Element> Product<'_, A> {
@@ -99,16 +111,17 @@ impl<A: Element> Product<'_, A> {
         let start = |group: usize| if groups > 1 { group * rows / groups } else { group * rows };
         for first in (0..groups).step_by(BLOCK / ROWS) {
             let block = first..groups.min(first + BLOCK / ROWS);
-            let mut panel = 0;
-            while panel < self.weights.count() {
-                let panels = panels_of_tile::<S, P>(tallest, self.weights.count() - panel);
+            let mut left = self.weights.count();
+            while left > 0 {
+                let panels = panels_of_tile::<S, P>(tallest, left);
+                let panel = if self.last_first { left - panels } else { self.weights.count() - left };
                 for group in block.clone() {
                     // Balanced groups: 32 rows are 6 + 6 + 5 + 5 + 5 + 5.
                     let row = start(group);
                     let place = Place { row, height: start(group + 1) - row, panel, panels };
                     self.tile_of_height::<S, P>(simd, place);
                 }
-                panel += panels;
+                left -= panels;
             }
         }
     }
