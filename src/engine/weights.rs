@@ -30,6 +30,8 @@ pub(super) struct Terms<'a, A> {
     /// The first states, and their width.
     pub(super) first: &'a [A],
     pub(super) hidden: usize,
+    /// What the recurrent product read each row of states multiplied with.
+    pub(super) state_factors: Option<&'a [A]>,
     pub(super) resets: Option<Resets<'a, A>>,
 }
 
@@ -55,6 +57,14 @@ impl<A: Element> Terms<'_, A> {
         if let Some(factors) = self.factors {
             let factors = &factors[(self.steps.start(t) + b) * row.len()..][..row.len()];
             row.iter_mut().zip(factors).for_each(|(x, &factor)| *x *= factor);
+        }
+    }
+
+    /// What the recurrent product read for row b of step t.
+    fn read(&self, t: usize, b: usize, row: &mut [A]) {
+        self.previous(t, b, row);
+        if let Some(factors) = self.state_factors {
+            row.iter_mut().zip(&factors[b * self.hidden..]).for_each(|(h, &factor)| *h *= factor);
         }
     }
 
@@ -111,7 +121,7 @@ impl<A: Element> WithSimd for Add<'_, '_, A> {
                 |t, b, row| terms.input(t, b, row),
                 gradient.weight_ih,
             );
-            room.add(simd, places(), terms.hidden, |t, b, row| terms.previous(t, b, row), gradient.weight_hh);
+            room.add(simd, places(), terms.hidden, |t, b, row| terms.read(t, b, row), gradient.weight_hh);
         }
     }
 }
