@@ -31,6 +31,10 @@ pub struct Backward<'a, A: Element> {
     pub(crate) outputs: &'a [Vec<A>],
     /// The dropout factors behind every layer but the last, if dropout was on.
     pub(crate) factors: &'a [Vec<A>],
+    /// As those of the forward pass.
+    pub(crate) state_factors: Option<&'a [A]>,
+    /// The sums of every step by layer, then direction, if the cell reads them.
+    pub(crate) kept: &'a [Vec<A>],
     /// The gradient of the last layer's output rows.
     pub(crate) d_output: Source<'a, A>,
     /// The gradient of the states: of the final ones before, of the first ones after.
@@ -77,7 +81,14 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         let mut d_state = Share::split(pass.d_state, C::STATES * self.hidden, &states, &ranges);
         let input = pass.inputs.len() / steps.rows().max(1);
         let mut d_input = Share::split(pass.d_input, input, steps, &ranges);
-        let shared = Shared { weights: pass.weights, steps, outputs: pass.outputs, factors: pass.factors };
+        let shared = Shared {
+            weights: pass.weights,
+            steps,
+            outputs: pass.outputs,
+            factors: pass.factors,
+            state_factors: pass.state_factors,
+            kept: pass.kept,
+        };
         let jobs = ranges.iter().rev().filter_map(|range| {
             Some(BackWorker {
                 shared,
@@ -115,6 +126,9 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 column: i % directions * self.hidden,
                 first: &pass.first[i * block..][..block],
                 hidden: self.hidden,
+                state_factors: pass
+                    .state_factors
+                    .map(|factors| &factors[i * pass.steps.batch(0) * self.hidden..]),
                 resets: pass.resets.map(|resets| resets.of_block(i, C::STATES * self.hidden)),
             };
             let DirectionGradient { weight_ih, weight_hh, bias } = gradient;
@@ -138,6 +152,8 @@ struct Shared<'a, A: Element> {
     steps: &'a Steps,
     outputs: &'a [Vec<A>],
     factors: &'a [Vec<A>],
+    state_factors: Option<&'a [A]>,
+    kept: &'a [Vec<A>],
 }
 
 /// One thread's part of the way back: some rows of every step.
@@ -166,8 +182,10 @@ impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         let BackWorker { steps, d_output, .. } = &self.worker;
         let mut scratch = Scratch::default();
-        let rows = (0..steps.len()).flat_map(|t| (0..steps.batch(t)).flat_map(move |b| d_output.row(t, b)));
-        scratch.above.extend(rows);
+        scratch.above.reserve(steps.rows() * d_output.width());
+        for (t, b) in (0..steps.len()).flat_map(|t| (0..steps.batch(t)).map(move |b| (t, b))) {
+            scratch.above.extend_from_slice(d_output.row(t, b));
+        }
         for layer in (0..self.stack.layers.len()).rev() {
             self.layer(simd, layer, &mut scratch);
             std::mem::swap(&mut scratch.above, &mut scratch.below);
@@ -197,6 +215,13 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                 steps,
                 reverse: d == 1,
                 outputs: Source::rows(&shared.outputs[layer], width, shared.steps, 0).skip(*first),
+                kept: shared
+                    .kept
+                    .get(i)
+                    .map(|kept| Source::rows(kept, C::GATES * hidden, shared.steps, 0).skip(*first)),
+                factors: shared
+                    .state_factors
+                    .map(|factors| &factors[(i * shared.steps.batch(0) + *first) * hidden..]),
                 d_outputs: above,
                 column: d * hidden,
                 d_state: d_state.borrow().into_step(i, i * block..(i + 1) * block),

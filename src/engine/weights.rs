@@ -30,6 +30,8 @@ pub(super) struct Terms<'a, A> {
     /// The first states, and their width.
     pub(super) first: &'a [A],
     pub(super) hidden: usize,
+    /// What the recurrent product read each row of states multiplied with.
+    pub(super) state_factors: Option<&'a [A]>,
     pub(super) resets: Option<Resets<'a, A>>,
 }
 
@@ -55,6 +57,14 @@ impl<A: Element> Terms<'_, A> {
         if let Some(factors) = self.factors {
             let factors = &factors[(self.steps.start(t) + b) * row.len()..][..row.len()];
             row.iter_mut().zip(factors).for_each(|(x, &factor)| *x *= factor);
+        }
+    }
+
+    /// What the recurrent product read for row b of step t.
+    fn read(&self, t: usize, b: usize, row: &mut [A]) {
+        self.previous(t, b, row);
+        if let Some(factors) = self.state_factors {
+            row.iter_mut().zip(&factors[b * self.hidden..]).for_each(|(h, &factor)| *h *= factor);
         }
     }
 
@@ -111,7 +121,7 @@ impl<A: Element> WithSimd for Add<'_, '_, A> {
                 |t, b, row| terms.input(t, b, row),
                 gradient.weight_ih,
             );
-            room.add(simd, places(), terms.hidden, |t, b, row| terms.previous(t, b, row), gradient.weight_hh);
+            room.add(simd, places(), terms.hidden, |t, b, row| terms.read(t, b, row), gradient.weight_hh);
         }
     }
 }
@@ -141,15 +151,30 @@ impl<A: Element> Room<A> {
         places.zip(self.rows.chunks_exact_mut(width)).for_each(|((t, b), row)| fill(t, b, row));
         self.panels.fill(width, self.rows.chunks_exact(width));
         let a = Matrix::contiguous(&self.d_sums, gradient.len() / width, count);
-        Product { a, weights: self.panels.all(), start: Start::Output, c: gradient }.run(simd);
+        Product::new(a, self.panels.all(), Start::Output, gradient).run(simd);
     }
 }
 
 /// Turns rows of `width` elements into `width` rows.
 fn transpose<'a, A: Element>(rows: impl ExactSizeIterator<Item = &'a [A]>, width: usize, to: &mut Vec<A>) {
+    /// Rows that are turned together, so that whole parts of cache lines are written.
+    const TOGETHER: usize = 8;
     let count = rows.len();
     to.resize(width * count, A::zero());
-    for (i, row) in rows.enumerate() {
-        to[i..].iter_mut().step_by(count).zip(row).for_each(|(to, &value)| *to = value);
+    let rows: Vec<_> = rows.collect();
+    for (i, rows) in rows.chunks(TOGETHER).enumerate() {
+        let to = to.chunks_exact_mut(count).map(|to| &mut to[i * TOGETHER..]);
+        if let Ok(rows) = <[&[A]; TOGETHER]>::try_from(rows) {
+            for (j, to) in to.enumerate() {
+                let to = &mut to[..TOGETHER];
+                for (to, row) in to.iter_mut().zip(rows) {
+                    *to = row[j];
+                }
+            }
+        } else {
+            for (j, to) in to.enumerate() {
+                to.iter_mut().zip(rows).for_each(|(to, row)| *to = row[j]);
+            }
+        }
     }
 }

@@ -155,6 +155,8 @@ impl<'a, A: Scalar> Stream<'a, A> {
             output: Some(output),
             lower: Vec::new(),
             factors: &[],
+            state_factors: None,
+            sums: Vec::new(),
         };
         A::forward(self.stack, pass, &mut self.scratch);
         Ok(())
