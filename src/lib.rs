@@ -59,6 +59,7 @@ mod embedding;
 mod engine;
 mod error;
 pub mod init;
+pub mod keras;
 #[doc(hidden)]
 pub mod kernels;
 mod linear;
