@@ -62,6 +62,7 @@ mod engine;
 mod error;
 pub mod init;
 pub mod io;
+pub mod keras;
 #[doc(hidden)]
 pub mod kernels;
 mod linear;
