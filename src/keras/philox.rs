@@ -93,8 +93,7 @@ fn unit<A: Element>(words: [u32; 4]) -> impl Iterator<Item = A> {
         (u64::from(high & 0x000f_ffff) << 32 | u64::from(low)) as f64 / (1_u64 << 52) as f64
     };
     let [a, b, c, d] = words;
-    let values =
-        if A::SINGLE { words.map(single) } else { [double(a, b), double(c, d), f64::NAN, f64::NAN] };
+    let values = if A::SINGLE { words.map(single) } else { [double(a, b), double(c, d), f64::NAN, f64::NAN] };
     values.into_iter().take(if A::SINGLE { 4 } else { 2 }).map(A::from_f64)
 }
 

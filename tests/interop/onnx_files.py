@@ -128,7 +128,7 @@ def node(seed, lens=False, h=False, bias=True, layout=0, constants=(), dtype=Non
     """A model of one node; inputs named in constants stand in the model."""
     directions = 2 if attributes.get("direction") == "bidirectional" else 1
     shapes = {"W": (HIDDEN, INPUT), "R": (HIDDEN, HIDDEN), "B": (2 * HIDDEN,)}
-    arrays = {name: 2 * uniform(seed + k, directions, *shape) for k, (name, shape) in enumerate(shapes.items())}
+    arrays = {name: uniform(seed + k, directions, *shape) for k, (name, shape) in enumerate(shapes.items())}
     state = [directions, BATCH, HIDDEN]
     sequence = [LENGTH, BATCH, INPUT]
     feeds = {"X": uniform(seed + 3, *sequence)}
@@ -186,7 +186,14 @@ def nodes():
         "clip": {"clip": 0.4, "activations": ["Relu"]},
         "clip-both": {**both, "clip": 0.3, "lens": True, "h": True, "activations": ["Tanh", "Sigmoid"]},
         "relu-softsign": {**both, "activations": ["Relu", "Softsign"]},
-        "softplus-elu": {**both, "activations": ["Softplus", "Elu"], "activation_alpha": [0.0, 1.0]},
+        "softplus-elu": {**both, "activations": ["Softplus", "Elu"]},
+        "numbers-in-turn": {
+            **both,
+            "activations": ["Sigmoid", "Affine"],
+            "activation_alpha": [1.0],
+            "activation_beta": [0.0],
+            "clip": 2.0,
+        },
         "affine": {"activations": ["Affine"], "activation_alpha": [1.0], "activation_beta": [0.0], "clip": 0.5},
         "hard-sigmoid": {
             "activations": ["HardSigmoid"],

@@ -4,6 +4,7 @@
 mod common;
 mod exports;
 mod imports;
+mod nodes;
 
 use common::TestResult;
 use common::golden::Golden;

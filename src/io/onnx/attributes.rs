@@ -100,6 +100,15 @@ impl<'a> List<'a> {
         }
     }
 
+    /// ONNX Runtime takes a negative bound for none.
+    fn clip(&mut self) -> Result<Option<f32>> {
+        let clip = self.take("clip", attribute_type::FLOAT)?.map(AttributeProto::f);
+        if clip.is_some_and(f32::is_nan) {
+            return Err(malformed(FORMAT, self.field("clip"), "a number", "NaN"));
+        }
+        Ok(clip.filter(|&clip| clip >= 0.0))
+    }
+
     fn numbers(&mut self, name: &str) -> Result<&'a [f32]> {
         Ok(self.take(name, attribute_type::FLOATS)?.map_or(&[], |attribute| &attribute.floats))
     }
@@ -109,31 +118,46 @@ impl<'a> List<'a> {
         let alphas = self.numbers("activation_alpha")?;
         let betas = self.numbers("activation_beta")?;
         let Some(names) = names else { return Ok(vec![Activation::Tanh; directions]) };
-        if names.strings.len() < directions {
+        // The operator's default are two names, of which a node of one direction takes the first.
+        if ![directions, 2].contains(&names.strings.len()) {
             let (expected, actual) = (format!("{directions} names"), names.strings.len());
             return Err(malformed(FORMAT, self.field("activations"), expected, actual));
         }
-        let named = names.strings.iter().take(directions).enumerate();
-        let activations = named.map(|(d, name)| {
-            let (name, alpha, beta) =
-                (String::from_utf8_lossy(name), alphas.get(d).copied(), betas.get(d).copied());
-            activation(&name, alpha, beta).ok_or_else(|| {
-                let numbers = format!("alpha {alpha:?} and beta {beta:?}");
-                unsupported(&self.field("activations"), format!("{name} with {numbers}"))
+        // Functions that take numbers take them off the lists one by one, as in ONNX Runtime.
+        let (mut alpha, mut beta) = (alphas.iter().copied(), betas.iter().copied());
+        let activations = names.strings.iter().take(directions).map(|name| {
+            let name = String::from_utf8_lossy(name);
+            activation(&name, &mut alpha, &mut beta).ok_or_else(|| {
+                let feature =
+                    format!("{name} with activation_alpha {alphas:?} and activation_beta {betas:?}");
+                unsupported(&self.field("activations"), feature)
             })
         });
         activations.collect()
     }
 }
 
-/// The activation of a name and two numbers, if there is one; without numbers those of the operator of that name.
-fn activation(name: &str, alpha: Option<f32>, beta: Option<f32>) -> Option<Activation> {
+/// The activation of a name and of the numbers that it takes from the lists, if there is one.
+fn activation(
+    name: &str,
+    alphas: &mut impl Iterator<Item = f32>,
+    betas: &mut impl Iterator<Item = f32>,
+) -> Option<Activation> {
+    // Without a number that of ONNX's operator of the name counts.
+    let mut alpha = |default| alphas.next().unwrap_or(default);
+    let mut beta = |default| betas.next().unwrap_or(default);
     match name.to_ascii_lowercase().as_str() {
         "tanh" => Some(Activation::Tanh),
         "relu" => Some(Activation::Relu),
-        "scaledtanh" if (alpha, beta) == (Some(1.0), Some(1.0)) => Some(Activation::Tanh),
-        "leakyrelu" if alpha == Some(0.0) => Some(Activation::Relu),
-        "thresholdedrelu" if alpha == Some(0.0) => Some(Activation::Relu),
+        "sigmoid" => Some(Activation::Sigmoid),
+        "softsign" => Some(Activation::Softsign),
+        "softplus" => Some(Activation::Softplus),
+        "elu" => (alpha(1.0) == 1.0).then_some(Activation::Elu),
+        "leakyrelu" => (alpha(0.01) == 0.0).then_some(Activation::Relu),
+        "thresholdedrelu" => (alpha(1.0) == 0.0).then_some(Activation::Relu),
+        "affine" => ((alpha(0.0), beta(0.0)) == (1.0, 0.0)).then_some(Activation::Linear),
+        "scaledtanh" => ((alpha(0.0), beta(0.0)) == (1.0, 1.0)).then_some(Activation::Tanh),
+        "hardsigmoid" => ((alpha(0.2), beta(0.5)) == (1.0 / 6.0, 0.5)).then_some(Activation::HardSigmoid),
         _ => None,
     }
 }

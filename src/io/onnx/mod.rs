@@ -9,6 +9,7 @@ mod links;
 mod model;
 mod node;
 mod proto;
+mod run;
 mod tensor;
 mod wire;
 

@@ -1,5 +1,7 @@
 //! One RNN node.
 
+use std::sync::OnceLock;
+
 use ndarray::{Array1, Array2, Array3, ArrayView1, Axis};
 
 use super::FORMAT;
@@ -7,6 +9,8 @@ use super::attributes::Attributes;
 use super::constants::{Constants, Input};
 use super::graph::Graph;
 use super::proto::NodeProto;
+use crate::cell::Elman;
+use crate::engine::Stack;
 use crate::error::{Result, expect_positive, expect_shape};
 use crate::io::budget::Budget;
 use crate::io::files::malformed;
@@ -18,7 +22,7 @@ use crate::sequence::standard;
 /// An RNN node of a model, with its weights.
 ///
 /// Source: <https://onnx.ai/onnx/operators/onnx__RNN.html>
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct RnnNode<A: Scalar> {
     name: String,
     attributes: Attributes,
@@ -27,6 +31,8 @@ pub struct RnnNode<A: Scalar> {
     /// (directions, N, hidden_size).
     initial_h: Option<Array3<A>>,
     sequence_lens: Option<Vec<usize>>,
+    /// Each direction as the engine wants it: made at the first use.
+    stacks: OnceLock<Vec<Stack<A, Elman>>>,
 }
 
 impl<A: Scalar> RnnNode<A> {
@@ -90,6 +96,10 @@ impl<A: Scalar> RnnNode<A> {
         self.cells[0].weight_hh.ncols()
     }
 
+    pub(super) fn stacks(&self) -> &[Stack<A, Elman>] {
+        self.stacks.get_or_init(|| self.pack())
+    }
+
     /// A node of a graph.
     pub(super) fn parse(node: &NodeProto, graph: &Graph<'_>, budget: &mut Budget) -> Result<Self> {
         let name = match node.name() {
@@ -117,7 +127,15 @@ impl<A: Scalar> RnnNode<A> {
             RnnCellParameters { weight_ih, weight_hh, bias_ih, bias_hh }
         });
         let cells = cells.collect();
-        Ok(Self { name, attributes, cells, initial_h, sequence_lens })
+        Ok(Self { name, attributes, cells, initial_h, sequence_lens, stacks: OnceLock::new() })
+    }
+}
+
+/// Equal names, attributes and constants.
+impl<A: Scalar> PartialEq for RnnNode<A> {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.attributes, &self.cells) == (&other.name, &other.attributes, &other.cells)
+            && (&self.initial_h, &self.sequence_lens) == (&other.initial_h, &other.sequence_lens)
     }
 }
 
