@@ -29,11 +29,7 @@ impl Attributes {
         let attributes = Self {
             directions,
             activations: list.activations(directions.len())?,
-            // ONNX Runtime takes a negative bound for none.
-            clip: list
-                .take("clip", attribute_type::FLOAT)?
-                .map(AttributeProto::f)
-                .filter(|&clip| clip >= 0.0),
+            clip: list.clip()?,
             hidden_size: list.hidden_size()?,
             batch_first: list.layout()?,
         };
