@@ -125,7 +125,9 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 column: i % directions * self.hidden,
                 first: &pass.first[i * block..][..block],
                 hidden: self.hidden,
-                state_factors: pass.state_factors.map(|factors| &factors[i * pass.steps.batch(0) * self.hidden..]),
+                state_factors: pass
+                    .state_factors
+                    .map(|factors| &factors[i * pass.steps.batch(0) * self.hidden..]),
                 resets: pass.resets.map(|resets| resets.of_block(i, C::STATES * self.hidden)),
             };
             let DirectionGradient { weight_ih, weight_hh, bias } = gradient;
@@ -223,9 +225,10 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                 steps,
                 reverse: d == 1,
                 outputs: Source::rows(&shared.outputs[layer], width, shared.steps, 0).skip(*first),
-                kept: shared.kept.get(i).map(|kept| {
-                    Source::rows(kept, C::GATES * hidden, shared.steps, 0).skip(*first)
-                }),
+                kept: shared
+                    .kept
+                    .get(i)
+                    .map(|kept| Source::rows(kept, C::GATES * hidden, shared.steps, 0).skip(*first)),
                 factors: shared
                     .state_factors
                     .map(|factors| &factors[(i * shared.steps.batch(0) + *first) * hidden..]),

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use ndarray::{Array, Array2, Array3, ArrayD, ArrayRef, ArrayRef2, ArrayRef3, ArrayViewD, ArrayViewMutD, IxDyn};
+use ndarray::{
+    Array, Array2, Array3, ArrayD, ArrayRef, ArrayRef2, ArrayRef3, ArrayViewD, ArrayViewMutD, IxDyn,
+};
 use rand::Rng;
 
 use super::call::Call;
@@ -127,7 +129,10 @@ impl<A: Scalar> Bidirectional<A> {
     ///
     /// # Errors
     /// [`Error::Shape`] for another number of arrays or one of another shape; nothing is changed then.
-    pub fn set_weights<'w>(&mut self, weights: impl IntoIterator<Item = &'w ArrayRef<A, IxDyn>>) -> Result<()> {
+    pub fn set_weights<'w>(
+        &mut self,
+        weights: impl IntoIterator<Item = &'w ArrayRef<A, IxDyn>>,
+    ) -> Result<()> {
         set_weights(self, weights)
     }
 
@@ -297,7 +302,9 @@ impl<A: Scalar> Bidirectional<A> {
 /// Names and arrays, each name behind its layer's.
 fn named<V>(layers: [Vec<(String, V)>; 2]) -> Vec<(String, V)> {
     let layers = ["forward", "backward"].into_iter().zip(layers);
-    layers.flat_map(|(layer, arrays)| arrays.into_iter().map(move |(name, v)| (format!("{layer}.{name}"), v))).collect()
+    layers
+        .flat_map(|(layer, arrays)| arrays.into_iter().map(move |(name, v)| (format!("{layer}.{name}"), v)))
+        .collect()
 }
 
 impl<A: Scalar> Parameters for BidirectionalParameters<A> {

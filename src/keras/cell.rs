@@ -105,7 +105,8 @@ impl<A: Scalar> SimpleRnnCell<A> {
     ) -> Result<(Array2<A>, Trace<A>)> {
         masks.expect_shapes(input.nrows(), self.config())?;
         let input = input.view().insert_axis(Axis(1));
-        let (next, _, trace) = self.layer.call(&input).initial_state(state).pass()?.forward_train::<Last>(masks);
+        let (next, _, trace) =
+            self.layer.call(&input).initial_state(state).pass()?.forward_train::<Last>(masks);
         Ok((next, trace))
     }
 
@@ -119,7 +120,10 @@ impl<A: Scalar> SimpleRnnCell<A> {
         d_next: &ArrayRef2<A>,
     ) -> Result<Gradients<SimpleRnnParameters<A>, Array2<A>, Array2<A>>> {
         if trace.len() != 1 {
-            return Err(Error::ForeignTrace { expected: "one step".into(), actual: format!("{} steps", trace.len()) });
+            return Err(Error::ForeignTrace {
+                expected: "one step".into(),
+                actual: format!("{} steps", trace.len()),
+            });
         }
         let Gradients { parameters, input, initial_state } = self.layer.backward(trace, d_next)?;
         Ok(Gradients { parameters, input: input.index_axis_move(Axis(1), 0), initial_state })

@@ -73,7 +73,10 @@ impl<A: Scalar> TryFrom<&Bidirectional<A>> for Rnn<A> {
         let [forward, backward] = [layer.forward_layer(), layer.backward_layer()];
         let config = rnn_config_of(forward.config())?;
         if layer.merge_mode() != MergeMode::Concat || rnn_config_of(backward.config())? != config {
-            return unsupported("Rnn::try_from", "the layers' outputs are not concatenated, or the layers differ");
+            return unsupported(
+                "Rnn::try_from",
+                "the layers' outputs are not concatenated, or the layers differ",
+            );
         }
         let layers = [("l0", forward.parameters()), ("l0_reverse", backward.parameters())];
         loaded(config.bidirectional(true), &layers)

@@ -158,7 +158,10 @@ impl<A: Scalar> SimpleRnn<A> {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) for another number of arrays or one of another shape; nothing is changed
     /// then.
-    pub fn set_weights<'w>(&mut self, weights: impl IntoIterator<Item = &'w ArrayRef<A, IxDyn>>) -> Result<()> {
+    pub fn set_weights<'w>(
+        &mut self,
+        weights: impl IntoIterator<Item = &'w ArrayRef<A, IxDyn>>,
+    ) -> Result<()> {
         set_weights(self, weights)
     }
 

@@ -37,7 +37,8 @@ impl Rows {
     pub(super) fn masked(mask: &ArrayRef2<bool>, backwards: bool, zero: bool) -> Self {
         let (batch, len) = mask.dim();
         let counts = |n: usize, place: usize| mask[[n, if backwards { len - 1 - place } else { place }]];
-        let lengths: Vec<_> = (0..batch).map(|n| (0..len).filter(|&place| counts(n, place)).count()).collect();
+        let lengths: Vec<_> =
+            (0..batch).map(|n| (0..len).filter(|&place| counts(n, place)).count()).collect();
         let layout = Layout::of_lengths(&lengths);
         let mut places = vec![0; layout.steps.rows()];
         let mut shown = Array2::from_elem((batch, len), None);

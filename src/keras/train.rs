@@ -69,9 +69,10 @@ pub struct DropoutMasks<A> {
 impl<A> DropoutMasks<A> {
     /// Checks that the factors are those of a batch of a layer.
     pub(super) fn expect_shapes(&self, batch: usize, config: &SimpleRnnConfig) -> Result<()> {
-        for (name, mask, width) in
-            [("dropout mask", &self.input, config.input_dim), ("recurrent dropout mask", &self.state, config.units)]
-        {
+        for (name, mask, width) in [
+            ("dropout mask", &self.input, config.input_dim),
+            ("recurrent dropout mask", &self.state, config.units),
+        ] {
             mask.as_ref().map_or(Ok(()), |mask| expect_shape(name, &[batch, width], mask.shape()))?;
         }
         Ok(())
