@@ -61,7 +61,7 @@ fn products<A: Scalar>(criterion: &mut Criterion) {
 fn multiply<A: Scalar>(a: &Array2<A>, weights: &Panels<A>, bias: &[A], c: &mut [A]) {
     let rows = a.as_slice().expect("it was made in standard layout");
     let a = Matrix::contiguous(rows, a.nrows(), a.ncols());
-    Arch::new().dispatch(Product { a, weights: weights.all(), start: Start::Bias(bias), c });
+    Arch::new().dispatch(Product::new(a, weights.all(), Start::Bias(bias), c));
 }
 
 /// The definition: one chain of fused multiply-adds over k, from the bias.
@@ -81,7 +81,7 @@ fn packing<A: Scalar>(criterion: &mut Criterion) {
     for size in [128, 512, 1024] {
         let weight = uniform::<A, _>((size, size));
         let panels = Panels::transposed(&weight);
-        assert_eq!((panels.depth(), panels.width()), (size, size));
+        assert_eq!((panels.all().depth(), panels.all().width()), (size, size));
         group.throughput(Throughput::Bytes((size * size * size_of::<A>()) as u64));
         group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
             bencher.iter(|| Panels::transposed(black_box(&weight)));

@@ -30,7 +30,8 @@
 //!
 //! # Where things are
 //!
-//! * [`Rnn`] and [`RnnConfig`], the network of one or more layers; [`RnnCell`], one step of one layer.
+//! * [`Rnn`] and [`RnnConfig`], the network of one or more layers; [`Run`], a pass with options; [`Stream`], input as
+//!   it comes; [`RnnCell`], one step of one layer.
 //! * [`PackedSequence`], sequences of different lengths without padding; [`pad_sequence`] and [`unpad_sequence`],
 //!   with it.
 //! * [`Linear`], [`Embedding`] and [`one_hot`], what stands before and behind it.
@@ -78,11 +79,11 @@ pub use embedding::{Embedding, EmbeddingConfig, EmbeddingParameters, one_hot};
 pub use error::{Error, Result};
 pub use linear::{Linear, LinearConfig, LinearGradients, LinearParameters};
 pub use packed::{PackedSequence, Padding, PaddingSide, pad_sequence, unpad_sequence};
-pub use parameters::{Direction, Parameters, RnnCellParameters, RnnParameters};
+pub use parameters::Parameters;
 pub use random::manual_seed;
 pub use recurrent::{
-    CellDim, CellGradients, CellTrace, Gradients, Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig, Run,
-    Stream, Trace,
+    CellDim, CellGradients, CellTrace, Direction, Gradients, Nonlinearity, Rnn, RnnCell, RnnCellConfig,
+    RnnCellParameters, RnnConfig, RnnParameters, Run, Stream, Trace,
 };
 pub use scalar::Scalar;
 

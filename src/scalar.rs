@@ -3,8 +3,7 @@
 use crate::cell::Elman;
 use crate::element::Element;
 use crate::engine::{Backward, Forward, Scratch, Stack};
-use crate::kernels::{Arch, Product};
-use crate::optim::Update;
+use crate::kernels::{Arch, Product, Update};
 
 /// The element type of arrays, parameters and results: `f32` or `f64`, and no other.
 ///

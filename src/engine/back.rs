@@ -1,7 +1,6 @@
 //! The way back through the layers of a stack.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
@@ -74,12 +73,14 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     fn sums(&self, pass: &mut Backward<'_, A>, d_sums: &mut [Vec<A>], workers: usize) {
         let Backward { steps, .. } = *pass;
         let ranges = steps.ranges(workers);
-        let mut d_sums: Vec<_> =
-            d_sums.iter_mut().map(|rows| split(rows, C::GATES * self.hidden, steps, &ranges)).collect();
+        let mut d_sums: Vec<_> = d_sums
+            .iter_mut()
+            .map(|rows| Share::split(rows, C::GATES * self.hidden, steps, &ranges))
+            .collect();
         let states = Steps::Equal { len: self.layers.len() * self.directions(), batch: steps.batch(0) };
-        let mut d_state = split(pass.d_state, C::STATES * self.hidden, &states, &ranges);
+        let mut d_state = Share::split(pass.d_state, C::STATES * self.hidden, &states, &ranges);
         let input = pass.inputs.len() / steps.rows().max(1);
-        let mut d_input = split(pass.d_input, input, steps, &ranges);
+        let mut d_input = Share::split(pass.d_input, input, steps, &ranges);
         let shared = Shared {
             weights: pass.weights,
             steps,
@@ -144,19 +145,6 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     }
 }
 
-/// Splits rows of `width` elements among workers.
-fn split<'a, A>(
-    rows: &'a mut [A],
-    width: usize,
-    steps: &Steps,
-    ranges: &[Range<usize>],
-) -> Vec<Share<'a, A>> {
-    match ranges {
-        [_] => vec![Share::Whole(rows)],
-        _ => steps.pieces(rows, width, ranges).into_iter().map(Share::Pieces).collect(),
-    }
-}
-
 /// What all workers read.
 #[derive(Debug, Clone, Copy)]
 struct Shared<'a, A: Element> {
@@ -192,19 +180,10 @@ impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let BackWorker { steps, d_output, .. } = &self.worker;
         let mut scratch = Scratch::default();
-        let rows = (0..steps.len()).flat_map(|t| (0..steps.batch(t)).flat_map(move |b| d_output.row(t, b)));
-        scratch.above.extend(rows);
         for layer in (0..self.stack.layers.len()).rev() {
             self.layer(simd, layer, &mut scratch);
             std::mem::swap(&mut scratch.above, &mut scratch.below);
-        }
-        let BackWorker { steps, d_input, .. } = &mut self.worker;
-        let input = scratch.above.len() / steps.rows().max(1);
-        for t in 0..steps.len() {
-            let range = steps.start(t) * input..steps.start(t + 1) * input;
-            d_input.borrow().step(t, range.clone()).copy_from_slice(&scratch.above[range]);
         }
     }
 }
@@ -213,12 +192,20 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
     /// From the gradient of a layer's output rows, above, to that of its input rows, below.
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, scratch: &mut Scratch<A>) {
-        let BackWorker { shared, steps, first, resets, d_state, d_sums, .. } = &mut self.worker;
+        let BackWorker { shared, steps, first, resets, d_output, d_state, d_input, d_sums } =
+            &mut self.worker;
         let Scratch { room, below, above } = scratch;
         let (directions, width, hidden) = (self.stack.directions(), self.stack.width(), self.stack.hidden);
         let block = steps.batch(0) * C::STATES * hidden;
-        below.clear();
-        below.resize(steps.rows() * shared.weights[layer][0].inputs(), A::zero());
+        let inputs = 0..steps.rows() * shared.weights[layer][0].inputs();
+        let mut d_input = d_input.borrow();
+        let d_inputs = if layer == 0 {
+            d_input.rows(inputs, below)
+        } else {
+            below.clear();
+            below.resize(inputs.len(), A::zero());
+            &mut below[..]
+        };
         for (d, weights) in shared.weights[layer].iter().enumerate() {
             let i = layer * directions + d;
             let span = BackSpan {
@@ -232,21 +219,28 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                 factors: shared
                     .state_factors
                     .map(|factors| &factors[(i * shared.steps.batch(0) + *first) * hidden..]),
-                d_outputs: above,
+                d_outputs: if layer + 1 == self.stack.layers.len() {
+                    *d_output
+                } else {
+                    Source::rows(above, width, steps, 0)
+                },
                 column: d * hidden,
                 d_state: d_state.borrow().into_step(i, i * block..(i + 1) * block),
                 resets: resets.map(|resets| resets.of_block(i, C::STATES * hidden)),
                 d_sums: d_sums[i].borrow(),
-                d_inputs: below,
+                d_inputs,
             };
             weights.backward(simd, self.stack.cell, span, room);
         }
         if let Some(factors) = layer.checked_sub(1).and_then(|gap| shared.factors.get(gap)) {
             for t in 0..steps.len() {
-                let rows = &mut below[steps.start(t) * width..steps.start(t + 1) * width];
+                let rows = &mut d_inputs[steps.start(t) * width..steps.start(t + 1) * width];
                 let factors = &factors[(shared.steps.start(t) + *first) * width..];
                 rows.iter_mut().zip(factors).for_each(|(d_x, &factor)| *d_x *= factor);
             }
+        }
+        if layer == 0 {
+            d_input.put(0..steps.len(), below);
         }
     }
 }

@@ -97,8 +97,8 @@ pub(super) struct BackSpan<'a, 't, A> {
     pub(super) kept: Option<Source<'a, A>>,
     /// What the recurrent product read the hidden states multiplied with.
     pub(super) factors: Option<&'a [A]>,
-    /// The gradient of the layer's output rows, one behind the other.
-    pub(super) d_outputs: &'a [A],
+    /// The gradient of the layer's output rows.
+    pub(super) d_outputs: Source<'a, A>,
     /// The first of this direction's columns in these rows.
     pub(super) column: usize,
     /// The gradient of the states: before the pass of the final one, after it of the first.
@@ -140,7 +140,7 @@ impl<A: Element> Weights<A> {
 
     /// The number of weights.
     pub(super) fn len(&self) -> usize {
-        self.bias.len() * (self.input.depth() + self.hidden.depth())
+        self.bias.len() * (self.input.all().depth() + self.hidden.all().depth())
     }
 
     /// Runs a cell over some steps.
@@ -157,7 +157,7 @@ impl<A: Element> Weights<A> {
         let Span { source, steps, range: mut left, reverse, state, resets, factors, team, .. } = span;
         let Span { mut target, mut kept, .. } = span;
         let Room { sums, offsets, second, .. } = room;
-        let hidden = self.hidden.depth();
+        let hidden = self.hidden.all().depth();
         let states = C::STATES * hidden;
         let panels = team.map_or(0..self.hidden.all().count(), |team| team.share(self.hidden.all().count()));
         let (input_weights, hidden_weights) =
@@ -168,7 +168,7 @@ impl<A: Element> Weights<A> {
             let origin = steps.start(chunk.start);
             sums.resize((steps.start(chunk.end) - origin) * units, A::zero());
             let a = source.matrix(steps, chunk.clone(), offsets);
-            Product { a, weights: input_weights, start: bias, c: sums }.run(simd);
+            Product::new(a, input_weights, bias, sums).run(simd);
             while let Some(t) = if reverse { chunk.next_back() } else { chunk.next() } {
                 let batch = steps.batch(t);
                 if let Some(resets) = &resets {
@@ -183,7 +183,7 @@ impl<A: Element> Weights<A> {
                         Matrix::contiguous(second, batch, hidden)
                     }
                 };
-                Product { a, weights: hidden_weights, start: Start::Output, c: sums }.run(simd);
+                Product::new(a, hidden_weights, Start::Output, sums).last_first(t % 2 == 1).run(simd);
                 if let Some(kept) = &mut kept {
                     kept.step(t, steps.start(t) * units..steps.start(t + 1) * units).copy_from_slice(sums);
                 }
@@ -210,7 +210,7 @@ impl<A: Element> BackWeights<A> {
 
     /// The width of the layer's input rows.
     pub(super) fn inputs(&self) -> usize {
-        self.input.width()
+        self.input.all().width()
     }
 
     /// The way back of [`Weights::forward`].
@@ -228,21 +228,21 @@ impl<A: Element> BackWeights<A> {
         let BackSpan { steps, reverse, outputs, kept, factors, d_outputs, column, .. } = span;
         let BackSpan { d_state, resets, mut d_sums, d_inputs, .. } = span;
         let Room { sums, states, second, .. } = room;
-        let (hidden, width) = (self.hidden.width(), outputs.width());
-        let (units, inputs) = (C::GATES * hidden, self.input.width());
+        let (hidden, inputs) = (self.hidden.all().width(), self.input.all().width());
+        let units = C::GATES * hidden;
         let mut left = 0..steps.len();
         while let Some(chunk) = steps.cut(&mut left, CHUNK, !reverse) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
-            sums.resize(rows.len() * units, A::zero());
-            let mut times = chunk;
+            let chunk_sums = d_sums.rows(rows.start * units..rows.end * units, sums);
+            let mut times = chunk.clone();
             while let Some(t) = if reverse { times.next() } else { times.next_back() } {
                 let (start, batch) = (steps.start(t), steps.batch(t));
                 let d_state = &mut d_state[..batch * hidden];
-                let sums = &mut sums[(start - rows.start) * units..][..batch * units];
+                let sums = &mut chunk_sums[(start - rows.start) * units..][..batch * units];
                 states.clear();
                 for (b, d_state) in d_state.chunks_exact_mut(hidden).enumerate() {
                     states.extend_from_slice(&outputs.row(t, b)[column..column + hidden]);
-                    let d_output = &d_outputs[(start + b) * width + column..][..hidden];
+                    let d_output = &d_outputs.row(t, b)[column..column + hidden];
                     d_state.iter_mut().zip(d_output).for_each(|(d_state, &d_output)| *d_state += d_output);
                 }
                 second.clear();
@@ -250,15 +250,16 @@ impl<A: Element> BackWeights<A> {
                     (0..batch).for_each(|b| second.extend_from_slice(kept.row(t, b)));
                 }
                 cell.backward(simd, second, states, d_state, sums);
-                self.to_state(simd, Matrix::contiguous(sums, batch, units), factors, d_state, second);
-                d_sums.step(t, start * units..(start + batch) * units).copy_from_slice(sums);
+                let a = Matrix::contiguous(sums, batch, units);
+                self.to_state(simd, a, factors, d_state, second, t % 2 == 1);
                 if let Some(resets) = &resets {
                     resets.cut(if reverse { t + 1 } else { t }, d_state, hidden);
                 }
             }
-            let a = Matrix::contiguous(sums, rows.len(), units);
+            let a = Matrix::contiguous(chunk_sums, rows.len(), units);
             let c = &mut d_inputs[rows.start * inputs..rows.end * inputs];
-            Product { a, weights: self.input.all(), start: Start::Output, c }.run(simd);
+            Product::new(a, self.input.all(), Start::Output, c).run(simd);
+            d_sums.put(chunk, sums);
         }
     }
 }
@@ -273,14 +274,15 @@ impl<A: Element> BackWeights<A> {
         factors: Option<&[A]>,
         d_state: &mut [A],
         room: &mut Vec<A>,
+        last_first: bool,
     ) {
-        let weights = self.hidden.all();
+        let product = |c| Product::new(d_sums, self.hidden.all(), Start::Output, c).last_first(last_first);
         let Some(factors) = factors else {
-            return Product { a: d_sums, weights, start: Start::Output, c: d_state }.run(simd);
+            return product(d_state).run(simd);
         };
         room.clear();
         room.resize(d_state.len(), A::zero());
-        Product { a: d_sums, weights, start: Start::Output, c: room }.run(simd);
+        product(room).run(simd);
         let terms = room.iter().zip(factors);
         d_state.iter_mut().zip(terms).for_each(|(d, (&term, &factor))| *d = term.mul_add(factor, *d));
     }

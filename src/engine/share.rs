@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::steps::Steps;
+
 /// A worker's rows: a whole array's, or its share of each step.
 #[derive(Debug)]
 pub(super) enum Share<'a, A> {
@@ -17,6 +19,19 @@ pub(super) enum ShareMut<'b, 'a, A> {
 }
 
 impl<'a, A> Share<'a, A> {
+    /// Splits rows of `width` elements among workers, a range of each step's rows for each.
+    pub(super) fn split(
+        rows: &'a mut [A],
+        width: usize,
+        steps: &Steps,
+        ranges: &[Range<usize>],
+    ) -> Vec<Self> {
+        match ranges {
+            [_] => vec![Self::Whole(rows)],
+            _ => steps.pieces(rows, width, ranges).into_iter().map(Self::Pieces).collect(),
+        }
+    }
+
     pub(super) fn borrow(&mut self) -> ShareMut<'_, 'a, A> {
         match self {
             Self::Whole(rows) => ShareMut::Whole(rows),
@@ -32,6 +47,38 @@ impl<'b, A> ShareMut<'b, '_, A> {
         match self {
             Self::Whole(rows) => &mut rows[range],
             Self::Pieces(pieces) => pieces[t],
+        }
+    }
+
+    /// The rows that in the whole array are `range`, or room for as many where there is no whole array, for
+    /// [`put`](Self::put) to copy from.
+    #[inline(always)]
+    pub(super) fn rows<'r>(&'r mut self, range: Range<usize>, room: &'r mut Vec<A>) -> &'r mut [A]
+    where
+        A: Default + Clone,
+    {
+        match self {
+            Self::Whole(rows) => &mut rows[range],
+            Self::Pieces(_) => {
+                room.resize(range.len(), A::default());
+                room
+            }
+        }
+    }
+
+    /// Copies steps from the room of [`rows`](Self::rows) to their pieces, if there are pieces.
+    #[inline(always)]
+    pub(super) fn put(&mut self, steps: Range<usize>, room: &[A])
+    where
+        A: Copy,
+    {
+        if let Self::Pieces(pieces) = self {
+            let mut rest = room;
+            for piece in &mut pieces[steps] {
+                let (rows, behind) = rest.split_at(piece.len());
+                piece.copy_from_slice(rows);
+                rest = behind;
+            }
         }
     }
 

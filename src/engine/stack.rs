@@ -152,33 +152,29 @@ impl<'a, A: Element> Forward<'a, A> {
         let width = stack.width();
         let states =
             Steps::Equal { len: stack.layers.len() * stack.directions(), batch: self.steps.batch(0) };
-        let mut states = states.pieces(self.state, C::STATES * stack.hidden, ranges).into_iter();
-        let mut outputs = self.output.map(|rows| self.steps.pieces(rows, width, ranges).into_iter());
-        let pieces = |rows: Vec<&'a mut [A]>, width| -> Vec<_> {
-            rows.into_iter().map(|rows| self.steps.pieces(rows, width, ranges).into_iter()).collect()
-        };
-        let mut lower = pieces(self.lower, width);
-        let mut sums = pieces(self.sums, C::GATES * stack.hidden);
-        let workers = ranges.iter().map(|range| Worker {
-            source: self.source.skip(range.start),
-            steps: Cow::Owned(self.steps.narrow(range)),
-            state: Share::Pieces(states.next().unwrap_or_default()),
-            resets: self.resets.map(|resets| resets.skip(range.start)),
-            output: outputs.as_mut().map(|pieces| Share::Pieces(pieces.next().unwrap_or_default())),
-            lower: shares(&mut lower),
-            factors: self.factors,
-            state_factors: self.state_factors,
-            sums: shares(&mut sums),
-            all_steps: self.steps,
-            first: range.start,
+        let split = |rows, width| Share::split(rows, width, self.steps, ranges);
+        let mut states = Share::split(self.state, C::STATES * stack.hidden, &states, ranges);
+        let mut outputs = self.output.map(|rows| split(rows, width));
+        let mut lower: Vec<_> = self.lower.into_iter().map(|rows| split(rows, width)).collect();
+        let units = C::GATES * stack.hidden;
+        let mut sums: Vec<_> = self.sums.into_iter().map(|rows| split(rows, units)).collect();
+        let workers = ranges.iter().rev().filter_map(|range| {
+            Some(Worker {
+                source: self.source.skip(range.start),
+                steps: Cow::Owned(self.steps.narrow(range)),
+                state: states.pop()?,
+                resets: self.resets.map(|resets| resets.skip(range.start)),
+                output: outputs.as_mut().and_then(Vec::pop),
+                lower: lower.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
+                factors: self.factors,
+                state_factors: self.state_factors,
+                sums: sums.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
+                all_steps: self.steps,
+                first: range.start,
+            })
         });
         workers.collect()
     }
-}
-
-/// The next worker's share of several arrays.
-fn shares<'a, A>(arrays: &mut [impl Iterator<Item = Vec<&'a mut [A]>>]) -> Vec<Share<'a, A>> {
-    arrays.iter_mut().map(|pieces| Share::Pieces(pieces.next().unwrap_or_default())).collect()
 }
 
 struct Run<'a, 's, A: Element, C> {

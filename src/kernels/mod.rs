@@ -3,7 +3,7 @@
 //! **One definition of a sum.** Every element of a product is one chain of fused multiply-adds over k in
 //! ascending order, from its start value: `((start + a_0 w_0) + a_1 w_1) + ...`, each step rounded once. Vector
 //! lanes run across output columns, and whatever is split (rows, columns, time) k is not; so neither the
-//! instruction set nor tiling nor threads can change a bit. `tests/reproducibility.rs` holds every kernel
+//! instruction set nor tiling nor threads can change a bit. `tests/instruction_sets.rs` holds every kernel
 //! to this definition, written out as a triple loop.
 //!
 //! Public for this crate's tests and benches only: exempt from semantic versioning.
@@ -15,6 +15,7 @@ mod matrix;
 mod panels;
 mod product;
 mod tanh;
+mod update;
 
 pub use crate::element::Element;
 pub use activation::Activation;
@@ -22,3 +23,5 @@ pub use arch::{Arch, archs};
 pub use matrix::Matrix;
 pub use panels::{Panels, PanelsRef};
 pub use product::{Product, Start};
+pub use update::Update;
+pub(crate) use update::{AdamStep, RmsPropStep, SgdStep};

@@ -1,9 +1,8 @@
 //! Adam and AdamW.
 
-use super::update::lerp;
-use super::{Algorithm, Update};
-use crate::element::Element;
+use super::Algorithm;
 use crate::error::{Error, Result, expect_non_negative};
+use crate::kernels::{AdamStep, Update};
 use crate::scalar::Scalar;
 
 /// The arguments of `torch.optim.Adam` and `AdamW`, with torch's names and defaults.
@@ -178,68 +177,5 @@ impl Algorithm for AdamConfig {
             step_size: A::from_f64(-(self.lr / correction(beta1))),
             maximize: self.maximize,
         })
-    }
-}
-
-/// One step of one parameter.
-#[derive(Debug)]
-pub struct AdamStep<'a, A> {
-    parameter: &'a mut [A],
-    gradient: &'a [A],
-    exp_avg: &'a mut [A],
-    exp_avg_sq: &'a mut [A],
-    max_exp_avg_sq: Option<&'a mut [A]>,
-    /// The factor of decoupled decay, 1 without.
-    shrink: A,
-    /// The factor of the penalty, 0 without.
-    weight_decay: A,
-    /// `1 - beta1`.
-    share1: A,
-    beta2: A,
-    /// `1 - beta2`.
-    share2: A,
-    correction2_sqrt: A,
-    eps: A,
-    /// Negated.
-    step_size: A,
-    maximize: bool,
-}
-
-impl<A: Element> AdamStep<'_, A> {
-    #[inline(always)]
-    pub(super) fn run(mut self) {
-        let max_exp_avg_sq = self.max_exp_avg_sq.take();
-        let [parameter, exp_avg, exp_avg_sq] =
-            [&mut self.parameter, &mut self.exp_avg, &mut self.exp_avg_sq].map(std::mem::take);
-        let elements = parameter.iter_mut().zip(self.gradient).zip(exp_avg).zip(exp_avg_sq);
-        let Some(max_exp_avg_sq) = max_exp_avg_sq else {
-            for (((p, &g), m), v) in elements {
-                self.moments(p, g, m, v);
-                self.descend(p, *m, *v);
-            }
-            return;
-        };
-        for ((((p, &g), m), v), max) in elements.zip(max_exp_avg_sq) {
-            self.moments(p, g, m, v);
-            // torch's maximum: NaN if either is.
-            *max = if *max >= *v || max.is_nan() { *max } else { *v };
-            self.descend(p, *m, *max);
-        }
-    }
-
-    /// Decays the parameter and takes the gradient into both moments.
-    #[inline(always)]
-    fn moments(&self, p: &mut A, g: A, m: &mut A, v: &mut A) {
-        let g = if self.maximize { -g } else { g };
-        *p *= self.shrink;
-        let g = if self.weight_decay == A::zero() { g } else { self.weight_decay.mul_add(*p, g) };
-        *m = lerp(*m, g, self.share1);
-        *v = (self.share2 * g).mul_add(g, *v * self.beta2);
-    }
-
-    #[inline(always)]
-    fn descend(&self, p: &mut A, m: A, v: A) {
-        let denominator = v.sqrt() / self.correction2_sqrt + self.eps;
-        *p += self.step_size * m / denominator;
     }
 }

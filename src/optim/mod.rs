@@ -10,14 +10,12 @@ mod clip;
 mod rmsprop;
 mod schedule;
 mod sgd;
-mod update;
 
 pub use adam::AdamConfig;
 pub use clip::{clip_grad_norm, clip_grad_value};
 pub use rmsprop::RmsPropConfig;
 pub use schedule::{CosineAnnealingLr, ExponentialLr, StepLr};
 pub use sgd::SgdConfig;
-pub(crate) use update::Update;
 
 use std::fmt::Debug;
 
@@ -25,6 +23,7 @@ use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
 use pulp::Arch;
 
 use crate::error::{Error, Result, expect_non_negative, expect_shape};
+use crate::kernels::Update;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 

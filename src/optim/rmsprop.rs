@@ -1,9 +1,8 @@
 //! RMSprop.
 
-use super::update::lerp;
-use super::{Algorithm, Update};
-use crate::element::Element;
+use super::Algorithm;
 use crate::error::{Result, expect_non_negative};
+use crate::kernels::{RmsPropStep, Update};
 use crate::scalar::Scalar;
 
 /// The arguments of `torch.optim.RMSprop`, with torch's names and defaults.
@@ -162,74 +161,5 @@ impl Algorithm for RmsPropConfig {
             momentum: A::from_f64(self.momentum),
             maximize: self.maximize,
         })
-    }
-}
-
-/// One step of one parameter.
-#[derive(Debug)]
-pub struct RmsPropStep<'a, A> {
-    parameter: &'a mut [A],
-    gradient: &'a [A],
-    square_avg: &'a mut [A],
-    momentum_buffer: Option<&'a mut [A]>,
-    grad_avg: Option<&'a mut [A]>,
-    /// Negated.
-    lr: A,
-    alpha: A,
-    /// `1 - alpha`.
-    share: A,
-    eps: A,
-    weight_decay: A,
-    momentum: A,
-    maximize: bool,
-}
-
-impl<A: Element> RmsPropStep<'_, A> {
-    #[inline(always)]
-    pub(super) fn run(mut self) {
-        let [parameter, square_avg] = [&mut self.parameter, &mut self.square_avg].map(std::mem::take);
-        let [momentum_buffer, grad_avg] = [self.momentum_buffer.take(), self.grad_avg.take()];
-        let elements = parameter.iter_mut().zip(self.gradient).zip(square_avg);
-        match (momentum_buffer, grad_avg) {
-            (None, None) => {
-                for ((p, &g), v) in elements {
-                    self.element(p, g, v, None, None);
-                }
-            }
-            (Some(momentum), None) => {
-                for (((p, &g), v), buffer) in elements.zip(momentum) {
-                    self.element(p, g, v, Some(buffer), None);
-                }
-            }
-            (None, Some(average)) => {
-                for (((p, &g), v), m) in elements.zip(average) {
-                    self.element(p, g, v, None, Some(m));
-                }
-            }
-            (Some(momentum), Some(average)) => {
-                for ((((p, &g), v), buffer), m) in elements.zip(momentum).zip(average) {
-                    self.element(p, g, v, Some(buffer), Some(m));
-                }
-            }
-        }
-    }
-
-    /// The formula, for one element.
-    #[inline(always)]
-    fn element(&self, p: &mut A, g: A, v: &mut A, buffer: Option<&mut A>, m: Option<&mut A>) {
-        let g = if self.maximize { -g } else { g };
-        let g = if self.weight_decay == A::zero() { g } else { self.weight_decay.mul_add(*p, g) };
-        *v = (self.share * g).mul_add(g, *v * self.alpha);
-        let variance = m.map_or(*v, |m| {
-            *m = lerp(*m, g, self.share);
-            (-*m).mul_add(*m, *v)
-        });
-        let denominator = variance.sqrt() + self.eps;
-        if let Some(buffer) = buffer {
-            *buffer = *buffer * self.momentum + g / denominator;
-            *p = self.lr.mul_add(*buffer, *p);
-        } else {
-            *p += self.lr * g / denominator;
-        }
     }
 }

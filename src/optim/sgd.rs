@@ -1,8 +1,8 @@
 //! Stochastic gradient descent.
 
-use super::{Algorithm, Update};
-use crate::element::Element;
+use super::Algorithm;
 use crate::error::{Error, Result, expect_finite, expect_non_negative};
+use crate::kernels::{SgdStep, Update};
 use crate::scalar::Scalar;
 
 /// The arguments of `torch.optim.SGD`, with torch's names and defaults.
@@ -149,51 +149,5 @@ impl Algorithm for SgdConfig {
             nesterov: self.nesterov,
             maximize: self.maximize,
         })
-    }
-}
-
-/// One step of one parameter.
-#[derive(Debug)]
-pub struct SgdStep<'a, A> {
-    parameter: &'a mut [A],
-    gradient: &'a [A],
-    momentum_buffer: Option<&'a mut [A]>,
-    /// Whether there is no momentum yet.
-    first: bool,
-    /// Negated.
-    lr: A,
-    momentum: A,
-    /// `1 - dampening`.
-    share: A,
-    weight_decay: A,
-    nesterov: bool,
-    maximize: bool,
-}
-
-impl<A: Element> SgdStep<'_, A> {
-    #[inline(always)]
-    pub(super) fn run(mut self) {
-        let momentum_buffer = self.momentum_buffer.take();
-        let parameter = std::mem::take(&mut self.parameter);
-        let elements = parameter.iter_mut().zip(self.gradient);
-        let Some(momentum_buffer) = momentum_buffer else {
-            for (p, &g) in elements {
-                *p = self.lr.mul_add(self.gradient(*p, g), *p);
-            }
-            return;
-        };
-        for ((p, &g), buffer) in elements.zip(momentum_buffer) {
-            let g = self.gradient(*p, g);
-            *buffer = if self.first { g } else { self.share.mul_add(g, *buffer * self.momentum) };
-            let g = if self.nesterov { self.momentum.mul_add(*buffer, g) } else { *buffer };
-            *p = self.lr.mul_add(g, *p);
-        }
-    }
-
-    /// The gradient with its sign and the penalty's part.
-    #[inline(always)]
-    fn gradient(&self, p: A, g: A) -> A {
-        let g = if self.maximize { -g } else { g };
-        if self.weight_decay == A::zero() { g } else { self.weight_decay.mul_add(p, g) }
     }
 }

@@ -10,11 +10,12 @@ use pulp::Arch;
 use rand::Rng;
 
 use super::config::positive;
+use super::parameters::RnnCellParameters;
 use super::{Nonlinearity, expect_width};
 use crate::cell::Elman;
 use crate::engine::{BackWeights, Forward, Scratch, Stack};
 use crate::error::{Result, element_count, expect_shape};
-use crate::parameters::{Parameters, RnnCellParameters};
+use crate::parameters::Parameters;
 use crate::random;
 use crate::scalar::Scalar;
 use crate::sequence::{Source, with_plain_rows};

@@ -3,9 +3,9 @@
 use ndarray::{Array, Array2, ArrayRef, Dimension};
 
 use super::cell::{CellDim, RnnCell, RnnCellConfig};
+use super::parameters::RnnCellParameters;
 use crate::engine::{Backward, DirectionGradient};
 use crate::error::{Error, Result, expect_shape};
-use crate::parameters::RnnCellParameters;
 use crate::scalar::Scalar;
 use crate::sequence::{Source, standard};
 use crate::steps::Steps;

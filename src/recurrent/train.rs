@@ -3,12 +3,12 @@
 use ndarray::{Array, Array3, ArrayRef, ArrayView3, Axis, Dimension};
 use rand::Rng;
 
+use super::parameters::RnnParameters;
 use super::pass::{Pass, resets};
 use super::{Rnn, RnnConfig, Run};
 use crate::dim::SequenceDim;
 use crate::engine::{Backward, DirectionGradient};
 use crate::error::{Error, Result, expect_shape};
-use crate::parameters::RnnParameters;
 use crate::random;
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, Source, with_plain_rows};
