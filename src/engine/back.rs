@@ -180,21 +180,10 @@ impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let BackWorker { steps, d_output, .. } = &self.worker;
         let mut scratch = Scratch::default();
-        scratch.above.reserve(steps.rows() * d_output.width());
-        for (t, b) in (0..steps.len()).flat_map(|t| (0..steps.batch(t)).map(move |b| (t, b))) {
-            scratch.above.extend_from_slice(d_output.row(t, b));
-        }
         for layer in (0..self.stack.layers.len()).rev() {
             self.layer(simd, layer, &mut scratch);
             std::mem::swap(&mut scratch.above, &mut scratch.below);
-        }
-        let BackWorker { steps, d_input, .. } = &mut self.worker;
-        let input = scratch.above.len() / steps.rows().max(1);
-        for t in 0..steps.len() {
-            let range = steps.start(t) * input..steps.start(t + 1) * input;
-            d_input.borrow().step(t, range.clone()).copy_from_slice(&scratch.above[range]);
         }
     }
 }
@@ -203,12 +192,20 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
     /// From the gradient of a layer's output rows, above, to that of its input rows, below.
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, scratch: &mut Scratch<A>) {
-        let BackWorker { shared, steps, first, resets, d_state, d_sums, .. } = &mut self.worker;
+        let BackWorker { shared, steps, first, resets, d_output, d_state, d_input, d_sums } =
+            &mut self.worker;
         let Scratch { room, below, above } = scratch;
         let (directions, width, hidden) = (self.stack.directions(), self.stack.width(), self.stack.hidden);
         let block = steps.batch(0) * C::STATES * hidden;
-        below.clear();
-        below.resize(steps.rows() * shared.weights[layer][0].inputs(), A::zero());
+        let inputs = 0..steps.rows() * shared.weights[layer][0].inputs();
+        let mut d_input = d_input.borrow();
+        let d_inputs = if layer == 0 {
+            d_input.rows(inputs, below)
+        } else {
+            below.clear();
+            below.resize(inputs.len(), A::zero());
+            &mut below[..]
+        };
         for (d, weights) in shared.weights[layer].iter().enumerate() {
             let i = layer * directions + d;
             let span = BackSpan {
@@ -222,21 +219,28 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                 factors: shared
                     .state_factors
                     .map(|factors| &factors[(i * shared.steps.batch(0) + *first) * hidden..]),
-                d_outputs: above,
+                d_outputs: if layer + 1 == self.stack.layers.len() {
+                    *d_output
+                } else {
+                    Source::rows(above, width, steps, 0)
+                },
                 column: d * hidden,
                 d_state: d_state.borrow().into_step(i, i * block..(i + 1) * block),
                 resets: resets.map(|resets| resets.of_block(i, C::STATES * hidden)),
                 d_sums: d_sums[i].borrow(),
-                d_inputs: below,
+                d_inputs,
             };
             weights.backward(simd, self.stack.cell, span, room);
         }
         if let Some(factors) = layer.checked_sub(1).and_then(|gap| shared.factors.get(gap)) {
             for t in 0..steps.len() {
-                let rows = &mut below[steps.start(t) * width..steps.start(t + 1) * width];
+                let rows = &mut d_inputs[steps.start(t) * width..steps.start(t + 1) * width];
                 let factors = &factors[(shared.steps.start(t) + *first) * width..];
                 rows.iter_mut().zip(factors).for_each(|(d_x, &factor)| *d_x *= factor);
             }
+        }
+        if layer == 0 {
+            d_input.put(0..steps.len(), below);
         }
     }
 }

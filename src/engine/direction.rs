@@ -97,8 +97,8 @@ pub(super) struct BackSpan<'a, 't, A> {
     pub(super) kept: Option<Source<'a, A>>,
     /// What the recurrent product read the hidden states multiplied with.
     pub(super) factors: Option<&'a [A]>,
-    /// The gradient of the layer's output rows, one behind the other.
-    pub(super) d_outputs: &'a [A],
+    /// The gradient of the layer's output rows.
+    pub(super) d_outputs: Source<'a, A>,
     /// The first of this direction's columns in these rows.
     pub(super) column: usize,
     /// The gradient of the states: before the pass of the final one, after it of the first.
@@ -228,21 +228,21 @@ impl<A: Element> BackWeights<A> {
         let BackSpan { steps, reverse, outputs, kept, factors, d_outputs, column, .. } = span;
         let BackSpan { d_state, resets, mut d_sums, d_inputs, .. } = span;
         let Room { sums, states, second, .. } = room;
-        let (hidden, width) = (self.hidden.all().width(), outputs.width());
-        let (units, inputs) = (C::GATES * hidden, self.input.all().width());
+        let (hidden, inputs) = (self.hidden.all().width(), self.input.all().width());
+        let units = C::GATES * hidden;
         let mut left = 0..steps.len();
         while let Some(chunk) = steps.cut(&mut left, CHUNK, !reverse) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
-            sums.resize(rows.len() * units, A::zero());
-            let mut times = chunk;
+            let chunk_sums = d_sums.rows(rows.start * units..rows.end * units, sums);
+            let mut times = chunk.clone();
             while let Some(t) = if reverse { times.next() } else { times.next_back() } {
                 let (start, batch) = (steps.start(t), steps.batch(t));
                 let d_state = &mut d_state[..batch * hidden];
-                let sums = &mut sums[(start - rows.start) * units..][..batch * units];
+                let sums = &mut chunk_sums[(start - rows.start) * units..][..batch * units];
                 states.clear();
                 for (b, d_state) in d_state.chunks_exact_mut(hidden).enumerate() {
                     states.extend_from_slice(&outputs.row(t, b)[column..column + hidden]);
-                    let d_output = &d_outputs[(start + b) * width + column..][..hidden];
+                    let d_output = &d_outputs.row(t, b)[column..column + hidden];
                     d_state.iter_mut().zip(d_output).for_each(|(d_state, &d_output)| *d_state += d_output);
                 }
                 second.clear();
@@ -252,14 +252,14 @@ impl<A: Element> BackWeights<A> {
                 cell.backward(simd, second, states, d_state, sums);
                 let a = Matrix::contiguous(sums, batch, units);
                 self.to_state(simd, a, factors, d_state, second, t % 2 == 1);
-                d_sums.step(t, start * units..(start + batch) * units).copy_from_slice(sums);
                 if let Some(resets) = &resets {
                     resets.cut(if reverse { t + 1 } else { t }, d_state, hidden);
                 }
             }
-            let a = Matrix::contiguous(sums, rows.len(), units);
+            let a = Matrix::contiguous(chunk_sums, rows.len(), units);
             let c = &mut d_inputs[rows.start * inputs..rows.end * inputs];
             Product::new(a, self.input.all(), Start::Output, c).run(simd);
+            d_sums.put(chunk, sums);
         }
     }
 }

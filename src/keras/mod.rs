@@ -41,6 +41,7 @@ mod philox;
 mod returns;
 mod rows;
 mod seeds;
+mod single;
 mod state;
 mod train;
 

@@ -8,6 +8,7 @@
 
 use std::f64::consts::TAU;
 
+use super::single;
 use crate::element::Element;
 
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -98,18 +99,18 @@ fn unit<A: Element>(words: [u32; 4]) -> impl Iterator<Item = A> {
 }
 
 /// The normal values of a block: four (`f32`) or two (`f64`).
-///
-/// Logarithm, sine, cosine and root are taken in `f64` and rounded, each where TensorFlow has it in the type's own
-/// precision.
 fn pairs<A: Element>(words: [u32; 4]) -> impl Iterator<Item = A> {
     let mut uniform = unit::<A>(words);
     std::iter::from_fn(move || Some([uniform.next()?, uniform.next()?])).flat_map(|[first, second]| {
-        let smallest = A::from_f64(SMALLEST);
-        let first = if first < smallest { smallest } else { first };
-        let angle = A::from_f64(TAU * second.into_f64());
-        let log = A::from_f64(libm::log(first.into_f64()));
-        let radius = (A::from_f64(-2.0) * log).sqrt();
-        let (sin, cos) = libm::sincos(angle.into_f64());
-        [A::from_f64(sin) * radius, A::from_f64(cos) * radius]
+        let (first, angle) = (first.into_f64(), TAU * second.into_f64());
+        if A::SINGLE {
+            let radius = (-2.0 * single::ln((first as f32).max(SMALLEST as f32))).sqrt();
+            let (sin, cos) = single::sin_cos(angle as f32);
+            [sin * radius, cos * radius].map(|value| A::from_f64(value.into()))
+        } else {
+            let radius = (-2.0 * libm::log(first.max(SMALLEST))).sqrt();
+            let (sin, cos) = libm::sincos(angle);
+            [sin * radius, cos * radius].map(A::from_f64)
+        }
     })
 }

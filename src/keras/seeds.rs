@@ -101,7 +101,8 @@ impl SeedGenerator {
 
     /// Fills an array with uniform values in `[low, high)`, in its logical order. One draw.
     ///
-    /// `x = u (high - low) + low`, each step rounded, `u` a multiple of 2^-23 (`f32`) or 2^-52 (`f64`).
+    /// `x = u (high - low) + low`, each step rounded, `u` a multiple of 2^-23 (`f32`) or 2^-52 (`f64`), the bounds rounded to
+    /// `f32`.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] unless `low` and `high` are finite.
@@ -113,7 +114,8 @@ impl SeedGenerator {
     ) -> Result<()> {
         expect_finite("low", low)?;
         expect_finite("high", high)?;
-        let (low, high) = (A::from_f64(low), A::from_f64(high));
+        // Keras has the bounds in f32 first, whatever the type.
+        let [low, high] = [low, high].map(|bound| A::from_f64(f64::from(bound as f32)));
         let values = self.next().uniform::<A>();
         array.iter_mut().zip(values).for_each(|(x, value)| *x = value * (high - low) + low);
         Ok(())

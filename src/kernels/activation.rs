@@ -92,6 +92,9 @@ impl Activation {
     }
 }
 
+/// Elements that are mapped together: one vector at least on every instruction set.
+const CHUNK: usize = 16;
+
 /// `f` over a slice, compiled for an instruction set.
 struct Map<'a, A, F> {
     from: &'a [A],
@@ -104,7 +107,22 @@ impl<A: Element, F: Fn(A) -> A> WithSimd for Map<'_, A, F> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        self.to.iter_mut().zip(self.from).for_each(|(to, &from)| *to = (self.f)(from));
+        let (to, to_rest) = self.to.as_chunks_mut::<CHUNK>();
+        let (from, from_rest) = self.from.as_chunks::<CHUNK>();
+        for (to, from) in to.iter_mut().zip(from) {
+            for i in 0..CHUNK {
+                to[i] = (self.f)(from[i]);
+            }
+        }
+        // Vectors for the rest too: one by one would take longer than many chunks.
+        let mut rest = [A::zero(); CHUNK];
+        rest[..from_rest.len()].copy_from_slice(from_rest);
+        if !from_rest.is_empty() {
+            for x in &mut rest {
+                *x = (self.f)(*x);
+            }
+            to_rest.copy_from_slice(&rest[..to_rest.len()]);
+        }
     }
 }
 

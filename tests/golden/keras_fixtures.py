@@ -34,9 +34,9 @@ class Numbers:
         return ((z >> np.uint64(40)).astype(np.float64) / 2**23 - 1).astype(self.dtype).reshape(shape)
 
     def weights(self, input_dim, units, use_bias):
-        """Half of the numbers: kernel, recurrent kernel, bias. Outputs stay of order one."""
-        shapes = [(input_dim, units), (units, units)] + ([(units,)] if use_bias else [])
-        return [self.draw(*shape) / 2 for shape in shapes]
+        """Kernel, recurrent kernel, bias: numbers divided so that outputs stay of order one."""
+        kernels = [self.draw(input_dim, units) / 2, self.draw(units, units) / max(2, units / 2)]
+        return kernels + ([self.draw(units) / 2] if use_bias else [])
 
 
 def flat(arrays):
