@@ -13,11 +13,21 @@
 //! * Files are read whole into memory. Big-endian machines read and write the same files.
 
 #[cfg(feature = "_zip")]
+mod archive;
+#[cfg(feature = "_zip")]
 mod budget;
 mod dtype;
+#[cfg(feature = "_zip")]
+mod elements;
 #[cfg(feature = "_files")]
 mod files;
 mod models;
+#[cfg(feature = "npz")]
+pub mod npy;
+#[cfg(feature = "npz")]
+pub mod npz;
+#[cfg(feature = "pt")]
+pub mod pt;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;
 mod state_dict;
