@@ -68,6 +68,12 @@ impl Dtype {
         }
     }
 
+    /// Bytes of a number; a complex element is two.
+    #[cfg(feature = "_zip")]
+    pub(crate) fn unit(self) -> usize {
+        if matches!(self, Self::C64 | Self::C128) { self.size() / 2 } else { self.size() }
+    }
+
     /// Whether the elements are real numbers with an exponent.
     #[must_use]
     pub fn is_float(self) -> bool {

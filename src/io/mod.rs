@@ -12,14 +12,24 @@
 //! * A file is written whole or not at all, and the same dict gives the same bytes.
 //! * Files are read whole into memory. Big-endian machines read and write the same files.
 
+#[cfg(feature = "_zip")]
+mod archive;
 #[cfg(any(feature = "_zip", feature = "onnx"))]
 mod budget;
 mod dtype;
+#[cfg(feature = "_zip")]
+mod elements;
 #[cfg(feature = "_files")]
 mod files;
 mod models;
+#[cfg(feature = "npz")]
+pub mod npy;
+#[cfg(feature = "npz")]
+pub mod npz;
 #[cfg(feature = "onnx")]
 pub mod onnx;
+#[cfg(feature = "pt")]
+pub mod pt;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;
 mod state_dict;
