@@ -21,6 +21,8 @@ mod dtype;
 mod elements;
 #[cfg(feature = "_files")]
 mod files;
+#[cfg(feature = "keras-h5")]
+pub mod keras;
 mod models;
 #[cfg(feature = "npz")]
 pub mod npy;

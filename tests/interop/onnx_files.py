@@ -1,4 +1,4 @@
-"""Writes onnx.safetensors: models of torch and of onnx's helper, and what ONNX Runtime makes of them and of ours.
+"""Writes fixtures/onnx/models.safetensors: models of torch and of onnx's helper, and what ONNX Runtime makes of them and of ours.
 
     cargo test --features onnx --test onnx -- --ignored      # writes our models to target/interop/onnx
     python tests/interop/onnx_files.py                       # after pip install -r tests/interop/requirements.txt
@@ -220,6 +220,6 @@ if __name__ == "__main__":
     ours()
     torch_models()
     nodes()
-    path = pathlib.Path(__file__).parent / "onnx.safetensors"
+    path = pathlib.Path(__file__).parent / "fixtures/onnx/models.safetensors"
     save_file(tensors, path, {"cases": json.dumps(cases)})
     print(f"{path}: {path.stat().st_size} bytes, " + ", ".join(f"{len(v)} {k}" for k, v in cases.items()))

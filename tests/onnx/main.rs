@@ -10,5 +10,5 @@ use common::TestResult;
 use common::golden::Golden;
 
 fn golden() -> TestResult<Golden> {
-    Golden::parse(include_bytes!("../interop/onnx.safetensors"))
+    Golden::parse(include_bytes!("../interop/fixtures/onnx/models.safetensors"))
 }
