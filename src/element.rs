@@ -44,6 +44,12 @@ pub trait Element: NdFloat + Default + Debug + Display + private::Sealed {
 
     /// As [`vectors`](Self::vectors), to be written.
     fn vectors_mut<S: Simd>(slice: &mut [Self]) -> &mut [Self::Vector<S>];
+
+    /// A vector of as many elements as there are, up to all; the rest are zero.
+    fn load_part<S: Simd>(simd: S, slice: &[Self]) -> Self::Vector<S>;
+
+    /// The first elements of a vector, as many as there is room for.
+    fn store_part<S: Simd>(simd: S, slice: &mut [Self], vector: Self::Vector<S>);
 }
 
 impl Element for f32 {
@@ -84,6 +90,16 @@ impl Element for f32 {
     fn vectors_mut<S: Simd>(slice: &mut [Self]) -> &mut [S::f32s] {
         S::as_mut_simd_f32s(slice).0
     }
+
+    #[inline(always)]
+    fn load_part<S: Simd>(simd: S, slice: &[Self]) -> S::f32s {
+        simd.partial_load_f32s(slice)
+    }
+
+    #[inline(always)]
+    fn store_part<S: Simd>(simd: S, slice: &mut [Self], vector: S::f32s) {
+        simd.partial_store_f32s(slice, vector);
+    }
 }
 
 impl Element for f64 {
@@ -119,6 +135,16 @@ impl Element for f64 {
     #[inline(always)]
     fn vectors_mut<S: Simd>(slice: &mut [Self]) -> &mut [S::f64s] {
         S::as_mut_simd_f64s(slice).0
+    }
+
+    #[inline(always)]
+    fn load_part<S: Simd>(simd: S, slice: &[Self]) -> S::f64s {
+        simd.partial_load_f64s(slice)
+    }
+
+    #[inline(always)]
+    fn store_part<S: Simd>(simd: S, slice: &mut [Self], vector: S::f64s) {
+        simd.partial_store_f64s(slice, vector);
     }
 }
 

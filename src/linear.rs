@@ -211,13 +211,10 @@ impl<A: Scalar> Linear<A> {
         let bias = self.parameters.bias.as_ref().and_then(|bias| bias.as_slice());
         let weights = self.packed.transposed.get_or_init(|| Panels::transposed(&self.parameters.weight));
         let input = input.as_standard_layout();
-        let product = Product {
-            a: Matrix::contiguous(elements(&input), rows, in_features),
-            weights: weights.all(),
-            start: Start::Bias(bias.unwrap_or(&zero)),
-            c: output.as_slice_mut().unwrap_or_default(),
-        };
-        A::product(Arch::new(), product);
+        let (a, start) =
+            (Matrix::contiguous(elements(&input), rows, in_features), Start::Bias(bias.unwrap_or(&zero)));
+        let c = output.as_slice_mut().unwrap_or_default();
+        A::product(Arch::new(), Product::new(a, weights.all(), start, c));
         Ok(output)
     }
 
@@ -251,15 +248,12 @@ impl<A: Scalar> Linear<A> {
     }
 
     fn input_gradient<D: Dimension>(&self, rows: usize, dim: D, d_output: &[A]) -> Array<A, D> {
-        let LinearConfig { in_features, out_features, .. } = self.config;
+        let out_features = self.config.out_features;
         let mut d_input = Array::zeros(dim);
-        let product = Product {
-            a: Matrix::contiguous(d_output, rows, out_features),
-            weights: self.packed.straight.get_or_init(|| Panels::straight(&self.parameters.weight)).all(),
-            start: Start::Bias(&vec![A::zero(); in_features]),
-            c: d_input.as_slice_mut().unwrap_or_default(),
-        };
-        A::product(Arch::new(), product);
+        let (a, c) =
+            (Matrix::contiguous(d_output, rows, out_features), d_input.as_slice_mut().unwrap_or_default());
+        let weights = self.packed.straight.get_or_init(|| Panels::straight(&self.parameters.weight)).all();
+        A::product(Arch::new(), Product::new(a, weights, Start::Output, c));
         d_input
     }
 
@@ -273,13 +267,9 @@ impl<A: Scalar> Linear<A> {
             row.iter().enumerate().for_each(|(o, &d)| columns[o * rows + r] = d);
         }
         let panels = Panels::straight(&input);
-        let product = Product {
-            a: Matrix::contiguous(&columns, out_features, rows),
-            weights: panels.all(),
-            start: Start::Output,
-            c: d_weight.as_slice_mut().unwrap_or_default(),
-        };
-        A::product(Arch::new(), product);
+        let a = Matrix::contiguous(&columns, out_features, rows);
+        let c = d_weight.as_slice_mut().unwrap_or_default();
+        A::product(Arch::new(), Product::new(a, panels.all(), Start::Output, c));
         Ok(d_weight)
     }
 

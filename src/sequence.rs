@@ -27,6 +27,8 @@ enum Place<'a> {
     Rows { steps: &'a Steps, origin: usize },
     /// At `t * strides[0] + order[b] * strides[1]`.
     Grid { strides: [usize; 2], order: Option<&'a [usize]> },
+    /// Where a table says, its entries in the order of `steps`.
+    Table { steps: &'a Steps, offsets: &'a [usize] },
 }
 
 impl<'a, A: Element> Source<'a, A> {
@@ -41,6 +43,11 @@ impl<'a, A: Element> Source<'a, A> {
         let strides = [Axis(0), Axis(1)].map(|axis| array.stride_of(axis).unsigned_abs());
         let data = array.as_slice_memory_order().unwrap_or_default();
         Self { data, width, place: Place::Grid { strides, order }, first: 0 }
+    }
+
+    /// Rows of `width` elements that start at `offsets`, in the order of the steps.
+    pub(crate) fn table(data: &'a [A], width: usize, steps: &'a Steps, offsets: &'a [usize]) -> Self {
+        Self { data, width, place: Place::Table { steps, offsets }, first: 0 }
     }
 
     /// Without the first rows of every step.
@@ -85,6 +92,7 @@ impl<'a, A: Element> Source<'a, A> {
         match self.place {
             Place::Rows { steps, origin } => (steps.start(t) + b - origin) * self.width,
             Place::Grid { strides, order } => t * strides[0] + order.map_or(b, |order| order[b]) * strides[1],
+            Place::Table { steps, offsets } => offsets[steps.start(t) + b],
         }
     }
 
@@ -97,6 +105,7 @@ impl<'a, A: Element> Source<'a, A> {
                 let dense = strides == [batch * self.width, self.width];
                 dense && order.is_none() && matches!(steps, Steps::Equal { .. })
             }
+            Place::Table { .. } => false,
         }
     }
 }
@@ -172,6 +181,17 @@ impl Layout {
         }
         for (&n, rows) in self.order.iter().flatten().zip(sorted.axis_iter(Axis(1))) {
             state.index_axis_mut(Axis(1), n).assign(&rows);
+        }
+    }
+
+    /// Runs a pass over a state, its rows in the order of the steps' rows meanwhile.
+    pub(crate) fn with_sorted_state<A: Element>(&self, state: &mut Array3<A>, run: impl FnOnce(&mut [A])) {
+        match self.gather_state(&state.view()) {
+            None => run(state.as_slice_mut().unwrap_or_default()),
+            Some(mut sorted) => {
+                run(sorted.as_slice_mut().unwrap_or_default());
+                self.scatter_state(&sorted, state);
+            }
         }
     }
 

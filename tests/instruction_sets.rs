@@ -29,7 +29,7 @@ fn naive<A: Scalar>(a: &Array2<A>, w: &Array2<A>, start: &Array2<A>) -> Vec<A> {
 }
 
 fn product<A: Element>(arch: Arch, a: Matrix<'_, A>, weights: &Panels<A>, start: Start<'_, A>, c: &mut [A]) {
-    arch.dispatch(Product { a, weights: weights.all(), start, c });
+    arch.dispatch(Product::new(a, weights.all(), start, c));
 }
 
 fn products_equal_the_definition<A: Scalar>() {

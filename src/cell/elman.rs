@@ -21,9 +21,13 @@ impl<A: Element> Cell<A> for Elman {
         self.activation.map(simd, sums, state);
     }
 
+    fn keeps_sums(self) -> bool {
+        self.activation.derives_from_sums()
+    }
+
     #[inline(always)]
-    fn backward<S: Simd>(self, simd: S, next: &[A], d_state: &mut [A], d_sums: &mut [A]) {
-        self.activation.derive(simd, next, d_state, d_sums);
+    fn backward<S: Simd>(self, simd: S, sums: &[A], next: &[A], d_state: &mut [A], d_sums: &mut [A]) {
+        self.activation.derive(simd, sums, next, d_state, d_sums);
         d_state.fill(A::zero());
     }
 }

@@ -20,7 +20,10 @@ pub trait Cell<A: Element>: Copy + Send + Sync {
     /// Maps rows of `GATES * hidden` sums and of `STATES * hidden` previous states to the next states, in place.
     fn forward<S: Simd>(self, simd: S, sums: &[A], state: &mut [A]);
 
-    /// The way back: from the next states and the gradient of rows of them, `d_state`, to the gradient of the sums;
-    /// `d_state` becomes what of the previous states' gradient does not come through the sums.
-    fn backward<S: Simd>(self, simd: S, next: &[A], d_state: &mut [A], d_sums: &mut [A]);
+    /// Whether the way back reads the sums: a pass to be run back keeps them then.
+    fn keeps_sums(self) -> bool;
+
+    /// The way back: from the sums, if they were kept, the next states and the gradient of rows of them, `d_state`, to the
+    /// gradient of the sums; `d_state` becomes what of the previous states' gradient does not come through the sums.
+    fn backward<S: Simd>(self, simd: S, sums: &[A], next: &[A], d_state: &mut [A], d_sums: &mut [A]);
 }

@@ -31,6 +31,10 @@ pub struct Backward<'a, A: Element> {
     pub(crate) outputs: &'a [Vec<A>],
     /// The dropout factors behind every layer but the last, if dropout was on.
     pub(crate) factors: &'a [Vec<A>],
+    /// As those of the forward pass.
+    pub(crate) state_factors: Option<&'a [A]>,
+    /// The sums of every step by layer, then direction, if the cell reads them.
+    pub(crate) kept: &'a [Vec<A>],
     /// The gradient of the last layer's output rows.
     pub(crate) d_output: Source<'a, A>,
     /// The gradient of the states: of the final ones before, of the first ones after.
@@ -77,7 +81,14 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         let mut d_state = Share::split(pass.d_state, C::STATES * self.hidden, &states, &ranges);
         let input = pass.inputs.len() / steps.rows().max(1);
         let mut d_input = Share::split(pass.d_input, input, steps, &ranges);
-        let shared = Shared { weights: pass.weights, steps, outputs: pass.outputs, factors: pass.factors };
+        let shared = Shared {
+            weights: pass.weights,
+            steps,
+            outputs: pass.outputs,
+            factors: pass.factors,
+            state_factors: pass.state_factors,
+            kept: pass.kept,
+        };
         let jobs = ranges.iter().rev().filter_map(|range| {
             Some(BackWorker {
                 shared,
@@ -115,6 +126,9 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 column: i % directions * self.hidden,
                 first: &pass.first[i * block..][..block],
                 hidden: self.hidden,
+                state_factors: pass
+                    .state_factors
+                    .map(|factors| &factors[i * pass.steps.batch(0) * self.hidden..]),
                 resets: pass.resets.map(|resets| resets.of_block(i, C::STATES * self.hidden)),
             };
             let DirectionGradient { weight_ih, weight_hh, bias } = gradient;
@@ -138,6 +152,8 @@ struct Shared<'a, A: Element> {
     steps: &'a Steps,
     outputs: &'a [Vec<A>],
     factors: &'a [Vec<A>],
+    state_factors: Option<&'a [A]>,
+    kept: &'a [Vec<A>],
 }
 
 /// One thread's part of the way back: some rows of every step.
@@ -164,19 +180,10 @@ impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let BackWorker { steps, d_output, .. } = &self.worker;
         let mut scratch = Scratch::default();
-        let rows = (0..steps.len()).flat_map(|t| (0..steps.batch(t)).flat_map(move |b| d_output.row(t, b)));
-        scratch.above.extend(rows);
         for layer in (0..self.stack.layers.len()).rev() {
             self.layer(simd, layer, &mut scratch);
             std::mem::swap(&mut scratch.above, &mut scratch.below);
-        }
-        let BackWorker { steps, d_input, .. } = &mut self.worker;
-        let input = scratch.above.len() / steps.rows().max(1);
-        for t in 0..steps.len() {
-            let range = steps.start(t) * input..steps.start(t + 1) * input;
-            d_input.borrow().step(t, range.clone()).copy_from_slice(&scratch.above[range]);
         }
     }
 }
@@ -185,33 +192,55 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
     /// From the gradient of a layer's output rows, above, to that of its input rows, below.
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, scratch: &mut Scratch<A>) {
-        let BackWorker { shared, steps, first, resets, d_state, d_sums, .. } = &mut self.worker;
+        let BackWorker { shared, steps, first, resets, d_output, d_state, d_input, d_sums } =
+            &mut self.worker;
         let Scratch { room, below, above } = scratch;
         let (directions, width, hidden) = (self.stack.directions(), self.stack.width(), self.stack.hidden);
         let block = steps.batch(0) * C::STATES * hidden;
-        below.clear();
-        below.resize(steps.rows() * shared.weights[layer][0].inputs(), A::zero());
+        let inputs = 0..steps.rows() * shared.weights[layer][0].inputs();
+        let mut d_input = d_input.borrow();
+        let d_inputs = if layer == 0 {
+            d_input.rows(inputs, below)
+        } else {
+            below.clear();
+            below.resize(inputs.len(), A::zero());
+            &mut below[..]
+        };
         for (d, weights) in shared.weights[layer].iter().enumerate() {
             let i = layer * directions + d;
             let span = BackSpan {
                 steps,
                 reverse: d == 1,
                 outputs: Source::rows(&shared.outputs[layer], width, shared.steps, 0).skip(*first),
-                d_outputs: above,
+                kept: shared
+                    .kept
+                    .get(i)
+                    .map(|kept| Source::rows(kept, C::GATES * hidden, shared.steps, 0).skip(*first)),
+                factors: shared
+                    .state_factors
+                    .map(|factors| &factors[(i * shared.steps.batch(0) + *first) * hidden..]),
+                d_outputs: if layer + 1 == self.stack.layers.len() {
+                    *d_output
+                } else {
+                    Source::rows(above, width, steps, 0)
+                },
                 column: d * hidden,
                 d_state: d_state.borrow().into_step(i, i * block..(i + 1) * block),
                 resets: resets.map(|resets| resets.of_block(i, C::STATES * hidden)),
                 d_sums: d_sums[i].borrow(),
-                d_inputs: below,
+                d_inputs,
             };
             weights.backward(simd, self.stack.cell, span, room);
         }
         if let Some(factors) = layer.checked_sub(1).and_then(|gap| shared.factors.get(gap)) {
             for t in 0..steps.len() {
-                let rows = &mut below[steps.start(t) * width..steps.start(t + 1) * width];
+                let rows = &mut d_inputs[steps.start(t) * width..steps.start(t + 1) * width];
                 let factors = &factors[(shared.steps.start(t) + *first) * width..];
                 rows.iter_mut().zip(factors).for_each(|(d_x, &factor)| *d_x *= factor);
             }
+        }
+        if layer == 0 {
+            d_input.put(0..steps.len(), below);
         }
     }
 }

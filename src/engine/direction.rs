@@ -48,8 +48,12 @@ pub(super) struct Span<'a, 't, A> {
     pub(super) state: &'a mut [A],
     /// Where sequences begin anew.
     pub(super) resets: Option<Resets<'a, A>>,
+    /// What the hidden part of each row of state is multiplied with before the recurrent product reads it.
+    pub(super) factors: Option<&'a [A]>,
     /// Where the hidden states go, if they are wanted.
     pub(super) target: Option<Target<'a, 't, A>>,
+    /// Where the sums go, if they are wanted.
+    pub(super) kept: Option<ShareMut<'a, 't, A>>,
     /// The threads that share the units of a single sequence, if there are any.
     pub(super) team: Option<&'a Member<'a>>,
 }
@@ -89,8 +93,12 @@ pub(super) struct BackSpan<'a, 't, A> {
     pub(super) reverse: bool,
     /// The layer's output rows.
     pub(super) outputs: Source<'a, A>,
-    /// The gradient of the layer's output rows, one behind the other.
-    pub(super) d_outputs: &'a [A],
+    /// The sums, if the cell reads them.
+    pub(super) kept: Option<Source<'a, A>>,
+    /// What the recurrent product read the hidden states multiplied with.
+    pub(super) factors: Option<&'a [A]>,
+    /// The gradient of the layer's output rows.
+    pub(super) d_outputs: Source<'a, A>,
     /// The first of this direction's columns in these rows.
     pub(super) column: usize,
     /// The gradient of the states: before the pass of the final one, after it of the first.
@@ -118,6 +126,8 @@ pub(super) struct Room<A> {
     sums: Vec<A>,
     offsets: Vec<usize>,
     states: Vec<A>,
+    /// States times factors, on the way back sums that were kept.
+    second: Vec<A>,
 }
 
 impl<A: Element> Weights<A> {
@@ -144,8 +154,9 @@ impl<A: Element> Weights<A> {
         span: Span<'_, '_, A>,
         room: &mut Room<A>,
     ) {
-        let Span { source, steps, range: mut left, reverse, state, resets, mut target, team } = span;
-        let Room { sums, offsets, .. } = room;
+        let Span { source, steps, range: mut left, reverse, state, resets, factors, team, .. } = span;
+        let Span { mut target, mut kept, .. } = span;
+        let Room { sums, offsets, second, .. } = room;
         let hidden = self.hidden.all().depth();
         let states = C::STATES * hidden;
         let panels = team.map_or(0..self.hidden.all().count(), |team| team.share(self.hidden.all().count()));
@@ -157,7 +168,7 @@ impl<A: Element> Weights<A> {
             let origin = steps.start(chunk.start);
             sums.resize((steps.start(chunk.end) - origin) * units, A::zero());
             let a = source.matrix(steps, chunk.clone(), offsets);
-            Product { a, weights: input_weights, start: bias, c: sums }.run(simd);
+            Product::new(a, input_weights, bias, sums).run(simd);
             while let Some(t) = if reverse { chunk.next_back() } else { chunk.next() } {
                 let batch = steps.batch(t);
                 if let Some(resets) = &resets {
@@ -165,8 +176,19 @@ impl<A: Element> Weights<A> {
                 }
                 let state = &mut state[..batch * states];
                 let sums = &mut sums[(steps.start(t) - origin) * units..][..batch * units];
-                let a = Matrix::strided(state, batch, hidden, states);
-                Product { a, weights: hidden_weights, start: Start::Output, c: sums }.run(simd);
+                let a = match factors {
+                    None => Matrix::strided(state, batch, hidden, states),
+                    Some(factors) => {
+                        multiplied(state.chunks_exact(states), factors, hidden, second);
+                        Matrix::contiguous(second, batch, hidden)
+                    }
+                };
+                let mut product = Product::new(a, hidden_weights, Start::Output, sums);
+                product.last_first = t % 2 == 1;
+                product.run(simd);
+                if let Some(kept) = &mut kept {
+                    kept.step(t, steps.start(t) * units..steps.start(t + 1) * units).copy_from_slice(sums);
+                }
                 match team {
                     None => cell.forward(simd, sums, state),
                     Some(team) => {
@@ -205,38 +227,84 @@ impl<A: Element> BackWeights<A> {
         span: BackSpan<'_, '_, A>,
         room: &mut Room<A>,
     ) {
-        let BackSpan { steps, reverse, outputs, d_outputs, column, d_state, resets, mut d_sums, d_inputs } =
-            span;
-        let Room { sums, states, .. } = room;
-        let (hidden, width) = (self.hidden.all().width(), outputs.width());
-        let (units, inputs) = (C::GATES * hidden, self.input.all().width());
+        let BackSpan { steps, reverse, outputs, kept, factors, d_outputs, column, .. } = span;
+        let BackSpan { d_state, resets, mut d_sums, d_inputs, .. } = span;
+        let Room { sums, states, second, .. } = room;
+        let (hidden, inputs) = (self.hidden.all().width(), self.input.all().width());
+        let units = C::GATES * hidden;
         let mut left = 0..steps.len();
         while let Some(chunk) = steps.cut(&mut left, CHUNK, !reverse) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
-            sums.resize(rows.len() * units, A::zero());
-            let mut times = chunk;
+            let chunk_sums = d_sums.rows(rows.start * units..rows.end * units, sums);
+            let mut times = chunk.clone();
             while let Some(t) = if reverse { times.next() } else { times.next_back() } {
                 let (start, batch) = (steps.start(t), steps.batch(t));
                 let d_state = &mut d_state[..batch * hidden];
-                let sums = &mut sums[(start - rows.start) * units..][..batch * units];
+                let sums = &mut chunk_sums[(start - rows.start) * units..][..batch * units];
                 states.clear();
                 for (b, d_state) in d_state.chunks_exact_mut(hidden).enumerate() {
                     states.extend_from_slice(&outputs.row(t, b)[column..column + hidden]);
-                    let d_output = &d_outputs[(start + b) * width + column..][..hidden];
+                    let d_output = &d_outputs.row(t, b)[column..column + hidden];
                     d_state.iter_mut().zip(d_output).for_each(|(d_state, &d_output)| *d_state += d_output);
                 }
-                cell.backward(simd, states, d_state, sums);
+                second.clear();
+                if let Some(kept) = &kept {
+                    (0..batch).for_each(|b| second.extend_from_slice(kept.row(t, b)));
+                }
+                cell.backward(simd, second, states, d_state, sums);
                 let a = Matrix::contiguous(sums, batch, units);
-                Product { a, weights: self.hidden.all(), start: Start::Output, c: d_state }.run(simd);
-                d_sums.step(t, start * units..(start + batch) * units).copy_from_slice(sums);
+                self.to_state(simd, a, factors, d_state, second, t % 2 == 1);
                 if let Some(resets) = &resets {
                     resets.cut(if reverse { t + 1 } else { t }, d_state, hidden);
                 }
             }
-            let a = Matrix::contiguous(sums, rows.len(), units);
+            let a = Matrix::contiguous(chunk_sums, rows.len(), units);
             let c = &mut d_inputs[rows.start * inputs..rows.end * inputs];
-            Product { a, weights: self.input.all(), start: Start::Output, c }.run(simd);
+            Product::new(a, self.input.all(), Start::Output, c).run(simd);
+            d_sums.put(chunk, sums);
         }
+    }
+}
+
+impl<A: Element> BackWeights<A> {
+    /// Adds what comes through the recurrent product to the gradient of rows of state.
+    #[inline(always)]
+    fn to_state<S: Simd>(
+        &self,
+        simd: S,
+        d_sums: Matrix<'_, A>,
+        factors: Option<&[A]>,
+        d_state: &mut [A],
+        room: &mut Vec<A>,
+        last_first: bool,
+    ) {
+        let run = |c| {
+            let mut product = Product::new(d_sums, self.hidden.all(), Start::Output, c);
+            product.last_first = last_first;
+            product.run(simd);
+        };
+        let Some(factors) = factors else {
+            return run(d_state);
+        };
+        room.clear();
+        room.resize(d_state.len(), A::zero());
+        run(room);
+        let terms = room.iter().zip(factors);
+        d_state.iter_mut().zip(terms).for_each(|(d, (&term, &factor))| *d = term.mul_add(factor, *d));
+    }
+}
+
+/// The hidden part of rows of state times factors.
+#[inline(always)]
+fn multiplied<'s, A: Element>(
+    states: impl Iterator<Item = &'s [A]>,
+    factors: &[A],
+    hidden: usize,
+    to: &mut Vec<A>,
+) {
+    to.clear();
+    for (state, factors) in states.zip(factors.chunks_exact(hidden)) {
+        to.extend(state.iter().zip(factors).map(|(&h, &factor)| h * factor));
     }
 }
 

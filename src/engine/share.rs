@@ -50,6 +50,38 @@ impl<'b, A> ShareMut<'b, '_, A> {
         }
     }
 
+    /// The rows that in the whole array are `range`, or room for as many where there is no whole array, for
+    /// [`put`](Self::put) to copy from.
+    #[inline(always)]
+    pub(super) fn rows<'r>(&'r mut self, range: Range<usize>, room: &'r mut Vec<A>) -> &'r mut [A]
+    where
+        A: Default + Clone,
+    {
+        match self {
+            Self::Whole(rows) => &mut rows[range],
+            Self::Pieces(_) => {
+                room.resize(range.len(), A::default());
+                room
+            }
+        }
+    }
+
+    /// Copies steps from the room of [`rows`](Self::rows) to their pieces, if there are pieces.
+    #[inline(always)]
+    pub(super) fn put(&mut self, steps: Range<usize>, room: &[A])
+    where
+        A: Copy,
+    {
+        if let Self::Pieces(pieces) = self {
+            let mut rest = room;
+            for piece in &mut pieces[steps] {
+                let (rows, behind) = rest.split_at(piece.len());
+                piece.copy_from_slice(rows);
+                rest = behind;
+            }
+        }
+    }
+
     /// As [`step`](Self::step), for as long as the share was borrowed.
     pub(super) fn into_step(self, t: usize, range: Range<usize>) -> &'b mut [A] {
         match self {

@@ -50,6 +50,11 @@ pub struct Forward<'a, A> {
     pub(crate) lower: Vec<&'a mut [A]>,
     /// What these rows are multiplied with before the next layer reads them, if dropout is on.
     pub(crate) factors: &'a [Vec<A>],
+    /// What the hidden states are multiplied with before a recurrent product reads them, if recurrent dropout is on:
+    /// rows by layer, then direction, the same for all steps.
+    pub(crate) state_factors: Option<&'a [A]>,
+    /// The sums of every step by layer, then direction, if they are wanted; all or none.
+    pub(crate) sums: Vec<&'a mut [A]>,
 }
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
@@ -58,15 +63,18 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     pub(crate) fn forward(&self, pass: Forward<'_, A>, scratch: &mut Scratch<A>) {
         let batch = pass.steps.batch(0);
         let threads = threads::count(self.flops(pass.steps.rows()));
-        if batch == 1 && threads > 1 && self.hidden >= SHARED_UNITS && C::GATES * C::STATES == 1 {
+        // Threads that share units have each but its own sums.
+        let shareable = batch == 1 && C::GATES * C::STATES == 1 && pass.sums.is_empty();
+        if shareable && threads > 1 && self.hidden >= SHARED_UNITS {
             self.forward_together(pass, threads.min(2 * self.hidden / SHARED_UNITS), scratch);
         } else if threads.min(batch) > 1 {
             let ranges = pass.steps.ranges(threads.min(batch));
-            threads::for_each(ranges.len(), pass.split(self, &ranges), |worker| {
-                self.arch.dispatch(Run { stack: self, worker, scratch: &mut Scratch::default(), team: None });
+            threads::for_each(ranges.len(), pass.split(self, &ranges), |mut worker| {
+                let (worker, scratch) = (&mut worker, &mut Scratch::default());
+                self.arch.dispatch(Run { stack: self, worker, scratch, team: None });
             });
         } else {
-            self.arch.dispatch(Run { stack: self, worker: pass.whole(), scratch, team: None });
+            self.arch.dispatch(Run { stack: self, worker: &mut pass.whole(), scratch, team: None });
         }
     }
 
@@ -75,13 +83,18 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     fn forward_together(&self, pass: Forward<'_, A>, threads: usize, scratch: &mut Scratch<A>) {
         let team = Team::new(threads, self.hidden);
         let mut states = vec![pass.state.to_vec(); threads - 1];
-        let run = |worker, scratch: &mut Scratch<A>, index| {
-            self.arch.dispatch(Run { stack: self, worker, scratch, team: Some(&team.member(index)) });
+        let run = |mut worker, scratch: &mut Scratch<A>, index| {
+            self.arch.dispatch(Run {
+                stack: self,
+                worker: &mut worker,
+                scratch,
+                team: Some(&team.member(index)),
+            });
         };
         thread::scope(|scope| {
             for (i, state) in states.iter_mut().enumerate() {
                 // The first thread alone leaves what the caller wants.
-                let others = Forward { state, output: None, lower: Vec::new(), ..pass };
+                let others = Forward { state, output: None, lower: Vec::new(), sums: Vec::new(), ..pass };
                 scope.spawn(move || run(others.whole(), &mut Scratch::default(), i + 1));
             }
             run(pass.whole(), scratch, 0);
@@ -115,6 +128,8 @@ struct Worker<'a, A> {
     output: Option<Share<'a, A>>,
     lower: Vec<Share<'a, A>>,
     factors: &'a [Vec<A>],
+    state_factors: Option<&'a [A]>,
+    sums: Vec<Share<'a, A>>,
     /// How rows of factors fall into steps, and the first of each step.
     all_steps: &'a Steps,
     first: usize,
@@ -131,6 +146,8 @@ impl<'a, A: Element> Forward<'a, A> {
             output: self.output.map(Share::Whole),
             lower: self.lower.into_iter().map(Share::Whole).collect(),
             factors: self.factors,
+            state_factors: self.state_factors,
+            sums: self.sums.into_iter().map(Share::Whole).collect(),
             all_steps: self.steps,
             first: 0,
         }
@@ -141,10 +158,12 @@ impl<'a, A: Element> Forward<'a, A> {
         let width = stack.width();
         let states =
             Steps::Equal { len: stack.layers.len() * stack.directions(), batch: self.steps.batch(0) };
-        let split = |rows| Share::split(rows, width, self.steps, ranges);
+        let split = |rows, width| Share::split(rows, width, self.steps, ranges);
         let mut states = Share::split(self.state, C::STATES * stack.hidden, &states, ranges);
-        let mut outputs = self.output.map(split);
-        let mut lower: Vec<_> = self.lower.into_iter().map(split).collect();
+        let mut outputs = self.output.map(|rows| split(rows, width));
+        let mut lower: Vec<_> = self.lower.into_iter().map(|rows| split(rows, width)).collect();
+        let units = C::GATES * stack.hidden;
+        let mut sums: Vec<_> = self.sums.into_iter().map(|rows| split(rows, units)).collect();
         let workers = ranges.iter().rev().filter_map(|range| {
             Some(Worker {
                 source: self.source.skip(range.start),
@@ -154,6 +173,8 @@ impl<'a, A: Element> Forward<'a, A> {
                 output: outputs.as_mut().and_then(Vec::pop),
                 lower: lower.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
                 factors: self.factors,
+                state_factors: self.state_factors,
+                sums: sums.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
                 all_steps: self.steps,
                 first: range.start,
             })
@@ -164,7 +185,7 @@ impl<'a, A: Element> Forward<'a, A> {
 
 struct Run<'a, 's, A: Element, C> {
     stack: &'a Stack<A, C>,
-    worker: Worker<'a, A>,
+    worker: &'s mut Worker<'a, A>,
     scratch: &'s mut Scratch<A>,
     team: Option<&'s Member<'s>>,
 }
@@ -196,12 +217,13 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, segment: Range<usize>) {
         let Stack { layers, cell, hidden, .. } = self.stack;
-        let Worker { source, steps, state, resets, output, .. } = &mut self.worker;
+        let Worker { source, steps, state, resets, output, state_factors, sums, all_steps, first, .. } =
+            &mut self.worker;
         let Scratch { room, below, above } = &mut *self.scratch;
         let (directions, width) = (self.stack.directions(), self.stack.width());
         let origin = steps.start(segment.start);
         let last = layer + 1 == layers.len();
-        let block = steps.batch(0) * C::STATES * hidden;
+        let (block, rows_of_factors) = (steps.batch(0) * C::STATES * hidden, all_steps.batch(0));
         let rows = steps.start(segment.end) - origin;
         if !last {
             above.resize(rows * width, A::zero());
@@ -220,6 +242,8 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
                 reverse: d == 1,
                 state: state.borrow().into_step(i, i * block..(i + 1) * block),
                 resets: resets.map(|resets| resets.of_block(i, C::STATES * hidden)),
+                factors: state_factors.map(|factors| &factors[(i * rows_of_factors + *first) * hidden..]),
+                kept: sums.get_mut(i).map(Share::borrow),
                 team: self.team,
                 target: target.map(|(rows, origin)| Target { rows, origin, width, column: d * hidden }),
             };
@@ -233,7 +257,7 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
 
     /// Keeps the rows between a layer and the next if they are wanted, and applies dropout.
     fn between(&mut self, layer: usize, segment: &Range<usize>) {
-        let Worker { steps, lower, factors, all_steps, first, .. } = &mut self.worker;
+        let Worker { steps, lower, factors, all_steps, first, .. } = &mut *self.worker;
         let width = self.stack.width();
         let origin = steps.start(segment.start);
         let mut kept = lower.get_mut(layer).map(Share::borrow);

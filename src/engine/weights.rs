@@ -30,6 +30,8 @@ pub(super) struct Terms<'a, A> {
     /// The first states, and their width.
     pub(super) first: &'a [A],
     pub(super) hidden: usize,
+    /// What the recurrent product read each row of states multiplied with.
+    pub(super) state_factors: Option<&'a [A]>,
     pub(super) resets: Option<Resets<'a, A>>,
 }
 
@@ -49,33 +51,19 @@ impl<A: Element> Terms<'_, A> {
         arch.dispatch(Add { terms: self, gradient });
     }
 
-    /// Row b of step t of the layer's input, with its dropout.
-    fn input(&self, t: usize, b: usize, row: &mut [A]) {
-        row.copy_from_slice(self.inputs.row(t, b));
-        if let Some(factors) = self.factors {
-            let factors = &factors[(self.steps.start(t) + b) * row.len()..][..row.len()];
-            row.iter_mut().zip(factors).for_each(|(x, &factor)| *x *= factor);
-        }
-    }
-
-    /// The state that row b of step t came from.
-    fn previous(&self, t: usize, b: usize, row: &mut [A]) {
+    /// The state that row b of step t came from; `zeros` is a state too.
+    fn previous<'r>(&'r self, t: usize, b: usize, zeros: &'r [A]) -> &'r [A] {
         // The step before in the direction's own time, and the step whose mask stands between the two.
         let (before, border) = if self.reverse { (Some(t + 1), t + 1) } else { (t.checked_sub(1), t) };
-        let state =
-            |states: &[A], row: &mut [A]| row.copy_from_slice(&states[b * self.hidden..][..self.hidden]);
-        if b < self.steps.batch(border) && self.resets.is_some_and(|resets| resets.at(border, b)) {
-            match self.resets.and_then(|resets| resets.states) {
-                Some(states) => state(states, row),
-                None => row.fill(A::zero()),
-            }
-            return;
+        let state = |states: &'r [A]| &states[b * self.hidden..][..self.hidden];
+        if b < self.steps.batch(border)
+            && let Some(resets) = self.resets.as_ref().filter(|resets| resets.at(border, b))
+        {
+            return resets.states.map_or(zeros, state);
         }
         match before.filter(|&before| b < self.steps.batch(before)) {
-            Some(before) => {
-                row.copy_from_slice(&self.outputs.row(before, b)[self.column..self.column + self.hidden]);
-            }
-            None => state(self.first, row),
+            Some(before) => &self.outputs.row(before, b)[self.column..self.column + self.hidden],
+            None => state(self.first),
         }
     }
 }
@@ -93,25 +81,29 @@ impl<A: Element> WithSimd for Add<'_, '_, A> {
         let Self { terms, gradient } = self;
         let (steps, units) = (terms.steps, gradient.units);
         let mut room = Room::default();
+        let zeros = vec![A::zero(); terms.hidden];
         let mut left = 0..steps.len();
         while let Some(chunk) = steps.cut(&mut left, CHUNK, false) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
             let d_sums =
                 terms.d_sums[rows.start * terms.units..rows.end * terms.units].chunks_exact(terms.units);
-            let d_sums = d_sums.map(|row| &row[units.clone()]);
-            for row in d_sums.clone() {
-                gradient.bias.iter_mut().zip(row).for_each(|(d_bias, &d_sum)| *d_bias += d_sum);
+            let d_sums: Vec<_> = d_sums.map(|row| &row[units.clone()]).collect();
+            for row in &d_sums {
+                gradient.bias.iter_mut().zip(*row).for_each(|(d_bias, &d_sum)| *d_bias += d_sum);
             }
-            transpose(d_sums, units.len(), &mut room.d_sums);
+            transpose(&d_sums, units.len(), &mut room.d_sums);
             let places = || chunk.clone().flat_map(|t| (0..steps.batch(t)).map(move |b| (t, b)));
-            room.add(
-                simd,
-                places(),
-                terms.inputs.width(),
-                |t, b, row| terms.input(t, b, row),
-                gradient.weight_ih,
-            );
-            room.add(simd, places(), terms.hidden, |t, b, row| terms.previous(t, b, row), gradient.weight_hh);
+            let inputs: Vec<_> = places().map(|(t, b)| terms.inputs.row(t, b)).collect();
+            let width = terms.inputs.width();
+            let factors =
+                terms.factors.map(|factors| factors[rows.start * width..].chunks_exact(width).collect());
+            room.add(simd, &inputs, factors, gradient.weight_ih);
+            let states: Vec<_> = places().map(|(t, b)| terms.previous(t, b, &zeros)).collect();
+            let width = terms.hidden;
+            let factors = terms
+                .state_factors
+                .map(|factors| places().map(|(_, b)| &factors[b * width..][..width]).collect());
+            room.add(simd, &states, factors, gradient.weight_hh);
         }
     }
 }
@@ -126,30 +118,41 @@ struct Room<A: Element> {
 }
 
 impl<A: Element> Room<A> {
-    /// Adds `d_sums` times rows of `width` elements to `gradient`.
+    /// Adds `d_sums` times rows, themselves multiplied with `factors` if there are any, to `gradient`.
     #[inline(always)]
-    fn add<S: Simd>(
-        &mut self,
-        simd: S,
-        places: impl Iterator<Item = (usize, usize)> + Clone,
-        width: usize,
-        fill: impl Fn(usize, usize, &mut [A]),
-        gradient: &mut [A],
-    ) {
-        let count = places.clone().count();
-        self.rows.resize(count * width, A::zero());
-        places.zip(self.rows.chunks_exact_mut(width)).for_each(|((t, b), row)| fill(t, b, row));
-        self.panels.fill(width, self.rows.chunks_exact(width));
-        let a = Matrix::contiguous(&self.d_sums, gradient.len() / width, count);
-        Product { a, weights: self.panels.all(), start: Start::Output, c: gradient }.run(simd);
+    fn add<S: Simd>(&mut self, simd: S, rows: &[&[A]], factors: Option<Vec<&[A]>>, gradient: &mut [A]) {
+        let width = rows.first().map_or(0, |row| row.len());
+        if let Some(factors) = factors {
+            self.rows.clear();
+            for (row, factors) in rows.iter().zip(factors) {
+                self.rows.extend(row.iter().zip(factors).map(|(&x, &factor)| x * factor));
+            }
+            self.panels.fill(width, &self.rows.chunks_exact(width).collect::<Vec<_>>());
+        } else {
+            self.panels.fill(width, rows);
+        }
+        let a = Matrix::contiguous(&self.d_sums, gradient.len() / width, rows.len());
+        Product::new(a, self.panels.all(), Start::Output, gradient).run(simd);
     }
 }
 
 /// Turns rows of `width` elements into `width` rows.
-fn transpose<'a, A: Element>(rows: impl ExactSizeIterator<Item = &'a [A]>, width: usize, to: &mut Vec<A>) {
+fn transpose<A: Element>(rows: &[&[A]], width: usize, to: &mut Vec<A>) {
+    /// Rows that are turned together, so that whole parts of cache lines are written.
+    const TOGETHER: usize = 8;
     let count = rows.len();
     to.resize(width * count, A::zero());
-    for (i, row) in rows.enumerate() {
-        to[i..].iter_mut().step_by(count).zip(row).for_each(|(to, &value)| *to = value);
+    let (blocks, rest) = rows.as_chunks::<TOGETHER>();
+    for (block, rows) in blocks.iter().enumerate() {
+        for (j, to) in to.chunks_exact_mut(count).enumerate() {
+            let to = &mut to[block * TOGETHER..][..TOGETHER];
+            for i in 0..TOGETHER {
+                to[i] = rows[i][j];
+            }
+        }
+    }
+    for (j, to) in to.chunks_exact_mut(count).enumerate() {
+        let to = &mut to[count - rest.len()..];
+        to.iter_mut().zip(rest).for_each(|(to, row)| *to = row[j]);
     }
 }

@@ -10,6 +10,7 @@
 
 mod activation;
 mod arch;
+mod formulas;
 mod matrix;
 mod panels;
 mod product;

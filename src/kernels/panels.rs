@@ -28,19 +28,26 @@ impl<A: Element> Panels<A> {
         let mut panels = Self::default();
         let weight = weight.as_standard_layout();
         let rows = weight.as_slice().unwrap_or_default().chunks_exact(weight.ncols().max(1));
-        panels.fill(weight.ncols(), rows);
+        panels.fill(weight.ncols(), &rows.collect::<Vec<_>>());
         panels
     }
 
     /// Packs rows of `width` elements in place of what was packed before.
-    pub(crate) fn fill<'r>(&mut self, width: usize, rows: impl ExactSizeIterator<Item = &'r [A]>) {
+    pub(crate) fn fill(&mut self, width: usize, rows: &[&[A]]) {
         self.depth = rows.len();
         self.width = width;
-        self.lines.clear();
         self.lines.resize(width.div_ceil(A::PANEL) * self.depth, A::Line::default());
-        for (k, row) in rows.enumerate() {
-            for (panel, values) in row.chunks(A::PANEL).enumerate() {
-                self.lines[panel * self.depth + k][..values.len()].copy_from_slice(values);
+        let panels = self.lines.chunks_exact_mut(self.depth.max(1));
+        for (panel, start) in panels.zip((0..width).step_by(A::PANEL)) {
+            let whole = width - start >= A::PANEL;
+            for (line, row) in panel.iter_mut().zip(rows) {
+                if whole {
+                    // As many elements as the compiler knows: no call.
+                    line[..A::PANEL].copy_from_slice(&row[start..][..A::PANEL]);
+                } else {
+                    *line = A::Line::default();
+                    line[..width - start].copy_from_slice(&row[start..]);
+                }
             }
         }
     }

@@ -10,8 +10,14 @@
 //! A tile is up to 6 rows by as many panels as the registers hold: 6 x 16 single-precision columns with AVX2, 6 x 64
 //! with AVX-512, one row by four or eight panels for a single sequence.
 
-use std::array;
+#![expect(
+    clippy::needless_range_loop,
+    clippy::manual_memcpy,
+    reason = "a loop is compiled for the instruction set; a closure or a call only where it is inlined, and it need not be"
+)]
+
 use std::mem::size_of;
+use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -21,8 +27,8 @@ use crate::element::Element;
 /// The most rows of a tile.
 const ROWS: usize = 6;
 
-/// Rows whose tiles share a panel while it is in the first-level cache: a multiple of [`ROWS`].
-const BLOCK: usize = 48;
+/// Rows whose tiles share a panel while it is in the nearest cache that holds it: a multiple of [`ROWS`].
+const BLOCK: usize = 192;
 
 /// Where each sum starts.
 #[derive(Debug, Clone, Copy)]
@@ -36,47 +42,32 @@ pub enum Start<'a, A> {
 /// `c[r][j] = start + sum over k ascending of a[r][k] * w[k][j]`, `c` row-major and contiguous.
 #[derive(Debug)]
 pub struct Product<'a, A: Element> {
-    /// The left operand.
-    pub a: Matrix<'a, A>,
-    /// The right operand.
-    pub weights: PanelsRef<'a, A>,
-    /// The sums' start.
-    pub start: Start<'a, A>,
-    /// The output, `a.rows()` by `weights.width()`.
-    pub c: &'a mut [A],
+    a: Matrix<'a, A>,
+    weights: PanelsRef<'a, A>,
+    start: Start<'a, A>,
+    c: &'a mut [A],
+    /// Whether the last columns are made first. Every other time so, weights that no cache holds whole are read from it
+    /// in part: it still has those of the end.
+    pub last_first: bool,
+}
+
+impl<'a, A: Element> Product<'a, A> {
+    /// The product of `a` and `weights`, into `c` of `a.rows()` by `weights.width()` elements.
+    #[inline(always)]
+    #[must_use]
+    pub fn new(a: Matrix<'a, A>, weights: PanelsRef<'a, A>, start: Start<'a, A>, c: &'a mut [A]) -> Self {
+        Self { a, weights, start, c, last_first: false }
+    }
 }
 
 impl<A: Element> Product<'_, A> {
     /// Makes the product on an instruction set.
     ///
-    /// Compiled once for each: inlined, all the tiles would be compiled again wherever they are used.
+    /// Compiled once for each, and not for the instruction set itself, so that no tile can be inlined: the tiles would
+    /// be compiled again wherever they are used, and within one function the compiler prepares every tile before it
+    /// runs one.
     #[inline(never)]
-    pub(crate) fn run<S: Simd>(self, simd: S) {
-        simd.vectorize(self);
-    }
-
-    /// As [`run`](Self::run), on an instruction set that is chosen now.
-    pub(crate) fn run_on(self, arch: Arch) {
-        struct Once<'a, A: Element>(Product<'a, A>);
-
-        impl<A: Element> WithSimd for Once<'_, A> {
-            type Output = ();
-
-            #[inline(always)]
-            fn with_simd<S: Simd>(self, simd: S) {
-                self.0.run(simd);
-            }
-        }
-
-        arch.dispatch(Once(self));
-    }
-}
-
-impl<A: Element> WithSimd for Product<'_, A> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
+    pub(crate) fn run<S: Simd>(mut self, simd: S) {
         // Constant conditions, so that no tile is compiled for another number of vectors than a line has.
         if const { vectors_of_line::<A, S>() == 1 } {
             self.tiles::<S, 1>(simd);
@@ -90,6 +81,20 @@ impl<A: Element> WithSimd for Product<'_, A> {
             self.tiles::<S, 16>(simd);
         }
     }
+
+    /// As [`run`](Self::run), on an instruction set that is chosen now.
+    pub(crate) fn run_on(self, arch: Arch) {
+        arch.dispatch(self);
+    }
+}
+
+impl<A: Element> WithSimd for Product<'_, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.run(simd);
+    }
 }
 
 impl<A: Element> Product<'_, A> {
@@ -102,16 +107,17 @@ impl<A: Element> Product<'_, A> {
         let start = |group: usize| if groups > 1 { group * rows / groups } else { group * rows };
         for first in (0..groups).step_by(BLOCK / ROWS) {
             let block = first..groups.min(first + BLOCK / ROWS);
-            let mut panel = 0;
-            while panel < self.weights.count() {
-                let panels = panels_of_tile::<S, P>(tallest, self.weights.count() - panel);
+            let mut left = self.weights.count();
+            while left > 0 {
+                let panels = panels_of_tile::<S, P>(tallest, left);
+                let panel = if self.last_first { left - panels } else { self.weights.count() - left };
                 for group in block.clone() {
                     // Balanced groups: 32 rows are 6 + 6 + 5 + 5 + 5 + 5.
                     let row = start(group);
                     let place = Place { row, height: start(group + 1) - row, panel, panels };
                     self.tile_of_height::<S, P>(simd, place);
                 }
-                panel += panels;
+                left -= panels;
             }
         }
     }
@@ -131,13 +137,13 @@ impl<A: Element> Product<'_, A> {
     #[inline(always)]
     fn tile_of_width<S: Simd, const P: usize, const R: usize>(&mut self, simd: S, place: Place) {
         if const { fits::<S>(P, R, 8) } && place.panels == 8 {
-            Tile::<A, P, R, 8> { product: self, place }.run(simd);
+            simd.vectorize(Tile::<A, P, R, 8> { product: self, place });
         } else if const { fits::<S>(P, R, 4) } && place.panels == 4 {
-            Tile::<A, P, R, 4> { product: self, place }.run(simd);
+            simd.vectorize(Tile::<A, P, R, 4> { product: self, place });
         } else if const { fits::<S>(P, R, 2) } && place.panels == 2 {
-            Tile::<A, P, R, 2> { product: self, place }.run(simd);
+            simd.vectorize(Tile::<A, P, R, 2> { product: self, place });
         } else {
-            Tile::<A, P, R, 1> { product: self, place }.run(simd);
+            simd.vectorize(Tile::<A, P, R, 1> { product: self, place });
         }
     }
 }
@@ -178,47 +184,21 @@ struct Tile<'t, 'a, A: Element, const P: usize, const R: usize, const Q: usize> 
     place: Place,
 }
 
-impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A, P, R, Q> {
-    /// A call of its own: within one function of all tiles the compiler prepares every tile before it runs one.
-    #[inline(never)]
-    fn run<S: Simd>(self, simd: S) {
-        if (self.place.panel + Q) * A::PANEL <= self.product.weights.width() {
-            simd.vectorize(self);
-        } else {
-            simd.vectorize(Edge(self));
-        }
-    }
-}
-
 impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Tile<'_, '_, A, P, R, Q> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let sums = self.accumulate(simd, self.start(|slice| vectors::<A, S, P>(slice)));
-        self.store(&sums, |sums, slice| A::vectors_mut::<S>(slice).copy_from_slice(sums));
-    }
-}
-
-/// A [`Tile`] whose last panel is not full.
-struct Edge<'t, 'a, A: Element, const P: usize, const R: usize, const Q: usize>(Tile<'t, 'a, A, P, R, Q>);
-
-impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Edge<'_, '_, A, P, R, Q> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let start = self.0.start(|slice| {
-            let mut line = A::Line::default();
-            line[..slice.len()].copy_from_slice(slice);
-            vectors::<A, S, P>(&line)
-        });
-        let sums = self.0.accumulate(simd, start);
-        self.0.store(&sums, |sums, slice| {
-            let mut line = A::Line::default();
-            A::vectors_mut::<S>(&mut line).copy_from_slice(sums);
-            slice.copy_from_slice(&line[..slice.len()]);
-        });
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let Place { panel, .. } = self.place;
+        let last = self.product.weights.width() - (panel + Q - 1) * A::PANEL;
+        let whole = last >= A::PANEL;
+        let start = if whole { self.start(simd, A::PANEL) } else { self.start(simd, last) };
+        let sums = self.accumulate(simd, start);
+        if whole {
+            self.store(simd, &sums, A::PANEL);
+        } else {
+            self.store(simd, &sums, last);
+        }
     }
 }
 
@@ -226,61 +206,79 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Ed
 type Sums<A, S, const P: usize, const R: usize, const Q: usize> = [[[<A as Element>::Vector<S>; P]; Q]; R];
 
 impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A, P, R, Q> {
-    /// Loads the sums' start values.
+    /// Loads the sums' start values; the last panel has `last` columns.
     #[inline(always)]
-    fn start<V: Copy>(&self, load: impl Fn(&[A]) -> [V; P]) -> [[[V; P]; Q]; R] {
-        array::from_fn(|r| {
-            array::from_fn(|q| match self.product.start {
-                Start::Bias(bias) => load(&bias[self.columns(q)]),
-                Start::Output => load(&self.product.c[self.row(r)][self.columns(q)]),
-            })
-        })
+    fn start<S: Simd>(&self, simd: S, last: usize) -> Sums<A, S, P, R, Q> {
+        let mut sums = [[[A::splat(simd, A::zero()); P]; Q]; R];
+        for r in 0..R {
+            let from = match self.product.start {
+                Start::Bias(bias) => &bias[self.columns(last)],
+                Start::Output => &self.product.c[self.row(r)][self.columns(last)],
+            };
+            for q in 0..Q {
+                let width = if q + 1 == Q { last } else { A::PANEL };
+                load(simd, &from[q * A::PANEL..][..width], &mut sums[r][q]);
+            }
+        }
+        sums
     }
 
     /// The whole sums over k, four steps at a time so that slice bounds are checked once in four.
     #[inline(always)]
-    fn accumulate<S: Simd>(&self, simd: S, start: Sums<A, S, P, R, Q>) -> Sums<A, S, P, R, Q> {
-        // A copy that nothing else points to stays in registers.
-        let mut sums = start.map(|sums| sums.map(|sums| sums.map(|sum| sum)));
-        let Product { a, weights, .. } = &self.product;
-        let rows: [_; R] = array::from_fn(|r| a.row(self.place.row + r).as_chunks::<4>());
-        let panels: [_; Q] = array::from_fn(|q| weights.panel(self.place.panel + q).as_chunks::<4>());
+    fn accumulate<S: Simd>(&self, simd: S, mut sums: Sums<A, S, P, R, Q>) -> Sums<A, S, P, R, Q> {
+        let Product { a, weights, .. } = &*self.product;
+        let mut rows: [&[A]; R] = [&[]; R];
+        for r in 0..R {
+            rows[r] = a.row(self.place.row + r);
+        }
+        let mut panels: [&[A::Line]; Q] = [&[]; Q];
+        for q in 0..Q {
+            panels[q] = weights.panel(self.place.panel + q);
+        }
         for k in 0..weights.depth() / 4 {
-            let a: [&[A; 4]; R] = array::from_fn(|r| &rows[r].0[k]);
-            let w: [&[A::Line; 4]; Q] = array::from_fn(|q| &panels[q].0[k]);
+            let mut a: [&[A]; R] = [&[]; R];
+            for r in 0..R {
+                a[r] = &rows[r][4 * k..][..4];
+            }
+            let mut w: [&[A::Line]; Q] = [&[]; Q];
+            for q in 0..Q {
+                w[q] = &panels[q][4 * k..][..4];
+            }
             for i in 0..4 {
-                step(simd, array::from_fn(|r| a[r][i]), array::from_fn(|q| &w[q][i]), &mut sums);
+                step(simd, i, &a, &w, &mut sums);
             }
         }
-        for i in 0..weights.depth() % 4 {
-            step(simd, array::from_fn(|r| rows[r].1[i]), array::from_fn(|q| &panels[q].1[i]), &mut sums);
+        for k in weights.depth() / 4 * 4..weights.depth() {
+            step(simd, k, &rows, &panels, &mut sums);
         }
         sums
     }
 
     #[inline(always)]
-    fn store<V>(self, sums: &[[[V; P]; Q]; R], store: impl Fn(&[V; P], &mut [A])) {
-        for (r, sums) in sums.iter().enumerate() {
-            for (q, sums) in sums.iter().enumerate() {
-                let (row, columns) = (self.row(r), self.columns(q));
-                store(sums, &mut self.product.c[row][columns]);
+    fn store<S: Simd>(&mut self, simd: S, sums: &Sums<A, S, P, R, Q>, last: usize) {
+        for r in 0..R {
+            let (row, columns) = (self.row(r), self.columns(last));
+            let to = &mut self.product.c[row][columns];
+            for q in 0..Q {
+                let width = if q + 1 == Q { last } else { A::PANEL };
+                store(simd, &sums[r][q], &mut to[q * A::PANEL..][..width]);
             }
         }
     }
 
     /// The range of row `r` of the tile within the output.
     #[inline(always)]
-    fn row(&self, r: usize) -> std::ops::Range<usize> {
+    fn row(&self, r: usize) -> Range<usize> {
         let width = self.product.weights.width();
         let start = (self.place.row + r) * width;
         start..start + width
     }
 
-    /// The columns of panel `q` of the tile, fewer in the last panel.
+    /// The columns of the tile, `last` of them in the last panel.
     #[inline(always)]
-    fn columns(&self, q: usize) -> std::ops::Range<usize> {
-        let start = (self.place.panel + q) * A::PANEL;
-        start..self.product.weights.width().min(start + A::PANEL)
+    fn columns(&self, last: usize) -> Range<usize> {
+        let start = self.place.panel * A::PANEL;
+        start..start + (Q - 1) * A::PANEL + last
     }
 }
 
@@ -288,24 +286,57 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
 #[inline(always)]
 fn step<A: Element, S: Simd, const P: usize, const R: usize, const Q: usize>(
     simd: S,
-    a: [A; R],
-    w: [&A::Line; Q],
+    k: usize,
+    a: &[&[A]; R],
+    w: &[&[A::Line]; Q],
     sums: &mut Sums<A, S, P, R, Q>,
 ) {
-    let w: [[A::Vector<S>; P]; Q] = array::from_fn(|q| vectors::<A, S, P>(w[q]));
+    let mut vectors = [[A::splat(simd, A::zero()); P]; Q];
+    for q in 0..Q {
+        load(simd, &w[q][k], &mut vectors[q]);
+    }
     for r in 0..R {
-        let a = A::splat(simd, a[r]);
+        let a = A::splat(simd, a[r][k]);
         for q in 0..Q {
             for p in 0..P {
-                sums[r][q][p] = A::fma(simd, a, w[q][p], sums[r][q][p]);
+                sums[r][q][p] = A::fma(simd, a, vectors[q][p], sums[r][q][p]);
             }
         }
     }
 }
 
-/// A line's elements as `P` vectors.
+/// The elements of a line, or the first of them, as vectors.
 #[inline(always)]
-fn vectors<A: Element, S: Simd, const P: usize>(line: &[A]) -> [A::Vector<S>; P] {
-    let vectors = A::vectors::<S>(line);
-    array::from_fn(|p| vectors[p])
+fn load<A: Element, S: Simd, const P: usize>(simd: S, line: &[A], vectors: &mut [A::Vector<S>; P]) {
+    let lanes = A::PANEL / P;
+    if line.len() == A::PANEL {
+        let line = A::vectors::<S>(line);
+        for p in 0..P {
+            vectors[p] = line[p];
+        }
+    } else {
+        for p in 0..P {
+            let rest = &line[line.len().min(p * lanes)..];
+            vectors[p] = A::load_part(simd, &rest[..rest.len().min(lanes)]);
+        }
+    }
+}
+
+/// The inverse of [`load`].
+#[inline(always)]
+fn store<A: Element, S: Simd, const P: usize>(simd: S, vectors: &[A::Vector<S>; P], line: &mut [A]) {
+    let lanes = A::PANEL / P;
+    if line.len() == A::PANEL {
+        let line = A::vectors_mut::<S>(line);
+        for p in 0..P {
+            line[p] = vectors[p];
+        }
+    } else {
+        for p in 0..P {
+            let start = line.len().min(p * lanes);
+            let rest = &mut line[start..];
+            let width = rest.len().min(lanes);
+            A::store_part(simd, &mut rest[..width], vectors[p]);
+        }
+    }
 }

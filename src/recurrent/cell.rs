@@ -188,6 +188,8 @@ impl<A: Scalar> RnnCell<A> {
                 output: None,
                 lower: Vec::new(),
                 factors: &[],
+                state_factors: None,
+                sums: Vec::new(),
             },
             &mut Scratch::default(),
         );

@@ -114,6 +114,8 @@ impl<A: Scalar> RnnCell<A> {
             first: trace.hidden.as_slice().unwrap_or_default(),
             outputs: &trace.next,
             factors: &[],
+            state_factors: None,
+            kept: &[],
             d_output: Source::rows(d_next.as_slice().unwrap_or_default(), config.hidden_size, &steps, 0),
             d_state: d_hidden.as_slice_mut().unwrap_or_default(),
             d_input: d_input.as_slice_mut().unwrap_or_default(),

@@ -53,20 +53,20 @@ impl<A: Scalar> Pass<'_, A> {
         factors: &[Vec<A>],
     ) -> Array3<A> {
         let mut h_n = self.h_0.clone();
-        let mut sorted = self.layout.gather_state(&h_n.view());
-        let pass = Forward {
-            source: self.source(),
-            steps: &self.layout.steps,
-            state: sorted.as_mut().unwrap_or(&mut h_n).as_slice_mut().unwrap_or_default(),
-            resets: resets(&self.layout, self.mask.as_deref(), self.reset_state.as_ref()),
-            output: output.map(Vec::as_mut_slice),
-            lower: lower.iter_mut().map(Vec::as_mut_slice).collect(),
-            factors,
-        };
-        A::forward(self.rnn.stack(), pass, &mut Scratch::default());
-        if let Some(sorted) = sorted {
-            self.layout.scatter_state(&sorted, &mut h_n);
-        }
+        self.layout.with_sorted_state(&mut h_n, |state| {
+            let pass = Forward {
+                source: self.source(),
+                steps: &self.layout.steps,
+                state,
+                resets: resets(&self.layout, self.mask.as_deref(), self.reset_state.as_ref()),
+                output: output.map(Vec::as_mut_slice),
+                lower: lower.iter_mut().map(Vec::as_mut_slice).collect(),
+                factors,
+                state_factors: None,
+                sums: Vec::new(),
+            };
+            A::forward(self.rnn.stack(), pass, &mut Scratch::default());
+        });
         h_n
     }
 }

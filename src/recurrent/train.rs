@@ -212,6 +212,8 @@ impl<A: Scalar> Rnn<A> {
             first: first.as_slice().unwrap_or_default(),
             outputs,
             factors,
+            state_factors: None,
+            kept: &[],
             d_output,
             d_state: d_state.as_slice_mut().unwrap_or_default(),
             d_input: &mut d_input,
