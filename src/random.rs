@@ -43,6 +43,14 @@ pub fn manual_seed(seed: impl Into<i128>) -> Mt19937 {
     Mt19937(rand_mt::Mt::new(seed.into() as u32))
 }
 
+#[cfg(feature = "serde")]
+impl Mt19937 {
+    /// The generator that drew these words last, if they are 624.
+    pub(crate) fn after(words: &[u32]) -> Option<Self> {
+        rand_mt::Mt::recover(words.iter().copied()).ok().map(Self)
+    }
+}
+
 impl TryRng for Mt19937 {
     type Error = Infallible;
 

@@ -21,6 +21,8 @@ mod dtype;
 mod elements;
 #[cfg(feature = "_files")]
 mod files;
+#[cfg(feature = "serde")]
+mod generator;
 mod models;
 #[cfg(feature = "npz")]
 pub mod npy;
@@ -30,6 +32,8 @@ pub mod npz;
 pub mod pt;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;
+#[cfg(feature = "serde")]
+mod serialize;
 mod state_dict;
 mod tensor;
 

@@ -10,6 +10,7 @@ mod atomic;
 mod bytes;
 mod mutations;
 mod refused;
+mod resume;
 mod state_dict;
 mod torch;
 
