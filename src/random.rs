@@ -51,6 +51,14 @@ impl Mt19937 {
     }
 }
 
+#[cfg(feature = "serde")]
+impl Mt19937 {
+    /// The generator that drew these words last, if they are 624.
+    pub(crate) fn after(words: &[u32]) -> Option<Self> {
+        rand_mt::Mt::recover(words.iter().copied()).ok().map(Self)
+    }
+}
+
 impl TryRng for Mt19937 {
     type Error = Infallible;
 

@@ -100,6 +100,15 @@ pub enum Error {
         actual: String,
     },
 
+    /// Parameters are of a model of another configuration.
+    #[error("the parameters are of {actual}, not of {expected}")]
+    ForeignParameters {
+        /// The model that was to take them.
+        expected: String,
+        /// The model they are of.
+        actual: String,
+    },
+
     /// A number of a list is outside its range.
     #[error("{list}[{index}] must be from {} to {}, got {actual}", expected.start(), expected.end())]
     EntryOutOfRange {

@@ -21,6 +21,8 @@ mod dtype;
 mod elements;
 #[cfg(feature = "_files")]
 mod files;
+#[cfg(feature = "serde")]
+mod generator;
 #[cfg(feature = "keras-h5")]
 pub mod keras;
 mod models;
@@ -34,6 +36,8 @@ pub mod onnx;
 pub mod pt;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;
+#[cfg(feature = "serde")]
+mod serialize;
 mod state_dict;
 mod tensor;
 

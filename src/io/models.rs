@@ -30,10 +30,7 @@ impl<A: Scalar> RnnCell<A> {
     /// # Errors
     /// As [`Rnn::from_state_dict`].
     pub fn from_state_dict(state_dict: &StateDict, nonlinearity: Nonlinearity) -> Result<Self> {
-        let [hidden_size, input_size] = recurrent_sizes(state_dict, "weight_ih", "weight_hh")?;
-        let bias = state_dict.get("bias_ih").is_some();
-        let config = RnnCellConfig::new(input_size, hidden_size).bias(bias).nonlinearity(nonlinearity);
-        let mut cell = Self::zeros(config)?;
+        let mut cell = Self::zeros(state_dict.rnn_cell_config(nonlinearity)?)?;
         state_dict.load_into(&mut cell)?;
         Ok(cell)
     }
@@ -45,9 +42,7 @@ impl<A: Scalar> Linear<A> {
     /// # Errors
     /// As [`Rnn::from_state_dict`].
     pub fn from_state_dict(state_dict: &StateDict) -> Result<Self> {
-        let [out_features, in_features] = matrix(state_dict, "weight")?;
-        let bias = state_dict.get("bias").is_some();
-        let mut linear = Self::zeros(LinearConfig::new(in_features, out_features).bias(bias))?;
+        let mut linear = Self::zeros(state_dict.linear_config()?)?;
         state_dict.load_into(&mut linear)?;
         Ok(linear)
     }
@@ -59,8 +54,7 @@ impl<A: Scalar> Embedding<A> {
     /// # Errors
     /// As [`Rnn::from_state_dict`].
     pub fn from_state_dict(state_dict: &StateDict) -> Result<Self> {
-        let [num_embeddings, embedding_dim] = matrix(state_dict, "weight")?;
-        let mut embedding = Self::zeros(EmbeddingConfig::new(num_embeddings, embedding_dim))?;
+        let mut embedding = Self::zeros(state_dict.embedding_config()?)?;
         state_dict.load_into(&mut embedding)?;
         Ok(embedding)
     }
@@ -92,6 +86,22 @@ impl StateDict {
             .bidirectional(self.get("weight_ih_l0_reverse").is_some());
         expect_weights(self, &config)?;
         Ok(config)
+    }
+
+    pub(super) fn rnn_cell_config(&self, nonlinearity: Nonlinearity) -> Result<RnnCellConfig> {
+        let [hidden_size, input_size] = recurrent_sizes(self, "weight_ih", "weight_hh")?;
+        let bias = self.get("bias_ih").is_some();
+        Ok(RnnCellConfig::new(input_size, hidden_size).bias(bias).nonlinearity(nonlinearity))
+    }
+
+    pub(super) fn linear_config(&self) -> Result<LinearConfig> {
+        let [out_features, in_features] = matrix(self, "weight")?;
+        Ok(LinearConfig::new(in_features, out_features).bias(self.get("bias").is_some()))
+    }
+
+    pub(super) fn embedding_config(&self) -> Result<EmbeddingConfig> {
+        let [num_embeddings, embedding_dim] = matrix(self, "weight")?;
+        Ok(EmbeddingConfig::new(num_embeddings, embedding_dim))
     }
 }
 

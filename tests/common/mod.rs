@@ -1,6 +1,6 @@
 //! What the test binaries share: element types with bits, random arrays, comparisons.
 
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses a part")]
 
 pub(crate) mod golden;
 pub(crate) mod mixed;
