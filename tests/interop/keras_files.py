@@ -1,7 +1,6 @@
 """Writes the fixtures that Keras makes, into fixtures/keras, and what Keras makes of our files.
 
-    cargo test --features keras-h5 --test keras_files -- --ignored   # writes our file to target/interop/keras
-    python tests/interop/keras_files.py                              # in an environment with keras and tensorflow
+    python tests/interop/keras_files.py        # in an environment with keras and tensorflow
 
 model.{keras,h5}, model.weights.h5   a Sequential model of named layers, trained one step so that the first two hold an
                                      optimizer too: "first" SimpleRNN, "both" Bidirectional, "last" SimpleRNN, a Dense
@@ -15,6 +14,7 @@ expected.json                        weights, an input, and every layer's output
 import json
 import os
 import pathlib
+import subprocess
 
 os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
 
@@ -118,7 +118,9 @@ def ours():
     return {"x": listed(x), "output": listed(model(x))}
 
 
-if __name__ == "__main__":
+def main():
+    command = ["cargo", "test", "--quiet", "--features", "keras-h5", "--test", "keras_files", "--", "--ignored"]
+    subprocess.run(command, cwd=OURS.parents[3], check=True)
     keras.utils.set_random_seed(0)
     HERE.mkdir(parents=True, exist_ok=True)
     expected = {"keras": keras.__version__}
@@ -128,3 +130,7 @@ if __name__ == "__main__":
     expected["ours"] = ours()
     (HERE / "expected.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")
     print({path.name: path.stat().st_size for path in sorted(HERE.iterdir())})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,13 +1,12 @@
 """Writes fixtures/onnx/models.safetensors: models of torch and of onnx's helper, and what ONNX Runtime makes of them and of ours.
 
-    cargo test --features onnx --test onnx -- --ignored      # writes our models to target/interop/onnx
-    python tests/interop/onnx_files.py                       # after pip install -r tests/interop/requirements.txt
+    python tests/interop/onnx_files.py         # in an environment with torch, onnx, onnxruntime and safetensors
 
 Every model passes onnx.checker. Running it twice writes the same bytes. The metadata is one key, JSON text, an
 object of three lists of cases; a model is stored as the bytes of its file, {list}.{name}.model.
 
-ours        The models that the crate writes, as tests/onnx/exports.rs names them: input, h_0 and sequence_lens if
-            the model has them, and ONNX Runtime's output and h_n. They must be within 1e-6 of torch's too.
+ours        The models that the crate writes, as tests/onnx/exports.rs and keras.rs name them: their inputs, and ONNX
+            Runtime's outputs.
 torch       What torch's exporter writes of torch.nn.RNN, and the module's parameters; input, output, h_n.
 node        One RNN node each, with the case's attributes: X, sequence_lens and initial_h if the node has them, and
             ONNX Runtime's Y and Y_h. It does not know layout 1: these Y are those of the same node in layout 0,
@@ -17,7 +16,9 @@ node        One RNN node each, with the case's attributes: X, sequence_lens and 
 import io
 import json
 import pathlib
+import subprocess
 import warnings
+import zlib
 
 import numpy as np
 import onnx
@@ -57,17 +58,18 @@ def store(kind, case, model, arrays):
 def ours():
     paths = sorted(OURS.glob("*.onnx"))
     assert paths, f"no models in {OURS}"
-    for i, path in enumerate(paths):
+    for path in paths:
+        i = zlib.crc32(path.stem.encode())
         model = path.read_bytes()
         graph = onnx.load_from_string(model).graph
         shapes = {v.name: [d.dim_value or d.dim_param for d in v.type.tensor_type.shape.dim] for v in graph.input}
-        sizes = {"L": 5, "N": 3}
+        sizes = {"L": 5, "T": 5, "N": 3}
         feeds = {}
         for k, name in enumerate(shapes):
             shape = [sizes.get(size, size) for size in shapes[name]]
-            feeds[name] = np.array([2, 5, 1], np.int32) if name == "sequence_lens" else uniform(100 * i + k, *shape)
-        output, h_n = run(model, feeds)
-        store("ours", {"name": path.stem}, model, {**feeds, "output": output, "h_n": h_n})
+            feeds[name] = np.array([2, 5, 1], np.int32) if name == "sequence_lens" else uniform([i, k], *shape)
+        outputs = dict(zip([output.name for output in graph.output], run(model, feeds)))
+        store("ours", {"name": path.stem}, model, feeds | outputs)
 
 
 # torch
@@ -216,10 +218,16 @@ def nodes():
         store("node", {"name": name}, model, {**feeds, "Y": y, "Y_h": y_h})
 
 
-if __name__ == "__main__":
+def main():
+    command = ["cargo", "test", "--quiet", "--features", "onnx", "--test", "onnx", "--", "--ignored"]
+    subprocess.run(command, cwd=ROOT, check=True)
     ours()
     torch_models()
     nodes()
     path = pathlib.Path(__file__).parent / "fixtures/onnx/models.safetensors"
     save_file(tensors, path, {"cases": json.dumps(cases)})
     print(f"{path}: {path.stat().st_size} bytes, " + ", ".join(f"{len(v)} {k}" for k, v in cases.items()))
+
+
+if __name__ == "__main__":
+    main()

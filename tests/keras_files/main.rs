@@ -2,6 +2,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/mutations.rs"]
+mod mutated;
+
+mod mutations;
 
 use std::fs;
 use std::path::{Path, PathBuf};

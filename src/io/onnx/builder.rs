@@ -124,6 +124,15 @@ pub(super) fn ints(name: &str, ints: &[i64]) -> AttributeProto {
     attribute(name, attribute_type::INTS, AttributeProto { ints: ints.into(), ..AttributeProto::default() })
 }
 
+/// An attribute of numbers.
+pub(super) fn floats(name: &str, floats: &[f32]) -> AttributeProto {
+    attribute(
+        name,
+        attribute_type::FLOATS,
+        AttributeProto { floats: floats.into(), ..AttributeProto::default() },
+    )
+}
+
 /// An attribute of one whole number.
 pub(super) fn int(name: &str, i: i64) -> AttributeProto {
     attribute(name, attribute_type::INT, AttributeProto { i: Some(i), ..AttributeProto::default() })

@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use ndarray::{Array1, ArrayView1, Axis, concatenate, stack};
-
-use super::builder::{Builder, element_type, int, ints, string, strings};
+use super::builder::{Builder, element_type, int, ints};
+use super::layer::{self, Cell, Inputs};
 use super::proto::{Dim, data_type};
 use crate::error::Result;
 use crate::io::files;
-use crate::recurrent::Direction;
-use crate::recurrent::{Nonlinearity, Rnn};
+use crate::recurrent::{Direction, Rnn};
 use crate::scalar::Scalar;
 
 /// Writes an [`Rnn`] as a model of ONNX's `RNN` nodes, for ONNX Runtime and every other engine of that format.
@@ -95,12 +93,12 @@ impl<'a, A: Scalar> Export<'a, A> {
         }
         graph.output("output", elem, &sequence(config.output_size()));
         graph.output("h_n", elem, &state);
-        self.nodes(&mut graph);
+        self.nodes(&mut graph)?;
         graph.into_bytes("RNN")
     }
 
     /// From `input` to `output` and `h_n`.
-    fn nodes(&self, graph: &mut Builder) {
+    fn nodes(&self, graph: &mut Builder) -> Result<()> {
         let config = self.rnn.config();
         let (layers, directions) = (config.num_layers, config.num_directions());
         let single = layers == 1;
@@ -119,7 +117,7 @@ impl<'a, A: Scalar> Export<'a, A> {
                 false => format!("output_l{k}"),
             };
             let y = format!("Y_l{k}");
-            self.layer(graph, k, [&below, &first_states[k]], [&y, last_state]);
+            self.layer(graph, k, [&below, &first_states[k]], [&y, last_state])?;
             side_by_side(graph, &y, directions, config.hidden_size, &above);
             below = above;
         }
@@ -130,6 +128,7 @@ impl<'a, A: Scalar> Export<'a, A> {
             let last_states: Vec<_> = last_states.iter().map(String::as_str).collect();
             graph.node("Concat", &last_states, &["h_n"], vec![int("axis", 0)]);
         }
+        Ok(())
     }
 
     /// The names of every layer's first state; empty where there is none.
@@ -150,49 +149,35 @@ impl<'a, A: Scalar> Export<'a, A> {
     }
 
     /// The RNN node of one layer.
-    fn layer(&self, graph: &mut Builder, k: usize, [x, initial_h]: [&str; 2], outputs: [&str; 2]) {
+    fn layer(
+        &self,
+        graph: &mut Builder,
+        k: usize,
+        [x, initial_h]: [&str; 2],
+        outputs: [&str; 2],
+    ) -> Result<()> {
         let config = self.rnn.config();
         let directions = &[Direction::Forward, Direction::Reverse][..config.num_directions()];
-        let weight = |get: fn(&Rnn<A>, usize, Direction) -> Option<&ndarray::Array2<A>>| {
-            let views: Vec<_> =
-                directions.iter().filter_map(|&d| Some(get(self.rnn, k, d)?.view())).collect();
-            stack(Axis(0), &views).unwrap_or_default().into_dyn()
+        let cell = |&direction: &Direction| {
+            let biases = self.rnn.bias_ih(k, direction).zip(self.rnn.bias_hh(k, direction));
+            Some(Cell {
+                direction,
+                activation: config.nonlinearity.activation(),
+                weight_ih: self.rnn.weight_ih(k, direction)?.view(),
+                weight_hh: self.rnn.weight_hh(k, direction)?.view(),
+                biases: biases.map(|(ih, hh)| [ih.view(), hh.view()]),
+            })
         };
-        let w = graph.constant(format!("W_l{k}"), &weight(Rnn::weight_ih).view());
-        let r = graph.constant(format!("R_l{k}"), &weight(Rnn::weight_hh).view());
-        let b = if config.bias {
-            let halves =
-                |&d: &Direction| Some([self.rnn.bias_ih(k, d)?.view(), self.rnn.bias_hh(k, d)?.view()]);
-            let rows: Vec<Array1<A>> =
-                directions.iter().filter_map(halves).map(|halves| joined(&halves)).collect();
-            let rows: Vec<_> = rows.iter().map(|row| row.view()).collect();
-            graph.constant(format!("B_l{k}"), &stack(Axis(0), &rows).unwrap_or_default().into_dyn().view())
-        } else {
-            String::new()
-        };
-        let lens = if self.sequence_lens { "sequence_lens" } else { "" };
-        let activation = match config.nonlinearity {
-            Nonlinearity::Tanh => "Tanh",
-            Nonlinearity::Relu => "Relu",
-        };
-        let attributes = vec![
-            int("hidden_size", config.hidden_size as i64),
-            string("direction", if config.bidirectional { "bidirectional" } else { "forward" }),
-            strings("activations", &vec![activation; directions.len()]),
-        ];
-        graph.node("RNN", &[x, &w, &r, &b, lens, initial_h], &outputs, attributes);
+        let cells: Vec<_> = directions.iter().filter_map(cell).collect();
+        let sequence_lens = if self.sequence_lens { "sequence_lens" } else { "" };
+        layer::write(graph, &format!("_l{k}"), &cells, Inputs { x, sequence_lens, initial_h }, outputs)
     }
-}
-
-fn joined<A: Scalar>(halves: &[ArrayView1<'_, A>; 2]) -> Array1<A> {
-    concatenate(Axis(0), halves).unwrap_or_default()
 }
 
 /// From an RNN node's Y (L, D, N, hidden_size) to rows with both directions beside each other.
 fn side_by_side(graph: &mut Builder, y: &str, directions: usize, hidden: usize, output: &str) {
     if directions == 1 {
-        let axes = graph.integers(format!("{output}_axes"), &[1]);
-        graph.node("Squeeze", &[y, &axes], &[output], Vec::new());
+        squeeze(graph, y, 1, output);
     } else {
         let transposed = format!("{y}_transposed");
         graph.node("Transpose", &[y], &[&transposed], vec![ints("perm", &[0, 2, 1, 3])]);
@@ -202,10 +187,18 @@ fn side_by_side(graph: &mut Builder, y: &str, directions: usize, hidden: usize, 
     }
 }
 
-fn free(name: &str) -> Dim {
+/// Without an axis of length 1.
+pub(super) fn squeeze(graph: &mut Builder, input: &str, axis: i64, output: &str) {
+    let axes = graph.integers(format!("{output}_axes"), &[axis]);
+    graph.node("Squeeze", &[input, &axes], &[output], Vec::new());
+}
+
+/// An axis of any length.
+pub(super) fn free(name: &str) -> Dim {
     Dim::Param(name.into())
 }
 
-fn fixed(size: usize) -> Dim {
+/// An axis of one length.
+pub(super) fn fixed(size: usize) -> Dim {
     Dim::Value(size as i64)
 }

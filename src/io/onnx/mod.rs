@@ -4,16 +4,20 @@ mod attributes;
 mod builder;
 mod constants;
 mod export;
+mod export_keras;
 mod graph;
+mod layer;
 mod links;
 mod model;
 mod node;
 mod proto;
 mod run;
 mod tensor;
+mod to_keras;
 mod wire;
 
 pub use export::Export;
+pub use export_keras::{ExportKeras, KerasLayer};
 pub use model::Model;
 pub use node::RnnNode;
 

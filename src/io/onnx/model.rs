@@ -175,16 +175,24 @@ fn expect_layer<A: Scalar>(first: &RnnNode<A>, node: &RnnNode<A>) -> Result<()> 
     if node.activations() != first.activations() {
         return Err(not_an_rnn(node, format!("other activations than {}", first.name())));
     }
-    if let Some(clip) = node.clip() {
-        return Err(not_an_rnn(node, format!("clip {clip}")));
+    node.expect_no_constants("a network of class Rnn")
+}
+
+impl<A: Scalar> RnnNode<A> {
+    /// Checks that a node has nothing that neither networks nor layers have.
+    pub(super) fn expect_no_constants(&self, place: &str) -> Result<()> {
+        let refuse = |feature: String| Err(unsupported(self.name(), format!("{feature} in {place}")));
+        if let Some(clip) = self.clip() {
+            return refuse(format!("clip {clip}"));
+        }
+        if self.initial_h().is_some_and(|h| h.iter().any(|&h| h != A::zero())) {
+            return refuse("an initial_h that is a constant other than zero".into());
+        }
+        if self.sequence_lens().is_some() {
+            return refuse("sequence_lens that are constants".into());
+        }
+        Ok(())
     }
-    if node.initial_h().is_some_and(|h| h.iter().any(|&h| h != A::zero())) {
-        return Err(not_an_rnn(node, "an initial_h that is a constant other than zero"));
-    }
-    if node.sequence_lens().is_some() {
-        return Err(not_an_rnn(node, "sequence_lens that are constants"));
-    }
-    Ok(())
 }
 
 fn not_an_rnn<A: Scalar>(node: &RnnNode<A>, feature: impl Into<String>) -> Error {
