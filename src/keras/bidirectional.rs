@@ -273,7 +273,6 @@ impl<A: Scalar> Bidirectional<A> {
     ///
     /// # Errors
     /// As [`SimpleRnn::backward`].
-    #[expect(clippy::type_complexity, reason = "a merged gradient, perhaps with two states'")]
     pub fn backward<R: Returns, M: Merge>(
         &self,
         trace: &BidirectionalTrace<A, R, M>,

@@ -9,8 +9,8 @@ use super::merge::MergeMode;
 use super::parameters::SimpleRnnParameters;
 use crate::error::{Error, Result};
 use crate::kernels::Activation;
-use crate::parameters::{Direction, Parameters};
-use crate::recurrent::{Nonlinearity, Rnn, RnnConfig};
+use crate::parameters::Parameters;
+use crate::recurrent::{Direction, Nonlinearity, Rnn, RnnConfig};
 use crate::scalar::Scalar;
 use crate::sequence::standard;
 

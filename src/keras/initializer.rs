@@ -23,7 +23,7 @@ const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 /// let mut kernel = Array2::<f32>::zeros((4, 2));
 /// Initializer::glorot_uniform().seed(1).fill(&mut kernel, &mut ndarray_rnn::keras::set_random_seed(0))?;
 /// // keras.initializers.GlorotUniform(seed=1)((4, 2))
-/// assert_eq!(kernel[[0, 0]], -0.34083772);
+/// assert_eq!(kernel[[0, 0]], 0.75697637);
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 ///
