@@ -4,8 +4,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use ndarray::{
-    Array, Array2, Array3, ArrayBase, ArrayD, ArrayRef, ArrayRef2, ArrayRef3, ArrayViewD, ArrayViewMutD, Data,
-    Dimension,
+    Array, Array2, Array3, ArrayBase, ArrayD, ArrayRef, ArrayRef2, ArrayRef3, ArrayViewD, ArrayViewMutD,
+    Data, Dimension,
 };
 use rand::Rng;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array2, Array3};
 use ndarray_rnn::Parameters;
-use ndarray_rnn::kernels::archs;
 use ndarray_rnn::keras::{Activation, SimpleRnn, SimpleRnnConfig};
+use ndarray_rnn::kernels::archs;
 
 use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
 
@@ -127,7 +127,10 @@ fn specials<A: Real>() -> TestResult {
     for activation in ALL {
         let (ys, slopes) = values(activation, &[huge, -huge, A::zero(), nan])?;
         assert!(ys[3].is_nan(), "{activation} of NaN is {}", ys[3]);
-        assert!(ys[..3].iter().chain(&slopes[..3]).all(|y| y.is_finite()), "{activation}: {ys:?}, {slopes:?}");
+        assert!(
+            ys[..3].iter().chain(&slopes[..3]).all(|y| y.is_finite()),
+            "{activation}: {ys:?}, {slopes:?}"
+        );
         let ends = [ys[0], ys[1], slopes[0], slopes[1]].map(Real::wide);
         let expected = match activation {
             Activation::Tanh => [1.0, -1.0, 0.0, 0.0],

@@ -2,11 +2,11 @@
 //! without what a mask hides, on any instruction set and any number of threads.
 
 use ndarray::{Array, Array2, Array3, ArrayRef3, Axis, Dimension};
-use ndarray_rnn::kernels::archs;
 use ndarray_rnn::keras::{
     Activation, Bidirectional, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnCell, SimpleRnnConfig,
     set_random_seed,
 };
+use ndarray_rnn::kernels::archs;
 use ndarray_rnn::{Direction, Parameters, Rnn, RnnConfig, manual_seed};
 
 use super::activations::ALL;
@@ -219,8 +219,7 @@ fn what_masked_steps_show<A: Real>() -> TestResult {
     for backwards in [false, true] {
         let mut numbers = Numbers::new(4);
         let repeating = filled::<A>(config(sizes).go_backwards(backwards), &mut numbers)?;
-        let mut zeroing =
-            SimpleRnn::zeros(config(sizes).go_backwards(backwards).zero_output_for_mask(true))?;
+        let mut zeroing = SimpleRnn::zeros(config(sizes).go_backwards(backwards).zero_output_for_mask(true))?;
         zeroing.set_weights(repeating.get_weights())?;
         let (input, mask) = (numbers.draw((4, 7, 3)), mask(sizes));
         let repeated = repeating.call(&input).mask(&mask).return_sequences().forward()?;
@@ -257,7 +256,8 @@ fn training_pass<A: Real>(layer: &SimpleRnn<A>, sizes: [usize; 4]) -> TestResult
     let call = layer.call(&input).mask(&mask).return_sequences().return_state();
     let ((output, state), trace) = call.forward_train(&mut SeedGenerator::new(6))?;
     let gradients = layer.backward(&trace, (&d_output, &state))?;
-    let parameters: Vec<_> = gradients.parameters.state_dict().into_iter().flat_map(|(_, value)| value).collect();
+    let parameters: Vec<_> =
+        gradients.parameters.state_dict().into_iter().flat_map(|(_, value)| value).collect();
     let arrays = output.into_iter().chain(state).chain(gradients.input).chain(gradients.initial_state);
     Ok(arrays.chain(parameters).collect())
 }
@@ -282,13 +282,17 @@ fn on_every_instruction_set<A: Real>() -> TestResult {
 
 /// Large enough for sequences to be split; and one sequence, whose units would be split were its sums not kept.
 fn for_every_number_of_threads<A: Real>() -> TestResult {
-    for (sizes, activation) in
-        [([13, 24, 64, 256], Activation::Gelu), ([13, 24, 64, 256], Activation::Relu), ([2, 60, 64, 299], Activation::Silu)]
-    {
-        let layer = filled::<A>(config(sizes).activation(activation).recurrent_dropout(0.5), &mut Numbers::new(8))?;
+    for (sizes, activation) in [
+        ([13, 24, 64, 256], Activation::Gelu),
+        ([13, 24, 64, 256], Activation::Relu),
+        ([2, 60, 64, 299], Activation::Silu),
+    ] {
+        let layer =
+            filled::<A>(config(sizes).activation(activation).recurrent_dropout(0.5), &mut Numbers::new(8))?;
         let pass = |threads| -> TestResult<_> {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-            pool.install(|| training_pass(&layer, sizes).map_err(|error| error.to_string())).map_err(Into::into)
+            pool.install(|| training_pass(&layer, sizes).map_err(|error| error.to_string()))
+                .map_err(Into::into)
         };
         let one = pass(1)?;
         for threads in [2, 3, 16] {
@@ -312,7 +316,11 @@ fn from_any_layout<A: Real>() -> TestResult {
     let twice = reversed(&input);
     let mut view = twice.view();
     view.invert_axis(Axis(1));
-    assert_same_bits(&layer.call(&view).mask(&mask).return_sequences().forward()?, &expected, "negative strides");
+    assert_same_bits(
+        &layer.call(&view).mask(&mask).return_sequences().forward()?,
+        &expected,
+        "negative strides",
+    );
     assert_eq!(layer.forward(&Array3::zeros((0, 5, 3)))?.raw_dim().slice(), [0, 2]);
     Ok(())
 }

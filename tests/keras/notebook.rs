@@ -91,7 +91,8 @@ fn recovered() -> TestResult<(Array2<f64>, Array2<f64>, f64)> {
         ((_, 0), _) => 0.0,
         ((n, t), _) => printed[[n, t - 1, j - 4]],
     });
-    let sums = Array2::from_shape_fn((15, 2), |(row, j)| libm::atanh(printed[[steps[row].0, steps[row].1, j]]));
+    let sums =
+        Array2::from_shape_fn((15, 2), |(row, j)| libm::atanh(printed[[steps[row].0, steps[row].1, j]]));
     let weights = least_squares(&known, &sums);
     let fitted = Array2::from_shape_fn((15, 2), |(row, j)| {
         (0..6).map(|k| known[[row, k]] * weights[[k, j]]).sum::<f64>()
