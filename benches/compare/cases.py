@@ -12,7 +12,7 @@ class Case:
     """One network and its input; `mode` says what is done with them."""
 
     group: str
-    mode: str  # forward, backward (and forward before it), step, cell, ragged
+    mode: str  # forward, backward (and forward before it), training, step, cell, ragged
     len: int
     batch: int
     input: int
@@ -42,7 +42,7 @@ class Case:
         widths = [self.input] + [directions * self.hidden] * (self.layers - 1)
         terms = sum(width + self.hidden for width in widths)
         rows = sum(self.lengths) or self.batch * (1 if self.mode in ("step", "cell") else self.len)
-        passes = 3 if self.mode == "backward" else 1
+        passes = 3 if self.mode in ("backward", "training") else 1
         return 2 * passes * directions * rows * self.hidden * terms
 
     def request(self):
@@ -99,8 +99,13 @@ def growth():
     ]
 
 
+def training():
+    """Forward and backward, and what surrounds them: against torch."""
+    return whole("backward") + [replace(case, against=("torch",)) for case in whole("training")]
+
+
 def all_cases(dtypes, backward):
-    cases = whole("forward") + (whole("backward") if backward else []) + streaming() + ragged()
+    cases = whole("forward") + (training() if backward else []) + streaming() + ragged()
     typed = [replace(case, dtype=dtype) for dtype in dtypes for case in cases]
     return typed + (growth() if "f32" in dtypes else [])
 

@@ -3,17 +3,20 @@
 mod peak;
 #[path = "protocol.rs"]
 mod protocol;
+mod training;
 
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{BufWriter, Write};
 
 use ndarray::{Array, Array2, Array3, ArrayD, Axis, Dimension, IntoDimension, Ix3};
+use ndarray_rnn::random::Mt19937;
 use ndarray_rnn::{
     Gradients, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Stream, manual_seed, random,
 };
 use protocol::{Case, Job, Result, Worker};
 use serde_json::{Value, json};
+use training::Training;
 
 fn main() -> Result<()> {
     protocol::serve(&Ours)
@@ -42,7 +45,8 @@ impl Worker for Ours {
 fn build<A: Scalar>(case: &Case) -> Result<Box<dyn Job>> {
     Ok(match case.mode.as_str() {
         "forward" => Box::new(Checked(Forward::<A>::new(case)?)),
-        "backward" => Box::new(Checked(Backward::<A>(Forward::new(case)?))),
+        "backward" => Box::new(Checked(Backward::<A>::new(case)?)),
+        "training" => Box::new(Checked(Training::<A>::new(case)?)),
         "step" => Box::new(Checked(Step::<A>::new(case, false)?)),
         "cell" => Box::new(Checked(Step::<A>::new(case, true)?)),
         "ragged" => Box::new(Checked(Ragged::<A>::new(case)?)),
@@ -59,7 +63,7 @@ trait Measured {
 
     fn call(&mut self);
 
-    fn arrays(&self) -> Result<Named<Self::Elem>>;
+    fn arrays(&mut self) -> Result<Named<Self::Elem>>;
 }
 
 /// A case as a job: its arrays are written to the file that the other workers read.
@@ -132,7 +136,7 @@ impl<A: Scalar> Measured for Forward<A> {
         black_box(self.rnn.forward(black_box(&self.input), None)).expect("it was checked");
     }
 
-    fn arrays(&self) -> Result<Named<A>> {
+    fn arrays(&mut self) -> Result<Named<A>> {
         let (output, h_n) = self.rnn.forward(&self.input, None)?;
         let mut arrays = self.given();
         arrays.extend([named("output", output), named("h_n", h_n)]);
@@ -141,12 +145,19 @@ impl<A: Scalar> Measured for Forward<A> {
 }
 
 /// Forward, then backward from a cotangent of ones: `output.sum().backward()`.
-struct Backward<A: Scalar>(Forward<A>);
+struct Backward<A: Scalar> {
+    whole: Forward<A>,
+    rng: Mt19937,
+}
 
 impl<A: Scalar> Backward<A> {
-    fn gradients(&self) -> ndarray_rnn::Result<Gradients<A, Ix3>> {
-        let Forward { rnn, input } = &self.0;
-        let (output, _, trace) = rnn.forward_train(black_box(input), None, &mut manual_seed(0))?;
+    fn new(case: &Case) -> Result<Self> {
+        Ok(Self { whole: Forward::new(case)?, rng: manual_seed(0) })
+    }
+
+    fn gradients(&mut self) -> ndarray_rnn::Result<Gradients<A, Ix3>> {
+        let Forward { rnn, input } = &self.whole;
+        let (output, _, trace) = rnn.forward_train(black_box(input), None, &mut self.rng)?;
         rnn.backward(&trace, &Array3::ones(output.dim()), None)
     }
 }
@@ -158,8 +169,8 @@ impl<A: Scalar> Measured for Backward<A> {
         black_box(self.gradients()).expect("it was checked");
     }
 
-    fn arrays(&self) -> Result<Named<A>> {
-        let mut arrays = self.0.arrays()?;
+    fn arrays(&mut self) -> Result<Named<A>> {
+        let mut arrays = self.whole.arrays()?;
         let gradients = self.gradients()?;
         arrays.push(named("grad.input", gradients.input));
         let parameters = gradients.parameters.state_dict().into_iter();
@@ -197,7 +208,7 @@ impl<A: Scalar> Measured for Step<A> {
         black_box(self.stream.step(black_box(&self.first))).expect("it was checked");
     }
 
-    fn arrays(&self) -> Result<Named<A>> {
+    fn arrays(&mut self) -> Result<Named<A>> {
         self.whole.arrays()
     }
 }
@@ -222,7 +233,7 @@ impl<A: Scalar> Measured for Ragged<A> {
         black_box(rnn.run(black_box(input)).lengths(&self.lengths).forward()).expect("it was checked");
     }
 
-    fn arrays(&self) -> Result<Named<A>> {
+    fn arrays(&mut self) -> Result<Named<A>> {
         let (output, h_n) = self.whole.rnn.run(&self.whole.input).lengths(&self.lengths).forward()?;
         let mut arrays = self.whole.given();
         arrays.extend([named("output", output), named("h_n", h_n)]);

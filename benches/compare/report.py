@@ -9,6 +9,7 @@ from statistics import median
 TITLES = {
     "forward": "Forward",
     "backward": "Forward and backward",
+    "training": "A training step: forward, Linear(H, 10), cross entropy, backward, clipping, Adam",
     "step": "Streaming: one step of one sequence",
     "ragged": "A ragged batch, mean length about half",
     "growth-L": "Growth with L",

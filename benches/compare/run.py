@@ -26,7 +26,7 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="three rounds of 0.03 s: noisy, in minutes")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--only", default="", metavar="REGEX", help="cases such as `forward f32 (100,1,`")
-    parser.add_argument("--backward", action="store_true", help="forward and backward too")
+    parser.add_argument("--backward", action="store_true", help="forward and backward, and whole training steps, too")
     parser.add_argument("--memory", action="store_true", help="peak memory, and no times")
     parser.add_argument("--dtypes", nargs="+", default=["f32", "f64"], choices=["f32", "f64"])
     parser.add_argument("--with", dest="names", nargs="*", default=cases.EVERYONE, choices=cases.EVERYONE)

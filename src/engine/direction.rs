@@ -183,7 +183,9 @@ impl<A: Element> Weights<A> {
                         Matrix::contiguous(second, batch, hidden)
                     }
                 };
-                Product::new(a, hidden_weights, Start::Output, sums).last_first(t % 2 == 1).run(simd);
+                let mut product = Product::new(a, hidden_weights, Start::Output, sums);
+                product.last_first = t % 2 == 1;
+                product.run(simd);
                 if let Some(kept) = &mut kept {
                     kept.step(t, steps.start(t) * units..steps.start(t + 1) * units).copy_from_slice(sums);
                 }
@@ -276,13 +278,17 @@ impl<A: Element> BackWeights<A> {
         room: &mut Vec<A>,
         last_first: bool,
     ) {
-        let product = |c| Product::new(d_sums, self.hidden.all(), Start::Output, c).last_first(last_first);
+        let run = |c| {
+            let mut product = Product::new(d_sums, self.hidden.all(), Start::Output, c);
+            product.last_first = last_first;
+            product.run(simd);
+        };
         let Some(factors) = factors else {
-            return product(d_state).run(simd);
+            return run(d_state);
         };
         room.clear();
         room.resize(d_state.len(), A::zero());
-        product(room).run(simd);
+        run(room);
         let terms = room.iter().zip(factors);
         d_state.iter_mut().zip(terms).for_each(|(d, (&term, &factor))| *d = term.mul_add(factor, *d));
     }

@@ -69,11 +69,12 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             self.forward_together(pass, threads.min(2 * self.hidden / SHARED_UNITS), scratch);
         } else if threads.min(batch) > 1 {
             let ranges = pass.steps.ranges(threads.min(batch));
-            threads::for_each(ranges.len(), pass.split(self, &ranges), |worker| {
-                self.arch.dispatch(Run { stack: self, worker, scratch: &mut Scratch::default(), team: None });
+            threads::for_each(ranges.len(), pass.split(self, &ranges), |mut worker| {
+                let (worker, scratch) = (&mut worker, &mut Scratch::default());
+                self.arch.dispatch(Run { stack: self, worker, scratch, team: None });
             });
         } else {
-            self.arch.dispatch(Run { stack: self, worker: pass.whole(), scratch, team: None });
+            self.arch.dispatch(Run { stack: self, worker: &mut pass.whole(), scratch, team: None });
         }
     }
 
@@ -82,8 +83,13 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     fn forward_together(&self, pass: Forward<'_, A>, threads: usize, scratch: &mut Scratch<A>) {
         let team = Team::new(threads, self.hidden);
         let mut states = vec![pass.state.to_vec(); threads - 1];
-        let run = |worker, scratch: &mut Scratch<A>, index| {
-            self.arch.dispatch(Run { stack: self, worker, scratch, team: Some(&team.member(index)) });
+        let run = |mut worker, scratch: &mut Scratch<A>, index| {
+            self.arch.dispatch(Run {
+                stack: self,
+                worker: &mut worker,
+                scratch,
+                team: Some(&team.member(index)),
+            });
         };
         thread::scope(|scope| {
             for (i, state) in states.iter_mut().enumerate() {
@@ -179,7 +185,7 @@ impl<'a, A: Element> Forward<'a, A> {
 
 struct Run<'a, 's, A: Element, C> {
     stack: &'a Stack<A, C>,
-    worker: Worker<'a, A>,
+    worker: &'s mut Worker<'a, A>,
     scratch: &'s mut Scratch<A>,
     team: Option<&'s Member<'s>>,
 }
@@ -251,7 +257,7 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
 
     /// Keeps the rows between a layer and the next if they are wanted, and applies dropout.
     fn between(&mut self, layer: usize, segment: &Range<usize>) {
-        let Worker { steps, lower, factors, all_steps, first, .. } = &mut self.worker;
+        let Worker { steps, lower, factors, all_steps, first, .. } = &mut *self.worker;
         let width = self.stack.width();
         let origin = steps.start(segment.start);
         let mut kept = lower.get_mut(layer).map(Share::borrow);

@@ -18,12 +18,14 @@ enum Offsets<'a> {
 
 impl<'a, A: Element> Matrix<'a, A> {
     /// `rows` rows of `width` elements, one behind the other.
+    #[inline(always)]
     #[must_use]
     pub fn contiguous(data: &'a [A], rows: usize, width: usize) -> Self {
         Self::strided(data, rows, width, width)
     }
 
     /// `rows` rows of `width` elements that start `distance` elements apart.
+    #[inline(always)]
     #[must_use]
     pub fn strided(data: &'a [A], rows: usize, width: usize, distance: usize) -> Self {
         let offsets = Offsets::Regular { rows, distance };
@@ -31,6 +33,7 @@ impl<'a, A: Element> Matrix<'a, A> {
     }
 
     /// Rows of `width` elements that start at `offsets`.
+    #[inline(always)]
     #[must_use]
     pub fn gathered(data: &'a [A], offsets: &'a [usize], width: usize) -> Self {
         let offsets = Offsets::Table(offsets);

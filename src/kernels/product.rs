@@ -46,21 +46,17 @@ pub struct Product<'a, A: Element> {
     weights: PanelsRef<'a, A>,
     start: Start<'a, A>,
     c: &'a mut [A],
-    last_first: bool,
+    /// Whether the last columns are made first. Every other time so, weights that no cache holds whole are read from it
+    /// in part: it still has those of the end.
+    pub last_first: bool,
 }
 
 impl<'a, A: Element> Product<'a, A> {
     /// The product of `a` and `weights`, into `c` of `a.rows()` by `weights.width()` elements.
+    #[inline(always)]
     #[must_use]
     pub fn new(a: Matrix<'a, A>, weights: PanelsRef<'a, A>, start: Start<'a, A>, c: &'a mut [A]) -> Self {
         Self { a, weights, start, c, last_first: false }
-    }
-
-    /// Makes the last columns first, or not. Every other time so, weights that no cache holds whole are read from it in
-    /// part: it still has those of the end.
-    #[must_use]
-    pub fn last_first(self, last_first: bool) -> Self {
-        Self { last_first, ..self }
     }
 }
 

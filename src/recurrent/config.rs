@@ -127,7 +127,8 @@ impl RnnConfig {
     }
 
     /// The width of an output row: all directions' hidden states side by side.
-    pub(crate) fn output_size(&self) -> usize {
+    #[must_use]
+    pub fn output_size(&self) -> usize {
         self.num_directions() * self.hidden_size
     }
 

@@ -85,12 +85,11 @@ impl<'a, A: Scalar> Stream<'a, A> {
     /// [`Error::Width`] for an input of another width, [`Error::Shape`] for one of another batch; the state is
     /// unchanged then.
     pub fn step(&mut self, input: &ArrayRef2<A>) -> Result<ArrayView2<'_, A>> {
-        expect_width("input", "input_size", self.input_size, input.ncols())?;
-        expect_shape("input", &[self.output.nrows(), self.input_size], input.shape())?;
-        let mut output = std::mem::take(&mut self.output);
-        let done = self.run(input.view().insert_axis(Axis(0)), output.as_slice_mut().unwrap_or_default());
-        self.output = output;
-        done.map(|()| self.output.view())
+        self.check(input.shape())?;
+        let Self { stack, state, output, scratch, .. } = self;
+        let rows = output.as_slice_mut().unwrap_or_default();
+        run(stack, state, scratch, input.view().insert_axis(Axis(0)), rows);
+        Ok(output.view())
     }
 
     /// Takes some steps, (L, N, input_size), and returns the last layer's hidden states, (L, N, hidden_size).
@@ -102,10 +101,12 @@ impl<'a, A: Scalar> Stream<'a, A> {
         if len == 0 {
             return Err(Error::EmptySequence { array: "input", shape: input.shape().into() });
         }
+        self.check(input.shape())?;
         let shape = [len, batch, self.stack.hidden];
         element_count("output", &shape)?;
         let mut output = Array3::zeros(shape);
-        self.run(input.view(), output.as_slice_mut().unwrap_or_default())?;
+        let rows = output.as_slice_mut().unwrap_or_default();
+        run(self.stack, &mut self.state, &mut self.scratch, input.view(), rows);
         Ok(output)
     }
 
@@ -142,23 +143,38 @@ impl<'a, A: Scalar> Stream<'a, A> {
         Ok(())
     }
 
-    fn run(&mut self, input: ArrayView3<'_, A>, output: &mut [A]) -> Result<()> {
-        let (len, batch, width) = input.dim();
-        expect_width("input", "input_size", self.input_size, width)?;
-        expect_shape("input", &[len, self.state.len_of(Axis(1)), width], input.shape())?;
-        let rows: CowArray<'_, A, Ix3> = with_plain_rows(input);
-        let pass = Forward {
-            source: Source::grid(&rows, None),
-            steps: &Steps::Equal { len, batch },
-            state: self.state.as_slice_mut().unwrap_or_default(),
-            resets: None,
-            output: Some(output),
-            lower: Vec::new(),
-            factors: &[],
-            state_factors: None,
-            sums: Vec::new(),
-        };
-        A::forward(self.stack, pass, &mut self.scratch);
+    /// Checks the shape (.., N, input_size) of an input.
+    fn check(&self, shape: &[usize]) -> Result<()> {
+        let [lengths @ .., _, width] = shape else { return Ok(()) };
+        expect_width("input", "input_size", self.input_size, *width)?;
+        let expected = lengths.iter().copied().chain([self.output.nrows(), self.input_size]);
+        if expected.clone().ne(shape.iter().copied()) {
+            return expect_shape("input", &expected.collect::<Vec<_>>(), shape);
+        }
         Ok(())
     }
+}
+
+/// Runs a stack over rows that fit it.
+fn run<A: Scalar>(
+    stack: &Stack<A, Elman>,
+    state: &mut Array3<A>,
+    scratch: &mut Scratch<A>,
+    input: ArrayView3<'_, A>,
+    output: &mut [A],
+) {
+    let (len, batch, _) = input.dim();
+    let rows: CowArray<'_, A, Ix3> = with_plain_rows(input);
+    let pass = Forward {
+        source: Source::grid(&rows, None),
+        steps: &Steps::Equal { len, batch },
+        state: state.as_slice_mut().unwrap_or_default(),
+        resets: None,
+        output: Some(output),
+        lower: Vec::new(),
+        factors: &[],
+        state_factors: None,
+        sums: Vec::new(),
+    };
+    A::forward(stack, pass, scratch);
 }

@@ -47,6 +47,38 @@ def backward(case, arrays):
     return Job(call, results)
 
 
+class Training:
+    """A whole training step, as in ../training.rs."""
+
+    def __init__(self, case, arrays):
+        self.rnn, self.x = network(case, arrays)
+        classes, width = arrays["weight_fc"].shape
+        self.fc = torch.nn.Linear(width, classes, dtype=self.x.dtype)
+        self.fc.load_state_dict({name: torch.from_numpy(arrays[f"{name}_fc"].copy()) for name in ("weight", "bias")})
+        places = torch.arange(case["len"])[:, None] + torch.arange(case["batch"])
+        self.classes = (places % classes).flatten()
+        self.parameters = [*self.rnn.parameters(), *self.fc.parameters()]
+        self.optimizer = torch.optim.Adam(self.parameters)
+
+    def __call__(self):
+        self.optimizer.zero_grad()
+        logits = self.fc(self.rnn(self.x)[0])
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), self.classes)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        return loss.detach(), norm
+
+
+def training(case, arrays):
+    def results():
+        net = Training(case, arrays)
+        losses, norms = zip(*(net() for _ in arrays["losses"]))
+        return {"losses": torch.stack(losses), "norms": torch.stack(norms)}
+
+    return Job(Training(case, arrays), results)
+
+
 def step(case, arrays):
     rnn, x = network(case, arrays)
     first, state = x[:1], torch.zeros(1, case["batch"], case["hidden"], dtype=x.dtype)
@@ -98,7 +130,7 @@ def ragged(case, arrays):
     return Job(call, lambda: {"output": call()[0], "h_n": call()[1]}, torch.inference_mode)
 
 
-MODES = {"forward": forward, "backward": backward, "step": step, "cell": cell, "ragged": ragged}
+MODES = {"forward": forward, "backward": backward, "training": training, "step": step, "cell": cell, "ragged": ragged}
 
 
 def build(case, arrays):
