@@ -1,11 +1,12 @@
 //! What the test binaries share: element types with bits, random arrays, comparisons.
 
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses a part")]
 
 pub(crate) mod golden;
 pub(crate) mod mixed;
 pub(crate) mod oracle;
 pub(crate) mod setup;
+pub(crate) mod training;
 
 use std::error::Error;
 
