@@ -166,6 +166,17 @@ pub enum Error {
         actual: usize,
     },
 
+    /// A name that is not among those known.
+    #[error("unknown {what} {actual:?}: known are {expected:?}")]
+    UnknownName {
+        /// What the name is of, such as `activation`.
+        what: &'static str,
+        /// The known names.
+        expected: Vec<&'static str>,
+        /// What came.
+        actual: String,
+    },
+
     /// A result is infinite or NaN where that was asked to be an error.
     #[error("{name} must be finite, got {actual}")]
     NonFinite {

@@ -156,14 +156,19 @@ impl Layout {
         if let Some((index, &actual)) = lengths.iter().enumerate().find(|&(_, &length)| length > len) {
             return Err(Error::EntryOutOfRange { list: "lengths", index, expected: 0..=len, actual });
         }
-        let mut order: Vec<_> = (0..batch).filter(|&n| lengths[n] > 0).collect();
+        Ok(Self::of_lengths(lengths))
+    }
+
+    /// Sequences of lengths that are known to be right.
+    pub(crate) fn of_lengths(lengths: &[usize]) -> Self {
+        let mut order: Vec<_> = (0..lengths.len()).filter(|&n| lengths[n] > 0).collect();
         order.sort_by_key(|&n| Reverse(lengths[n]));
         let longest = order.first().map_or(0, |&n| lengths[n]);
         let mut batches = vec![0; longest];
         for &n in &order {
             batches[..lengths[n]].iter_mut().for_each(|batch| *batch += 1);
         }
-        Ok(Self { steps: Steps::ragged(batches), order: Some(order) })
+        Self { steps: Steps::ragged(batches), order: Some(order) }
     }
 
     /// A state's rows in the order of the steps' rows, if that differs from the caller's.
