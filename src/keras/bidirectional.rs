@@ -4,7 +4,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use ndarray::{
-    Array, Array2, Array3, ArrayD, ArrayRef, ArrayRef2, ArrayRef3, ArrayViewD, ArrayViewMutD, IxDyn,
+    Array, Array2, Array3, ArrayBase, ArrayD, ArrayRef, ArrayRef2, ArrayRef3, ArrayViewD, ArrayViewMutD,
+    Data, Dimension,
 };
 use rand::Rng;
 
@@ -129,9 +130,9 @@ impl<A: Scalar> Bidirectional<A> {
     ///
     /// # Errors
     /// [`Error::Shape`] for another number of arrays or one of another shape; nothing is changed then.
-    pub fn set_weights<'w>(
+    pub fn set_weights<S: Data<Elem = A>, D: Dimension>(
         &mut self,
-        weights: impl IntoIterator<Item = &'w ArrayRef<A, IxDyn>>,
+        weights: impl IntoIterator<Item = ArrayBase<S, D>>,
     ) -> Result<()> {
         set_weights(self, weights)
     }
@@ -273,7 +274,6 @@ impl<A: Scalar> Bidirectional<A> {
     ///
     /// # Errors
     /// As [`SimpleRnn::backward`].
-    #[expect(clippy::type_complexity, reason = "a merged gradient, perhaps with two states'")]
     pub fn backward<R: Returns, M: Merge>(
         &self,
         trace: &BidirectionalTrace<A, R, M>,

@@ -179,9 +179,9 @@ impl SimpleRnnConfig {
         expect_positive("units", self.units)?;
         expect_rate("dropout", self.dropout)?;
         expect_rate("recurrent_dropout", self.recurrent_dropout)?;
-        [&self.kernel_initializer, &self.recurrent_initializer, &self.bias_initializer]
-            .into_iter()
-            .try_for_each(Initializer::validate)
+        self.kernel_initializer.validate(2)?;
+        self.recurrent_initializer.validate(2)?;
+        self.bias_initializer.validate(1)
     }
 }
 

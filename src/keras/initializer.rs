@@ -1,6 +1,6 @@
 //! Keras's initialisers.
 
-use ndarray::{ArrayRef, Dimension};
+use ndarray::{ArrayD, ArrayRef, Dimension};
 use rand::Rng;
 
 use super::seeds::{SeedGenerator, default_seed, normal_matrix};
@@ -23,7 +23,7 @@ const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 /// let mut kernel = Array2::<f32>::zeros((4, 2));
 /// Initializer::glorot_uniform().seed(1).fill(&mut kernel, &mut ndarray_rnn::keras::set_random_seed(0))?;
 /// // keras.initializers.GlorotUniform(seed=1)((4, 2))
-/// assert_eq!(kernel[[0, 0]], -0.34083772);
+/// assert_eq!(kernel[[0, 0]], 0.75697637);
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 ///
@@ -199,21 +199,8 @@ impl Initializer {
             Kind::Normal { mean, std, truncated: false } => seeds.normal(array, mean, std),
             Kind::Normal { mean, std, truncated: true } => seeds.truncated_normal(array, mean, std),
             Kind::VarianceScaling { scale, mode, distribution } => {
-                if !(scale.is_finite() && scale > 0.0) {
-                    let expected = "finite and greater than 0";
-                    return Err(Error::OutOfRange { name: "scale", expected, actual: scale });
-                }
-                let variance = scale / fan(array.shape(), mode).max(1.0);
-                match distribution {
-                    Distribution::Uniform => {
-                        let limit = (3.0 * variance).sqrt();
-                        seeds.uniform(array, -limit, limit)
-                    }
-                    Distribution::TruncatedNormal => {
-                        seeds.truncated_normal(array, 0.0, variance.sqrt() / TRUNCATED_STD)
-                    }
-                    Distribution::UntruncatedNormal => seeds.normal(array, 0.0, variance.sqrt()),
-                }
+                let variance = variance(scale, array.shape(), mode)?;
+                scaled(array, variance, distribution, &mut seeds)
             }
             Kind::Orthogonal { gain } => orthogonal(array, gain, seed),
         }
@@ -223,9 +210,32 @@ impl Initializer {
         Self { kind, seed: None }
     }
 
-    /// Checks the arguments, by filling the smallest matrix.
-    pub(super) fn validate(&self) -> Result<()> {
-        self.fill_seeded(&mut ndarray::Array2::<f64>::zeros((1, 1)))
+    /// Checks that an array of so many axes can be made, by making the smallest.
+    pub(super) fn validate(&self, axes: usize) -> Result<()> {
+        self.fill_seeded(&mut ArrayD::<f64>::zeros(vec![1; axes]))
+    }
+}
+
+/// The variance of an array's elements.
+fn variance(scale: f64, shape: &[usize], mode: FanMode) -> Result<f64> {
+    if scale.is_finite() && scale > 0.0 {
+        return Ok(scale / fan(shape, mode).max(1.0));
+    }
+    Err(Error::OutOfRange { name: "scale", expected: "finite and greater than 0", actual: scale })
+}
+
+/// Fills an array with values of mean 0 and a variance.
+fn scaled<A: Scalar, D: Dimension>(
+    array: &mut ArrayRef<A, D>,
+    variance: f64,
+    distribution: Distribution,
+    seeds: &mut SeedGenerator,
+) -> Result<()> {
+    let limit = (3.0 * variance).sqrt();
+    match distribution {
+        Distribution::Uniform => seeds.uniform(array, -limit, limit),
+        Distribution::TruncatedNormal => seeds.truncated_normal(array, 0.0, variance.sqrt() / TRUNCATED_STD),
+        Distribution::UntruncatedNormal => seeds.normal(array, 0.0, variance.sqrt()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use ndarray::{Array1, Array2, ArrayD, ArrayRef, ArrayRef3, ArrayViewD, ArrayViewMutD, IxDyn};
+use ndarray::{Array1, Array2, ArrayBase, ArrayD, ArrayRef3, ArrayViewD, ArrayViewMutD, Data, Dimension};
 use pulp::Arch;
 use rand::Rng;
 
@@ -158,9 +158,9 @@ impl<A: Scalar> SimpleRnn<A> {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) for another number of arrays or one of another shape; nothing is changed
     /// then.
-    pub fn set_weights<'w>(
+    pub fn set_weights<S: Data<Elem = A>, D: Dimension>(
         &mut self,
-        weights: impl IntoIterator<Item = &'w ArrayRef<A, IxDyn>>,
+        weights: impl IntoIterator<Item = ArrayBase<S, D>>,
     ) -> Result<()> {
         set_weights(self, weights)
     }

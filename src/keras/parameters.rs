@@ -1,6 +1,6 @@
 //! A layer's parameters, in Keras's layout.
 
-use ndarray::{Array1, Array2, ArrayD, ArrayRef, ArrayViewD, ArrayViewMutD, IxDyn};
+use ndarray::{Array1, Array2, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension};
 
 use crate::engine::{BackWeights, DirectionGradient, Weights};
 use crate::error::{Error, Result, expect_shape};
@@ -123,9 +123,9 @@ pub(super) fn get_weights<A: Scalar>(model: &impl Parameters<Elem = A>) -> Vec<A
 }
 
 /// Keras's `set_weights`: takes over every parameter, in order; all or none.
-pub(super) fn set_weights<'w, A: Scalar>(
+pub(super) fn set_weights<A: Scalar, S: Data<Elem = A>, D: Dimension>(
     model: &mut impl Parameters<Elem = A>,
-    weights: impl IntoIterator<Item = &'w ArrayRef<A, IxDyn>>,
+    weights: impl IntoIterator<Item = ArrayBase<S, D>>,
 ) -> Result<()> {
     let mut targets = model.named_parameters_mut();
     let weights: Vec<_> = weights.into_iter().collect();
@@ -136,6 +136,8 @@ pub(super) fn set_weights<'w, A: Scalar>(
     for ((name, target), weight) in targets.iter().zip(&weights) {
         expect_shape(name, target.shape(), weight.shape())?;
     }
-    targets.iter_mut().zip(weights).for_each(|((_, target), weight)| target.assign(weight));
+    for ((_, target), weight) in targets.iter_mut().zip(&weights) {
+        target.iter_mut().zip(weight).for_each(|(to, &from)| *to = from);
+    }
     Ok(())
 }

@@ -79,7 +79,8 @@ pub(super) fn sin_cos(x: f32) -> (f32, f32) {
         return (sin_near_0(wide), cos_near_0(wide));
     }
     // Quarters of a turn, to the nearest.
-    let quarters = (wide * std::f64::consts::FRAC_2_PI * f64::from(1 << 24)) as i32 + 0x80_0000 >> 24;
+    let turned = wide * std::f64::consts::FRAC_2_PI * f64::from(1 << 24);
+    let quarters = (turned as i32 + 0x80_0000) >> 24;
     let rest = wide - f64::from(quarters) * std::f64::consts::FRAC_PI_2;
     match quarters & 3 {
         0 => (sin_near_0(rest), cos_near_0(rest)),
@@ -110,7 +111,7 @@ mod tests {
     #[test]
     #[allow(clippy::disallowed_methods, reason = "the reference is the C library itself")]
     fn glibc_has_the_same_bits() {
-        for word in (0..1_u32 << 23).step_by(1) {
+        for word in 0..1_u32 << 23 {
             let u = word as f32 / (1 << 23) as f32;
             let (first, angle) = (u.max(1.0e-7), (std::f64::consts::TAU * f64::from(u)) as f32);
             assert_eq!(ln(first).to_bits(), first.ln().to_bits(), "ln {first:e}");
