@@ -1,16 +1,17 @@
 //! Clipping of gradients and schedules of the learning rate: against torch, at the edges, bad input.
 
-mod training;
+mod common;
 
+use common::training::{cases, difference, draw, expect_message, fixture, flat, model};
+use common::{Real, TestResult};
 use ndarray::{ArrayD, array};
 use ndarray_rnn::optim::{CosineAnnealingLr, ExponentialLr, StepLr, clip_grad_norm, clip_grad_value};
-use ndarray_rnn::{Linear, LinearConfig, Parameters, Scalar};
-use training::{Golden, TestResult, difference, draw, expect_error, flat, model};
+use ndarray_rnn::{Linear, LinearConfig, Parameters};
 
 /// libm's powers and cosine are not the C library's: a few ULP.
 #[test]
 fn schedules_are_torchs() -> TestResult {
-    let golden = Golden::training()?;
+    let golden = fixture()?;
     let step = StepLr::new(0.1, 7, 0.5)?;
     let exponential = ExponentialLr::new(0.1, 0.9)?;
     let cosine = CosineAnnealingLr::new(0.1, 11, 0.001)?;
@@ -30,17 +31,17 @@ fn schedules_are_torchs() -> TestResult {
 
 #[test]
 fn schedules_say_what_is_wrong() {
-    expect_error(StepLr::new(0.1, 0, 0.5), "step_size must be greater than zero");
-    expect_error(StepLr::new(-0.1, 1, 0.5), "base_lr must be finite and at least 0, got -0.1");
-    expect_error(ExponentialLr::new(0.1, f64::NAN), "gamma must be finite and at least 0, got NaN");
-    expect_error(CosineAnnealingLr::new(0.1, 0, 0.0), "t_max must be greater than zero");
-    expect_error(CosineAnnealingLr::new(0.1, 1, -1.0), "eta_min must be finite and at least 0, got -1");
+    expect_message(StepLr::new(0.1, 0, 0.5), "step_size must be greater than zero");
+    expect_message(StepLr::new(-0.1, 1, 0.5), "base_lr must be finite and at least 0, got -0.1");
+    expect_message(ExponentialLr::new(0.1, f64::NAN), "gamma must be finite and at least 0, got NaN");
+    expect_message(CosineAnnealingLr::new(0.1, 0, 0.0), "t_max must be greater than zero");
+    expect_message(CosineAnnealingLr::new(0.1, 1, -1.0), "eta_min must be finite and at least 0, got -1");
 }
 
-fn clipping<A: Scalar>(tolerance: f64) -> TestResult {
-    let golden = Golden::training()?;
+fn clipping<A: Real>(tolerance: f64) -> TestResult {
+    let golden = fixture()?;
     let mut worst = 0.0_f64;
-    for (name, case) in golden.cases::<A>("clip")? {
+    for (name, case) in cases::<A>(&golden, "clip")? {
         let (mut gradients, mut rng) = model::<A>(&case)?;
         draw(&mut gradients, &mut rng)?;
         if let Some(clip_value) = case["clip_value"].as_f64() {
@@ -55,7 +56,7 @@ fn clipping<A: Scalar>(tolerance: f64) -> TestResult {
         let expected = golden.array(&format!("{name}.gradients"))?;
         worst = worst.max(difference(&flat(&gradients), &expected, &name));
     }
-    println!("clipping in {}: {worst:e}", training::dtype::<A>());
+    println!("clipping in {}: {worst:e}", A::NAME);
     assert!(worst <= tolerance, "{worst:e}");
     Ok(())
 }
@@ -74,7 +75,7 @@ fn a_norm_that_is_not_finite_is_reported_when_asked() -> TestResult {
     let before = gradients.clone();
     for norm_type in [1.0, 2.0, f64::INFINITY] {
         let result = clip_grad_norm(&mut gradients, 1.0, norm_type, true);
-        expect_error(result, "total_norm must be finite, got inf");
+        expect_message(result, "total_norm must be finite, got inf");
         assert_eq!(gradients, before);
     }
     assert_eq!(clip_grad_norm(&mut gradients, 1.0, 2.0, false)?, f32::INFINITY);
@@ -89,10 +90,10 @@ fn clipping_says_what_is_wrong() -> TestResult {
     let (mut gradients, _) = model::<f64>(&serde_json::json!({ "seed": 0 }))?;
     let before = gradients.clone();
     let clip = &mut gradients;
-    expect_error(clip_grad_norm(clip, -1.0, 2.0, true), "max_norm must be at least 0, got -1");
-    expect_error(clip_grad_norm(clip, f64::NAN, 2.0, true), "max_norm must be at least 0, got NaN");
-    expect_error(clip_grad_norm(clip, 1.0, 0.0, true), "norm_type must be greater than 0, got 0");
-    expect_error(clip_grad_value(clip, -1.0), "clip_value must be at least 0, got -1");
+    expect_message(clip_grad_norm(clip, -1.0, 2.0, true), "max_norm must be at least 0, got -1");
+    expect_message(clip_grad_norm(clip, f64::NAN, 2.0, true), "max_norm must be at least 0, got NaN");
+    expect_message(clip_grad_norm(clip, 1.0, 0.0, true), "norm_type must be greater than 0, got 0");
+    expect_message(clip_grad_value(clip, -1.0), "clip_value must be at least 0, got -1");
     assert_eq!(gradients, before);
     Ok(())
 }

@@ -6,6 +6,7 @@
 
 mod common;
 
+use approx::assert_abs_diff_eq;
 use common::golden::{Case, Golden};
 use common::{Real, TestResult, assert_same_bits, in_both_types, largest_difference, uniform};
 use ndarray::{Array, Array3, ArrayD, ArrayRef, Dimension, Ix1, Ix2, Ix3, IxDyn};
@@ -71,8 +72,8 @@ fn the_notebook_comes_out_of_its_seed() -> TestResult {
     assert_eq!(names, ["outputs", "state", "weight_ih_l0", "weight_hh_l0"]);
     for (name, expected) in &printed {
         let (_, actual) = results.iter().find(|(other, _)| other == name).ok_or(*name)?;
-        let difference = largest_difference(&actual.mapv(f64::from), expected);
-        assert!(difference <= 5e-5, "{name}: {difference:e} from the four printed decimals");
+        // Four decimals are printed.
+        assert_abs_diff_eq!(actual.mapv(f64::from), expected, epsilon = 5e-5);
     }
     Ok(())
 }
@@ -88,8 +89,7 @@ fn the_notebook_agrees_with_torch_to_the_last_digits() -> TestResult {
             continue;
         }
         // Two units in the last place of the sums' terms: near zero, where these cancel, not of the result.
-        let difference = largest_difference(&actual, &expected);
-        assert!(difference <= f64::from(f32::EPSILON), "{name}: {difference:e} from torch");
+        assert_abs_diff_eq!(actual, expected, epsilon = f32::EPSILON);
     }
     Ok(())
 }

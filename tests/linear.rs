@@ -1,20 +1,20 @@
 //! `Linear`, `Embedding` and `one_hot`: against torch, against the definition as plain loops, bad input.
 
-mod training;
+mod common;
 
+use common::golden::Golden;
+use common::training::{cases, difference, expect_message, fixture, size, sizes, uniform_in};
+use common::{Real, TestResult};
 use ndarray::{Array1, Array2, ArrayD, Axis, Ix2, IxDyn, arr0, array};
 use ndarray_rnn::random::Mt19937;
-use ndarray_rnn::{
-    Embedding, EmbeddingConfig, Linear, LinearConfig, Parameters, Scalar, manual_seed, one_hot,
-};
+use ndarray_rnn::{Embedding, EmbeddingConfig, Linear, LinearConfig, Parameters, manual_seed, one_hot};
 use proptest::prelude::*;
 use serde_json::Value;
-use training::{Golden, TestResult, difference, expect_error, size, sizes, uniform};
 
 const ROUNDINGS: [f64; 2] = [1e-6, 1e-14];
 
 /// What may lie between torch's sums, in other orders, and ours.
-fn tolerance<A: Scalar>() -> f64 {
+fn tolerance<A: Real>() -> f64 {
     ROUNDINGS[usize::from(!A::SINGLE)]
 }
 
@@ -22,17 +22,17 @@ fn seeded(case: &Value) -> TestResult<Mt19937> {
     Ok(manual_seed(case["seed"].as_u64().ok_or("no seed")?))
 }
 
-fn linear_beside_torch<A: Scalar>() -> TestResult {
-    let golden = Golden::training()?;
+fn linear_beside_torch<A: Real>() -> TestResult {
+    let golden = fixture()?;
     let mut worst = 0.0_f64;
-    for (name, case) in golden.cases::<A>("linear")? {
+    for (name, case) in cases::<A>(&golden, "linear")? {
         let mut rng = seeded(&case)?;
         let config = LinearConfig::new(size(&case["in"])?, size(&case["out"])?).bias(case["bias"] == true);
         let leading = sizes(&case["leading"])?;
         let [x, y] = [config.in_features, config.out_features].map(|width| [&leading[..], &[width]].concat());
         let linear = Linear::<A>::new(config, &mut rng)?;
-        let x: ArrayD<A> = uniform(x, [-1.0, 1.0], &mut rng)?;
-        let d_output: ArrayD<A> = uniform(y, [-1.0, 1.0], &mut rng)?;
+        let x: ArrayD<A> = uniform_in(x, [-1.0, 1.0], &mut rng)?;
+        let d_output: ArrayD<A> = uniform_in(y, [-1.0, 1.0], &mut rng)?;
         let gradients = linear.backward(&x, &d_output)?;
         let mut results = gradients.parameters.state_dict();
         results.extend([("output".into(), linear.forward(&x)?), ("input".into(), gradients.input)]);
@@ -41,7 +41,7 @@ fn linear_beside_torch<A: Scalar>() -> TestResult {
             worst = worst.max(difference(&actual, &golden.array(&name)?, &name));
         }
     }
-    println!("linear in {}: {worst:e}", training::dtype::<A>());
+    println!("linear in {}: {worst:e}", A::NAME);
     assert!(worst <= tolerance::<A>(), "{worst:e}");
     Ok(())
 }
@@ -52,11 +52,11 @@ fn linear_is_torchs() -> TestResult {
     linear_beside_torch::<f64>()
 }
 
-fn drawn_as_torch<A: Scalar>() -> TestResult {
-    let golden = Golden::parameters()?;
+fn drawn_as_torch<A: Real>() -> TestResult {
+    let golden = Golden::parse(include_bytes!("golden/parameters.safetensors"))?;
     let linear = Linear::<A>::new(LinearConfig::new(7, 5), &mut manual_seed(3))?;
     for (name, value) in linear.state_dict() {
-        assert_eq!(value, golden.array(&format!("linear.{}.{name}", training::dtype::<A>()))?, "{name}");
+        assert_eq!(value, golden.array(&format!("linear.{}.{name}", A::NAME))?, "{name}");
     }
     Ok(())
 }
@@ -67,10 +67,10 @@ fn linear_is_drawn_bit_for_bit() -> TestResult {
     drawn_as_torch::<f64>()
 }
 
-fn embedding_beside_torch<A: Scalar>() -> TestResult {
-    let golden = Golden::training()?;
+fn embedding_beside_torch<A: Real>() -> TestResult {
+    let golden = fixture()?;
     let indices = array![[4, 2, 4], [0, 9, 2]];
-    for (name, case) in golden.cases::<A>("embedding")? {
+    for (name, case) in cases::<A>(&golden, "embedding")? {
         let mut rng = seeded(&case)?;
         let mut config = EmbeddingConfig::new(10, 3);
         if case["padding_idx"].is_u64() {
@@ -78,7 +78,7 @@ fn embedding_beside_torch<A: Scalar>() -> TestResult {
         }
         let embedding = Embedding::<A>::new(config, &mut rng)?;
         let output = embedding.forward(&indices)?;
-        let d_output = uniform((2, 3, 3), [-1.0, 1.0], &mut rng)?;
+        let d_output = uniform_in((2, 3, 3), [-1.0, 1.0], &mut rng)?;
         let gradient = embedding.backward(&indices, &d_output)?;
         let results = [
             ("table", embedding.weight().clone().into_dyn()),
@@ -101,16 +101,16 @@ fn embedding_is_torchs() -> TestResult {
 }
 
 /// A chain of fused multiply-adds.
-fn chain<A: Scalar>(start: A, terms: impl Iterator<Item = (A, A)>) -> A {
+fn chain<A: Real>(start: A, terms: impl Iterator<Item = (A, A)>) -> A {
     terms.fold(start, |sum, (a, b)| a.mul_add(b, sum))
 }
 
 /// Every sum written out, against both passes, of one input layout.
-fn check_definition<A: Scalar>(rows: usize, config: LinearConfig, seed: u64, transposed: bool) -> TestResult {
+fn check_definition<A: Real>(rows: usize, config: LinearConfig, seed: u64, transposed: bool) -> TestResult {
     let mut rng = manual_seed(seed);
     let linear = Linear::<A>::new(config.clone(), &mut rng)?;
-    let mut x: Array2<A> = uniform((rows, config.in_features), [-1.0, 1.0], &mut rng)?;
-    let mut d: Array2<A> = uniform((rows, config.out_features), [-1.0, 1.0], &mut rng)?;
+    let mut x: Array2<A> = uniform_in((rows, config.in_features), [-1.0, 1.0], &mut rng)?;
+    let mut d: Array2<A> = uniform_in((rows, config.out_features), [-1.0, 1.0], &mut rng)?;
     if transposed {
         x = x.t().as_standard_layout().into_owned().reversed_axes();
         d = d.t().as_standard_layout().into_owned().reversed_axes();
@@ -153,7 +153,7 @@ proptest! {
 fn any_number_of_axes_gives_the_same_rows() -> TestResult {
     let mut rng = manual_seed(1);
     let linear = Linear::<f32>::new(LinearConfig::new(3, 2), &mut rng)?;
-    let x = uniform((2, 4, 3), [-1.0, 1.0], &mut rng)?;
+    let x = uniform_in((2, 4, 3), [-1.0, 1.0], &mut rng)?;
     let y = linear.forward(&x)?;
     for (x, y) in x.outer_iter().zip(y.outer_iter()) {
         assert_eq!(linear.forward(&x)?, y);
@@ -186,22 +186,22 @@ fn changed_parameters_take_effect() -> TestResult {
 fn linear_says_what_is_wrong() -> TestResult {
     let rng = &mut manual_seed(0);
     let zero = |inputs, outputs| Linear::<f32>::zeros(LinearConfig::new(inputs, outputs));
-    expect_error(zero(0, 2), "in_features must be greater than zero");
-    expect_error(zero(2, 0), "out_features must be greater than zero");
+    expect_message(zero(0, 2), "in_features must be greater than zero");
+    expect_message(zero(2, 0), "out_features must be greater than zero");
     let huge = usize::MAX / 2;
     let message = format!("weight: the shape [2, {huge}] holds more elements than can be addressed");
-    expect_error(zero(huge, 2), &message);
+    expect_message(zero(huge, 2), &message);
 
     let linear = Linear::<f32>::new(LinearConfig::new(4, 2), rng)?;
     let x = Array2::zeros((3, 4));
     let message = "input.size(-1) must be equal to in_features. Expected 4, got 5";
-    expect_error(linear.forward(&Array2::zeros((3, 5))), message);
-    expect_error(linear.backward(&Array2::zeros((3, 5)), &Array2::zeros((3, 2))), message);
+    expect_message(linear.forward(&Array2::zeros((3, 5))), message);
+    expect_message(linear.backward(&Array2::zeros((3, 5)), &Array2::zeros((3, 2))), message);
     let message = "input should be at least 1-D, but got 0-D";
-    expect_error(linear.forward(&arr0(1.0)), message);
-    expect_error(linear.forward(&ArrayD::zeros(IxDyn(&[]))), message);
+    expect_message(linear.forward(&arr0(1.0)), message);
+    expect_message(linear.forward(&ArrayD::zeros(IxDyn(&[]))), message);
     let message = "d_output: expected shape [3, 2], got [2, 2]";
-    expect_error(linear.backward(&x, &Array2::zeros((2, 2))), message);
+    expect_message(linear.backward(&x, &Array2::zeros((2, 2))), message);
     Ok(())
 }
 
@@ -224,17 +224,17 @@ fn indices_become_vectors_in_any_shape() -> TestResult {
 #[test]
 fn embedding_says_what_is_wrong() -> TestResult {
     let zeros = Embedding::<f32>::zeros;
-    expect_error(zeros(EmbeddingConfig::new(0, 2)), "num_embeddings must be greater than zero");
-    expect_error(zeros(EmbeddingConfig::new(2, 0)), "embedding_dim must be greater than zero");
+    expect_message(zeros(EmbeddingConfig::new(0, 2)), "num_embeddings must be greater than zero");
+    expect_message(zeros(EmbeddingConfig::new(2, 0)), "embedding_dim must be greater than zero");
     let message = "padding_idx: index 2 is out of bounds, num_embeddings is 2";
-    expect_error(zeros(EmbeddingConfig::new(2, 2).padding_idx(2)), message);
+    expect_message(zeros(EmbeddingConfig::new(2, 2).padding_idx(2)), message);
     let embedding = zeros(EmbeddingConfig::new(2, 3))?;
     let message = "indices: index 2 is out of bounds, num_embeddings is 2";
-    expect_error(embedding.forward(&array![0, 2]), message);
-    expect_error(embedding.backward(&array![0, 2], &Array2::zeros((2, 3))), message);
+    expect_message(embedding.forward(&array![0, 2]), message);
+    expect_message(embedding.backward(&array![0, 2], &Array2::zeros((2, 3))), message);
     let message = "d_output: expected shape [2, 3], got [3, 2]";
-    expect_error(embedding.backward(&array![0, 1], &Array2::zeros((3, 2))), message);
+    expect_message(embedding.backward(&array![0, 1], &Array2::zeros((3, 2))), message);
     let message = "indices: index 5 is out of bounds, num_classes is 5";
-    expect_error(one_hot::<f32, _>(&array![5], 5), message);
+    expect_message(one_hot::<f32, _>(&array![5], 5), message);
     Ok(())
 }

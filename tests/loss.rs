@@ -1,22 +1,23 @@
 //! Losses and their gradients: against torch, against finite differences, at the edges; bad input.
 
-mod training;
+mod common;
 
+use common::training::{cases, difference, expect_message, fixture, size, sizes, uniform_in};
+use common::{Real, TestResult};
 use ndarray::{Array1, Array2, ArrayD, Axis, Ix2, IxDyn, arr0, array};
 use ndarray_rnn::loss::{
     BceWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, Losses, MseLoss, NllLoss, Reduction,
     SmoothL1Loss,
 };
+use ndarray_rnn::manual_seed;
 use ndarray_rnn::random::Mt19937;
-use ndarray_rnn::{Scalar, manual_seed};
 use proptest::prelude::*;
 use serde_json::Value;
-use training::{Golden, TestResult, difference, expect_error, size, sizes, uniform};
 
 type Outcome<A> = (ArrayD<A>, ArrayD<A>);
 
 /// Values and gradient, with the cotangent drawn for losses that are not reduced.
-fn outcome<A: Scalar>(
+fn outcome<A: Real>(
     case: &Value,
     rng: &mut Mt19937,
     reduced: impl Fn(Reduction) -> ndarray_rnn::Result<Loss<A, IxDyn>>,
@@ -27,7 +28,7 @@ fn outcome<A: Scalar>(
         Some("sum") => Reduction::Sum,
         _ => {
             let losses = unreduced()?;
-            let cotangent = uniform(losses.values.raw_dim(), [-1.0, 1.0], rng)?;
+            let cotangent = uniform_in(losses.values.raw_dim(), [-1.0, 1.0], rng)?;
             let gradient = losses.backward(&cotangent)?;
             return Ok((losses.values, gradient));
         }
@@ -40,14 +41,14 @@ fn weights(value: &Value) -> Option<Vec<f64>> {
     value.as_array().map(|weights| weights.iter().filter_map(Value::as_f64).collect())
 }
 
-fn class_case<A: Scalar>(case: &Value, rng: &mut Mt19937) -> TestResult<Outcome<A>> {
+fn class_case<A: Real>(case: &Value, rng: &mut Mt19937) -> TestResult<Outcome<A>> {
     let shape = sizes(&case["shape"])?;
     let scale = case["scale"].as_f64().ok_or("no scale")?;
-    let mut input: ArrayD<A> = uniform(&shape[..], [-scale, scale], rng)?;
+    let mut input: ArrayD<A> = uniform_in(&shape[..], [-scale, scale], rng)?;
     let axis = Axis(usize::from(shape.len() > 1));
     let mut rest = shape.clone();
     let classes = rest.remove(axis.index());
-    let target: ArrayD<f64> = uniform(&rest[..], [0.0, 1.0], rng)?;
+    let target: ArrayD<f64> = uniform_in(&rest[..], [0.0, 1.0], rng)?;
     let target = target.mapv(|u| (u * classes as f64) as usize);
     let ignored = if case["ignore_index"].is_u64() { Some(size(&case["ignore_index"])?) } else { None };
     if case["loss"] == "nll" {
@@ -67,19 +68,19 @@ fn class_case<A: Scalar>(case: &Value, rng: &mut Mt19937) -> TestResult<Outcome<
 }
 
 /// In `f64`, as the fixtures have it.
-fn log_softmax<A: Scalar>(input: &mut ArrayD<A>, axis: Axis) {
+fn log_softmax<A: Real>(input: &mut ArrayD<A>, axis: Axis) {
     for mut row in input.lanes_mut(axis) {
         let sum: f64 = row.iter().map(|x| libm::exp(x.into_f64())).sum();
         row.mapv_inplace(|x| A::from_f64(x.into_f64() - libm::log(sum)));
     }
 }
 
-fn pointwise_case<A: Scalar>(case: &Value, rng: &mut Mt19937) -> TestResult<Outcome<A>> {
+fn pointwise_case<A: Real>(case: &Value, rng: &mut Mt19937) -> TestResult<Outcome<A>> {
     let shape = sizes(&case["shape"])?;
     let scale = case["scale"].as_f64().unwrap_or(1.0);
-    let mut input: ArrayD<A> = uniform(&shape[..], [-scale, scale], rng)?;
+    let mut input: ArrayD<A> = uniform_in(&shape[..], [-scale, scale], rng)?;
     let low = if case["loss"] == "bce_with_logits" { 0.0 } else { -scale };
-    let mut target = uniform(&shape[..], [low, if low == 0.0 { 1.0 } else { scale }], rng)?;
+    let mut target = uniform_in(&shape[..], [low, if low == 0.0 { 1.0 } else { scale }], rng)?;
     if case["grid"] == true {
         input = Array1::from_iter((-4..5).map(|i| A::from_f64(f64::from(i) / 2.0))).into_dyn();
         target.fill(A::zero());
@@ -111,10 +112,10 @@ fn pointwise_case<A: Scalar>(case: &Value, rng: &mut Mt19937) -> TestResult<Outc
     }
 }
 
-fn beside_torch<A: Scalar>(tolerance: f64) -> TestResult {
-    let golden = Golden::training()?;
+fn beside_torch<A: Real>(tolerance: f64) -> TestResult {
+    let golden = fixture()?;
     let mut worst = 0.0_f64;
-    for (name, case) in golden.cases::<A>("loss")? {
+    for (name, case) in cases::<A>(&golden, "loss")? {
         let mut rng = manual_seed(case["seed"].as_u64().ok_or("no seed")?);
         let of_classes = case["loss"] == "cross_entropy" || case["loss"] == "nll";
         let (values, gradient) = if of_classes {
@@ -130,7 +131,7 @@ fn beside_torch<A: Scalar>(tolerance: f64) -> TestResult {
         assert!(here <= tolerance, "{here:e}: {case}");
         worst = worst.max(here);
     }
-    println!("losses in {}: {worst:e}", training::dtype::<A>());
+    println!("losses in {}: {worst:e}", A::NAME);
     Ok(())
 }
 
@@ -254,8 +255,8 @@ fn masked_logits_are_no_nan() -> TestResult {
 #[test]
 fn memory_layout_does_not_matter() -> TestResult {
     let mut rng = manual_seed(5);
-    let x: Array2<f32> = uniform((4, 6), [-2.0, 2.0], &mut rng)?;
-    let y: Array2<f32> = uniform((4, 6), [-2.0, 2.0], &mut rng)?;
+    let x: Array2<f32> = uniform_in((4, 6), [-2.0, 2.0], &mut rng)?;
+    let y: Array2<f32> = uniform_in((4, 6), [-2.0, 2.0], &mut rng)?;
     let columns = |a: &Array2<f32>| a.t().as_standard_layout().into_owned().reversed_axes();
     let (x2, y2) = (columns(&x), columns(&y));
     assert!(!x2.is_standard_layout());
@@ -272,8 +273,8 @@ fn memory_layout_does_not_matter() -> TestResult {
 #[test]
 fn the_mean_is_one_chain() -> TestResult {
     let mut rng = manual_seed(6);
-    let x: Array1<f32> = uniform(1000, [-2.0, 2.0], &mut rng)?;
-    let y: Array1<f32> = uniform(1000, [-2.0, 2.0], &mut rng)?;
+    let x: Array1<f32> = uniform_in(1000, [-2.0, 2.0], &mut rng)?;
+    let y: Array1<f32> = uniform_in(1000, [-2.0, 2.0], &mut rng)?;
     let mut sum = 0.0;
     for (&x, &y) in x.iter().zip(&y) {
         let d = f64::from(x) - f64::from(y);
@@ -287,22 +288,22 @@ fn the_mean_is_one_chain() -> TestResult {
 fn bad_shapes_are_reported() {
     let (x, y) = (Array2::<f64>::zeros((2, 3)), Array2::<f64>::zeros((3, 2)));
     let message = "target: expected shape [2, 3], got [3, 2]";
-    expect_error(MseLoss::new().forward(&x, &y), message);
-    expect_error(MseLoss::new().unreduced(&x, &y), message);
-    expect_error(L1Loss::new().forward(&x, &y), message);
-    expect_error(SmoothL1Loss::new().forward(&x, &y), message);
-    expect_error(HuberLoss::new().unreduced(&x, &y), message);
-    expect_error(BceWithLogitsLoss::new().forward(&x, &y), message);
+    expect_message(MseLoss::new().forward(&x, &y), message);
+    expect_message(MseLoss::new().unreduced(&x, &y), message);
+    expect_message(L1Loss::new().forward(&x, &y), message);
+    expect_message(SmoothL1Loss::new().forward(&x, &y), message);
+    expect_message(HuberLoss::new().unreduced(&x, &y), message);
+    expect_message(BceWithLogitsLoss::new().forward(&x, &y), message);
     let weighted = BceWithLogitsLoss::new().pos_weight([1.0, 2.0]);
-    expect_error(weighted.forward(&x, &x), "pos_weight: expected shape [3], got [2]");
+    expect_message(weighted.forward(&x, &x), "pos_weight: expected shape [3], got [2]");
     let entropy = CrossEntropyLoss::new();
-    expect_error(entropy.forward(&x, &array![0]), "target: expected shape [2], got [1]");
-    expect_error(entropy.weight([1.0]).forward(&x, &array![0, 0]), "weight: expected shape [3], got [1]");
+    expect_message(entropy.forward(&x, &array![0]), "target: expected shape [2], got [1]");
+    expect_message(entropy.weight([1.0]).forward(&x, &array![0, 0]), "weight: expected shape [3], got [1]");
     let message = "input should be at least 1-D, but got 0-D";
-    expect_error(NllLoss::new().forward(&arr0(1.0), &arr0(0)), message);
-    expect_error(CrossEntropyLoss::new().unreduced(&arr0(1.0), &arr0(0)), message);
+    expect_message(NllLoss::new().forward(&arr0(1.0), &arr0(0)), message);
+    expect_message(CrossEntropyLoss::new().unreduced(&arr0(1.0), &arr0(0)), message);
     let (scalar, target) = (ArrayD::<f64>::zeros(vec![]), ArrayD::zeros(vec![]));
-    expect_error(CrossEntropyLoss::new().forward(&scalar, &target), message);
+    expect_message(CrossEntropyLoss::new().forward(&scalar, &target), message);
 }
 
 #[test]
@@ -310,22 +311,25 @@ fn bad_values_are_reported() -> TestResult {
     let x = Array2::<f32>::zeros((2, 3));
     let target = array![0, 3];
     let message = "target: index 3 is out of bounds, num_classes is 3";
-    expect_error(CrossEntropyLoss::new().forward(&x, &target), message);
-    expect_error(NllLoss::new().unreduced(&x, &target), message);
+    expect_message(CrossEntropyLoss::new().forward(&x, &target), message);
+    expect_message(NllLoss::new().unreduced(&x, &target), message);
     CrossEntropyLoss::new().ignore_index(3).forward(&x, &target)?;
     for (smoothing, shown) in [(-0.1, "-0.1"), (1.1, "1.1"), (f64::NAN, "NaN")] {
         let message = format!("label_smoothing must be a number in [0, 1], got {shown}");
-        expect_error(CrossEntropyLoss::new().label_smoothing(smoothing).forward(&x, &array![0, 0]), &message);
+        expect_message(
+            CrossEntropyLoss::new().label_smoothing(smoothing).forward(&x, &array![0, 0]),
+            &message,
+        );
     }
     for (delta, shown) in [(0.0, "0"), (-1.0, "-1"), (f64::NAN, "NaN")] {
         let message = format!("delta must be greater than 0, got {shown}");
-        expect_error(HuberLoss::new().delta(delta).forward(&x, &x), &message);
+        expect_message(HuberLoss::new().delta(delta).forward(&x, &x), &message);
     }
     for (beta, shown) in [(-1.0, "-1"), (f64::NAN, "NaN")] {
         let message = format!("beta must be at least 0, got {shown}");
-        expect_error(SmoothL1Loss::new().beta(beta).forward(&x, &x), &message);
+        expect_message(SmoothL1Loss::new().beta(beta).forward(&x, &x), &message);
     }
     let losses = CrossEntropyLoss::new().unreduced(&x, &array![0, 0])?;
-    expect_error(losses.backward(&array![1.0]), "d_values: expected shape [2], got [1]");
+    expect_message(losses.backward(&array![1.0]), "d_values: expected shape [2], got [1]");
     Ok(())
 }

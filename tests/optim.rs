@@ -4,16 +4,18 @@
 //! for bit after 50 steps; but for Adam's and RMSprop's in `f64`, where one in a hundred of torch's square roots
 //! (MKL's) is not the nearest number.
 
-mod training;
+mod common;
 
+use common::golden::Golden;
+use common::training::{cases, difference, draw, expect_message, fixture, flat, model};
+use common::{Real, TestResult};
 use ndarray::{Array2, ArrayD, ArrayViewD, ArrayViewMutD};
 use ndarray_rnn::optim::{Adam, AdamConfig, Algorithm, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig};
-use ndarray_rnn::{Linear, LinearConfig, Parameters, Rnn, RnnConfig, Scalar, manual_seed};
+use ndarray_rnn::{Linear, LinearConfig, Parameters, Rnn, RnnConfig, manual_seed};
 use serde_json::Value;
-use training::{Golden, TestResult, difference, draw, expect_error, flat, model};
 
 /// Fifty steps beside torch; returns the largest difference.
-fn follow<A: Scalar>(
+fn follow<A: Real>(
     golden: &Golden,
     (name, case): &(String, Value),
     config: impl Algorithm,
@@ -65,9 +67,9 @@ fn rmsprop(options: &Value) -> RmsPropConfig {
     config.centered(options["centered"] == true).maximize(options["maximize"] == true)
 }
 
-fn fifty_steps<A: Scalar>(tolerance_of_roots: f64) -> TestResult {
-    let golden = Golden::training()?;
-    for case in &golden.cases::<A>("optimizer")? {
+fn fifty_steps<A: Real>(tolerance_of_roots: f64) -> TestResult {
+    let golden = fixture()?;
+    for case in &cases::<A>(&golden, "optimizer")? {
         let options = &case.1["options"];
         let difference = match case.1["optimizer"].as_str() {
             Some("SGD") => follow::<A>(&golden, case, sgd(options))?,
@@ -98,22 +100,22 @@ fn options_say_what_is_wrong() -> TestResult {
     let (linear, _) = model::<f64>(&serde_json::json!({ "seed": 0 }))?;
     for lr in [-1e-3, f64::NAN, f64::INFINITY] {
         let message = format!("lr must be finite and at least 0, got {lr}");
-        expect_error(Sgd::new(SgdConfig::new().lr(lr), &linear), &message);
+        expect_message(Sgd::new(SgdConfig::new().lr(lr), &linear), &message);
     }
-    let sgd = |config, message| expect_error(Sgd::new(config, &linear), message);
+    let sgd = |config, message| expect_message(Sgd::new(config, &linear), message);
     let nesterov = SgdConfig::new().nesterov(true);
     sgd(nesterov.clone(), "momentum must be greater than 0 with nesterov, got 0");
     sgd(nesterov.momentum(0.9).dampening(0.1), "dampening must be 0 with nesterov, got 0.1");
     sgd(SgdConfig::new().momentum(-0.9), "momentum must be finite and at least 0, got -0.9");
     sgd(SgdConfig::new().dampening(f64::NAN), "dampening must be finite, got NaN");
     sgd(SgdConfig::new().weight_decay(-1.0), "weight_decay must be finite and at least 0, got -1");
-    let adam = |config, message| expect_error(Adam::new(config, &linear), message);
+    let adam = |config, message| expect_message(Adam::new(config, &linear), message);
     adam(AdamConfig::new().lr(-1.0), "lr must be finite and at least 0, got -1");
     adam(AdamConfig::new().eps(-1.0), "eps must be finite and at least 0, got -1");
     adam(AdamConfig::new().betas(1.0, 0.9), "beta1 must be a number in [0, 1), got 1");
     adam(AdamConfig::adamw().betas(0.9, f64::NAN), "beta2 must be a number in [0, 1), got NaN");
     adam(AdamConfig::adamw().weight_decay(-1.0), "weight_decay must be finite and at least 0, got -1");
-    let rmsprop = |config, message| expect_error(RmsProp::new(config, &linear), message);
+    let rmsprop = |config, message| expect_message(RmsProp::new(config, &linear), message);
     rmsprop(RmsPropConfig::new().alpha(-1.0), "alpha must be finite and at least 0, got -1");
     rmsprop(RmsPropConfig::new().momentum(f64::NAN), "momentum must be finite and at least 0, got NaN");
     Ok(())
@@ -128,7 +130,7 @@ fn a_bad_step_changes_nothing() -> TestResult {
     let before = (linear.clone(), optimizer.clone());
 
     let mut check = |gradients: &Linear<f64>, message| {
-        expect_error(optimizer.step(&mut linear, gradients), message);
+        expect_message(optimizer.step(&mut linear, gradients), message);
         assert_eq!((&linear, &optimizer), (&before.0, &before.1), "{message}");
     };
     let wide = Linear::new(LinearConfig::new(5, 4), &mut rng)?;
@@ -139,10 +141,10 @@ fn a_bad_step_changes_nothing() -> TestResult {
     let rnn = Rnn::<f64>::new(RnnConfig::new(5, 3), &mut rng)?;
     let message =
         "unexpected parameter gradient of weight_ih_l0 of shape [3, 5]: the model has [\"weight\", \"bias\"]";
-    expect_error(optimizer.step(&mut linear, &rnn), message);
+    expect_message(optimizer.step(&mut linear, &rnn), message);
     let mut other = wide.clone();
-    expect_error(optimizer.step(&mut other, &wide), "weight: expected shape [3, 5], got [4, 5]");
-    expect_error(optimizer.set_lr(-1.0), "lr must be finite and at least 0, got -1");
+    expect_message(optimizer.step(&mut other, &wide), "weight: expected shape [3, 5], got [4, 5]");
+    expect_message(optimizer.set_lr(-1.0), "lr must be finite and at least 0, got -1");
     assert_eq!((&linear, &optimizer, &other), (&before.0, &before.1, &wide));
     Ok(())
 }
@@ -154,7 +156,7 @@ fn a_step_without_bias_meets_a_gradient_with_one() -> TestResult {
     let gradients = Linear::new(LinearConfig::new(5, 3), &mut rng)?;
     let before = linear.clone();
     let result = Sgd::new(SgdConfig::new(), &linear)?.step(&mut linear, &gradients);
-    expect_error(result, "unexpected parameter gradient of bias of shape [3]: the model has [\"weight\"]");
+    expect_message(result, "unexpected parameter gradient of bias of shape [3]: the model has [\"weight\"]");
     assert_eq!(linear, before);
     Ok(())
 }
@@ -203,9 +205,9 @@ fn a_bad_state_changes_nothing() -> TestResult {
     bad.step = 7;
     bad.arrays[0].1.fill(1.0);
     bad.arrays[5].1 = ArrayD::zeros(vec![4]);
-    expect_error(optimizer.load_state_dict(&bad), "bias.grad_avg: expected shape [3], got [4]");
+    expect_message(optimizer.load_state_dict(&bad), "bias.grad_avg: expected shape [3], got [4]");
     bad.arrays.pop();
-    expect_error(optimizer.load_state_dict(&bad), "missing parameter bias.grad_avg: expected shape [3]");
+    expect_message(optimizer.load_state_dict(&bad), "missing parameter bias.grad_avg: expected shape [3]");
     assert_eq!(optimizer.state_dict(), good);
     Ok(())
 }

@@ -5,6 +5,7 @@
 pub(crate) mod golden;
 pub(crate) mod oracle;
 pub(crate) mod setup;
+pub(crate) mod training;
 
 use std::error::Error;
 
