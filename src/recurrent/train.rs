@@ -131,7 +131,7 @@ impl<A: Scalar> Rnn<A> {
     /// another shape; [`Error::Rank`] for that of one sequence where the trace is of a batch.
     ///
     /// ```
-    /// use ndarray::{Array2, array};
+    /// use ndarray::array;
     /// use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnConfig, manual_seed};
     ///
     /// // h_t = relu(w x_t + u h_{t-1}) with w = u = 1: the last output is the sum of the inputs.
