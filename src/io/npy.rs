@@ -52,7 +52,7 @@ pub fn write(path: impl AsRef<Path>, tensor: &Tensor) -> Result<()> {
     files::write(path.as_ref(), &to_bytes(tensor)?)
 }
 
-/// The bytes that [`write`] writes.
+/// The bytes that [`write()`] writes.
 ///
 /// # Errors
 /// [`FileError::Unsupported`] for an element type that NumPy has not.

@@ -76,7 +76,7 @@ pub fn write(path: impl AsRef<Path>, state_dict: &StateDict) -> Result<()> {
     files::write(path.as_ref(), &to_bytes(state_dict)?)
 }
 
-/// The bytes that [`write`] writes.
+/// The bytes that [`write()`] writes.
 ///
 /// # Errors
 /// [`FileError::Unsupported`](crate::FileError::Unsupported) for an element type that NumPy has not, or a name of

@@ -118,7 +118,7 @@ pub fn write(path: impl AsRef<Path>, state_dict: &StateDict) -> Result<()> {
     files::write(path.as_ref(), &to_bytes(state_dict)?)
 }
 
-/// The bytes that [`write`] writes.
+/// The bytes that [`write()`] writes.
 ///
 /// # Errors
 /// [`FileError::Unsupported`] for an element type or a name that safetensors has not, [`FileError::TooLarge`] for

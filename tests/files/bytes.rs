@@ -81,6 +81,22 @@ fn written_bytes_are_those_that_python_loads() -> TestResult {
     Ok(())
 }
 
+/// Reading takes the file's size a few times over, writing too.
+#[test]
+fn files_take_a_small_multiple_of_their_size() -> TestResult {
+    let dict = dict_of::<f32>(&RnnConfig::new(300, 400).num_layers(3), 0, "rnn.")?;
+    for format in FORMATS {
+        let written = (format.to_bytes)(&dict)?;
+        let size = written.len() as u64;
+        let read = allocation_counter::measure(|| drop((format.from_bytes)(&written)));
+        let wrote = allocation_counter::measure(|| drop((format.to_bytes)(&dict)));
+        let name = format.name;
+        assert!(read.bytes_max <= 3 * size, "{name}: {} bytes to read {size}", read.bytes_max);
+        assert!(wrote.bytes_max <= 4 * size, "{name}: {} bytes to write {size}", wrote.bytes_max);
+    }
+    Ok(())
+}
+
 /// Metadata goes with safetensors, whatever its keys and however many.
 #[test]
 fn metadata_is_kept() -> TestResult {

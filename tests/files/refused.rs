@@ -8,10 +8,8 @@ use crate::{FORMATS, bytes, path};
 
 #[track_caller]
 fn expect_file_error<T: std::fmt::Debug>(result: Result<T>, message: &str) {
-    match result {
-        Err(Error::File(error)) => assert_eq!(error.to_string(), message),
-        other => panic!("expected {message:?}, got {other:?}"),
-    }
+    let error = result.map_err(|error| (matches!(error, Error::File(_)), error.to_string()));
+    assert_eq!(error.map(|value| format!("{value:?}")), Err((true, message.to_owned())));
 }
 
 fn forbidden(global: &str) -> Error {

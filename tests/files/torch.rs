@@ -130,10 +130,10 @@ fn element_types_are_converted_when_asked() -> TestResult {
         let float = tensor.dtype().is_float();
         match tensor.dtype() {
             Dtype::F64 => {
-                assert_eq!((single.err(), double.is_ok()), (Some(dtype(name, "float32").into()), true))
+                assert_eq!((single.err(), double.is_ok()), (Some(dtype(name, "float32").into()), true));
             }
             _ if float => {
-                assert_eq!((single.is_ok(), double.err()), (true, Some(dtype(name, "float64").into())))
+                assert_eq!((single.is_ok(), double.err()), (true, Some(dtype(name, "float64").into())));
             }
             _ => assert!(single.is_err() && double.is_err(), "{name}"),
         }

@@ -120,7 +120,7 @@ pub fn write(path: impl AsRef<Path>, state_dict: &StateDict) -> Result<()> {
     files::write(path.as_ref(), &to_bytes(state_dict)?)
 }
 
-/// The bytes that [`write`] writes.
+/// The bytes that [`write()`] writes.
 ///
 /// # Errors
 /// [`FileError::Unsupported`] for a name of more than 4 GiB, [`FileError::Malformed`] for sizes beyond `i64`.

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::globals::{call, global, storage};
-use super::value::{Id, Value, Values, wrong};
+use super::value::{Id, Storage, Stored, Value, Values, wrong};
 use crate::error::Result;
 use crate::io::budget::Budget;
 
@@ -217,8 +217,10 @@ impl Machine<'_> {
 
     fn push(&mut self, value: Value) -> Result<()> {
         let inside = match &value {
-            Value::Tensor(tensor) => (tensor.shape.len() + tensor.strides.len() + 8) * size_of::<usize>(),
-            Value::Storage(_) => 8 * size_of::<usize>(),
+            Value::Tensor(tensor) => {
+                size_of::<Stored>() + (tensor.shape.len() + tensor.strides.len()) * size_of::<usize>()
+            }
+            Value::Storage(_) => size_of::<Storage>(),
             // Their items were paid for when they were pushed, but lie here once more.
             Value::Tuple(items) | Value::List(items) => items.len() * size_of::<Id>(),
             Value::Dict(items) => items.len() * size_of::<(Id, Id)>(),
