@@ -2,7 +2,7 @@
 
 use super::files::malformed;
 use super::{Dtype, Tensor};
-use crate::error::{FileError, Result, expect_addressable};
+use crate::error::{FileError, Result, expect_room};
 
 /// NumPy's limit, and beyond torch's.
 const MAX_AXES: usize = 64;
@@ -98,6 +98,6 @@ pub(super) fn contiguous(name: &str, shape: &[usize]) -> Result<Vec<usize>> {
 /// The number of elements of a shape, if it can be addressed.
 pub(super) fn element_count(name: &str, shape: &[usize]) -> Result<usize> {
     // No element is wider than a complex number of f64.
-    expect_addressable::<[f64; 2]>(name, shape)?;
+    expect_room::<[f64; 2]>(name, shape)?;
     Ok(shape.iter().product())
 }

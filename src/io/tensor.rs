@@ -58,7 +58,7 @@ impl Tensor {
         bytes: Vec<u8>,
     ) -> Result<Self> {
         // No element is wider than a complex number of f64.
-        crate::error::expect_addressable::<[f64; 2]>(name, &shape)?;
+        crate::error::expect_room::<[f64; 2]>(name, &shape)?;
         let expected = shape.iter().product::<usize>() * dtype.size();
         if bytes.len() != expected {
             return Err(FileError::Malformed {

@@ -99,7 +99,7 @@ impl Constants<'_, '_> {
         let Some(proto) = self.graph.constant(value)? else { return Ok(None) };
         let field = self.field(input);
         let tensor = tensor(&field, proto)?;
-        let count = element_count(&field, tensor.shape())?;
+        let count = element_count::<A>(&field, tensor.shape())?;
         self.budget.take(&field, count * size_of::<A>())?;
         tensor.to_array(&field).map(Some)
     }

@@ -43,16 +43,16 @@ impl<A: Scalar> RnnNode<A> {
         if len == 0 {
             return Err(Error::EmptySequence { array: "X", shape: x.shape().into() });
         }
-        element_count("X", x.shape())?;
+        element_count::<A>("X", x.shape())?;
         let (directions, hidden) = (self.directions().len(), self.hidden_size());
-        element_count("Y", &[len, directions, batch, hidden])?;
+        element_count::<A>("Y", &[len, directions, batch, hidden])?;
         let mut y_h = self.first_states(initial_h, batch)?;
         let layout = match sequence_lens.or(self.sequence_lens()) {
             None => Layout::equal(len, batch),
             Some(lens) => Layout::sorted(lens, len, batch)?,
         };
         let mut y = Array4::zeros((len, directions, batch, hidden));
-        let x = with_plain_rows(time_major);
+        let x = with_plain_rows("X", time_major)?;
         for (d, (stack, &direction)) in self.stacks().iter().zip(self.directions()).enumerate() {
             let places = places(&layout, direction);
             let mut state = standard(&y_h.index_axis(Axis(0), d)).insert_axis(Axis(0));
