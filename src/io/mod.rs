@@ -1,8 +1,9 @@
 //! Models from files, and files from models.
 //!
-//! Every format has one shape: `read` and `from_bytes` give a [`StateDict`], `write` and `to_bytes` take one. From
+//! Every format of arrays has one shape: `read` and `from_bytes` give a [`StateDict`], `write` and `to_bytes` take one. From
 //! a [`StateDict`] any model is made or loaded, the part [under](StateDict::under) a prefix if it is one of several,
 //! [converted](StateDict::to) if its element type is another; `Rnn::from_...(path, nonlinearity)` does it in one line.
+//! ONNX models and Keras's files describe what their arrays belong to, and become networks and layers.
 //!
 //! # What is promised
 //!

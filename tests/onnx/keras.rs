@@ -10,8 +10,8 @@ use crate::common::{TestResult, largest_difference};
 use crate::exports::three_axes;
 
 enum Layer {
-    SimpleRnn(SimpleRnn<f32>),
-    Bidirectional(Bidirectional<f32>),
+    SimpleRnn(Box<SimpleRnn<f32>>),
+    Bidirectional(Box<Bidirectional<f32>>),
 }
 
 /// A layer, and what its model takes and gives.
@@ -26,8 +26,8 @@ pub(crate) struct Case {
 impl Case {
     pub(crate) fn bytes(&self) -> TestResult<Vec<u8>> {
         let layer: KerasLayer<'_, f32> = match &self.layer {
-            Layer::SimpleRnn(layer) => layer.into(),
-            Layer::Bidirectional(layer) => layer.into(),
+            Layer::SimpleRnn(layer) => (&**layer).into(),
+            Layer::Bidirectional(layer) => (&**layer).into(),
         };
         let export = ExportKeras::new(layer).return_sequences(self.sequences);
         let extended = export.sequence_lens(self.extended).initial_state(self.extended);
@@ -59,13 +59,14 @@ pub(crate) fn cases() -> TestResult<Vec<Case>> {
     let mut cases = Vec::new();
     for activation in ACTIVATIONS {
         let config = SimpleRnnConfig::new(4, 3).activation(activation);
-        let layer = Layer::SimpleRnn(changed(SimpleRnn::new(config, rng)?));
+        let layer = Layer::SimpleRnn(Box::new(changed(SimpleRnn::new(config, rng)?)));
         cases.push(Case { name: format!("keras-{activation}"), layer, extended: false, sequences: true });
     }
     for bits in 0..8 {
         let (backwards, extended, sequences) = (bits & 1 == 1, bits & 2 == 2, bits & 4 == 4);
         let config = SimpleRnnConfig::new(4, 3).go_backwards(backwards).use_bias(!extended);
-        let layer = Layer::SimpleRnn(changed(SimpleRnn::new(config.zero_output_for_mask(sequences), rng)?));
+        let layer =
+            Layer::SimpleRnn(Box::new(changed(SimpleRnn::new(config.zero_output_for_mask(sequences), rng)?)));
         cases.push(Case { name: format!("keras-options-{bits}"), layer, extended, sequences });
     }
     let modes = [MergeMode::Concat, MergeMode::Sum, MergeMode::Mul, MergeMode::Ave];
@@ -74,7 +75,8 @@ pub(crate) fn cases() -> TestResult<Vec<Case>> {
             let forward = SimpleRnn::new(SimpleRnnConfig::new(4, 3).activation(Activation::Softsign), rng)?;
             let units = if mode == MergeMode::Concat { 2 } else { 3 };
             let backward = SimpleRnn::new(SimpleRnnConfig::new(4, units).go_backwards(true), rng)?;
-            let layer = Layer::Bidirectional(changed(Bidirectional::from_layers(forward, backward, mode)?));
+            let layer =
+                Layer::Bidirectional(Box::new(changed(Bidirectional::from_layers(forward, backward, mode)?)));
             let name = format!("keras-both-{i}{}", if extended { "-extended" } else { "" });
             cases.push(Case { name, layer, extended, sequences: extended });
         }
@@ -164,7 +166,7 @@ fn layers_read_back_with_their_bits() -> TestResult {
     for case in cases()? {
         let model = Model::<f32>::from_bytes(&case.bytes()?)?;
         let layers = match &case.layer {
-            Layer::SimpleRnn(layer) => vec![layer],
+            Layer::SimpleRnn(layer) => vec![&**layer],
             Layer::Bidirectional(layer) => vec![layer.forward_layer(), layer.backward_layer()],
         };
         assert_eq!(model.nodes().len(), layers.len());

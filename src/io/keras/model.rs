@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::hdf5::Hdf5;
 use super::{FORMAT, config, legacy, weights};
-use crate::error::{Error, FileError, Result};
+use crate::error::{Error, FileError, Result, expect_shape};
 use crate::io::archive::Archive;
 use crate::io::files::{self, malformed};
 use crate::io::{StateDict, Tensor};
@@ -105,9 +105,9 @@ impl Layer {
         let &[input_dim, units] = kernel else {
             return Err(Error::Rank { array: "kernel", expected: 2, actual: kernel.len() });
         };
-        crate::error::expect_shape(&name, &[input_dim, config.units], &[input_dim, units])?;
+        expect_shape(&name, &[input_dim, config.units], &[input_dim, units])?;
         let recurrent = format!("{prefix}recurrent_kernel");
-        crate::error::expect_shape(&recurrent, &[units, units], self.kernel(&recurrent)?.shape())?;
+        expect_shape(&recurrent, &[units, units], self.kernel(&recurrent)?.shape())?;
         Ok(SimpleRnnConfig { input_dim, ..config.clone() })
     }
 }
@@ -174,7 +174,7 @@ impl Model {
     ///
     /// # Errors
     /// [`FileError::NotFound`] if there is none; [`FileError::Unsupported`] for a file of weights only, see
-    /// [`load_into`](Self::load_into); [`FileError::Dtype`] for weights of another element type; [`Error::Shape`] for
+    /// [`load_simple_rnn`](Self::load_simple_rnn); [`FileError::Dtype`] for weights of another element type; [`Error::Shape`] for
     /// weights that do not fit the description.
     pub fn simple_rnn<'a, A: Scalar>(&self, layer: impl Into<LayerId<'a>>) -> Result<SimpleRnn<A>> {
         let layer = self.layer(layer.into(), Class::SimpleRnn)?;
