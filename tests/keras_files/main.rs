@@ -6,6 +6,7 @@ mod common;
 mod mutated;
 
 mod mutations;
+mod refused;
 
 use std::fs;
 use std::path::{Path, PathBuf};
