@@ -7,6 +7,7 @@ model.{keras,h5}, model.weights.h5   a Sequential model of named layers, trained
 nested.{keras,weights.h5}            a functional model with unnamed layers, one in a model of its own, and an LSTM
 dtypes.weights.h5                    layers of float64, float16 and bfloat16
 old.h5                               model.h5's first two layers as Keras 2 names their weights (kernel:0)
+bomb.h5                              a list of names that are all one long text, to be refused
 ours.weights.h5                      what the crate wrote; this script loads it into a model
 expected.json                        weights, an input, and every layer's output for it, by Keras; of ours.weights.h5 too
 """
@@ -14,6 +15,7 @@ expected.json                        weights, an input, and every layer's output
 import json
 import os
 import pathlib
+import struct
 import subprocess
 
 os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
@@ -104,6 +106,19 @@ def old(model):
                 group.create_dataset(path.decode(), data=value)
 
 
+def bomb():
+    """A list whose items are all one text, which a file of Keras never has."""
+    path, text, items = HERE / "bomb.h5", "x" * (1 << 14), 3000
+    with h5py.File(path, "w") as file:
+        file.attrs.create("layer_names", [text] + ["y"] * items, dtype=h5py.string_dtype())
+    content = bytearray(path.read_bytes())
+    # An item is its length, the place of a heap, and its number there; the first is the long one.
+    length = struct.pack("<I", len(text))
+    at = next(i for i in range(len(content)) if content[i:i + 4] == length and content[i + 16:i + 20] == b"\1\0\0\0")
+    content[at:at + 16 * (items + 1)] = bytes(content[at:at + 16]) * (items + 1)
+    path.write_bytes(content)
+
+
 def ours():
     """The model that tests/keras_files writes: a SimpleRNN, a Bidirectional, a SimpleRNN."""
     model = keras.Sequential([
@@ -127,6 +142,7 @@ def main():
     expected["model"], model = sequential()
     expected |= {"nested": nested(), "dtypes": dtypes()}
     old(model)
+    bomb()
     expected["ours"] = ours()
     (HERE / "expected.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")
     print({path.name: path.stat().st_size for path in sorted(HERE.iterdir())})

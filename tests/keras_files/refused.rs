@@ -60,7 +60,7 @@ fn what_is_no_file_of_keras() -> TestResult {
     }
     // Cut anywhere it is an error or, behind the last array, the same.
     let whole = std::fs::read(fixture("ours.weights.h5"))?;
-    let model = Model::from_bytes(&*whole)?;
+    let model = Model::from_bytes(&whole)?;
     for length in (0..whole.len()).step_by(37) {
         if let Ok(cut) = Model::from_bytes(&whole[..length]) {
             assert_eq!(cut, model, "{length} bytes");
@@ -78,7 +78,7 @@ fn replaced(from: &str, to: &str) -> TestResult<Option<Error>> {
     let found = bytes.windows(from.len()).position(|window| window == from.as_bytes());
     let at = found.ok_or("no such text")?;
     bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
-    Ok(Model::from_bytes(bytes).err())
+    Ok(Model::from_bytes(&bytes).err())
 }
 
 #[test]
@@ -98,5 +98,17 @@ fn descriptions_are_checked() -> TestResult {
     assert_eq!(error, Some(malformed.into()));
     let error = replaced(r#"{"class_name""#, r#"["class_name""#)?;
     assert!(matches!(error, Some(Error::File(FileError::Malformed { .. }))), "{error:?}");
+    Ok(())
+}
+
+/// A text of 16 KiB, to which 3000 items of a list refer: 48 MB.
+#[test]
+fn texts_that_are_repeated_without_end() -> TestResult {
+    let bytes = std::fs::read(fixture("bomb.h5"))?;
+    crate::mutated::expect_modest(bytes.len(), || {
+        let error = Model::from_bytes(&bytes).err();
+        assert!(matches!(error, Some(Error::File(FileError::TooLarge { .. }))), "{error:?}");
+    })
+    .map_err(|error| error.to_string())?;
     Ok(())
 }

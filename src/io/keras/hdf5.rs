@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hdf5_pure::{AttrValue, Dataset, Datatype, DatatypeByteOrder, File, Group};
 
-use super::FORMAT;
+use super::{FORMAT, texts};
 use crate::error::{Error, FileError, Result};
 use crate::io::budget::Budget;
 use crate::io::files::malformed;
@@ -22,8 +22,16 @@ pub(super) struct Hdf5 {
 impl Hdf5 {
     pub(super) fn open(bytes: Vec<u8>) -> Result<Self> {
         let budget = Budget::new(FORMAT, bytes.len());
+        texts::check(&bytes)?;
         let file =
             File::from_bytes(bytes).map_err(|error| malformed(FORMAT, "file", "an HDF5 file", error))?;
+        // What has been counted are places of 8 bytes from the file's beginning, as every writer of Keras's has them.
+        let superblock = file.superblock();
+        if superblock.offset_size != 8 || superblock.base_address.get() != 0 {
+            let (field, feature) =
+                ("superblock".into(), "an offset size other than 8, or a user block,".into());
+            return Err(FileError::Unsupported { format: FORMAT, field, feature }.into());
+        }
         Ok(Self { file, budget })
     }
 

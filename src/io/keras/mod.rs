@@ -23,6 +23,7 @@ mod config;
 mod hdf5;
 mod legacy;
 mod model;
+mod texts;
 mod weights;
 mod write;
 

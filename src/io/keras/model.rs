@@ -124,7 +124,7 @@ impl Model {
     /// # Errors
     /// [`FileError::System`] for a file that cannot be read; as [`from_bytes`](Self::from_bytes).
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        Self::from_bytes(files::read(path.as_ref())?)
+        Self::from_bytes(&files::read(path.as_ref())?)
     }
 
     /// The layers of a file's bytes.
@@ -133,10 +133,9 @@ impl Model {
     /// [`FileError::Malformed`] for bytes that are no such file, [`FileError::TooLarge`] for one that would take much more
     /// memory than its size, [`FileError::Dtype`] for weights that are no floats, [`Error::UnknownName`] for an activation
     /// that Keras has not.
-    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self> {
-        let bytes = bytes.into();
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         if bytes.starts_with(b"PK") {
-            let mut archive = Archive::open(FORMAT, &bytes)?;
+            let mut archive = Archive::open(FORMAT, bytes)?;
             let described = config::parse(&archive.read("config.json")?)?;
             let found = weights::layers(&mut Hdf5::open(archive.read("model.weights.h5")?)?)?;
             let mut by_path: HashMap<_, _> = found.into_iter().collect();
@@ -146,7 +145,7 @@ impl Model {
             };
             return Ok(Self { layers: described.into_iter().filter_map(layer).collect::<Result<_>>()? });
         }
-        let mut hdf5 = Hdf5::open(bytes)?;
+        let mut hdf5 = Hdf5::open(bytes.into())?;
         if !legacy::is_legacy(&mut hdf5)? {
             let layers = weights::layers(&mut hdf5)?;
             return Ok(Self { layers: layers.into_iter().map(|(_, layer)| layer).collect() });
