@@ -82,7 +82,8 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
         self.returning()
     }
 
-    fn returning<S>(self) -> Call<'a, A, S> {
+    /// Returns something else.
+    pub(super) fn returning<S>(self) -> Call<'a, A, S> {
         let Self { layer, input, mask, zero_output_for_mask, initial_state, state, .. } = self;
         Call { layer, input, mask, zero_output_for_mask, initial_state, state, returns: PhantomData }
     }
@@ -102,6 +103,11 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
     /// `stateful`.
     pub fn stateful(self, state: &'a mut State<A>) -> Self {
         Self { state: Some(state), ..self }
+    }
+
+    /// With a mask and a state that may be missing.
+    pub(super) fn given(self, mask: Option<&'a ArrayRef2<bool>>, state: Option<&'a mut State<A>>) -> Self {
+        Self { mask: mask.or(self.mask), state: state.or(self.state), ..self }
     }
 
     /// As a `Bidirectional` wants it.
