@@ -16,6 +16,7 @@ use crate::scalar::Scalar;
 
 /// A layer of a [`Stacked`](super::Stacked).
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "models have few layers")]
 pub enum Layer<A: Scalar = f32> {
     /// One direction.
     SimpleRnn(SimpleRnn<A>),
@@ -34,6 +35,7 @@ pub enum LayerParameters<A> {
 
 /// What a layer's call in training mode leaves.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "models have few layers")]
 pub(super) enum LayerTrace<A, R: Returns> {
     SimpleRnn(Trace<A, R>),
     Bidirectional(BidirectionalTrace<A, R>),
