@@ -93,13 +93,13 @@ impl<A: Scalar> Stacked<A> {
         self.below.iter().chain([&self.last])
     }
 
-    /// What Keras's dropout in the layers draws from: a generator for each, for a [`Bidirectional`] two.
+    /// What Keras's dropout in the layers draws from: a generator for each, for a [`Bidirectional`](super::Bidirectional) two.
     #[must_use]
     pub fn seed_generators(&self) -> Vec<SeedGenerator> {
         self.directions().map(SimpleRnn::seed_generator).collect()
     }
 
-    /// States for `batch` sequences, zero: one for each layer, for a [`Bidirectional`] two.
+    /// States for `batch` sequences, zero: one for each layer, for a [`Bidirectional`](super::Bidirectional) two.
     ///
     /// # Errors
     /// As [`SimpleRnn::state`].
