@@ -6,7 +6,7 @@ use std::ops::Range;
 use ndarray::{Array, Array3, ArrayRef, ArrayView2, ArrayView3, Axis, CowArray, Dimension, Ix3};
 
 use crate::element::Element;
-use crate::error::{Error, Result, expect_shape};
+use crate::error::{Error, Result, expect_room, expect_shape};
 use crate::kernels::Matrix;
 use crate::steps::Steps;
 
@@ -118,13 +118,19 @@ pub(crate) fn standard<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Arra
 }
 
 /// The array itself where it is dense with contiguous rows (seq-first, batch-first), else a copy that is.
-pub(crate) fn with_plain_rows<'a, A: Element>(array: ArrayView3<'a, A>) -> CowArray<'a, A, Ix3> {
+///
+/// # Errors
+/// [`Error::SizeOverflow`] for an array, called `name`, whose copy no memory can hold.
+pub(crate) fn with_plain_rows<'a, A: Element>(
+    name: &str,
+    array: ArrayView3<'a, A>,
+) -> Result<CowArray<'a, A, Ix3>> {
     let forwards = array.strides().iter().all(|&stride| stride >= 0);
     if forwards && array.stride_of(Axis(2)) == 1 && array.as_slice_memory_order().is_some() {
-        array.into()
-    } else {
-        CowArray::from(standard(&array))
+        return Ok(array.into());
     }
+    expect_room::<A>(name, array.shape())?;
+    Ok(CowArray::from(standard(&array)))
 }
 
 /// How a batch's sequences become rows in steps.

@@ -160,8 +160,7 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
         if len == 0 {
             return Err(Error::EmptySequence { array: "input", shape: input.shape().into() });
         }
-        element_count("output", &[batch, len, config.units])?;
-        element_count("input", input.shape())?;
+        element_count::<A>("output", &[batch, len, config.units])?;
         let shape = [batch, config.units];
         mask.map_or(Ok(()), |mask| expect_shape("mask", &[batch, len], mask.shape()))?;
         initial_state.map_or(Ok(()), |first| expect_shape("initial_state", &shape, first.shape()))?;
@@ -177,7 +176,7 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
         };
         let mut time_major = input.view();
         time_major.swap_axes(0, 1);
-        let input = with_plain_rows(time_major);
+        let input = with_plain_rows("input", time_major)?;
         let offsets = rows.offsets(&input);
         Ok(Pass { layer, input, rows, offsets, first: first.insert_axis(Axis(0)), state })
     }

@@ -35,7 +35,7 @@ pub struct State<A> {
 impl<A: Scalar> State<A> {
     /// Zeros.
     pub(super) fn zeros(batch: usize, units: usize) -> Result<Self> {
-        element_count("state", &[batch, units])?;
+        element_count::<A>("state", &[batch, units])?;
         Ok(Self { value: Array2::zeros((batch, units)) })
     }
 

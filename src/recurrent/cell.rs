@@ -6,7 +6,6 @@ use std::sync::OnceLock;
 use ndarray::{
     Array, Array1, Array2, ArrayRef, ArrayView2, ArrayViewD, ArrayViewMutD, Axis, Dimension, Ix1, Ix2,
 };
-use pulp::Arch;
 use rand::Rng;
 
 use super::config::positive;
@@ -15,6 +14,7 @@ use super::{Nonlinearity, expect_width};
 use crate::cell::Elman;
 use crate::engine::{BackWeights, Forward, Scratch, Stack};
 use crate::error::{Result, element_count, expect_shape};
+use crate::kernels::Plan;
 use crate::parameters::Parameters;
 use crate::random;
 use crate::scalar::Scalar;
@@ -177,7 +177,7 @@ impl<A: Scalar> RnnCell<A> {
         expect_width("input", "input_size", self.config.input_size, rows.ncols())?;
         let batch = rows.nrows();
         let mut next = self.first_state(input, hidden)?;
-        let rows = with_plain_rows(rows.insert_axis(Axis(0)));
+        let rows = with_plain_rows("input", rows.insert_axis(Axis(0)))?;
         A::forward(
             self.stack(),
             Forward {
@@ -203,7 +203,7 @@ impl<A: Scalar> RnnCell<A> {
         hidden: Option<&ArrayRef<A, D>>,
     ) -> Result<Array2<A>> {
         let shape = (D::rows(input).nrows(), self.config.hidden_size);
-        element_count("hidden", &[shape.0, shape.1])?;
+        element_count::<A>("hidden", &[shape.0, shape.1])?;
         let mut state = Array2::zeros(shape);
         if let Some(hidden) = hidden {
             expect_shape("hidden", &self.hidden_shape(input.shape()), hidden.shape())?;
@@ -223,7 +223,7 @@ impl<A: Scalar> RnnCell<A> {
             layers: vec![vec![self.parameters.pack()]],
             cell: Elman { activation: self.config.nonlinearity.activation() },
             hidden: self.config.hidden_size,
-            arch: Arch::new(),
+            plan: Plan::default(),
         })
     }
 }
