@@ -263,7 +263,7 @@ impl<'a, A: Scalar, R: Returns, M: Merge> BidirectionalCall<'a, A, R, M> {
         seeds: &mut [SeedGenerator; 2],
     ) -> Result<(R::Value<M::Value<Array<A, R::Dim>>, [Array2<A>; 2]>, BidirectionalTrace<A, R, M>)> {
         let [first, second] = self.calls;
-        let (first, second) = (first.pass()?, second.pass()?);
+        let (first, second) = (first.training_pass()?, second.training_pass()?);
         let first_masks = first.layer.dropout_masks(first.rows.batch, &mut seeds[0])?;
         let second_masks = second.layer.dropout_masks(second.rows.batch, &mut seeds[1])?;
         let (forward, forward_state, forward_trace) = first.forward_train::<R>(&first_masks);

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use ndarray::{Array, Array2, Array3, ArrayRef2, ArrayRef3, Axis, CowArray, Ix3};
 
+use super::config::SimpleRnnConfig;
 use super::layer::SimpleRnn;
 use super::returns::{Last, OutputDim, Returns};
 use super::rows::Rows;
@@ -11,7 +12,7 @@ use super::seeds::SeedGenerator;
 use super::state::State;
 use super::train::Trace;
 use crate::engine::{Forward, Scratch};
-use crate::error::{Error, Result, element_count, expect_shape};
+use crate::error::{Error, Result, expect_room, expect_shape};
 use crate::scalar::Scalar;
 use crate::sequence::{Source, standard, with_plain_rows};
 
@@ -144,8 +145,20 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
     ) -> Result<(R::Value<Array<A, R::Dim>, Array2<A>>, Trace<A, R>)> {
         let (batch, layer) = (self.input.len_of(Axis(0)), self.layer);
         let pass = self.pass()?;
+        expect_room::<A>(
+            "trace",
+            &[batch, pass.rows.len, layer.config().input_dim + 2 * layer.config().units],
+        )?;
         let (output, state, trace) = pass.forward_train::<R>(&layer.dropout_masks(batch, seeds)?);
         Ok((R::value(output, state), trace))
+    }
+
+    /// Checks the arguments, and that memory can hold a trace.
+    pub(super) fn training_pass(self) -> Result<Pass<'a, A>> {
+        let (batch, len, _) = self.input.dim();
+        let SimpleRnnConfig { input_dim, units, .. } = *self.layer.config();
+        expect_room::<A>("trace", &[batch, len, input_dim.saturating_add(2 * units)])?;
+        self.pass()
     }
 
     /// Checks the arguments.
@@ -160,7 +173,9 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
         if len == 0 {
             return Err(Error::EmptySequence { array: "input", shape: input.shape().into() });
         }
-        element_count::<A>("output", &[batch, len, config.units])?;
+        expect_room::<A>("output", &R::Dim::shape(batch, len, config.units))?;
+        // Rows of a mask or of reversed time stand in a table.
+        expect_room::<usize>("input", &[batch, len])?;
         let shape = [batch, config.units];
         mask.map_or(Ok(()), |mask| expect_shape("mask", &[batch, len], mask.shape()))?;
         initial_state.map_or(Ok(()), |first| expect_shape("initial_state", &shape, first.shape()))?;

@@ -96,6 +96,26 @@ fn calls() -> TestResult {
     Ok(())
 }
 
+/// What no memory holds, from one number broadcast.
+#[test]
+fn too_large() -> TestResult {
+    const MANY: usize = 1 << 48;
+    let layer = layer()?;
+    let one = Array3::<f32>::ones((1, 1, 1));
+    let error = |name: &str, shape: &[usize]| Error::SizeOverflow { name: name.into(), shape: shape.into() };
+    for (shape, name, held) in
+        [((MANY, 1, 4), "output", vec![MANY, 2]), ((1, MANY, 4), "input", vec![1, MANY])]
+    {
+        let input = one.broadcast(shape).ok_or("cannot be broadcast")?;
+        let text = format!("{name}: the shape {held:?} holds more elements than memory can");
+        expect_error(layer.forward(&input), &error(name, &held), &text);
+    }
+    let state = layer.state(MANY);
+    let text = format!("state: the shape [{MANY}, 2] holds more elements than memory can");
+    expect_error(state, &error("state", &[MANY, 2]), &text);
+    Ok(())
+}
+
 /// A state of another batch, or an error of another argument: the state stays as it was, and dropout draws nothing.
 #[test]
 fn states_are_untouched() -> TestResult {
