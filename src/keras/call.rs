@@ -144,11 +144,7 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
         seeds: &mut SeedGenerator,
     ) -> Result<(R::Value<Array<A, R::Dim>, Array2<A>>, Trace<A, R>)> {
         let (batch, layer) = (self.input.len_of(Axis(0)), self.layer);
-        let pass = self.pass()?;
-        expect_room::<A>(
-            "trace",
-            &[batch, pass.rows.len, layer.config().input_dim + 2 * layer.config().units],
-        )?;
+        let pass = self.training_pass()?;
         let (output, state, trace) = pass.forward_train::<R>(&layer.dropout_masks(batch, seeds)?);
         Ok((R::value(output, state), trace))
     }
