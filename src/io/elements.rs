@@ -37,7 +37,7 @@ impl Elements<'_> {
         let count = element_count(name, &shape)?;
         let present = self.bytes.len() / size;
         if end(offset, &shape, strides).is_none_or(|end| end > present) {
-            let expected = format!("elements of {present}");
+            let expected = format!("elements among {present}");
             let actual = format!("shape {shape:?} from {offset} with strides {strides:?}");
             return Err(malformed(format, name, expected, actual));
         }

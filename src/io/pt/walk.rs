@@ -25,8 +25,9 @@ pub(super) fn state_dict(
     big_endian: bool,
 ) -> Result<StateDict> {
     let storages = BTreeMap::new();
-    let mut walk =
-        Walk { values, archive, folder, big_endian, storages, path: String::new(), dict: StateDict::new() };
+    let alone = matches!(values.get(root), Value::Tensor(_));
+    let path = if alone { "tensor" } else { "" }.to_owned();
+    let mut walk = Walk { values, archive, folder, big_endian, storages, path, dict: StateDict::new() };
     walk.visit(root, 0)?;
     Ok(walk.dict)
 }
