@@ -14,7 +14,7 @@ use crate::scalar::Scalar;
 ///
 /// # Errors
 /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for an index not below `num_classes`, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result that
-/// cannot be addressed.
+/// no memory can hold.
 ///
 /// ```
 /// use ndarray::{Array2, array};
@@ -31,7 +31,7 @@ pub fn one_hot<A: Scalar, D: Dimension>(
     num_classes: usize,
 ) -> Result<Array<A, D::Larger>> {
     expect_indices("indices", "num_classes", num_classes, indices)?;
-    let mut rows = Array::zeros(with_last_axis("one_hot", indices, num_classes)?);
+    let mut rows = Array::zeros(with_last_axis::<A, D>("one_hot", indices, num_classes)?);
     let last = Axis(indices.ndim());
     for (mut row, &index) in rows.lanes_mut(last).into_iter().zip(indices) {
         row[index] = A::one();
@@ -181,7 +181,7 @@ impl<A: Scalar> Embedding<A> {
     ///
     /// # Errors
     /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for an index not below `num_embeddings`, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result
-    /// that cannot be addressed.
+    /// that no memory can hold.
     pub fn forward<D: Dimension>(&self, indices: &ArrayRef<usize, D>) -> Result<Array<A, D::Larger>> {
         let mut output = Array::zeros(self.output_dim(indices)?);
         let rows = output.lanes_mut(Axis(indices.ndim())).into_iter();
@@ -211,7 +211,7 @@ impl<A: Scalar> Embedding<A> {
 
     fn output_dim<D: Dimension>(&self, indices: &ArrayRef<usize, D>) -> Result<D::Larger> {
         expect_indices("indices", "num_embeddings", self.config.num_embeddings, indices)?;
-        with_last_axis("output", indices, self.config.embedding_dim)
+        with_last_axis::<A, D>("output", indices, self.config.embedding_dim)
     }
 }
 
@@ -244,10 +244,14 @@ fn expect_indices<D: Dimension>(
 }
 
 /// The shape of an array of indices with one more axis behind.
-fn with_last_axis<D: Dimension>(name: &str, indices: &ArrayRef<usize, D>, width: usize) -> Result<D::Larger> {
+fn with_last_axis<A, D: Dimension>(
+    name: &str,
+    indices: &ArrayRef<usize, D>,
+    width: usize,
+) -> Result<D::Larger> {
     let last = indices.ndim();
     let mut dim = indices.view().insert_axis(Axis(last)).raw_dim();
     dim[last] = width;
-    element_count(name, dim.slice())?;
+    element_count::<A>(name, dim.slice())?;
     Ok(dim)
 }

@@ -114,7 +114,7 @@ pub fn orthogonal<A: Scalar, D: Dimension, R: Rng + ?Sized>(
 
 /// Q of the QR decomposition of a tall matrix by Householder's reflections, its columns times the signs of R's
 /// diagonal.
-fn signed_q(mut a: Array2<f64>) -> Array2<f64> {
+pub(crate) fn signed_q(mut a: Array2<f64>) -> Array2<f64> {
     let (rows, columns) = a.dim();
     let mut reflections = Vec::with_capacity(columns);
     let mut signs = Vec::with_capacity(columns);

@@ -34,6 +34,7 @@
 //!   it comes; [`RnnCell`], one step of one layer.
 //! * [`PackedSequence`], sequences of different lengths without padding; [`pad_sequence`] and [`unpad_sequence`],
 //!   with it.
+//! * [`keras`]: Keras's `SimpleRNN`, its cell and `Bidirectional`, masks, initialisers and seeds, over the same engine.
 //! * [`Linear`], [`Embedding`] and [`one_hot`], what stands before and behind it.
 //! * [`loss`], what training makes small; [`optim`], how: optimisers, learning rates, clipping.
 //! * [`Parameters`]: the named arrays of a model, to read, change, copy ([`state_dict`](Parameters::state_dict)) and
@@ -62,6 +63,7 @@ mod engine;
 mod error;
 pub mod init;
 pub mod io;
+pub mod keras;
 #[doc(hidden)]
 pub mod kernels;
 mod linear;

@@ -203,7 +203,7 @@ impl<A: Scalar> Linear<A> {
     ///
     /// # Errors
     /// [`Error::LowRank`] for an input without axes, [`Error::Width`] for one of another width,
-    /// [`Error::SizeOverflow`] for an output that cannot be addressed.
+    /// [`Error::SizeOverflow`] for an output that no memory can hold.
     pub fn forward<D: Dimension>(&self, input: &ArrayRef<A, D>) -> Result<Array<A, D>> {
         let rows = self.check_input(input)?;
         let LinearConfig { in_features, out_features, .. } = self.config;
@@ -297,7 +297,7 @@ impl<A: Scalar> Linear<A> {
     fn output_dim<D: Dimension>(&self, input: &ArrayRef<A, D>) -> Result<D> {
         let mut dim = input.raw_dim();
         dim[input.ndim() - 1] = self.config.out_features;
-        element_count("output", dim.slice())?;
+        element_count::<A>("output", dim.slice())?;
         Ok(dim)
     }
 }

@@ -22,7 +22,8 @@ use rand::{Rng, TryRng};
 use crate::error::{Error, Result};
 use crate::scalar::Scalar;
 
-/// The Mersenne Twister MT19937, torch's generator on a CPU. Made by [`manual_seed`].
+/// The Mersenne Twister MT19937, torch's generator on a CPU and Python's own. Made by [`manual_seed`] as torch seeds it,
+/// by [`keras::set_random_seed`](crate::keras::set_random_seed) as Python does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mt19937(rand_mt::Mt);
 
@@ -48,6 +49,13 @@ impl Mt19937 {
     /// The generator that drew these words last, if they are 624.
     pub(crate) fn after(words: &[u32]) -> Option<Self> {
         rand_mt::Mt::recover(words.iter().copied()).ok().map(Self)
+    }
+}
+
+impl Mt19937 {
+    /// Seeded from a list of words, as Python's `random.seed` does (`init_by_array`).
+    pub(crate) fn from_key(key: &[u32]) -> Self {
+        Self(rand_mt::Mt::new_with_key(key.iter().copied()))
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use ndarray::{Array, Array3, ArrayRef, ArrayView2, ArrayView3, Axis, CowArray, Dimension, Ix3};
 
 use crate::element::Element;
-use crate::error::{Error, Result, expect_shape};
+use crate::error::{Error, Result, expect_room, expect_shape};
 use crate::kernels::Matrix;
 use crate::steps::Steps;
 
@@ -118,13 +118,19 @@ pub(crate) fn standard<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Arra
 }
 
 /// The array itself where it is dense with contiguous rows (seq-first, batch-first), else a copy that is.
-pub(crate) fn with_plain_rows<'a, A: Element>(array: ArrayView3<'a, A>) -> CowArray<'a, A, Ix3> {
+///
+/// # Errors
+/// [`Error::SizeOverflow`] for an array, called `name`, whose copy no memory can hold.
+pub(crate) fn with_plain_rows<'a, A: Element>(
+    name: &str,
+    array: ArrayView3<'a, A>,
+) -> Result<CowArray<'a, A, Ix3>> {
     let forwards = array.strides().iter().all(|&stride| stride >= 0);
     if forwards && array.stride_of(Axis(2)) == 1 && array.as_slice_memory_order().is_some() {
-        array.into()
-    } else {
-        CowArray::from(standard(&array))
+        return Ok(array.into());
     }
+    expect_room::<A>(name, array.shape())?;
+    Ok(CowArray::from(standard(&array)))
 }
 
 /// How a batch's sequences become rows in steps.
@@ -150,14 +156,19 @@ impl Layout {
         if let Some((index, &actual)) = lengths.iter().enumerate().find(|&(_, &length)| length > len) {
             return Err(Error::EntryOutOfRange { list: "lengths", index, expected: 0..=len, actual });
         }
-        let mut order: Vec<_> = (0..batch).filter(|&n| lengths[n] > 0).collect();
+        Ok(Self::of_lengths(lengths))
+    }
+
+    /// Sequences of lengths that are known to be right.
+    pub(crate) fn of_lengths(lengths: &[usize]) -> Self {
+        let mut order: Vec<_> = (0..lengths.len()).filter(|&n| lengths[n] > 0).collect();
         order.sort_by_key(|&n| Reverse(lengths[n]));
         let longest = order.first().map_or(0, |&n| lengths[n]);
         let mut batches = vec![0; longest];
         for &n in &order {
             batches[..lengths[n]].iter_mut().for_each(|batch| *batch += 1);
         }
-        Ok(Self { steps: Steps::ragged(batches), order: Some(order) })
+        Self { steps: Steps::ragged(batches), order: Some(order) }
     }
 
     /// A state's rows in the order of the steps' rows, if that differs from the caller's.

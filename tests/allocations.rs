@@ -4,6 +4,7 @@
 
 use allocation_counter::{AllocationInfo, measure};
 use ndarray::{Array2, Array3};
+use ndarray_rnn::keras::{SimpleRnn, SimpleRnnConfig, set_random_seed};
 use ndarray_rnn::{Rnn, RnnCell, RnnCellConfig, RnnConfig, manual_seed};
 
 fn rnn(layers: usize) -> Rnn<f32> {
@@ -65,4 +66,16 @@ fn last_outputs_need_no_more_memory_for_longer_sequences() {
         let bytes = |input| second(|| _ = rnn.run(input).last().unwrap()).bytes_max;
         assert_eq!(bytes(&short), bytes(&long), "{layers} layers");
     }
+}
+
+#[test]
+fn keras_s_last_outputs_need_no_more_memory_for_longer_sequences() {
+    let layer = SimpleRnn::<f32>::new(SimpleRnnConfig::new(24, 32), &mut set_random_seed(0)).unwrap();
+    // Batch first: 24 features of 500 or 5000 steps of 4 sequences.
+    let input = |len| Array3::<f32>::ones((4, len, 24));
+    let (short, long) = (input(500), input(5000));
+    let bytes = |input| second(|| _ = layer.forward(input).unwrap()).bytes_max;
+    assert_eq!(bytes(&short), bytes(&long));
+    let bytes = |input| second(|| _ = layer.call(input).return_state().forward().unwrap()).bytes_max;
+    assert_eq!(bytes(&short), bytes(&long), "with the state");
 }

@@ -12,7 +12,8 @@ class Case:
     """One network and its input; `mode` says what is done with them."""
 
     group: str
-    mode: str  # forward, backward (and forward before it), training, step, cell, ragged
+    mode: str  # forward, backward (and forward before it), training, step, cell, ragged,
+    # keras (batch first, every output), keras-last (the last only)
     len: int
     batch: int
     input: int
@@ -87,6 +88,13 @@ def ragged():
     return [Case("ragged", "ragged", 100, 32, 128, 128, lengths=lengths, against=("torch",))]
 
 
+def keras():
+    """Keras's layer beside Keras's: every output, and the last only, its default."""
+    chosen = [size for size in SIZES if len(size) == 5 and size[4] == 1]
+    against = ("keras", "keras-function")
+    return [Case(mode, mode, *size, against=against) for mode in ("keras", "keras-last") for size in chosen]
+
+
 def growth():
     """Each of L, N and H alone, in f32 and against torch."""
     lens = [("growth-L", n, 1, 128) for n in (10, 30, 100, 300, 1000)]
@@ -105,7 +113,7 @@ def training():
 
 
 def all_cases(dtypes, backward):
-    cases = whole("forward") + (training() if backward else []) + streaming() + ragged()
+    cases = whole("forward") + (training() if backward else []) + streaming() + ragged() + keras()
     typed = [replace(case, dtype=dtype) for dtype in dtypes for case in cases]
     return typed + (growth() if "f32" in dtypes else [])
 

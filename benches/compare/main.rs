@@ -1,5 +1,6 @@
 //! This crate's worker of the comparison; `benches/compare/run.py` builds and runs it.
 
+mod keras;
 mod peak;
 #[path = "protocol.rs"]
 mod protocol;
@@ -49,6 +50,8 @@ fn build<A: Scalar>(case: &Case) -> Result<Box<dyn Job>> {
         "training" => Box::new(Checked(Training::<A>::new(case)?)),
         "step" => Box::new(Checked(Step::<A>::new(case, false)?)),
         "cell" => Box::new(Checked(Step::<A>::new(case, true)?)),
+        "keras" => Box::new(Checked(keras::Layer::<A>::new(case, true)?)),
+        "keras-last" => Box::new(Checked(keras::Layer::<A>::new(case, false)?)),
         "ragged" => Box::new(Checked(Ragged::<A>::new(case)?)),
         other => return Err(format!("an unknown mode: {other}").into()),
     })

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use pulp::{Simd, WithSimd};
 
-use super::direction::{BackSpan, BackWeights, Resets, Scratch};
+use super::direction::{BackSpan, BackWeights, Scratch};
+use super::resets::Resets;
 use super::share::Share;
 use super::stack::Stack;
 use super::threads;

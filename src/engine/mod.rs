@@ -3,6 +3,7 @@
 
 mod back;
 mod direction;
+mod resets;
 mod share;
 mod stack;
 mod team;
@@ -10,5 +11,6 @@ mod threads;
 mod weights;
 
 pub use back::{Backward, DirectionGradient};
-pub use direction::{BackWeights, Resets, Scratch, Weights};
+pub use direction::{BackWeights, Scratch, Weights};
+pub use resets::Resets;
 pub use stack::{Forward, Stack};

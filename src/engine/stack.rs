@@ -7,7 +7,8 @@ use std::thread;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::direction::{Resets, Scratch, Span, Target, Weights};
+use super::direction::{Scratch, Span, Target, Weights};
+use super::resets::Resets;
 use super::share::{Share, ShareMut};
 use super::team::{Member, Team};
 use super::threads;

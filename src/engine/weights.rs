@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::direction::Resets;
+use super::resets::Resets;
 use crate::element::Element;
 use crate::kernels::{Matrix, Panels, Product, Start};
 use crate::sequence::Source;

@@ -19,7 +19,7 @@ pub enum Error {
     },
 
     /// The arrays asked for would hold more elements than a computer can address.
-    #[error("{name}: the shape {shape:?} holds more elements than can be addressed")]
+    #[error("{name}: the shape {shape:?} holds more elements than memory can")]
     SizeOverflow {
         /// The array's name.
         name: String,
@@ -179,6 +179,17 @@ pub enum Error {
         actual: usize,
     },
 
+    /// A name that is not among those known.
+    #[error("unknown {what} {actual:?}: known are {expected:?}")]
+    UnknownName {
+        /// What the name is of, such as `activation`.
+        what: &'static str,
+        /// The known names.
+        expected: Vec<&'static str>,
+        /// What came.
+        actual: String,
+    },
+
     /// A result is infinite or NaN where that was asked to be an error.
     #[error("{name} must be finite, got {actual}")]
     NonFinite {
@@ -265,19 +276,21 @@ pub(crate) fn expect_shape(array: &str, expected: &[usize], actual: &[usize]) ->
     Err(Error::Shape { array: array.into(), expected: expected.into(), actual: actual.into() })
 }
 
-/// The number of elements of a shape, if it can be addressed.
-pub(crate) fn element_count(name: &str, shape: &[usize]) -> Result<usize> {
-    // No scalar is wider than f64.
-    expect_addressable::<f64>(name, shape)?;
+/// The number of elements of a shape, if memory can hold them.
+pub(crate) fn element_count<A>(name: &str, shape: &[usize]) -> Result<usize> {
+    expect_room::<A>(name, shape)?;
     Ok(shape.iter().product())
 }
 
-/// Checks that an array of a shape can be addressed.
-pub(crate) fn expect_addressable<A>(name: &str, shape: &[usize]) -> Result<()> {
+/// Checks that memory can hold an array of a shape: an allocation that fails later ends the program.
+pub(crate) fn expect_room<A>(name: &str, shape: &[usize]) -> Result<()> {
+    /// The bytes from which on memory is asked first, which takes a few system calls.
+    const LARGE: usize = 1 << 28;
     // ndarray counts an empty array's other axes too. Rust allocates at most isize::MAX bytes.
     let axes = shape.iter().map(|&size| size.max(1));
-    let count = axes.fold(1, usize::saturating_mul);
-    if count <= isize::MAX as usize / size_of::<A>().max(1) {
+    let bytes = axes.fold(size_of::<A>().max(1), usize::saturating_mul);
+    let held = bytes <= isize::MAX as usize;
+    if held && (bytes < LARGE || Vec::<u8>::new().try_reserve_exact(bytes).is_ok()) {
         return Ok(());
     }
     Err(Error::SizeOverflow { name: name.into(), shape: shape.into() })

@@ -21,7 +21,10 @@ mod pointwise;
 
 pub use binary::BceWithLogitsLoss;
 pub use class::{CrossEntropyLoss, NllLoss};
-pub use pointwise::{HuberLoss, L1Loss, MseLoss, SmoothL1Loss};
+pub use pointwise::{
+    AbsoluteError, Formula, Huber, HuberLoss, L1Loss, MseLoss, PointwiseLoss, SmoothL1, SmoothL1Loss,
+    SquaredError,
+};
 
 use ndarray::{Array, ArrayRef, Axis, Dimension};
 

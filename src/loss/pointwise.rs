@@ -44,6 +44,71 @@ pub(super) fn unreduced<A: Scalar, D: Dimension>(
     Ok(Losses { values, gradient, class_axis: None })
 }
 
+/// A loss for each element of the input, of that element and the target's.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PointwiseLoss<F> {
+    formula: F,
+    reduction: Reduction,
+}
+
+/// The formula of a [`PointwiseLoss`]; sealed.
+pub trait Formula: private::Formula {}
+
+impl<F: private::Formula> Formula for F {}
+
+mod private {
+    use crate::error::Result;
+
+    pub trait Formula: Default {
+        /// Checks what the formula depends on.
+        fn validate(&self) -> Result<()>;
+
+        /// The loss, and its derivative with respect to the input.
+        fn point(&self, input: f64, target: f64) -> [f64; 2];
+    }
+}
+
+impl<F: Formula> PointwiseLoss<F> {
+    /// The mean.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { formula: F::default(), reduction: Reduction::Mean }
+    }
+
+    /// Sets how losses become one number. Default the mean.
+    #[must_use]
+    pub fn reduction(self, reduction: Reduction) -> Self {
+        Self { reduction, ..self }
+    }
+
+    /// The loss and its gradient.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a target of another shape than the input's, [`Error::OutOfRange`] for a `beta` or `delta`
+    /// that is none.
+    pub fn forward<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<Loss<A, D>> {
+        self.formula.validate()?;
+        reduced(input, target, self.reduction, |_, x, y| self.formula.point(x, y))
+    }
+
+    /// A loss for each element.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn unreduced<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> Result<Losses<A, D, D>> {
+        self.formula.validate()?;
+        unreduced(input, target, |_, x, y| self.formula.point(x, y))
+    }
+}
+
 /// The squared error `(input - target)^2`, `torch.nn.MSELoss`.
 ///
 /// ```
@@ -56,50 +121,19 @@ pub(super) fn unreduced<A: Scalar, D: Dimension>(
 /// ```
 ///
 /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html>
-#[derive(Debug, Clone, Default, PartialEq)]
 #[doc(alias = "MSELoss")]
-pub struct MseLoss {
-    reduction: Reduction,
-}
+pub type MseLoss = PointwiseLoss<SquaredError>;
 
-impl MseLoss {
-    /// The mean.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+/// The formula of [`MseLoss`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SquaredError;
+
+impl private::Formula for SquaredError {
+    fn validate(&self) -> Result<()> {
+        Ok(())
     }
 
-    /// Sets how losses become one number. Default the mean.
-    #[must_use]
-    pub fn reduction(self, reduction: Reduction) -> Self {
-        Self { reduction }
-    }
-
-    /// The loss and its gradient.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for a target of another shape than the input's.
-    pub fn forward<A: Scalar, D: Dimension>(
-        &self,
-        input: &ArrayRef<A, D>,
-        target: &ArrayRef<A, D>,
-    ) -> Result<Loss<A, D>> {
-        reduced(input, target, self.reduction, Self::point)
-    }
-
-    /// A loss for each element.
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward).
-    pub fn unreduced<A: Scalar, D: Dimension>(
-        &self,
-        input: &ArrayRef<A, D>,
-        target: &ArrayRef<A, D>,
-    ) -> Result<Losses<A, D, D>> {
-        unreduced(input, target, Self::point)
-    }
-
-    fn point(_: usize, x: f64, y: f64) -> [f64; 2] {
+    fn point(&self, x: f64, y: f64) -> [f64; 2] {
         let d = x - y;
         [d * d, 2.0 * d]
     }
@@ -117,49 +151,18 @@ impl MseLoss {
 /// ```
 ///
 /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html>
+pub type L1Loss = PointwiseLoss<AbsoluteError>;
+
+/// The formula of [`L1Loss`].
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct L1Loss {
-    reduction: Reduction,
-}
+pub struct AbsoluteError;
 
-impl L1Loss {
-    /// The mean.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+impl private::Formula for AbsoluteError {
+    fn validate(&self) -> Result<()> {
+        Ok(())
     }
 
-    /// Sets how losses become one number. Default the mean.
-    #[must_use]
-    pub fn reduction(self, reduction: Reduction) -> Self {
-        Self { reduction }
-    }
-
-    /// The loss and its gradient.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for a target of another shape than the input's.
-    pub fn forward<A: Scalar, D: Dimension>(
-        &self,
-        input: &ArrayRef<A, D>,
-        target: &ArrayRef<A, D>,
-    ) -> Result<Loss<A, D>> {
-        reduced(input, target, self.reduction, Self::point)
-    }
-
-    /// A loss for each element.
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward).
-    pub fn unreduced<A: Scalar, D: Dimension>(
-        &self,
-        input: &ArrayRef<A, D>,
-        target: &ArrayRef<A, D>,
-    ) -> Result<Losses<A, D, D>> {
-        unreduced(input, target, Self::point)
-    }
-
-    fn point(_: usize, x: f64, y: f64) -> [f64; 2] {
+    fn point(&self, x: f64, y: f64) -> [f64; 2] {
         let d = x - y;
         [d.abs(), sign(d)]
     }
@@ -179,71 +182,40 @@ impl L1Loss {
 /// ```
 ///
 /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html>
+pub type SmoothL1Loss = PointwiseLoss<SmoothL1>;
+
+/// The formula of [`SmoothL1Loss`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct SmoothL1Loss {
+pub struct SmoothL1 {
     beta: f64,
-    reduction: Reduction,
 }
 
-impl Default for SmoothL1Loss {
+impl Default for SmoothL1 {
     fn default() -> Self {
-        Self { beta: 1.0, reduction: Reduction::Mean }
+        Self { beta: 1.0 }
     }
 }
 
 impl SmoothL1Loss {
-    /// The mean, beta 1.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Sets where the loss becomes absolute, at least 0. Default 1.
     #[must_use]
     pub fn beta(self, beta: f64) -> Self {
-        Self { beta, ..self }
+        Self { formula: SmoothL1 { beta }, ..self }
     }
+}
 
-    /// Sets how losses become one number. Default the mean.
-    #[must_use]
-    pub fn reduction(self, reduction: Reduction) -> Self {
-        Self { reduction, ..self }
-    }
-
-    /// The loss and its gradient.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`] for a beta that is negative or NaN, [`Error::Shape`] for a target of another shape
-    /// than the input's.
-    pub fn forward<A: Scalar, D: Dimension>(
-        &self,
-        input: &ArrayRef<A, D>,
-        target: &ArrayRef<A, D>,
-    ) -> Result<Loss<A, D>> {
-        reduced(input, target, self.reduction, self.point()?)
-    }
-
-    /// A loss for each element.
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward).
-    pub fn unreduced<A: Scalar, D: Dimension>(
-        &self,
-        input: &ArrayRef<A, D>,
-        target: &ArrayRef<A, D>,
-    ) -> Result<Losses<A, D, D>> {
-        unreduced(input, target, self.point()?)
-    }
-
-    fn point(&self) -> Result<impl Fn(usize, f64, f64) -> [f64; 2]> {
+impl private::Formula for SmoothL1 {
+    fn validate(&self) -> Result<()> {
         let beta = self.beta;
         if beta.is_nan() || beta < 0.0 {
             return Err(Error::OutOfRange { name: "beta", expected: "at least 0", actual: beta });
         }
-        Ok(move |_, x: f64, y: f64| {
-            let d = x - y;
-            if d.abs() < beta { [0.5 * d * d / beta, d / beta] } else { [d.abs() - 0.5 * beta, sign(d)] }
-        })
+        Ok(())
+    }
+
+    fn point(&self, x: f64, y: f64) -> [f64; 2] {
+        let (d, beta) = (x - y, self.beta);
+        if d.abs() < beta { [0.5 * d * d / beta, d / beta] } else { [d.abs() - 0.5 * beta, sign(d)] }
     }
 }
 
@@ -261,75 +233,40 @@ impl SmoothL1Loss {
 /// ```
 ///
 /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html>
+pub type HuberLoss = PointwiseLoss<Huber>;
+
+/// The formula of [`HuberLoss`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct HuberLoss {
+pub struct Huber {
     delta: f64,
-    reduction: Reduction,
 }
 
-impl Default for HuberLoss {
+impl Default for Huber {
     fn default() -> Self {
-        Self { delta: 1.0, reduction: Reduction::Mean }
+        Self { delta: 1.0 }
     }
 }
 
 impl HuberLoss {
-    /// The mean, delta 1.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Sets where the loss becomes linear, greater than 0. Default 1.
     #[must_use]
     pub fn delta(self, delta: f64) -> Self {
-        Self { delta, ..self }
+        Self { formula: Huber { delta }, ..self }
     }
+}
 
-    /// Sets how losses become one number. Default the mean.
-    #[must_use]
-    pub fn reduction(self, reduction: Reduction) -> Self {
-        Self { reduction, ..self }
-    }
-
-    /// The loss and its gradient.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`] for a delta that is not positive, [`Error::Shape`] for a target of another shape than
-    /// the input's.
-    pub fn forward<A: Scalar, D: Dimension>(
-        &self,
-        input: &ArrayRef<A, D>,
-        target: &ArrayRef<A, D>,
-    ) -> Result<Loss<A, D>> {
-        reduced(input, target, self.reduction, self.point()?)
-    }
-
-    /// A loss for each element.
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward).
-    pub fn unreduced<A: Scalar, D: Dimension>(
-        &self,
-        input: &ArrayRef<A, D>,
-        target: &ArrayRef<A, D>,
-    ) -> Result<Losses<A, D, D>> {
-        unreduced(input, target, self.point()?)
-    }
-
-    fn point(&self) -> Result<impl Fn(usize, f64, f64) -> [f64; 2]> {
+impl private::Formula for Huber {
+    fn validate(&self) -> Result<()> {
         let delta = self.delta;
         if delta.is_nan() || delta <= 0.0 {
             return Err(Error::OutOfRange { name: "delta", expected: "greater than 0", actual: delta });
         }
-        Ok(move |_, x: f64, y: f64| {
-            let d = x - y;
-            if d.abs() <= delta {
-                [0.5 * d * d, d]
-            } else {
-                [delta * (d.abs() - 0.5 * delta), delta * sign(d)]
-            }
-        })
+        Ok(())
+    }
+
+    fn point(&self, x: f64, y: f64) -> [f64; 2] {
+        let (d, delta) = (x - y, self.delta);
+        if d.abs() <= delta { [0.5 * d * d, d] } else { [delta * (d.abs() - 0.5 * delta), delta * sign(d)] }
     }
 }
 

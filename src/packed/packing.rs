@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::error::{Error, Result, expect_addressable, expect_shape};
+use crate::error::{Error, Result, expect_room, expect_shape};
 
 /// How the rows of sequences of different lengths, longest first, fall into steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Packing {
         expect_sorted("batch_sizes", &batch_sizes)?;
         expect_shape("data", &[total(&batch_sizes), features], &[rows, features])?;
         // Rows without features take no memory, their lengths do.
-        expect_addressable::<usize>("lengths", &[batch])?;
+        expect_room::<usize>("lengths", &[batch])?;
         let order = match sorted_indices {
             None => None,
             Some(sorted) => {
@@ -133,7 +133,7 @@ fn expect_sorted(list: &'static str, entries: &[usize]) -> Result<()> {
 fn count_by_step(descending: &[usize]) -> Result<Vec<usize>> {
     let longest = descending.first().copied().unwrap_or_default();
     // Rows without features take no memory, their steps do.
-    expect_addressable::<usize>("batch_sizes", &[longest])?;
+    expect_room::<usize>("batch_sizes", &[longest])?;
     let mut batch = descending.len();
     let steps = (0..longest).map(|t| {
         while descending[batch - 1] <= t {

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, ArrayView3, Axis};
 
 use super::packing::{expect_lengths, expect_one_each};
-use crate::error::{Error, Result, expect_addressable, expect_shape};
+use crate::error::{Error, Result, expect_room, expect_shape};
 
 /// Where the padding stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -86,7 +86,7 @@ impl<A: Clone> Padding<A> {
         }
         let outer = if self.batch_first { [lengths.len(), total] } else { [total, lengths.len()] };
         let shape = [outer[0], outer[1], features];
-        expect_addressable::<A>("padded", &shape)?;
+        expect_room::<A>("padded", &shape)?;
         let mut padded = Array3::from_elem(shape, self.value);
         for (t, n, row) in rows {
             let t = match self.side {
@@ -188,7 +188,7 @@ pub(super) fn collect_rows<'a, A: Clone + 'a>(
     shape: [usize; 2],
     rows: impl Iterator<Item = ArrayView1<'a, A>>,
 ) -> Result<Array2<A>> {
-    expect_addressable::<A>("data", &shape)?;
+    expect_room::<A>("data", &shape)?;
     let mut data = Vec::with_capacity(shape[0] * shape[1]);
     for row in rows.take(shape[0]) {
         match row.as_slice() {

@@ -178,7 +178,7 @@ impl<A: Scalar> RnnCell<A> {
         expect_width("input", "input_size", self.config.input_size, rows.ncols())?;
         let batch = rows.nrows();
         let mut next = self.first_state(input, hidden)?;
-        let rows = with_plain_rows(rows.insert_axis(Axis(0)));
+        let rows = with_plain_rows("input", rows.insert_axis(Axis(0)))?;
         A::forward(
             self.stack(),
             Forward {
@@ -204,7 +204,7 @@ impl<A: Scalar> RnnCell<A> {
         hidden: Option<&ArrayRef<A, D>>,
     ) -> Result<Array2<A>> {
         let shape = (D::rows(input).nrows(), self.config.hidden_size);
-        element_count("hidden", &[shape.0, shape.1])?;
+        element_count::<A>("hidden", &[shape.0, shape.1])?;
         let mut state = Array2::zeros(shape);
         if let Some(hidden) = hidden {
             expect_shape("hidden", &self.hidden_shape(input.shape()), hidden.shape())?;

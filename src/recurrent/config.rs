@@ -154,7 +154,7 @@ impl RnnConfig {
         self.validate_size()
     }
 
-    /// Checks that all parameters together can be addressed.
+    /// Checks that memory can hold all parameters together.
     fn validate_size(&self) -> Result<()> {
         let [input, hidden, layers] =
             [self.input_size, self.hidden_size, self.num_layers].map(|size| size as f64);

@@ -212,7 +212,7 @@ impl<A: Scalar> Rnn<A> {
         batch: usize,
     ) -> Result<()> {
         let shape = self.state_shape(batch);
-        element_count(name, &shape)?;
+        element_count::<A>(name, &shape)?;
         match state {
             Some(state) if D::batched_state(state).shape() != shape => {
                 expect_shape(name, &D::state_shape(shape), state.shape())

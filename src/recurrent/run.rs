@@ -152,12 +152,11 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         if len == 0 {
             return Err(Error::EmptySequence { array: "input", shape: self.input.shape().into() });
         }
-        element_count("output", &[len, batch, config.output_size()])?;
-        element_count("input", self.input.shape())?;
+        element_count::<A>("output", &[len, batch, config.output_size()])?;
         if let Some(mask) = self.resets {
             expect_shape("resets", &self.input.shape()[..self.input.ndim() - 1], mask.shape())?;
         }
-        Ok(with_plain_rows(time_major))
+        with_plain_rows("input", time_major)
     }
 
     /// The pass over a checked input.

@@ -74,7 +74,7 @@ impl<A: Scalar> RnnCell<A> {
 impl<'a, A: Scalar> Stream<'a, A> {
     fn new(stack: &'a Stack<A, Elman>, input_size: usize, batch: usize) -> Result<Self> {
         let shape = [stack.layers.len(), batch, stack.hidden];
-        element_count("state", &shape)?;
+        element_count::<A>("state", &shape)?;
         let (state, output) = (Array3::zeros(shape), Array2::zeros((batch, stack.hidden)));
         Ok(Self { stack, input_size, state, output, scratch: Scratch::default() })
     }
@@ -88,7 +88,7 @@ impl<'a, A: Scalar> Stream<'a, A> {
         self.check(input.shape())?;
         let Self { stack, state, output, scratch, .. } = self;
         let rows = output.as_slice_mut().unwrap_or_default();
-        run(stack, state, scratch, input.view().insert_axis(Axis(0)), rows);
+        run(stack, state, scratch, input.view().insert_axis(Axis(0)), rows)?;
         Ok(output.view())
     }
 
@@ -103,10 +103,10 @@ impl<'a, A: Scalar> Stream<'a, A> {
         }
         self.check(input.shape())?;
         let shape = [len, batch, self.stack.hidden];
-        element_count("output", &shape)?;
+        element_count::<A>("output", &shape)?;
         let mut output = Array3::zeros(shape);
         let rows = output.as_slice_mut().unwrap_or_default();
-        run(self.stack, &mut self.state, &mut self.scratch, input.view(), rows);
+        run(self.stack, &mut self.state, &mut self.scratch, input.view(), rows)?;
         Ok(output)
     }
 
@@ -162,9 +162,9 @@ fn run<A: Scalar>(
     scratch: &mut Scratch<A>,
     input: ArrayView3<'_, A>,
     output: &mut [A],
-) {
+) -> Result<()> {
     let (len, batch, _) = input.dim();
-    let rows: CowArray<'_, A, Ix3> = with_plain_rows(input);
+    let rows: CowArray<'_, A, Ix3> = with_plain_rows("input", input)?;
     let pass = Forward {
         source: Source::grid(&rows, None),
         steps: &Steps::Equal { len, batch },
@@ -177,4 +177,5 @@ fn run<A: Scalar>(
         sums: Vec::new(),
     };
     A::forward(stack, pass, scratch);
+    Ok(())
 }

@@ -169,7 +169,7 @@ impl<A: Scalar> Rnn<A> {
             d_output.shape(),
         )?;
         self.expect_state::<D>("d_h_n", d_h_n, batch)?;
-        let rows = with_plain_rows(view);
+        let rows = with_plain_rows("d_output", view)?;
         let source = Source::grid(&rows, trace.layout.order.as_deref());
         let (parameters, d_input, d_h_0) = self.way_back(trace, source, d_h_n.map(D::batched_state));
         let input = trace.layout.scatter_rows(d_input, (len, batch, config.input_size), A::zero());

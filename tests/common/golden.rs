@@ -75,6 +75,16 @@ impl Case {
         Ok(self.value[key].as_bool().ok_or_else(|| format!("no {key} in {self:?}"))?)
     }
 
+    /// A number, if there is one.
+    pub(crate) fn number(&self, key: &str) -> Option<f64> {
+        self.value[key].as_f64()
+    }
+
+    /// A text, if there is one.
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        self.value[key].as_str()
+    }
+
     /// A value written as text.
     pub(crate) fn parse<T: FromStr<Err: std::error::Error + 'static>>(&self, key: &str) -> TestResult<T> {
         Ok(self.value[key].as_str().ok_or_else(|| format!("no {key} in {self:?}"))?.parse()?)

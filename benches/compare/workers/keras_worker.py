@@ -16,7 +16,8 @@ COMPILED = "function" in sys.argv[1:]
 def layer(case):
     """Of one direction, or of both side by side."""
     dtype = np.dtype(NUMPY[case["dtype"]]).name
-    made = keras.layers.SimpleRNN(case["hidden"], return_sequences=True, dtype=dtype)
+    sequences = case["mode"] != "keras-last"
+    made = keras.layers.SimpleRNN(case["hidden"], return_sequences=sequences, dtype=dtype)
     return keras.layers.Bidirectional(made, dtype=dtype) if case["bidirectional"] else made
 
 
@@ -27,8 +28,9 @@ def weights(suffix, arrays):
 
 
 def build(case, arrays):
-    if case["mode"] != "forward":
+    if case["mode"] not in ("forward", "keras", "keras-last"):
         raise Unsupported(case["mode"])
+    last = case["mode"] == "keras-last"
     dtype = np.dtype(NUMPY[case["dtype"]]).name
     x = np.ascontiguousarray(arrays["input"].swapaxes(0, 1))
     inputs = keras.Input(batch_shape=x.shape, dtype=dtype)
@@ -36,12 +38,12 @@ def build(case, arrays):
     model.set_weights([w for suffixes in directions(case) for s in suffixes for w in weights(s, arrays)])
     if COMPILED:
         tensor, function = tf.constant(x), tf.function(lambda x: model(x, training=False))
-        return Job(lambda: function(tensor), lambda: swapped(function(tensor).numpy()))
-    return Job(lambda: model.predict_on_batch(x), lambda: swapped(model.predict_on_batch(x)))
+        return Job(lambda: function(tensor), lambda: results(function(tensor).numpy(), last))
+    return Job(lambda: model.predict_on_batch(x), lambda: results(model.predict_on_batch(x), last))
 
 
-def swapped(output):
-    return {"output": output.swapaxes(0, 1)}
+def results(output, last):
+    return {"output": output if last else output.swapaxes(0, 1)}
 
 
 if __name__ == "__main__":

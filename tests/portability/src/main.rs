@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod draws;
+mod keras;
 mod network;
 mod report;
 mod time;
@@ -38,6 +39,9 @@ fn cases<A: Scalar>() -> Result<()> {
     training::optimisers::<A>()?;
     training::embedding::<A>()?;
     training::training::<A>()?;
+    keras::activations::<A>()?;
+    keras::seeds::<A>()?;
+    keras::passes::<A>()?;
     #[cfg(feature = "rayon")]
     network::threads::<A>()?;
     Ok(())

@@ -1,0 +1,57 @@
+//! Keras's layer: batch first, every output or the last only.
+
+use std::hint::black_box;
+
+use ndarray::Array3;
+use ndarray_rnn::Scalar;
+use ndarray_rnn::keras::SimpleRnn;
+
+use crate::protocol::{Case, Result};
+use crate::{Forward, Measured, Named, named};
+
+/// A layer of the parameters of the network that the other frameworks are given.
+pub struct Layer<A: Scalar> {
+    whole: Forward<A>,
+    layer: SimpleRnn<A>,
+    /// Batch first.
+    input: Array3<A>,
+    sequences: bool,
+}
+
+impl<A: Scalar> Layer<A> {
+    pub fn new(case: &Case, sequences: bool) -> Result<Self> {
+        let whole = Forward::new(case)?;
+        let layer = SimpleRnn::try_from(&whole.rnn)?;
+        let input = swapped(&whole.input);
+        Ok(Self { whole, layer, input, sequences })
+    }
+}
+
+/// Batch first from time first, or back.
+fn swapped<A: Scalar>(array: &Array3<A>) -> Array3<A> {
+    array.view().permuted_axes([1, 0, 2]).as_standard_layout().into_owned()
+}
+
+impl<A: Scalar> Measured for Layer<A> {
+    type Elem = A;
+
+    fn call(&mut self) {
+        let call = self.layer.call(black_box(&self.input));
+        if self.sequences {
+            black_box(call.return_sequences().forward()).expect("it was checked");
+        } else {
+            black_box(call.forward()).expect("it was checked");
+        }
+    }
+
+    fn arrays(&mut self) -> Result<Named<A>> {
+        let mut arrays = self.whole.given();
+        let call = self.layer.call(&self.input);
+        arrays.push(if self.sequences {
+            named("output", swapped(&call.return_sequences().forward()?))
+        } else {
+            named("output", call.forward()?)
+        });
+        Ok(arrays)
+    }
+}

@@ -1,0 +1,135 @@
+//! Between Keras's layers and torch's network.
+
+use ndarray::{Array1, Array2};
+
+use super::bidirectional::Bidirectional;
+use super::config::SimpleRnnConfig;
+use super::layer::SimpleRnn;
+use super::merge::MergeMode;
+use super::parameters::SimpleRnnParameters;
+use crate::error::{Error, Result};
+use crate::kernels::Activation;
+use crate::parameters::Parameters;
+use crate::recurrent::{Direction, Nonlinearity, Rnn, RnnConfig};
+use crate::scalar::Scalar;
+use crate::sequence::standard;
+
+/// A network of one layer in one direction: `kernel` is `weight_ih_l0` transposed, `recurrent_kernel` is `weight_hh_l0`
+/// transposed, `bias` is `bias_ih_l0 + bias_hh_l0`, the sum with which torch's network begins too: outputs have the same bits.
+/// In training the two then differ: torch's two biases move twice.
+///
+/// Errors with [`Error::Unsupported`] for more layers or two directions.
+impl<A: Scalar> TryFrom<&Rnn<A>> for SimpleRnn<A> {
+    type Error = Error;
+
+    fn try_from(rnn: &Rnn<A>) -> Result<Self> {
+        if rnn.config().num_layers != 1 || rnn.config().bidirectional {
+            return unsupported("SimpleRnn::try_from", "the network is not one layer in one direction");
+        }
+        Self::of(config_of(rnn.config()), parameters_of(rnn, Direction::Forward)?)
+    }
+}
+
+/// A network of one layer in two directions, side by side; each as for [`SimpleRnn`].
+///
+/// Errors with [`Error::Unsupported`] for more layers or one direction.
+impl<A: Scalar> TryFrom<&Rnn<A>> for Bidirectional<A> {
+    type Error = Error;
+
+    fn try_from(rnn: &Rnn<A>) -> Result<Self> {
+        if rnn.config().num_layers != 1 || !rnn.config().bidirectional {
+            return unsupported("Bidirectional::try_from", "the network is not one layer in two directions");
+        }
+        let config = config_of(rnn.config());
+        let forward = SimpleRnn::of(config.clone(), parameters_of(rnn, Direction::Forward)?)?;
+        let backward = SimpleRnn::of(config.go_backwards(true), parameters_of(rnn, Direction::Reverse)?)?;
+        Self::from_layers(forward, backward, MergeMode::Concat)
+    }
+}
+
+/// The network, batch first, whose outputs have the same bits: the reverse of the conversion from it, `bias_hh` zero.
+///
+/// Errors with [`Error::Unsupported`] for what torch's network has not: another activation than tanh and relu, dropout,
+/// going backwards.
+impl<A: Scalar> TryFrom<&SimpleRnn<A>> for Rnn<A> {
+    type Error = Error;
+
+    fn try_from(layer: &SimpleRnn<A>) -> Result<Self> {
+        if layer.config().go_backwards {
+            return unsupported("Rnn::try_from", "the layer goes backwards");
+        }
+        loaded(rnn_config_of(layer.config())?, &[("l0", layer.parameters())])
+    }
+}
+
+/// The bidirectional network, batch first, whose outputs have the same bits.
+///
+/// Errors with [`Error::Unsupported`] for what torch's network has not: outputs that are not concatenated, layers that
+/// differ in units, activation or bias, and as for [`SimpleRnn`].
+impl<A: Scalar> TryFrom<&Bidirectional<A>> for Rnn<A> {
+    type Error = Error;
+
+    fn try_from(layer: &Bidirectional<A>) -> Result<Self> {
+        let [forward, backward] = [layer.forward_layer(), layer.backward_layer()];
+        let config = rnn_config_of(forward.config())?;
+        if layer.merge_mode() != MergeMode::Concat || rnn_config_of(backward.config())? != config {
+            return unsupported(
+                "Rnn::try_from",
+                "the layers' outputs are not concatenated, or the layers differ",
+            );
+        }
+        let layers = [("l0", forward.parameters()), ("l0_reverse", backward.parameters())];
+        loaded(config.bidirectional(true), &layers)
+    }
+}
+
+fn config_of(config: &RnnConfig) -> SimpleRnnConfig {
+    SimpleRnnConfig::new(config.input_size, config.hidden_size)
+        .activation(config.nonlinearity.activation())
+        .use_bias(config.bias)
+}
+
+fn rnn_config_of(config: &SimpleRnnConfig) -> Result<RnnConfig> {
+    let nonlinearity = match config.activation {
+        Activation::Tanh => Nonlinearity::Tanh,
+        Activation::Relu => Nonlinearity::Relu,
+        _ => return unsupported("Rnn::try_from", "torch's network has tanh and relu only"),
+    };
+    if config.dropout > 0.0 || config.recurrent_dropout > 0.0 {
+        return unsupported("Rnn::try_from", "torch's network has no dropout of inputs and states");
+    }
+    let rnn = RnnConfig::new(config.input_dim, config.units);
+    Ok(rnn.nonlinearity(nonlinearity).bias(config.use_bias).batch_first(true))
+}
+
+/// One direction of a network's one layer.
+fn parameters_of<A: Scalar>(rnn: &Rnn<A>, direction: Direction) -> Result<SimpleRnnParameters<A>> {
+    let missing = || Error::MissingParameter { name: "weight".into(), expected: Vec::new() };
+    let kernel = |weight: Option<&Array2<A>>| weight.map(|weight| standard(&weight.t())).ok_or_else(missing);
+    let biases = rnn.bias_ih(0, direction).zip(rnn.bias_hh(0, direction));
+    Ok(SimpleRnnParameters {
+        kernel: kernel(rnn.weight_ih(0, direction))?,
+        recurrent_kernel: kernel(rnn.weight_hh(0, direction))?,
+        bias: biases.map(|(ih, hh)| ih.iter().zip(hh).map(|(&ih, &hh)| ih + hh).collect()),
+    })
+}
+
+/// A network of given layers.
+fn loaded<A: Scalar>(config: RnnConfig, layers: &[(&str, &SimpleRnnParameters<A>)]) -> Result<Rnn<A>> {
+    let mut state_dict = Vec::new();
+    for (name, SimpleRnnParameters { kernel, recurrent_kernel, bias }) in layers {
+        state_dict.push((format!("weight_ih_{name}"), standard(&kernel.t()).into_dyn()));
+        state_dict.push((format!("weight_hh_{name}"), standard(&recurrent_kernel.t()).into_dyn()));
+        if let Some(bias) = bias {
+            state_dict.push((format!("bias_ih_{name}"), bias.clone().into_dyn()));
+            state_dict.push((format!("bias_hh_{name}"), Array1::zeros(bias.len()).into_dyn()));
+        }
+    }
+    let mut rnn = Rnn::zeros(config)?;
+    rnn.load_state_dict(state_dict)?;
+    Ok(rnn)
+}
+
+fn unsupported<T>(operation: &'static str, reason: &'static str) -> Result<T> {
+    Err(Error::Unsupported { operation, reason })
+}

@@ -1,0 +1,340 @@
+//! The same bits, however a result is come by: as the crate's own network, alone or in a batch, whole or step by step, with or
+//! without what a mask hides, on any instruction set and any number of threads.
+
+use ndarray::{Array, Array2, Array3, ArrayRef3, Axis, Dimension};
+use ndarray_rnn::keras::{
+    Activation, Bidirectional, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnCell, SimpleRnnConfig,
+    set_random_seed,
+};
+use ndarray_rnn::kernels::archs;
+use ndarray_rnn::{Direction, Parameters, Rnn, RnnConfig, manual_seed};
+
+use super::activations::ALL;
+use crate::common::mixed::Numbers;
+use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
+
+/// (N, T, I, units): on both sides of vectors, panels and tiles.
+const SIZES: [[usize; 4]; 7] =
+    [[1, 1, 1, 1], [3, 5, 4, 2], [4, 7, 17, 33], [7, 3, 5, 16], [1, 9, 8, 65], [2, 300, 3, 5], [9, 4, 31, 7]];
+
+fn config([_, _, input_dim, units]: [usize; 4]) -> SimpleRnnConfig {
+    SimpleRnnConfig::new(input_dim, units)
+}
+
+fn filled<A: Real>(config: SimpleRnnConfig, numbers: &mut Numbers) -> TestResult<SimpleRnn<A>> {
+    let mut layer = SimpleRnn::zeros(config)?;
+    for (_, mut value) in layer.named_parameters_mut() {
+        let drawn = numbers.draw::<A, _>(value.raw_dim());
+        value.zip_mut_with(&drawn, |to, &from| *to = from / A::narrow(4.0));
+    }
+    Ok(layer)
+}
+
+/// Some steps count, sequence 1 has none.
+fn mask([batch, len, ..]: [usize; 4]) -> Array2<bool> {
+    Array2::from_shape_fn((batch, len), |(n, t)| (n * 7 + t * 5) % 3 != 1 && n != 1)
+}
+
+fn reversed<A: Real>(array: &ArrayRef3<A>) -> Array3<A> {
+    let mut view = array.view();
+    view.invert_axis(Axis(1));
+    view.to_owned()
+}
+
+// The crate's own network
+
+fn one_layer_is_torch_s<A: Real>() -> TestResult {
+    for (i, sizes) in SIZES.into_iter().enumerate() {
+        let [batch, len, input_dim, units] = sizes;
+        let mut numbers = Numbers::new(i);
+        let torch = RnnConfig::new(input_dim, units).batch_first(true).bias(i % 3 != 0);
+        let rnn = Rnn::<A>::new(torch, &mut manual_seed(1))?;
+        let layer = SimpleRnn::try_from(&rnn)?;
+        let input = numbers.draw((batch, len, input_dim));
+        let (h_0, d_output) = (numbers.draw((1, batch, units)), numbers.draw((batch, len, units)));
+        let (expected, h_n, trace) = rnn.forward_train(&input, Some(&h_0), &mut manual_seed(0))?;
+        let first = h_0.index_axis(Axis(0), 0);
+        let call = || layer.call(&input).initial_state(&first).return_sequences().return_state();
+        let (output, state) = call().forward()?;
+        assert_same_bits(&output, &expected, "output");
+        assert_same_bits(&state, &h_n.index_axis(Axis(0), 0), "state");
+
+        let gradients = rnn.backward(&trace, &d_output, Some(&h_n))?;
+        let (_, trace) = call().forward_train(&mut SeedGenerator::new(0))?;
+        let ours = layer.backward(&trace, (&d_output, &state))?;
+        let theirs = |weight: Option<&Array2<A>>| weight.map(|w| w.t().to_owned()).unwrap_or_default();
+        let weight_ih = theirs(gradients.parameters.weight_ih(0, Direction::Forward));
+        let weight_hh = theirs(gradients.parameters.weight_hh(0, Direction::Forward));
+        assert_same_bits(ours.parameters.kernel(), &weight_ih, "gradient of the kernel");
+        assert_same_bits(ours.parameters.recurrent_kernel(), &weight_hh, "gradient of the recurrent kernel");
+        assert_same_bits(&ours.input, &gradients.input, "gradient of the input");
+        assert_same_bits(&ours.initial_state, &gradients.h_0.index_axis(Axis(0), 0), "gradient of h_0");
+    }
+    Ok(())
+}
+
+fn both_directions_are_torch_s<A: Real>() -> TestResult {
+    for (i, [batch, len, input_dim, units]) in SIZES.into_iter().enumerate() {
+        let torch = RnnConfig::new(input_dim, units).batch_first(true).bidirectional(true);
+        let rnn = Rnn::<A>::new(torch, &mut manual_seed(1))?;
+        let layer = Bidirectional::try_from(&rnn)?;
+        let input = Numbers::new(i).draw((batch, len, input_dim));
+        let (expected, h_n) = rnn.forward(&input, None)?;
+        let (output, states) = layer.call(&input).return_sequences().return_state().forward()?;
+        assert_same_bits(&output, &expected, "output");
+        for (d, state) in states.iter().enumerate() {
+            assert_same_bits(state, &h_n.index_axis(Axis(0), d), "state");
+        }
+        let (back, h_n_back) = Rnn::try_from(&layer)?.forward(&input, None)?;
+        assert_same_bits(&back, &expected, "output of the network made of the layer");
+        assert_same_bits(&h_n_back, &h_n, "h_n of the network made of the layer");
+    }
+    Ok(())
+}
+
+/// Nothing is lost on the way to torch's network and back.
+fn there_and_back<A: Real>() -> TestResult {
+    for activation in [Activation::Tanh, Activation::Relu] {
+        for use_bias in [false, true] {
+            let config = SimpleRnnConfig::new(3, 5).activation(activation).use_bias(use_bias);
+            let layer = filled::<A>(config, &mut Numbers::new(1))?;
+            assert_eq!(SimpleRnn::try_from(&Rnn::try_from(&layer)?)?, layer);
+        }
+    }
+    let rng = &mut set_random_seed(3);
+    let layer = Bidirectional::<A>::new(SimpleRnnConfig::new(3, 5), MergeMode::Concat, rng)?;
+    assert_eq!(Bidirectional::try_from(&Rnn::try_from(&layer)?)?.get_weights(), layer.get_weights());
+    Ok(())
+}
+
+// Time
+
+fn backwards_is_the_reversed_input<A: Real>() -> TestResult {
+    for (i, sizes) in SIZES.into_iter().enumerate() {
+        let mut numbers = Numbers::new(i);
+        let forward = filled::<A>(config(sizes), &mut numbers)?;
+        let mut backward = SimpleRnn::zeros(config(sizes).go_backwards(true))?;
+        backward.set_weights(forward.get_weights())?;
+        let input = numbers.draw((sizes[0], sizes[1], sizes[2]));
+        let expected = forward.call(&reversed(&input)).return_sequences().return_state().forward()?;
+        assert_eq!(backward.call(&input).return_sequences().return_state().forward()?, expected);
+        assert_eq!(backward.forward(&input)?, expected.1);
+    }
+    Ok(())
+}
+
+fn whole_in_chunks_or_step_by_step<A: Real>() -> TestResult {
+    for (i, activation) in ALL.into_iter().enumerate() {
+        let sizes = SIZES[1 + i % 4];
+        let mut numbers = Numbers::new(i);
+        let layer = filled::<A>(config(sizes).activation(activation), &mut numbers)?;
+        let input = numbers.draw((sizes[0], sizes[1], sizes[2]));
+        let whole = layer.forward(&input)?;
+        let mut state = layer.state(sizes[0])?;
+        for chunk in input.axis_chunks_iter(Axis(1), 2) {
+            layer.call(&chunk).stateful(&mut state).forward()?;
+        }
+        assert_same_bits(state.value(), &whole, "in chunks");
+        let cell = SimpleRnnCell::from(layer);
+        let mut h = Array2::zeros(whole.raw_dim());
+        for x in input.axis_iter(Axis(1)) {
+            h = cell.forward(&x, &h)?;
+        }
+        assert_same_bits(&h, &whole, "step by step");
+    }
+    Ok(())
+}
+
+/// The gradients of a loop over cells, dropout the same at every step, are the layer's.
+fn a_loop_over_cells<A: Real>() -> TestResult {
+    let mut numbers = Numbers::new(2);
+    let config = SimpleRnnConfig::new(4, 3).activation(Activation::Silu).dropout(0.3).recurrent_dropout(0.4);
+    let layer = filled::<A>(config, &mut numbers)?;
+    let cell = SimpleRnnCell::from(layer.clone());
+    let (input, d_last) = (numbers.draw((5, 3, 4)), numbers.draw((5, 3)));
+    let (last, trace) = layer.call(&input).forward_train(&mut SeedGenerator::new(9))?;
+    let expected = layer.backward(&trace, &d_last)?;
+
+    let masks = cell.dropout_masks(5, &mut SeedGenerator::new(9))?;
+    let (mut h, mut traces) = (Array2::zeros((5, 3)), Vec::new());
+    for x in input.axis_iter(Axis(1)) {
+        let (next, trace) = cell.forward_train(&x, &h, &masks)?;
+        traces.push(trace);
+        h = next;
+    }
+    assert_same_bits(&h, &last, "last output");
+    let mut d_h = d_last;
+    for (t, trace) in traces.iter().enumerate().rev() {
+        let gradients = cell.backward(trace, &d_h)?;
+        d_h = gradients.initial_state;
+        assert_same_bits(&gradients.input, &expected.input.index_axis(Axis(1), t), "gradient of the input");
+    }
+    assert_same_bits(&d_h, &expected.initial_state, "gradient of the first state");
+    Ok(())
+}
+
+// Masks
+
+/// A sequence with a mask is the sequence of the steps that count; NaN elsewhere has no effect, on gradients neither.
+fn masked_steps_are_no_steps<A: Real>() -> TestResult {
+    for (i, sizes) in SIZES.into_iter().enumerate() {
+        let [batch, len, input_dim, units] = sizes;
+        let mut numbers = Numbers::new(i);
+        let layer = filled::<A>(config(sizes).activation(ALL[i]).go_backwards(i % 2 == 1), &mut numbers)?;
+        let mask = mask(sizes);
+        let mut input = numbers.draw::<A, _>((batch, len, input_dim));
+        for ((n, t), &counts) in mask.indexed_iter() {
+            if !counts {
+                input.index_axis_mut(Axis(0), n).row_mut(t).fill(A::narrow(f64::NAN));
+            }
+        }
+        let (first, d_last) = (numbers.draw((batch, units)), numbers.draw((batch, units)));
+        let call = layer.call(&input).mask(&mask).initial_state(&first).return_state();
+        let ((_, states), trace) = call.forward_train(&mut SeedGenerator::new(0))?;
+        let gradients = layer.backward(&trace, (&Array2::zeros((batch, units)), &d_last))?;
+        assert!(gradients.parameters.named_parameters().iter().all(|(_, g)| g.iter().all(|g| g.is_finite())));
+        for n in 0..batch {
+            let counted: Vec<_> = (0..len).filter(|&t| mask[[n, t]]).collect();
+            let alone = input.select(Axis(1), &counted).select(Axis(0), &[n]);
+            let first = first.select(Axis(0), &[n]);
+            let state = states.select(Axis(0), &[n]);
+            if counted.is_empty() {
+                assert_same_bits(&state, &first, "the state of no steps");
+                continue;
+            }
+            let call = layer.call(&alone).initial_state(&first);
+            let (expected, trace) = call.forward_train(&mut SeedGenerator::new(0))?;
+            assert_same_bits(&state, &expected, "the state alone");
+            let expected = layer.backward(&trace, &d_last.select(Axis(0), &[n]))?;
+            let d_input = gradients.input.select(Axis(1), &counted).select(Axis(0), &[n]);
+            assert_same_bits(&d_input, &expected.input, "the gradient alone");
+        }
+    }
+    Ok(())
+}
+
+/// What Keras calls `zero_output_for_mask`, and what it does otherwise, from the outputs alone.
+fn what_masked_steps_show<A: Real>() -> TestResult {
+    let sizes = [4, 7, 3, 2];
+    for backwards in [false, true] {
+        let mut numbers = Numbers::new(4);
+        let repeating = filled::<A>(config(sizes).go_backwards(backwards), &mut numbers)?;
+        let mut zeroing = SimpleRnn::zeros(config(sizes).go_backwards(backwards).zero_output_for_mask(true))?;
+        zeroing.set_weights(repeating.get_weights())?;
+        let (input, mask) = (numbers.draw((4, 7, 3)), mask(sizes));
+        let repeated = repeating.call(&input).mask(&mask).return_sequences().forward()?;
+        let zeroed = zeroing.call(&input).mask(&mask).return_sequences().forward()?;
+        for n in 0..4 {
+            let mut shown = Array::zeros(2);
+            for place in 0..7 {
+                let counts = mask[[n, if backwards { 6 - place } else { place }]];
+                let step = |array: &Array3<A>| array.index_axis(Axis(0), n).row(place).to_owned();
+                if counts {
+                    assert_same_bits(&step(&zeroed), &step(&repeated), "a step that counts");
+                    shown = step(&repeated);
+                } else {
+                    assert_same_bits(&step(&zeroed), &Array::zeros(2), "a masked step, zeroed");
+                    assert_same_bits(&step(&repeated), &shown, "a masked step, repeated");
+                }
+            }
+        }
+        let last = |all: &Array3<A>| all.index_axis(Axis(1), 6).to_owned();
+        assert_same_bits(&repeating.call(&input).mask(&mask).forward()?, &last(&repeated), "last output");
+        assert_same_bits(&zeroing.call(&input).mask(&mask).forward()?, &last(&zeroed), "last output, zeroed");
+    }
+    Ok(())
+}
+
+// Machines
+
+/// Every number of a training pass: outputs, states, gradients.
+fn training_pass<A: Real>(layer: &SimpleRnn<A>, sizes: [usize; 4]) -> TestResult<Vec<A>> {
+    let [batch, len, input_dim, units] = sizes;
+    let mut numbers = Numbers::new(5);
+    let (input, mask) = (numbers.draw((batch, len, input_dim)), mask(sizes));
+    let d_output = numbers.draw((batch, len, units));
+    let call = layer.call(&input).mask(&mask).return_sequences().return_state();
+    let ((output, state), trace) = call.forward_train(&mut SeedGenerator::new(6))?;
+    let gradients = layer.backward(&trace, (&d_output, &state))?;
+    let parameters: Vec<_> =
+        gradients.parameters.state_dict().into_iter().flat_map(|(_, value)| value).collect();
+    let arrays = output.into_iter().chain(state).chain(gradients.input).chain(gradients.initial_state);
+    Ok(arrays.chain(parameters).collect())
+}
+
+fn assert_same<A: Real>(actual: Vec<A>, expected: &[A], what: &str) {
+    assert_same_bits(&Array::from(actual), &Array::from(expected.to_vec()), what);
+}
+
+fn on_every_instruction_set<A: Real>() -> TestResult {
+    for activation in ALL {
+        for sizes in [[4, 5, 3, 2], [7, 3, 17, 33]] {
+            let config = config(sizes).activation(activation).dropout(0.2).recurrent_dropout(0.3);
+            let layer = filled::<A>(config, &mut Numbers::new(7))?;
+            let expected = training_pass(&layer, sizes)?;
+            for (name, arch) in archs() {
+                assert_same(training_pass(&layer.clone().on(arch), sizes)?, &expected, name);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Large enough for sequences to be split; and one sequence, whose units would be split were its sums not kept.
+fn for_every_number_of_threads<A: Real>() -> TestResult {
+    for (sizes, activation) in [
+        ([13, 24, 64, 256], Activation::Gelu),
+        ([13, 24, 64, 256], Activation::Relu),
+        ([2, 60, 64, 299], Activation::Silu),
+    ] {
+        let layer =
+            filled::<A>(config(sizes).activation(activation).recurrent_dropout(0.5), &mut Numbers::new(8))?;
+        let pass = |threads| -> TestResult<_> {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+            pool.install(|| training_pass(&layer, sizes).map_err(|error| error.to_string()))
+                .map_err(Into::into)
+        };
+        let one = pass(1)?;
+        for threads in [2, 3, 16] {
+            assert_same(pass(threads)?, &one, &format!("{threads} threads"));
+        }
+    }
+    Ok(())
+}
+
+/// Any memory layout of the arguments.
+fn from_any_layout<A: Real>() -> TestResult {
+    let sizes = [4, 5, 3, 2];
+    let mut numbers = Numbers::new(9);
+    let layer = filled::<A>(config(sizes).go_backwards(true), &mut numbers)?;
+    let (input, mask) = (numbers.draw::<A, _>((4, 5, 3)), mask(sizes));
+    let expected = layer.call(&input).mask(&mask).return_sequences().forward()?;
+    let turned = input.t().as_standard_layout().into_owned();
+    let mask_turned = mask.t().as_standard_layout().into_owned();
+    let output = layer.call(&turned.t()).mask(&mask_turned.t()).return_sequences().forward()?;
+    assert_same_bits(&output, &expected, "transposed");
+    let twice = reversed(&input);
+    let mut view = twice.view();
+    view.invert_axis(Axis(1));
+    assert_same_bits(
+        &layer.call(&view).mask(&mask).return_sequences().forward()?,
+        &expected,
+        "negative strides",
+    );
+    assert_eq!(layer.forward(&Array3::zeros((0, 5, 3)))?.raw_dim().slice(), [0, 2]);
+    Ok(())
+}
+
+in_both_types!(
+    one_layer_is_torch_s,
+    both_directions_are_torch_s,
+    there_and_back,
+    backwards_is_the_reversed_input,
+    whole_in_chunks_or_step_by_step,
+    a_loop_over_cells,
+    masked_steps_are_no_steps,
+    what_masked_steps_show,
+    on_every_instruction_set,
+    for_every_number_of_threads,
+    from_any_layout,
+);

@@ -1,0 +1,110 @@
+//! Keras's layer: activations, seeds, passes.
+
+use ndarray::{Array1, Array2, Array3};
+use ndarray_rnn::keras::{
+    Activation, Bidirectional, Initializer, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnConfig,
+    set_random_seed,
+};
+use ndarray_rnn::kernels::archs;
+use ndarray_rnn::{Parameters, Result, Scalar, manual_seed};
+
+use crate::draws::{any_bits, matrix, uniform};
+use crate::network::numbers;
+use crate::report::{case, dtype};
+
+const ACTIVATIONS: [Activation; 11] = [
+    Activation::Tanh,
+    Activation::Relu,
+    Activation::Sigmoid,
+    Activation::Linear,
+    Activation::HardSigmoid,
+    Activation::Elu,
+    Activation::Selu,
+    Activation::Softsign,
+    Activation::Softplus,
+    Activation::Gelu,
+    Activation::Silu,
+];
+
+/// Values and derivatives of any bits and of a range, by a layer of one unit that adds nothing.
+pub fn activations<A: Scalar>() -> Result<()> {
+    let mut random = Array1::<A>::zeros(5_000);
+    any_bits(&mut random, &mut manual_seed(40));
+    let spread = matrix::<A>([1, 5_000], 41)?.into_iter().map(|x| x * A::from_f64(20.0));
+    let inputs = [("any_bits", random.to_vec()), ("range", spread.collect())];
+    for (activation, (what, inputs)) in
+        ACTIVATIONS.into_iter().flat_map(|a| inputs.each_ref().map(|i| (a, i)))
+    {
+        let config =
+            SimpleRnnConfig::new(1, 1).activation(activation).kernel_initializer(Initializer::ones());
+        let layer = SimpleRnn::<A>::new(config, &mut set_random_seed(0))?;
+        let Ok(input) = Array3::from_shape_vec((inputs.len(), 1, 1), inputs.clone()) else { continue };
+        for (set, arch) in archs() {
+            let layer = layer.clone().on(arch);
+            let (output, trace) = layer.call(&input).forward_train(&mut SeedGenerator::new(0))?;
+            let gradients = layer.backward(&trace, &Array2::ones(output.dim()))?;
+            let name = format!("keras/activation/{}/{activation}/{what}", dtype::<A>());
+            case(&name, set, output.into_iter().chain(gradients.input));
+        }
+    }
+    Ok(())
+}
+
+/// What seeds draw.
+pub fn seeds<A: Scalar>() -> Result<()> {
+    let mut seeds = SeedGenerator::new(42);
+    let name = |what| format!("keras/seeds/{}/{what}", dtype::<A>());
+    let mut x = Array1::<A>::zeros(4001);
+    seeds.uniform(&mut x, -0.3, 0.7)?;
+    case(&name("uniform"), "", x.iter().copied());
+    seeds.normal(&mut x, 0.25, 1.5)?;
+    case(&name("normal"), "", x.iter().copied());
+    seeds.truncated_normal(&mut x, 0.0, 1.0)?;
+    case(&name("truncated_normal"), "", x.iter().copied());
+    seeds.dropout(&mut x, 0.3)?;
+    case(&name("dropout"), "", x.iter().copied());
+    let mut rng = set_random_seed(7);
+    let layers = [(4, 2), (17, 33), (40, 5)].map(|(input, units)| {
+        let layer = Bidirectional::<A>::new(SimpleRnnConfig::new(input, units), MergeMode::Concat, &mut rng)?;
+        Ok(numbers(&layer))
+    });
+    let layers = layers.into_iter().collect::<Result<Vec<_>>>()?;
+    case(&name("layers"), "", layers.into_iter().flatten());
+    Ok(())
+}
+
+/// Outputs, states and gradients of both directions, with masks, dropout and every activation.
+pub fn passes<A: Scalar>() -> Result<()> {
+    for (i, [input, units, len, batch]) in
+        [[4, 2, 5, 3], [17, 33, 6, 7], [8, 64, 5, 1]].into_iter().enumerate()
+    {
+        for activation in ACTIVATIONS {
+            let config = SimpleRnnConfig::new(input, units)
+                .activation(activation)
+                .dropout(0.25)
+                .recurrent_dropout(0.4);
+            let [forward, backward] = [false, true].map(|backwards| {
+                SimpleRnn::<A>::new(config.clone().go_backwards(backwards), &mut set_random_seed(8))
+            });
+            let (forward, backward) = (forward?, backward?);
+            let (x, mask) = (
+                uniform([batch, len, input], 42)?,
+                Array2::from_shape_fn((batch, len), |(n, t)| (n + t * 3 + i) % 4 != 1),
+            );
+            for (set, arch) in archs() {
+                let layers = [forward.clone().on(arch), backward.clone().on(arch)];
+                let [first, second] = layers;
+                let layer = Bidirectional::from_layers(first, second, MergeMode::Mul)?;
+                let call = layer.call(&x).mask(&mask).return_sequences().return_state();
+                let ((output, states), trace) = call.forward_train(&mut layer.seed_generators())?;
+                let gradients = layer.backward(&trace, (&output, states.each_ref().map(|state| &**state)))?;
+                let parameters = gradients.parameters.state_dict().into_iter().flat_map(|(_, value)| value);
+                let arrays = output.into_iter().chain(states.into_iter().flatten()).chain(gradients.input);
+                let name =
+                    format!("keras/pass/{}/{activation}/I{input}.H{units}.L{len}.N{batch}", dtype::<A>());
+                case(&name, set, arrays.chain(parameters));
+            }
+        }
+    }
+    Ok(())
+}
