@@ -44,18 +44,16 @@ pub fn manual_seed(seed: impl Into<i128>) -> Mt19937 {
     Mt19937(rand_mt::Mt::new(seed.into() as u32))
 }
 
-#[cfg(feature = "serde")]
-impl Mt19937 {
-    /// The generator that drew these words last, if they are 624.
-    pub(crate) fn after(words: &[u32]) -> Option<Self> {
-        rand_mt::Mt::recover(words.iter().copied()).ok().map(Self)
-    }
-}
-
 impl Mt19937 {
     /// Seeded from a list of words, as Python's `random.seed` does (`init_by_array`).
     pub(crate) fn from_key(key: &[u32]) -> Self {
         Self(rand_mt::Mt::new_with_key(key.iter().copied()))
+    }
+
+    /// The generator that drew these words last, if they are 624.
+    #[cfg(feature = "serde")]
+    pub(crate) fn after(words: &[u32]) -> Option<Self> {
+        rand_mt::Mt::recover(words.iter().copied()).ok().map(Self)
     }
 }
 
