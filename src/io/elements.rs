@@ -1,8 +1,9 @@
 //! Elements as files other than safetensors hold them: in either byte order, with gaps, or in another order.
 
 use super::files::malformed;
+use super::tensor::element_count;
 use super::{Dtype, Tensor};
-use crate::error::{FileError, Result, expect_room};
+use crate::error::{FileError, Result};
 
 /// NumPy's limit, and beyond torch's.
 const MAX_AXES: usize = 64;
@@ -34,10 +35,10 @@ impl Elements<'_> {
             return Err(FileError::TooLarge { format, field, limit: MAX_AXES, actual }.into());
         }
         let size = self.dtype.size();
-        let count = element_count(name, &shape)?;
+        let count = element_count(self.dtype, name, &shape)?;
         let present = self.bytes.len() / size;
         if end(offset, &shape, strides).is_none_or(|end| end > present) {
-            let expected = format!("elements of {present}");
+            let expected = format!("elements among {present}");
             let actual = format!("shape {shape:?} from {offset} with strides {strides:?}");
             return Err(malformed(format, name, expected, actual));
         }
@@ -82,8 +83,8 @@ fn advance(index: &mut [usize], shape: &[usize]) {
 ///
 /// # Errors
 /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed.
-pub(super) fn contiguous(name: &str, shape: &[usize]) -> Result<Vec<usize>> {
-    element_count(name, shape)?;
+pub(super) fn contiguous(dtype: Dtype, name: &str, shape: &[usize]) -> Result<Vec<usize>> {
+    element_count(dtype, name, shape)?;
     let mut stride = 1_usize;
     let strides = shape.iter().rev().map(|&axis| {
         let this = stride;
@@ -93,11 +94,4 @@ pub(super) fn contiguous(name: &str, shape: &[usize]) -> Result<Vec<usize>> {
     let mut strides: Vec<_> = strides.collect();
     strides.reverse();
     Ok(strides)
-}
-
-/// The number of elements of a shape, if it can be addressed.
-pub(super) fn element_count(name: &str, shape: &[usize]) -> Result<usize> {
-    // No element is wider than a complex number of f64.
-    expect_room::<[f64; 2]>(name, shape)?;
-    Ok(shape.iter().product())
 }

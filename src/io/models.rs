@@ -136,7 +136,7 @@ fn recurrent_sizes(state_dict: &StateDict, ih: &'static str, hh: &'static str) -
 }
 
 /// The shape of a matrix.
-fn matrix(state_dict: &StateDict, name: &'static str) -> Result<[usize; 2]> {
+pub(super) fn matrix(state_dict: &StateDict, name: &'static str) -> Result<[usize; 2]> {
     let not_found = || {
         let present = state_dict.names().take(20).map(str::to_owned).collect();
         FileError::NotFound { name, present }

@@ -16,8 +16,9 @@ use std::path::Path;
 
 use ndarray_npy::npy::header::{Header, Layout};
 
-use super::elements::{Elements, contiguous, element_count};
+use super::elements::{Elements, contiguous};
 use super::files::{self, malformed};
+use super::tensor::element_count;
 use super::{Dtype, Tensor};
 use crate::error::{FileError, Result};
 
@@ -73,13 +74,13 @@ pub(super) fn parse(format: &'static str, name: &str, bytes: &[u8]) -> Result<Te
             field: name.into(),
             feature: format!("element type {}", header.type_descriptor),
         })?;
-    let mut strides = contiguous(name, &header.shape)?;
+    let mut strides = contiguous(dtype, name, &header.shape)?;
     if header.layout.is_fortran() {
         let reversed: Vec<_> = header.shape.iter().rev().copied().collect();
-        strides = contiguous(name, &reversed)?;
+        strides = contiguous(dtype, name, &reversed)?;
         strides.reverse();
     }
-    let count = element_count(name, &header.shape)?;
+    let count = element_count(dtype, name, &header.shape)?;
     if data.len() != count * dtype.size() {
         let expected = format!("{} bytes for shape {:?}", count * dtype.size(), header.shape);
         return Err(malformed(format, name, expected, format!("{} bytes", data.len())));

@@ -57,9 +57,7 @@ impl Tensor {
         shape: Vec<usize>,
         bytes: Vec<u8>,
     ) -> Result<Self> {
-        // No element is wider than a complex number of f64.
-        crate::error::expect_room::<[f64; 2]>(name, &shape)?;
-        let expected = shape.iter().product::<usize>() * dtype.size();
+        let expected = element_count(dtype, name, &shape)? * dtype.size();
         if bytes.len() != expected {
             return Err(FileError::Malformed {
                 format,
@@ -118,5 +116,19 @@ impl Tensor {
         let elements = self.bytes.chunks_exact(self.dtype.size());
         let values: Option<Vec<_>> = elements.map(|bytes| self.dtype.value(bytes).map(A::from_f64)).collect();
         ArrayD::from_shape_vec(IxDyn(&self.shape), values?).ok()
+    }
+}
+
+/// The number of elements of a shape, if memory can hold them.
+#[cfg(feature = "_files")]
+pub(super) fn element_count(dtype: Dtype, name: &str, shape: &[usize]) -> Result<usize> {
+    use crate::error::element_count;
+
+    match dtype.size() {
+        1 => element_count::<u8>(name, shape),
+        2 => element_count::<u16>(name, shape),
+        4 => element_count::<u32>(name, shape),
+        8 => element_count::<u64>(name, shape),
+        _ => element_count::<[u64; 2]>(name, shape),
     }
 }

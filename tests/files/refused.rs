@@ -39,13 +39,15 @@ fn a_list_in_itself_is_refused() -> TestResult {
     Ok(())
 }
 
-/// A pickle in an archive of its own.
+/// A pickle in an archive of its own, beside a storage of two `f32`.
 fn pickled(pickle: &[u8]) -> TestResult<Vec<u8>> {
     use std::io::Write;
 
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file("a/data.pkl", zip::write::SimpleFileOptions::DEFAULT)?;
     zip.write_all(pickle)?;
+    zip.start_file("a/data/0", zip::write::SimpleFileOptions::DEFAULT)?;
+    zip.write_all(&[0; 8])?;
     Ok(zip.finish()?.into_inner())
 }
 
@@ -61,6 +63,43 @@ fn a_pickle_bomb_is_refused() -> TestResult {
     bomb.push(b'.');
     let error = pt::from_bytes(&pickled(&bomb)?).err();
     assert!(matches!(error, Some(Error::File(FileError::TooLarge { .. }))), "{error:?}");
+    Ok(())
+}
+
+/// A tensor of `size` elements, each `stride` behind the one before, from an offset in a storage of `count`.
+fn tensor(offset: u8, size: &[u8], strides: &[u8], count: u8) -> Vec<u8> {
+    let tuple =
+        |items: &[u8]| [b"(".to_vec(), items.iter().flat_map(|&item| [b'K', item]).collect(), b"t".to_vec()];
+    let mut pickle =
+        b"ctorch._utils\n_rebuild_tensor_v2\n((U\x07storagectorch\nFloatStorage\nU\x010U\x03cpuK".to_vec();
+    pickle.extend([count, b't', b'Q', b'K', offset]);
+    pickle.extend([tuple(size), tuple(strides)].concat().concat());
+    pickle.extend(b"\x89NtR.");
+    pickle
+}
+
+/// Elements outside their storage, by one and by far, and storages that are not what they are said to be.
+#[test]
+fn tensors_outside_their_storage_are_refused() -> TestResult {
+    assert_eq!(pt::from_bytes(&pickled(&tensor(1, &[1], &[9], 2))?)?.len(), 1);
+    assert_eq!(pt::from_bytes(&pickled(&tensor(0, &[2, 3], &[1, 0], 2))?)?.len(), 1);
+    let cases = [
+        (tensor(2, &[1], &[1], 2), "shape [1] from 2 with strides [1]"),
+        (tensor(1, &[2], &[1], 2), "shape [2] from 1 with strides [1]"),
+        (tensor(0, &[2], &[2], 2), "shape [2] from 0 with strides [2]"),
+        (tensor(0, &[255, 255], &[255, 255], 2), "shape [255, 255] from 0 with strides [255, 255]"),
+        (tensor(0, &[2], &[1, 1], 2), "shape [2] from 0 with strides [1, 1]"),
+    ];
+    for (pickle, actual) in cases {
+        expect_file_error(
+            pt::from_bytes(&pickled(&pickle)?),
+            &format!("pt: tensor: expected elements among 2, got {actual}"),
+        );
+    }
+    expect_file_error(
+        pt::from_bytes(&pickled(&tensor(0, &[1], &[1], 3))?),
+        "pt: storage 0: expected 3 elements of 4 bytes, got 8 bytes",
+    );
     Ok(())
 }
 
@@ -249,7 +288,10 @@ fn sizes_are_checked_before_memory_is_taken() -> TestResult {
             dict.insert(name, ndarray_rnn::io::Tensor::from_array(&ndarray::array![[0.0_f32]]))?;
         }
     }
-    let error = Rnn::<f32>::from_state_dict(&dict, Nonlinearity::Tanh).err();
+    let mut error = None;
+    let taken =
+        allocation_counter::measure(|| error = Rnn::<f32>::from_state_dict(&dict, Nonlinearity::Tanh).err());
+    assert!(taken.bytes_max < 100_000, "{} bytes", taken.bytes_max);
     let (expected, actual) = (vec![1000, 1000], vec![1, 1]);
     assert_eq!(error, Some(Error::Shape { array: "weight_ih_l1".into(), expected, actual }));
     Ok(())

@@ -3,6 +3,9 @@
 use std::fmt::Debug;
 
 use ndarray::{Array2, Array3};
+use ndarray_rnn::keras::{
+    Activation, Bidirectional, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnCell, SimpleRnnConfig,
+};
 use ndarray_rnn::loss::MseLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig};
 use ndarray_rnn::random::Mt19937;
@@ -93,6 +96,11 @@ fn every_model_and_optimiser_comes_back() -> TestResult {
     let linear = Linear::<f64>::new(LinearConfig::new(2, 3), rng)?;
     expect_same(&linear)?;
     expect_same(&Embedding::<f32>::new(EmbeddingConfig::new(4, 2).padding_idx(1), rng)?)?;
+    let keras = SimpleRnnConfig::new(2, 3).activation(Activation::HardSigmoid).dropout(0.5).use_bias(false);
+    expect_same(&SimpleRnn::<f32>::new(keras.clone(), rng)?)?;
+    expect_same(&SimpleRnnCell::<f64>::new(SimpleRnnConfig::new(2, 3), rng)?)?;
+    expect_same(&Bidirectional::<f32>::new(keras, MergeMode::Ave, rng)?)?;
+    expect_same(&SeedGenerator::new(-3).after(5))?;
     expect_same(&Sgd::new(SgdConfig::new(), &linear)?)?;
     expect_same(&Sgd::new(SgdConfig::new().momentum(0.5).nesterov(true), &linear)?)?;
     expect_same(&RmsProp::new(RmsPropConfig::new().centered(true).momentum(0.5), &linear)?)?;
@@ -128,6 +136,18 @@ fn models_that_contradict_themselves_are_refused() -> TestResult {
         &with("proj_size", 0.into()),
         "unknown field `proj_size`, expected one of `input_size`, `hidden_size`, `num_layers`, `nonlinearity`, `bias`, \
          `batch_first`, `dropout`, `bidirectional`",
+    );
+    let both = Bidirectional::<f32>::new(SimpleRnnConfig::new(2, 3), MergeMode::Sum, &mut manual_seed(0))?;
+    let mut both = serde_json::to_value(both)?;
+    both["backward"] = both["forward"].clone();
+    expect_refused::<Bidirectional>(
+        &both,
+        "Bidirectional is not possible: the forward layer must go forwards and the backward layer backwards",
+    );
+    both["forward"]["config"]["units"] = 1_000_000_000.into();
+    expect_refused::<Bidirectional>(
+        &both,
+        "the parameters are of SimpleRNN(3), not of SimpleRNN(1000000000)",
     );
     let mut missing = good.clone();
     missing["parameters"].as_object_mut().ok_or("no map")?.remove("weight_hh_l0");

@@ -10,6 +10,7 @@ forward.safetensors      an input and what that network makes of it: input, outp
 relu.pt                  RNN(4, 2, nonlinearity="relu", bias=False), f64
 checkpoint.pt            {"model": a module with encoder.rnn and head, "optimizer": Adam's state, "epoch": 3, ...}
 dtypes.{pt,safetensors}  an array of every element type
+layouts.npz              column-major, big-endian, without axes, without elements
 views.pt                 slices, transposes, shared and expanded storages, a scalar, an empty array, a parameter
 big_endian.pt            views.pt as a big-endian machine writes it
 old.pt                   rnn.pt with only the entries that torch 1.6 wrote
@@ -106,6 +107,14 @@ def views():
             "complex": torch.complex(base, -base)[1:, :2], "double": base.double().T}
 
 
+def layouts():
+    cube = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    return {"column_major": np.asfortranarray(cube), "transposed": cube[0].T, "big": cube.astype(">f4"),
+            "big_double": np.asfortranarray(cube[0].astype(">f8")), "big_complex": cube[0].astype(">c8"),
+            "big_int": cube[0].astype(">i2"), "half": cube[0].astype(np.float16), "flags": cube[0] > 5,
+            "scalar": np.array(2.5), "empty": np.zeros((0, 3), np.float32)}
+
+
 def entries(path, change=lambda name, data: data):
     """A zip archive again, each entry changed or, if nothing comes back, left out."""
     with zipfile.ZipFile(path) as old:
@@ -173,7 +182,7 @@ def numbers(path):
     if path.suffix == ".safetensors":
         arrays = safetensors.torch.load_file(path)
     elif path.suffix == ".npz":
-        arrays = {name: torch.from_numpy(value.copy()) for name, value in np.load(path).items()}
+        arrays = {name: torch.from_numpy(value.astype(value.dtype.newbyteorder("="))) for name, value in np.load(path).items()}
     else:
         arrays = flat(torch.load(path, weights_only=path.stem != "protocol4"))
     return {name: bits(value) for name, value in arrays.items()}
@@ -225,6 +234,8 @@ def main():
     safetensors.torch.save_file(state, HERE / "rnn.safetensors", metadata={"format": "pt"})
     np.savez(HERE / "rnn.npz", **{name: value.numpy() for name, value in state.items()})
     np.savez_compressed(HERE / "compressed.npz", **{name: value.numpy() for name, value in state.items()})
+    np.savez(HERE / "layouts.npz", **layouts())
+    expected["layouts.npz"] = numbers(HERE / "layouts.npz")
     for file in ("rnn.safetensors", "rnn.npz", "compressed.npz"):
         expected[file] = expected["rnn.pt"]
     safetensors.torch.save_file(forward(network), HERE / "forward.safetensors")

@@ -1,11 +1,12 @@
 //! An RNN node over the crate's engine.
 
 use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, Axis, CowArray, Ix3};
-use pulp::Arch;
+
 
 use super::node::RnnNode;
 use crate::cell::Elman;
 use crate::engine::{Forward, Scratch, Stack};
+use crate::kernels::Plan;
 use crate::error::{Error, Result, element_count, expect_shape};
 use crate::recurrent::{Direction, RnnCellParameters};
 use crate::scalar::Scalar;
@@ -107,7 +108,7 @@ impl<A: Scalar> RnnNode<A> {
             layers: vec![vec![cell.pack()]],
             cell: Elman::new(activation).clip(self.clip()),
             hidden: self.hidden_size(),
-            arch: Arch::new(),
+            plan: Plan::default(),
         };
         directions.map(stack).collect()
     }

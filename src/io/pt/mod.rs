@@ -23,7 +23,7 @@
 //!
 //! What is nested is named by its path: of `{"model": module.state_dict(), "epoch": 3}` the arrays are those
 //! `under("model.")`, the items of lists and tuples are numbered, and numbers, bools and text stand in the metadata,
-//! here `"epoch"` as `"3"`. Tensors that share or overlap their storage become arrays of their own.
+//! here `"epoch"` as `"3"`. A tensor saved alone is named `"tensor"`. Tensors that share or overlap their storage become arrays of their own.
 
 mod globals;
 mod pickle;

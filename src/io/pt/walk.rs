@@ -7,8 +7,9 @@ use super::FORMAT;
 use super::value::{Id, Stored, Value, Values};
 use crate::error::{Error, FileError, Result};
 use crate::io::archive::Archive;
-use crate::io::elements::{Elements, element_count};
+use crate::io::elements::Elements;
 use crate::io::files::malformed;
+use crate::io::tensor::element_count;
 use crate::io::{StateDict, Tensor};
 
 /// No checkpoint is nested so deep; a cyclic one is deeper than any.
@@ -25,8 +26,9 @@ pub(super) fn state_dict(
     big_endian: bool,
 ) -> Result<StateDict> {
     let storages = BTreeMap::new();
-    let mut walk =
-        Walk { values, archive, folder, big_endian, storages, path: String::new(), dict: StateDict::new() };
+    let alone = matches!(values.get(root), Value::Tensor(_));
+    let path = if alone { "tensor" } else { "" }.to_owned();
+    let mut walk = Walk { values, archive, folder, big_endian, storages, path, dict: StateDict::new() };
     walk.visit(root, 0)?;
     Ok(walk.dict)
 }
@@ -114,7 +116,7 @@ impl Walk<'_> {
             let field = format!("storage {}", storage.key);
             return Err(malformed(FORMAT, field, expected, format!("{} bytes", bytes.len())));
         }
-        let count = element_count(&self.path, &tensor.shape)?;
+        let count = element_count(dtype, &self.path, &tensor.shape)?;
         self.archive.budget.take(&self.path, count.saturating_mul(dtype.size()))?;
         let elements = Elements { dtype, bytes: &bytes, big_endian: self.big_endian };
         elements.gather(FORMAT, &self.path, tensor.offset, tensor.shape.clone(), &tensor.strides)

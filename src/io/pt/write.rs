@@ -58,7 +58,7 @@ fn tensor_call(pickle: &mut Vec<u8>, key: usize, name: &str, tensor: &Tensor) ->
     int(pickle, tensor.bytes().len() / size)?;
     pickle.extend(b"tQK\0");
     ints(pickle, tensor.shape())?;
-    ints(pickle, &contiguous(name, tensor.shape())?)?;
+    ints(pickle, &contiguous(*dtype, name, tensor.shape())?)?;
     pickle.push(0x89);
     pickle.extend(EMPTY_DICT);
     if storage.is_none() {

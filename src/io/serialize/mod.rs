@@ -3,6 +3,8 @@
 //!
 //! Optimisers stand beside their private parts, in `optim`.
 
+mod keras;
+
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
 
