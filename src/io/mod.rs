@@ -19,7 +19,7 @@ mod archive;
 #[cfg(any(feature = "_zip", feature = "onnx"))]
 mod budget;
 mod dtype;
-#[cfg(feature = "_zip")]
+#[cfg(any(feature = "npz", feature = "pt"))]
 mod elements;
 #[cfg(feature = "_files")]
 mod files;

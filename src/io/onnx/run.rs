@@ -2,12 +2,11 @@
 
 use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, Axis, CowArray, Ix3};
 
-
 use super::node::RnnNode;
 use crate::cell::Elman;
 use crate::engine::{Forward, Scratch, Stack};
-use crate::kernels::Plan;
 use crate::error::{Error, Result, element_count, expect_shape};
+use crate::kernels::Plan;
 use crate::recurrent::{Direction, RnnCellParameters};
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, Source, standard, with_plain_rows};
