@@ -57,7 +57,11 @@ fn activations_that_the_operator_has_not() -> TestResult {
 
 /// A model of ours with some bytes replaced by as many others.
 fn replaced(from: &[u8], to: &[u8]) -> TestResult<Option<Error>> {
-    let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2).num_layers(2), &mut manual_seed(0))?;
+    replaced_in(RnnConfig::new(4, 2).num_layers(2), from, to)
+}
+
+fn replaced_in(config: RnnConfig, from: &[u8], to: &[u8]) -> TestResult<Option<Error>> {
+    let rnn = Rnn::<f32>::new(config, &mut manual_seed(0))?;
     let mut bytes = Export::new(&rnn).to_bytes()?;
     assert_eq!(from.len(), to.len());
     let at = bytes.windows(from.len()).position(|window| window == from).ok_or("no such bytes")?;
@@ -91,7 +95,16 @@ fn attributes_and_inputs_are_checked() -> TestResult {
     );
     // The second layer reads the first one's Y, and not its rows.
     let error = replaced(b"\x0a\x09output_l0\x0a\x04W_l1", b"\x0a\x09output_lX\x0a\x04W_l1")?;
-    assert_eq!(error, Some(unsupported("RNN_Y_l1", "an input that is not the outputs of RNN_Y_l0")));
+    let not_rows = Some(unsupported("RNN_Y_l1", "an input that is not the outputs of RNN_Y_l0"));
+    assert_eq!(error, not_rows);
+    // What is between the two is not what makes rows of Y: other axes, other lengths, another order.
+    let error = replaced(b"output_l0_axes\x4a\x08\x01", b"output_l0_axes\x4a\x08\x02")?;
+    assert_eq!(error, not_rows);
+    let both = RnnConfig::new(4, 2).num_layers(2).bidirectional(true);
+    let (shape, other) = (b"output_l0_shape\x4a\x18\x00", b"output_l0_shape\x4a\x18\x01");
+    assert_eq!(replaced_in(both.clone(), shape, other)?, not_rows);
+    let (order, other) = (b"perm\x40\x00\x40\x02\x40\x01", b"perm\x40\x02\x40\x00\x40\x01");
+    assert_eq!(replaced_in(both, order, other)?, not_rows);
     Ok(())
 }
 
