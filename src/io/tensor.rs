@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, ArrayRef, Dimension, IxDyn};
 
 use super::Dtype;
-use crate::error::{FileError, Result};
+use crate::error::{Error, FileError, Result};
 use crate::scalar::Scalar;
 
 /// An array of any element type, as files hold them: a shape, and its elements in row-major order.
@@ -57,11 +57,12 @@ impl Tensor {
         shape: Vec<usize>,
         bytes: Vec<u8>,
     ) -> Result<Self> {
-        // The bytes are there: memory is asked for no more than they are.
-        let expected = shape.iter().fold(dtype.size(), |bytes, &axis| bytes.saturating_mul(axis));
-        if expected == bytes.len() || expected > isize::MAX as usize {
-            element_count(dtype, name, &shape)?;
+        // The bytes are there, so no memory is asked for. ndarray counts an empty array's other axes too.
+        let product = |axes: &mut dyn Iterator<Item = usize>| axes.fold(dtype.size(), usize::saturating_mul);
+        if product(&mut shape.iter().map(|&size| size.max(1))) > isize::MAX as usize {
+            return Err(Error::SizeOverflow { name: name.into(), shape });
         }
+        let expected = product(&mut shape.iter().copied());
         if bytes.len() != expected {
             return Err(FileError::Malformed {
                 format,
@@ -124,7 +125,7 @@ impl Tensor {
 }
 
 /// The number of elements of a shape, if memory can hold them.
-#[cfg(feature = "_files")]
+#[cfg(any(feature = "npz", feature = "pt"))]
 pub(super) fn element_count(dtype: Dtype, name: &str, shape: &[usize]) -> Result<usize> {
     use crate::error::element_count;
 

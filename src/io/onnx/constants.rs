@@ -6,7 +6,7 @@ use super::FORMAT;
 use super::graph::Graph;
 use super::proto::NodeProto;
 use super::tensor::{integers, tensor, unsupported};
-use crate::error::{Result, element_count, expect_shape};
+use crate::error::{Result, expect_shape};
 use crate::io::budget::Budget;
 use crate::io::files::malformed;
 use crate::scalar::Scalar;
@@ -99,8 +99,8 @@ impl Constants<'_, '_> {
         let Some(proto) = self.graph.constant(value)? else { return Ok(None) };
         let field = self.field(input);
         let tensor = tensor(&field, proto)?;
-        let count = element_count::<A>(&field, tensor.shape())?;
-        self.budget.take(&field, count * size_of::<A>())?;
+        let count: usize = tensor.shape().iter().product();
+        self.budget.take(&field, count.saturating_mul(size_of::<A>()))?;
         tensor.to_array(&field).map(Some)
     }
 }
