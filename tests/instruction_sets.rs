@@ -2,12 +2,12 @@
 //!
 //! Each kernel form that this machine can run is forced in turn and held, bit for bit, to the definition of a sum
 //! written out as a triple loop; then whole passes, forwards and back, on each of them and in thread pools of several
-//! sizes.
+//! sizes, and cut up in every way.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use ndarray::{Array2, Array3};
-use ndarray_rnn::kernels::{Arch, Element, Matrix, Panels, Product, Start, archs};
+use ndarray_rnn::kernels::{Arch, Element, Matrix, Panels, Plan, Product, Start, archs};
 use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnConfig, Scalar, manual_seed, random};
 use rand::Rng;
 
@@ -55,6 +55,36 @@ fn products_equal_the_definition<A: Scalar>() {
             }
         }
     }
+}
+
+/// Blocks of one group of tiles, of two, of all; the columns from both ends.
+fn products_are_the_same_however_cut_up<A: Scalar>() {
+    let mut rng = manual_seed(4);
+    for (m, k, n) in [(1, 40, 300), (20, 7, 1), (43, 33, 129)] {
+        let (a, w) = (uniform::<A>((m, k), &mut rng), uniform::<A>((n, k), &mut rng));
+        let start = uniform::<A>((m, n), &mut rng);
+        let expected = naive(&a, &w, &start);
+        let (rows, weights) = (Matrix::contiguous(a.as_slice().unwrap(), m, k), Panels::transposed(&w));
+        for (name, arch) in archs() {
+            for (block, last_first) in [(0, true), (6, false), (12, true), (usize::MAX, true)] {
+                let mut c = start.clone().into_raw_vec_and_offset().0;
+                let mut product = Product::new(rows, weights.all(), Start::Output, &mut c);
+                (product.block, product.last_first) = (block, last_first);
+                arch.dispatch(product);
+                assert_eq!(c, expected, "{name}, {m} x {k} x {n}, block {block}, last first: {last_first}");
+            }
+        }
+    }
+}
+
+#[test]
+fn products_are_the_same_however_cut_up_f32() {
+    products_are_the_same_however_cut_up::<f32>();
+}
+
+#[test]
+fn products_are_the_same_however_cut_up_f64() {
+    products_are_the_same_however_cut_up::<f64>();
 }
 
 #[test]
@@ -106,6 +136,21 @@ fn passes_are_the_same_on_every_instruction_set_f32() {
 #[test]
 fn passes_are_the_same_on_every_instruction_set_f64() {
     passes_are_the_same_on_every_instruction_set::<f64>();
+}
+
+#[test]
+fn passes_are_the_same_however_cut_up() {
+    for bidirectional in [true, false] {
+        let config = RnnConfig::new(17, 33).num_layers(3).bidirectional(bidirectional);
+        let rnn = Rnn::<f32>::new(config, &mut manual_seed(3)).unwrap();
+        let whole = training_pass(&rnn, (9, 13));
+        for chunk in [0, 1, 13, 40, usize::MAX] {
+            for terms in [0, 14, 100, usize::MAX] {
+                let plan = Plan { chunk, terms, ..Plan::default() };
+                assert_eq!(training_pass(&rnn.clone().on(plan), (9, 13)), whole, "{plan:?}, {rnn}");
+            }
+        }
+    }
 }
 
 fn same_for_every_number_of_threads<A: Scalar>(sizes: (usize, usize), shape: (usize, usize)) {

@@ -103,7 +103,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             })
         });
         threads::for_each(workers, jobs.collect(), |worker| {
-            self.arch.dispatch(RunBack { stack: self, worker });
+            self.plan.arch.dispatch(RunBack { stack: self, worker });
         });
     }
 
@@ -142,7 +142,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 jobs.push((terms, Gradient { units: range, weight_ih, weight_hh, bias: part }));
             }
         }
-        threads::for_each(workers, jobs, |(terms, gradient)| terms.add_to(self.arch, gradient));
+        threads::for_each(workers, jobs, |(terms, gradient)| terms.add_to(self.plan, gradient));
     }
 }
 
@@ -211,6 +211,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
             let i = layer * directions + d;
             let span = BackSpan {
                 steps,
+                chunk: self.stack.plan.chunk,
                 reverse: d == 1,
                 outputs: Source::rows(&shared.outputs[layer], width, shared.steps, 0).skip(*first),
                 kept: shared

@@ -14,10 +14,6 @@ use crate::kernels::{Matrix, Panels, Product, Start};
 use crate::sequence::Source;
 use crate::steps::Steps;
 
-/// Rows whose input products are made together: enough to keep the kernel at full speed, few enough that the
-/// sums are still in cache when the recurrence reads them.
-const CHUNK: usize = 192;
-
 /// The packed weights of one direction of one layer.
 #[derive(Debug, Clone)]
 pub struct Weights<A: Element> {
@@ -43,6 +39,8 @@ pub(super) struct Span<'a, 't, A> {
     pub(super) steps: &'a Steps,
     /// The steps to run over.
     pub(super) range: Range<usize>,
+    /// About how many rows' input products are made together.
+    pub(super) chunk: usize,
     /// Whether time runs from the last step to the first.
     pub(super) reverse: bool,
     /// A row of state for each row of the first step: before the pass the first state, after it the final one.
@@ -77,6 +75,8 @@ pub(super) struct Target<'a, 't, A> {
 pub(super) struct BackSpan<'a, 't, A> {
     /// How rows fall into steps.
     pub(super) steps: &'a Steps,
+    /// About how many rows' input products are made together.
+    pub(super) chunk: usize,
     /// Whether time ran from the last step to the first.
     pub(super) reverse: bool,
     /// The layer's output rows.
@@ -152,7 +152,7 @@ impl<A: Element> Weights<A> {
             (self.input.all().part(panels.clone()), self.hidden.all().part(panels.clone()));
         let (first, units) = (panels.start * A::PANEL, hidden_weights.width());
         let bias = Start::Bias(&self.bias[first..first + units]);
-        while let Some(mut chunk) = steps.cut(&mut left, CHUNK, reverse) {
+        while let Some(mut chunk) = steps.cut(&mut left, span.chunk, reverse) {
             let origin = steps.start(chunk.start);
             sums.resize((steps.start(chunk.end) - origin) * units, A::zero());
             let a = source.matrix(steps, chunk.clone(), offsets);
@@ -221,7 +221,7 @@ impl<A: Element> BackWeights<A> {
         let (hidden, inputs) = (self.hidden.all().width(), self.input.all().width());
         let units = C::GATES * hidden;
         let mut left = 0..steps.len();
-        while let Some(chunk) = steps.cut(&mut left, CHUNK, !reverse) {
+        while let Some(chunk) = steps.cut(&mut left, span.chunk, !reverse) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
             let chunk_sums = d_sums.rows(rows.start * units..rows.end * units, sums);
             let mut times = chunk.clone();

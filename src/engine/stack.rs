@@ -5,7 +5,7 @@ use std::mem;
 use std::ops::Range;
 use std::thread;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::direction::{Scratch, Span, Target, Weights};
 use super::resets::Resets;
@@ -14,11 +14,9 @@ use super::team::{Member, Team};
 use super::threads;
 use crate::cell::Cell;
 use crate::element::Element;
+use crate::kernels::Plan;
 use crate::sequence::Source;
 use crate::steps::Steps;
-
-/// Rows that pass through all layers together, see [`Worker::segment`].
-const SEGMENT: usize = 192;
 
 /// The units from which on threads share a single sequence: a step takes longer than the meeting behind it.
 const SHARED_UNITS: usize = 192;
@@ -30,8 +28,7 @@ pub struct Stack<A: Element, C> {
     pub(crate) layers: Vec<Vec<Weights<A>>>,
     pub(crate) cell: C,
     pub(crate) hidden: usize,
-    /// The instruction set to run on.
-    pub(crate) arch: Arch,
+    pub(crate) plan: Plan,
 }
 
 /// What a stack runs over, and what it leaves. "Rows" are as wide as all directions' hidden states side by side.
@@ -72,10 +69,10 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             let ranges = pass.steps.ranges(threads.min(batch));
             threads::for_each(ranges.len(), pass.split(self, &ranges), |mut worker| {
                 let (worker, scratch) = (&mut worker, &mut Scratch::default());
-                self.arch.dispatch(Run { stack: self, worker, scratch, team: None });
+                self.plan.arch.dispatch(Run { stack: self, worker, scratch, team: None });
             });
         } else {
-            self.arch.dispatch(Run { stack: self, worker: &mut pass.whole(), scratch, team: None });
+            self.plan.arch.dispatch(Run { stack: self, worker: &mut pass.whole(), scratch, team: None });
         }
     }
 
@@ -85,7 +82,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         let team = Team::new(threads, self.hidden);
         let mut states = vec![pass.state.to_vec(); threads - 1];
         let run = |mut worker, scratch: &mut Scratch<A>, index| {
-            self.arch.dispatch(Run {
+            self.plan.arch.dispatch(Run {
                 stack: self,
                 worker: &mut worker,
                 scratch,
@@ -210,7 +207,7 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
     /// cache, whatever the length; all of them where a layer runs in reverse and the next waits for its end.
     fn segment(&self, left: &mut Range<usize>) -> Option<Range<usize>> {
         let together = self.stack.layers.len() == 1 || self.stack.directions() > 1;
-        let rows = if together { usize::MAX } else { SEGMENT };
+        let rows = if together { usize::MAX } else { self.stack.plan.chunk };
         self.worker.steps.cut(left, rows, false)
     }
 
@@ -240,6 +237,7 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
                 source: if layer == 0 { *source } else { Source::rows(below, width, steps, origin) },
                 steps,
                 range: segment.clone(),
+                chunk: self.stack.plan.chunk,
                 reverse: d == 1,
                 state: state.borrow().into_step(i, i * block..(i + 1) * block),
                 resets: resets.map(|resets| resets.of_block(i, C::STATES * hidden)),

@@ -2,16 +2,13 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::resets::Resets;
 use crate::element::Element;
-use crate::kernels::{Matrix, Panels, Product, Start};
+use crate::kernels::{Matrix, Panels, Plan, Product, Start};
 use crate::sequence::Source;
 use crate::steps::Steps;
-
-/// Rows whose terms are added together.
-const CHUNK: usize = 256;
 
 /// What the gradient of a direction's parameters is made of: the gradient of every sum, and what the sum read.
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +44,8 @@ pub(super) struct Gradient<'a, A> {
 impl<A: Element> Terms<'_, A> {
     /// Adds the terms of every row in ascending order of (t, b), whichever way time ran.
     #[inline(always)]
-    pub(super) fn add_to(&self, arch: Arch, gradient: Gradient<'_, A>) {
-        arch.dispatch(Add { terms: self, gradient });
+    pub(super) fn add_to(&self, plan: Plan, gradient: Gradient<'_, A>) {
+        plan.arch.dispatch(Add { terms: self, gradient, rows: plan.terms });
     }
 
     /// The state that row b of step t came from; `zeros` is a state too.
@@ -71,6 +68,8 @@ impl<A: Element> Terms<'_, A> {
 struct Add<'t, 'a, A> {
     terms: &'t Terms<'t, A>,
     gradient: Gradient<'a, A>,
+    /// About how many rows' terms are added together.
+    rows: usize,
 }
 
 impl<A: Element> WithSimd for Add<'_, '_, A> {
@@ -78,12 +77,12 @@ impl<A: Element> WithSimd for Add<'_, '_, A> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { terms, gradient } = self;
+        let Self { terms, gradient, rows } = self;
         let (steps, units) = (terms.steps, gradient.units);
         let mut room = Room::default();
         let zeros = vec![A::zero(); terms.hidden];
         let mut left = 0..steps.len();
-        while let Some(chunk) = steps.cut(&mut left, CHUNK, false) {
+        while let Some(chunk) = steps.cut(&mut left, rows, false) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
             let d_sums =
                 terms.d_sums[rows.start * terms.units..rows.end * terms.units].chunks_exact(terms.units);

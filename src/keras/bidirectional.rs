@@ -153,12 +153,8 @@ impl<A: Scalar> Bidirectional<A> {
 
     /// A call with options. See [`BidirectionalCall`].
     pub fn call<'a>(&'a self, input: &'a ArrayRef3<A>) -> BidirectionalCall<'a, A> {
-        let zero = |call: Call<'a, A>| call.zero_output_for_mask(false);
-        BidirectionalCall {
-            calls: [zero(self.forward.call(input)), zero(self.backward.call(input))],
-            merge_mode: self.merge_mode,
-            merge: PhantomData,
-        }
+        let calls = [self.forward.call(input), self.backward.call(input)];
+        BidirectionalCall { calls, merge_mode: self.merge_mode, merge: PhantomData }.returning()
     }
 
     /// The last outputs of both layers, merged: Keras's default call.
@@ -191,12 +187,12 @@ pub struct BidirectionalTrace<A, R: Returns = Last, M = Merged> {
 impl<'a, A: Scalar, R: Returns, M: Merge> BidirectionalCall<'a, A, R, M> {
     /// As [`Call::return_sequences`].
     pub fn return_sequences(self) -> BidirectionalCall<'a, A, R::AllSteps, M> {
-        self.map(|call| call.zero_output_for_mask(true).return_sequences())
+        self.returning()
     }
 
     /// As [`Call::return_state`]: the forward and the backward layer's.
     pub fn return_state(self) -> BidirectionalCall<'a, A, R::AndState, M> {
-        self.map(Call::return_state)
+        self.returning()
     }
 
     /// Returns the two layers' outputs as a pair: Keras's `merge_mode=None`.
@@ -220,6 +216,22 @@ impl<'a, A: Scalar, R: Returns, M: Merge> BidirectionalCall<'a, A, R, M> {
     pub fn stateful(self, [forward, backward]: &'a mut [State<A>; 2]) -> Self {
         let [first, second] = self.calls;
         Self { calls: [first.stateful(forward), second.stateful(backward)], ..self }
+    }
+
+    /// With a mask and states that may be missing.
+    pub(super) fn given(
+        self,
+        mask: Option<&'a ArrayRef2<bool>>,
+        states: Option<&'a mut [State<A>; 2]>,
+    ) -> Self {
+        let [first, second] = self.calls;
+        let [forward, backward] = states.map_or([None, None], |states| states.each_mut().map(Some));
+        Self { calls: [first.given(mask, forward), second.given(mask, backward)], ..self }
+    }
+
+    /// Returns something else.
+    pub(super) fn returning<S: Returns>(self) -> BidirectionalCall<'a, A, S, M> {
+        self.map(|call| call.zero_output_for_mask(S::Dim::SEQUENCES).returning())
     }
 
     fn map<S>(self, f: impl Fn(Call<'a, A, R>) -> Call<'a, A, S>) -> BidirectionalCall<'a, A, S, M> {
@@ -251,7 +263,7 @@ impl<'a, A: Scalar, R: Returns, M: Merge> BidirectionalCall<'a, A, R, M> {
         seeds: &mut [SeedGenerator; 2],
     ) -> Result<(R::Value<M::Value<Array<A, R::Dim>>, [Array2<A>; 2]>, BidirectionalTrace<A, R, M>)> {
         let [first, second] = self.calls;
-        let (first, second) = (first.pass()?, second.pass()?);
+        let (first, second) = (first.training_pass()?, second.training_pass()?);
         let first_masks = first.layer.dropout_masks(first.rows.batch, &mut seeds[0])?;
         let second_masks = second.layer.dropout_masks(second.rows.batch, &mut seeds[1])?;
         let (forward, forward_state, forward_trace) = first.forward_train::<R>(&first_masks);
@@ -279,11 +291,21 @@ impl<A: Scalar> Bidirectional<A> {
         trace: &BidirectionalTrace<A, R, M>,
         gradient: R::Value<M::Value<&ArrayRef<A, R::Dim>>, [&ArrayRef2<A>; 2]>,
     ) -> Result<Gradients<BidirectionalParameters<A>, Array3<A>, [Array2<A>; 2]>> {
+        let (d_output, d_states) = R::parts(gradient);
+        self.way_back(trace, d_output, d_states)
+    }
+
+    /// As [`backward`](Self::backward), output and states apart.
+    pub(super) fn way_back<R: Returns, M: Merge>(
+        &self,
+        trace: &BidirectionalTrace<A, R, M>,
+        d_output: M::Value<&ArrayRef<A, R::Dim>>,
+        d_states: Option<[&ArrayRef2<A>; 2]>,
+    ) -> Result<Gradients<BidirectionalParameters<A>, Array3<A>, [Array2<A>; 2]>> {
         if trace.merge_mode != self.merge_mode {
             let (expected, actual) = (self.merge_mode.name().into(), trace.merge_mode.name().into());
             return Err(Error::ForeignTrace { expected, actual });
         }
-        let (d_output, d_states) = R::parts(gradient);
         let [d_forward, d_backward] = M::split(self.merge_mode, d_output, &trace.outputs)?;
         let d_states = d_states.map_or([None, None], |states| states.map(Some));
         let [first, second] = &trace.traces;

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use ndarray::{Array, Array2, Array3, ArrayRef2, ArrayRef3, Axis, CowArray, Ix3};
 
+use super::config::SimpleRnnConfig;
 use super::layer::SimpleRnn;
 use super::returns::{Last, OutputDim, Returns};
 use super::rows::Rows;
@@ -11,7 +12,7 @@ use super::seeds::SeedGenerator;
 use super::state::State;
 use super::train::Trace;
 use crate::engine::{Forward, Scratch};
-use crate::error::{Error, Result, element_count, expect_shape};
+use crate::error::{Error, Result, expect_room, expect_shape};
 use crate::scalar::Scalar;
 use crate::sequence::{Source, standard, with_plain_rows};
 
@@ -82,7 +83,8 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
         self.returning()
     }
 
-    fn returning<S>(self) -> Call<'a, A, S> {
+    /// Returns something else.
+    pub(super) fn returning<S>(self) -> Call<'a, A, S> {
         let Self { layer, input, mask, zero_output_for_mask, initial_state, state, .. } = self;
         Call { layer, input, mask, zero_output_for_mask, initial_state, state, returns: PhantomData }
     }
@@ -102,6 +104,11 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
     /// `stateful`.
     pub fn stateful(self, state: &'a mut State<A>) -> Self {
         Self { state: Some(state), ..self }
+    }
+
+    /// With a mask and a state that may be missing.
+    pub(super) fn given(self, mask: Option<&'a ArrayRef2<bool>>, state: Option<&'a mut State<A>>) -> Self {
+        Self { mask: mask.or(self.mask), state: state.or(self.state), ..self }
     }
 
     /// As a `Bidirectional` wants it.
@@ -137,9 +144,17 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
         seeds: &mut SeedGenerator,
     ) -> Result<(R::Value<Array<A, R::Dim>, Array2<A>>, Trace<A, R>)> {
         let (batch, layer) = (self.input.len_of(Axis(0)), self.layer);
-        let pass = self.pass()?;
+        let pass = self.training_pass()?;
         let (output, state, trace) = pass.forward_train::<R>(&layer.dropout_masks(batch, seeds)?);
         Ok((R::value(output, state), trace))
+    }
+
+    /// Checks the arguments, and that memory can hold a trace.
+    pub(super) fn training_pass(self) -> Result<Pass<'a, A>> {
+        let (batch, len, _) = self.input.dim();
+        let SimpleRnnConfig { input_dim, units, .. } = *self.layer.config();
+        expect_room::<A>("trace", &[batch, len, input_dim.saturating_add(2 * units)])?;
+        self.pass()
     }
 
     /// Checks the arguments.
@@ -154,7 +169,9 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
         if len == 0 {
             return Err(Error::EmptySequence { array: "input", shape: input.shape().into() });
         }
-        element_count::<A>("output", &[batch, len, config.units])?;
+        expect_room::<A>("output", &R::Dim::shape(batch, len, config.units))?;
+        // Rows of a mask or of reversed time stand in a table.
+        expect_room::<usize>("input", &[batch, len])?;
         let shape = [batch, config.units];
         mask.map_or(Ok(()), |mask| expect_shape("mask", &[batch, len], mask.shape()))?;
         initial_state.map_or(Ok(()), |first| expect_shape("initial_state", &shape, first.shape()))?;

@@ -106,7 +106,7 @@ impl<A: Scalar> SimpleRnnCell<A> {
         masks.expect_shapes(input.nrows(), self.config())?;
         let input = input.view().insert_axis(Axis(1));
         let (next, _, trace) =
-            self.layer.call(&input).initial_state(state).pass()?.forward_train::<Last>(masks);
+            self.layer.call(&input).initial_state(state).training_pass()?.forward_train::<Last>(masks);
         Ok((next, trace))
     }
 

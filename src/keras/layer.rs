@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use ndarray::{Array1, Array2, ArrayBase, ArrayD, ArrayRef3, ArrayViewD, ArrayViewMutD, Data, Dimension};
-use pulp::Arch;
 use rand::Rng;
 
 use super::call::Call;
@@ -16,6 +15,7 @@ use super::state::State;
 use crate::cell::Elman;
 use crate::engine::{BackWeights, Stack};
 use crate::error::Result;
+use crate::kernels::Plan;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
@@ -64,7 +64,7 @@ pub struct SimpleRnn<A: Scalar = f32> {
     /// The parameters as the engine wants them: made at the first use, dropped when they may change.
     stack: OnceLock<Stack<A, Elman>>,
     back_weights: OnceLock<Vec<Vec<BackWeights<A>>>>,
-    arch: Arch,
+    plan: Plan,
 }
 
 impl<A: Scalar> SimpleRnn<A> {
@@ -100,7 +100,7 @@ impl<A: Scalar> SimpleRnn<A> {
             parameters,
             stack: OnceLock::new(),
             back_weights: OnceLock::new(),
-            arch: Arch::new(),
+            plan: Plan::default(),
         })
     }
 
@@ -109,12 +109,12 @@ impl<A: Scalar> SimpleRnn<A> {
         Ok(Self { parameters, ..Self::zeros(config)? })
     }
 
-    /// The same layer, to run on an instruction set of choice.
+    /// The same layer, to run on an instruction set, or altogether by a plan, of choice.
     #[doc(hidden)]
     #[must_use]
-    pub fn on(mut self, arch: Arch) -> Self {
+    pub fn on(mut self, plan: impl Into<Plan>) -> Self {
         self.stack.take();
-        Self { arch, ..self }
+        Self { plan: plan.into(), ..self }
     }
 
     /// What the layer is made of; the seeds that [`new`](Self::new) drew are in it.
@@ -203,7 +203,7 @@ impl<A: Scalar> SimpleRnn<A> {
             layers: vec![vec![self.parameters.pack()]],
             cell: Elman { activation: self.config.activation },
             hidden: self.config.units,
-            arch: self.arch,
+            plan: self.plan,
         })
     }
 

@@ -42,6 +42,8 @@ mod returns;
 mod rows;
 mod seeds;
 mod single;
+mod stacked;
+mod stacked_layer;
 mod state;
 mod train;
 
@@ -56,5 +58,7 @@ pub use merge::{Merge, MergeMode, Merged, Unmerged};
 pub use parameters::SimpleRnnParameters;
 pub use returns::{Last, OutputDim, Returns, Sequences, WithState};
 pub use seeds::{SeedGenerator, set_random_seed};
+pub use stacked::{Stacked, StackedCall, StackedParameters, StackedTrace};
+pub use stacked_layer::{Layer, LayerParameters};
 pub use state::State;
 pub use train::{DropoutMasks, Gradients, Trace};

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayRef2};
 
-use crate::error::{Result, element_count, expect_shape};
+use crate::error::{Result, expect_room, expect_shape};
 use crate::scalar::Scalar;
 
 /// What Keras's `stateful` layers keep from one batch to the next: a state (N, units) that a call begins with and leaves its
@@ -35,7 +35,7 @@ pub struct State<A> {
 impl<A: Scalar> State<A> {
     /// Zeros.
     pub(super) fn zeros(batch: usize, units: usize) -> Result<Self> {
-        element_count::<A>("state", &[batch, units])?;
+        expect_room::<A>("state", &[batch, units])?;
         Ok(Self { value: Array2::zeros((batch, units)) })
     }
 

@@ -13,7 +13,7 @@ use super::rows::Rows;
 use super::seeds::SeedGenerator;
 use crate::cell::Cell;
 use crate::engine::Backward;
-use crate::error::{Error, Result, expect_shape};
+use crate::error::{Error, Result, expect_room, expect_shape};
 use crate::scalar::Scalar;
 use crate::sequence::Source;
 
@@ -95,6 +95,7 @@ impl<A: Scalar> SimpleRnn<A> {
     /// Draws the factors of `batch` sequences: the input's, then the state's.
     pub(super) fn dropout_masks(&self, batch: usize, seeds: &mut SeedGenerator) -> Result<DropoutMasks<A>> {
         let config = self.config();
+        expect_room::<A>("dropout masks", &[batch, config.input_dim.max(config.units)])?;
         Ok(DropoutMasks {
             input: seeds.mask((batch, config.input_dim), config.dropout)?,
             state: seeds.mask((batch, config.units), config.recurrent_dropout)?,

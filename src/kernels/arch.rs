@@ -1,6 +1,31 @@
-//! The instruction sets of this machine.
+//! How work is done: on which instruction set of this machine, and how many rows at a time.
 
 pub use pulp::Arch;
+
+/// How a pass is cut up. None of it changes a bit of a result.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// The instruction set.
+    pub arch: Arch,
+    /// Rows whose input products are made together, and that pass through all layers together: enough to keep the kernel
+    /// at full speed, few enough that the sums, and what lies between two layers, are still in cache when they are read.
+    pub chunk: usize,
+    /// Rows whose terms are added to the gradient of the weights together.
+    pub terms: usize,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Arch::new().into()
+    }
+}
+
+/// What was measured to be fastest.
+impl From<Arch> for Plan {
+    fn from(arch: Arch) -> Self {
+        Self { arch, chunk: 192, terms: 256 }
+    }
+}
 
 /// Every instruction set that the kernels have a form for and this machine has, the plainest first.
 #[must_use]

@@ -19,7 +19,7 @@ mod update;
 
 pub use crate::element::Element;
 pub use activation::Activation;
-pub use arch::{Arch, archs};
+pub use arch::{Arch, Plan, archs};
 pub use matrix::Matrix;
 pub use panels::{Panels, PanelsRef};
 pub use product::{Product, Start};

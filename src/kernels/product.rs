@@ -27,7 +27,7 @@ use crate::element::Element;
 /// The most rows of a tile.
 const ROWS: usize = 6;
 
-/// Rows whose tiles share a panel while it is in the nearest cache that holds it: a multiple of [`ROWS`].
+/// See [`Product::block`].
 const BLOCK: usize = 192;
 
 /// Where each sum starts.
@@ -49,6 +49,8 @@ pub struct Product<'a, A: Element> {
     /// Whether the last columns are made first. Every other time so, weights that no cache holds whole are read from it
     /// in part: it still has those of the end.
     pub last_first: bool,
+    /// Rows whose tiles share a panel while it is in the nearest cache that holds it: a multiple of [`ROWS`].
+    pub block: usize,
 }
 
 impl<'a, A: Element> Product<'a, A> {
@@ -56,7 +58,7 @@ impl<'a, A: Element> Product<'a, A> {
     #[inline(always)]
     #[must_use]
     pub fn new(a: Matrix<'a, A>, weights: PanelsRef<'a, A>, start: Start<'a, A>, c: &'a mut [A]) -> Self {
-        Self { a, weights, start, c, last_first: false }
+        Self { a, weights, start, c, last_first: false, block: BLOCK }
     }
 }
 
@@ -105,8 +107,9 @@ impl<A: Element> Product<'_, A> {
         // A division takes longer than a small tile.
         let tallest = if groups > 1 { rows.div_ceil(groups) } else { rows };
         let start = |group: usize| if groups > 1 { group * rows / groups } else { group * rows };
-        for first in (0..groups).step_by(BLOCK / ROWS) {
-            let block = first..groups.min(first + BLOCK / ROWS);
+        let together = (self.block / ROWS).max(1);
+        for first in (0..groups).step_by(together) {
+            let block = first..groups.min(first.saturating_add(together));
             let mut left = self.weights.count();
             while left > 0 {
                 let panels = panels_of_tile::<S, P>(tallest, left);

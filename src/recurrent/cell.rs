@@ -6,7 +6,6 @@ use std::sync::OnceLock;
 use ndarray::{
     Array, Array1, Array2, ArrayRef, ArrayView2, ArrayViewD, ArrayViewMutD, Axis, Dimension, Ix1, Ix2,
 };
-use pulp::Arch;
 use rand::Rng;
 
 use super::config::positive;
@@ -15,6 +14,7 @@ use super::{Nonlinearity, expect_width};
 use crate::cell::Elman;
 use crate::engine::{BackWeights, Forward, Scratch, Stack};
 use crate::error::{Result, element_count, expect_shape};
+use crate::kernels::Plan;
 use crate::parameters::Parameters;
 use crate::random;
 use crate::scalar::Scalar;
@@ -224,7 +224,7 @@ impl<A: Scalar> RnnCell<A> {
             layers: vec![vec![self.parameters.pack()]],
             cell: Elman { activation: self.config.nonlinearity.activation() },
             hidden: self.config.hidden_size,
-            arch: Arch::new(),
+            plan: Plan::default(),
         })
     }
 }

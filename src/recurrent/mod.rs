@@ -22,13 +22,13 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use ndarray::{Array, Array1, Array2, Array3, ArrayRef, ArrayView3, ArrayViewD, ArrayViewMutD};
-use pulp::Arch;
 use rand::Rng;
 
 use crate::cell::Elman;
 use crate::dim::SequenceDim;
 use crate::engine::{BackWeights, Stack};
 use crate::error::{Error, Result, element_count, expect_shape};
+use crate::kernels::Plan;
 use crate::parameters::Parameters;
 use crate::random;
 use crate::scalar::Scalar;
@@ -84,7 +84,7 @@ pub struct Rnn<A: Scalar = f32> {
     /// The parameters as the engine wants them: made at the first use, dropped when they may change.
     stack: OnceLock<Stack<A, Elman>>,
     back_weights: OnceLock<Vec<Vec<BackWeights<A>>>>,
-    arch: Arch,
+    plan: Plan,
 }
 
 impl<A: Scalar> Rnn<A> {
@@ -120,16 +120,16 @@ impl<A: Scalar> Rnn<A> {
             parameters,
             stack: OnceLock::new(),
             back_weights: OnceLock::new(),
-            arch: Arch::new(),
+            plan: Plan::default(),
         })
     }
 
-    /// The same network, to run on an instruction set of choice.
+    /// The same network, to run on an instruction set, or altogether by a plan, of choice.
     #[doc(hidden)]
     #[must_use]
-    pub fn on(mut self, arch: Arch) -> Self {
+    pub fn on(mut self, plan: impl Into<Plan>) -> Self {
         self.stack.take();
-        Self { arch, ..self }
+        Self { plan: plan.into(), ..self }
     }
 
     /// What the network is made of.
@@ -240,7 +240,7 @@ impl<A: Scalar> Rnn<A> {
                 layers: layers.map(|cells| cells.iter().map(RnnCellParameters::pack).collect()).collect(),
                 cell: Elman { activation: self.config.nonlinearity.activation() },
                 hidden: self.config.hidden_size,
-                arch: self.arch,
+                plan: self.plan,
             }
         })
     }

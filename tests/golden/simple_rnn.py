@@ -9,7 +9,8 @@ Running it twice writes the same bytes. The metadata's one key, `cases`, is a li
 holds, flat and one behind the other, of a layer
     output, state, and the gradients of kernel, recurrent kernel, bias (if any), input, initial state (if any),
 of a stateful layer (`kind` "stateful") the output and state of each batch, of a Bidirectional
-    output (both if not merged), two states, and the gradients of the weights and of the input.
+    output (both if not merged), two states, and the gradients of the weights and of the input,
+of `stacked` layers (STACK) the output, and the gradients of the weights and of the input.
 
 What goes in is not stored. All are `Numbers(i, dtype)` (keras_fixtures.py), in this order: weights; input (N, T, I);
 initial states if there are any; the cotangents of the output (both) and of the states. The mask of a batch is
@@ -97,6 +98,17 @@ def bidirectional():
         }  # fmt: skip
 
 
+STACK = ((5, "relu"), (3, "tanh"), (2, "sigmoid"))  # units and activation; the second in both directions
+
+
+def stacked():
+    for sequences, mask, dtype in product(FLAGS, MASKS, ("f32", "f64")):
+        yield {
+            "kind": "stacked", "mask": mask, "return_sequences": sequences, "dtype": dtype,
+            "batch": 4, "len": 5, "input_dim": 3,
+        }  # fmt: skip
+
+
 def simple_rnn(case, **more):
     options = ("activation", "use_bias", "return_sequences", "zero_output_for_mask", "go_backwards")
     options = {name: case[name] for name in options if name in case}
@@ -168,9 +180,33 @@ def run_bidirectional(i, case):
     return flat([*results, *tape.gradient(loss, variables + [x], unconnected_gradients="zero")])
 
 
+def run_stacked(i, case):
+    batch, length, input_dim = case["batch"], case["len"], case["input_dim"]
+    numbers = Numbers(i, case["dtype"])
+    dtype = "float32" if case["dtype"] == "f32" else "float64"
+    made = [
+        keras.layers.SimpleRNN(
+            units, activation=activation, dtype=dtype, return_sequences=k < 2 or case["return_sequences"]
+        )
+        for k, (units, activation) in enumerate(STACK)
+    ]
+    made[1] = keras.layers.Bidirectional(made[1], dtype=dtype)
+    model = keras.Sequential([keras.Input((length, input_dim), dtype=dtype), *made])
+    sizes = ((input_dim, 5), (5, 3), (5, 3), (6, 2))
+    model.set_weights([weight for size in sizes for weight in numbers.weights(*size, True)])
+    x = tf.constant(numbers.draw(batch, length, input_dim))
+    mask = mask_of(case["mask"], batch, length)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        output = model(x, mask=None if mask is None else tf.constant(mask))
+        loss = tf.reduce_sum(output * numbers.draw(*output.shape))
+    variables = [weight.value for weight in model.trainable_weights]
+    return flat([output, *tape.gradient(loss, variables + [x], unconnected_gradients="zero")])
+
+
 def main():
-    run = {"layer": run_layer, "stateful": run_stateful, "bidirectional": run_bidirectional}
-    cases = [*layers(), *dropped(), *larger(), *stateful(), *bidirectional()]
+    run = {"layer": run_layer, "stateful": run_stateful, "bidirectional": run_bidirectional, "stacked": run_stacked}
+    cases = [*layers(), *dropped(), *larger(), *stateful(), *bidirectional(), *stacked()]
     tensors = {str(i): run[case["kind"]](i, case) for i, case in enumerate(cases)}
     save("simple_rnn.safetensors", tensors, cases)
 

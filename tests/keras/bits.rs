@@ -3,7 +3,7 @@
 
 use ndarray::{Array, Array2, Array3, ArrayRef3, Axis, Dimension};
 use ndarray_rnn::keras::{
-    Activation, Bidirectional, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnCell, SimpleRnnConfig,
+    Activation, Bidirectional, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnCell, SimpleRnnConfig, Stacked,
     set_random_seed,
 };
 use ndarray_rnn::kernels::archs;
@@ -173,6 +173,49 @@ fn a_loop_over_cells<A: Real>() -> TestResult {
     Ok(())
 }
 
+/// A stack is its layers one after another, in training too, and carries the state of each.
+fn stacks<A: Real>() -> TestResult {
+    let mut rng = set_random_seed(5);
+    let config = SimpleRnnConfig::new(4, 5).dropout(0.2).recurrent_dropout(0.3);
+    let first = SimpleRnn::<A>::new(config, &mut rng)?;
+    let second = Bidirectional::<A>::new(SimpleRnnConfig::new(5, 3).dropout(0.5), MergeMode::Mul, &mut rng)?;
+    let third = SimpleRnn::<A>::new(SimpleRnnConfig::new(3, 2), &mut rng)?;
+    let model = Stacked::new([first.clone().into(), second.clone().into(), third.clone().into()])?;
+    let names: Vec<_> = model.named_parameters().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names[..4], ["0.kernel", "0.recurrent_kernel", "0.bias", "1.forward.kernel"]);
+
+    let (input, mask) = (Numbers::new(1).draw((4, 6, 4)), mask([4, 6, 4, 0]));
+    let (output, trace) = model.call(&input).mask(&mask).forward_train(&mut model.seed_generators())?;
+    let below = first.call(&input).mask(&mask).return_sequences();
+    let (y, first_trace) = below.forward_train(&mut first.seed_generator())?;
+    let between = second.call(&y).mask(&mask).return_sequences();
+    let (z, second_trace) = between.forward_train(&mut second.seed_generators())?;
+    let (expected, third_trace) = third.call(&z).mask(&mask).forward_train(&mut third.seed_generator())?;
+    assert_same_bits(&output, &expected, "output");
+
+    let gradients = model.backward(&trace, &output)?;
+    let above = third.backward(&third_trace, &output)?;
+    let middle = second.backward(&second_trace, &above.input)?;
+    let below = first.backward(&first_trace, &middle.input)?;
+    assert_same_bits(&gradients.input, &below.input, "gradient of the input");
+    assert_same_bits(&gradients.initial_state[0], &below.initial_state, "gradient of the first state");
+    assert_same_bits(&gradients.initial_state[2], &middle.initial_state[1], "of the backward layer's");
+    let parameters = below.parameters.state_dict().into_iter();
+    let parameters = parameters.chain(middle.parameters.state_dict()).chain(above.parameters.state_dict());
+    for ((name, gradient), (_, expected)) in gradients.parameters.state_dict().into_iter().zip(parameters) {
+        assert_same_bits(&gradient, &expected, &name);
+    }
+
+    let model = Stacked::new([first.clone().into(), SimpleRnn::zeros(SimpleRnnConfig::new(5, 2))?.into()])?;
+    let mut states = model.states(4)?;
+    for chunk in input.axis_chunks_iter(Axis(1), 4) {
+        model.call(&chunk).stateful(&mut states).forward()?;
+    }
+    assert_same_bits(states[0].value(), &first.forward(&input)?, "the first layer's state");
+    assert_same_bits(states[1].value(), &model.forward(&input)?, "the second layer's state");
+    Ok(())
+}
+
 // Masks
 
 /// A sequence with a mask is the sequence of the steps that count; NaN elsewhere has no effect, on gradients neither.
@@ -332,6 +375,7 @@ in_both_types!(
     backwards_is_the_reversed_input,
     whole_in_chunks_or_step_by_step,
     a_loop_over_cells,
+    stacks,
     masked_steps_are_no_steps,
     what_masked_steps_show,
     on_every_instruction_set,

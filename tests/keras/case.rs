@@ -41,7 +41,7 @@ pub(crate) fn bidirectional<A: Real>(case: &Case, numbers: &mut Numbers) -> Test
 }
 
 /// The next numbers, divided so that outputs stay of order one.
-fn fill<A: Real>(model: &mut impl Parameters<Elem = A>, numbers: &mut Numbers) {
+pub(crate) fn fill<A: Real>(model: &mut impl Parameters<Elem = A>, numbers: &mut Numbers) {
     for (name, mut value) in model.named_parameters_mut() {
         let drawn = numbers.draw::<A, _>(value.raw_dim());
         let units = value.shape()[value.ndim() - 1] as f64;

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Array3, ArrayD};
 use ndarray_rnn::keras::{
     Activation, Bidirectional, Distribution, FanMode, Initializer, MergeMode, SeedGenerator, SimpleRnn,
-    SimpleRnnCell, SimpleRnnConfig, set_random_seed,
+    SimpleRnnCell, SimpleRnnConfig, Stacked, set_random_seed,
 };
 use ndarray_rnn::{Error, Nonlinearity, Parameters, Rnn, RnnConfig, manual_seed};
 
@@ -93,6 +93,26 @@ fn calls() -> TestResult {
     let result = layer.call(&input).initial_state(&state).return_sequences().forward();
     let text = "initial_state: expected shape [3, 2], got [2, 2]";
     expect_error(result, &shape("initial_state", &[3, 2], &[2, 2]), text);
+    Ok(())
+}
+
+/// What no memory holds, from one number broadcast.
+#[test]
+fn too_large() -> TestResult {
+    const MANY: usize = 1 << 48;
+    let layer = layer()?;
+    let one = Array3::<f32>::ones((1, 1, 1));
+    let error = |name: &str, shape: &[usize]| Error::SizeOverflow { name: name.into(), shape: shape.into() };
+    for (shape, name, held) in
+        [((MANY, 1, 4), "output", vec![MANY, 2]), ((1, MANY, 4), "input", vec![1, MANY])]
+    {
+        let input = one.broadcast(shape).ok_or("cannot be broadcast")?;
+        let text = format!("{name}: the shape {held:?} holds more elements than memory can");
+        expect_error(layer.forward(&input), &error(name, &held), &text);
+    }
+    let state = layer.state(MANY);
+    let text = format!("state: the shape [{MANY}, 2] holds more elements than memory can");
+    expect_error(state, &error("state", &[MANY, 2]), &text);
     Ok(())
 }
 
@@ -262,5 +282,44 @@ fn cells() -> TestResult {
     let (_, trace) = layer.call(&Array3::ones((3, 5, 4))).forward_train(&mut SeedGenerator::new(0))?;
     let error = Error::ForeignTrace { expected: "one step".into(), actual: "5 steps".into() };
     expect_error(cell.backward(&trace, &h), &error, "the trace is of 5 steps, not of one step");
+    Ok(())
+}
+
+#[test]
+fn stacks() -> TestResult {
+    let of = |input, units| SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(input, units));
+    expect_error(
+        Stacked::<f32>::new([]),
+        &Error::ZeroSize { name: "layers" },
+        "layers must be greater than zero",
+    );
+    let error = Error::Width { array: "layer", size: "the outputs below", expected: 5, actual: 6 };
+    let text = "layer.size(-1) must be equal to the outputs below. Expected 5, got 6";
+    expect_error(Stacked::new([of(4, 5)?.into(), of(6, 2)?.into()]), &error, text);
+
+    let mut rng = set_random_seed(0);
+    let dropping = SimpleRnn::<f32>::new(SimpleRnnConfig::new(5, 2).dropout(0.5), &mut rng)?;
+    let first = SimpleRnn::<f32>::new(SimpleRnnConfig::new(4, 5), &mut rng)?;
+    let model = Stacked::new([first.into(), dropping.into()])?;
+    let input = Array3::ones((3, 5, 4));
+    let mut states = model.states(3)?;
+    model.call(&input).stateful(&mut states).forward()?;
+    let before = states.clone();
+    let result = model.call(&input).stateful(&mut states[..1]).forward();
+    expect_error(result, &shape("states", &[2], &[1]), "states: expected shape [2], got [1]");
+    states[1] = model.states(2)?.remove(1);
+    let result = model.call(&input).stateful(&mut states).forward();
+    expect_error(result, &shape("state", &[3, 2], &[2, 2]), "state: expected shape [3, 2], got [2, 2]");
+    assert_eq!(states[0], before[0], "the first layer's state");
+    let mut seeds = model.seed_generators();
+    assert!(model.call(&input).stateful(&mut states).forward_train(&mut seeds).is_err());
+    assert_eq!(seeds, model.seed_generators(), "draws before an error");
+    let result = model.call(&input).forward_train(&mut seeds[..1]).map(drop);
+    expect_error(result, &shape("seeds", &[2], &[1]), "seeds: expected shape [2], got [1]");
+
+    let (_, trace) = model.call(&input).forward_train(&mut seeds)?;
+    let deeper = Stacked::new(model.layers().cloned().chain([of(2, 2)?.into()]))?;
+    let result = deeper.backward(&trace, &Array2::ones((3, 2)));
+    assert!(matches!(result, Err(Error::ForeignTrace { .. })), "{result:?}");
     Ok(())
 }

@@ -4,7 +4,10 @@ use std::error::Error;
 
 use ndarray::{Array, Array2, Array3, ArrayRef};
 use ndarray_rnn::Parameters;
-use ndarray_rnn::keras::{Bidirectional, BidirectionalCall, Call, Merge, Returns, SimpleRnn, WithState};
+use ndarray_rnn::keras::{
+    Activation, Bidirectional, BidirectionalCall, Call, Merge, MergeMode, Returns, SimpleRnn,
+    SimpleRnnConfig, Stacked, StackedCall, WithState,
+};
 
 use super::case::{self, Expected};
 use crate::common::golden::{Case, Golden};
@@ -218,4 +221,55 @@ fn bidirectional<A: Real>() -> TestResult {
     })
 }
 
-in_both_types!(layers, stateful, bidirectional);
+// Layers one upon another
+
+/// `STACK` of `golden/simple_rnn.py`.
+fn stack<A: Real>(numbers: &mut Numbers) -> TestResult<Stacked<A>> {
+    let config = |input, units, activation| SimpleRnnConfig::new(input, units).activation(activation);
+    let both = config(5, 3, Activation::Tanh);
+    let mut forward = SimpleRnn::zeros(both.clone())?;
+    let mut backward = SimpleRnn::zeros(both.go_backwards(true))?;
+    let mut first = SimpleRnn::zeros(config(3, 5, Activation::Relu))?;
+    let mut last = SimpleRnn::zeros(config(6, 2, Activation::Sigmoid))?;
+    for layer in [&mut first, &mut forward, &mut backward, &mut last] {
+        case::fill(layer, numbers);
+    }
+    let both = Bidirectional::from_layers(forward, backward, MergeMode::Concat)?;
+    Ok(Stacked::new([first.into(), both.into(), last.into()])?)
+}
+
+fn check_stack<A: Real, R: Returns>(
+    model: &Stacked<A>,
+    call: impl Fn() -> StackedCall<'static, A, R>,
+    numbers: &mut Numbers,
+    expected: &mut Expected<A>,
+) -> TestResult {
+    let (output, trace) = call().forward_train(&mut model.seed_generators())?;
+    assert_eq!(call().forward()?, output, "in training mode");
+    expected.value("output", &output)?;
+    let gradients = model.backward(&trace, &numbers.draw::<A, _>(output.raw_dim()))?;
+    for (name, gradient) in gradients.parameters.named_parameters() {
+        expected.gradient(&name, &gradient)?;
+    }
+    expected.gradient("input", &gradients.input)
+}
+
+fn stacked<A: Real>() -> TestResult {
+    for_cases("stacked", 6, |case, expected| {
+        let mut numbers = Numbers::new(case.index);
+        let model: &Stacked<A> = Box::leak(Box::new(stack(&mut numbers)?));
+        let input: &Array3<A> = Box::leak(Box::new(case::input(case, &mut numbers)?));
+        let mask: &Option<Array2<bool>> = Box::leak(Box::new(case::mask(case)?));
+        let call = || match mask {
+            Some(mask) => model.call(input).mask(mask),
+            None => model.call(input),
+        };
+        if case.flag("return_sequences")? {
+            check_stack(model, || call().return_sequences(), &mut numbers, expected)
+        } else {
+            check_stack(model, call, &mut numbers, expected)
+        }
+    })
+}
+
+in_both_types!(layers, stateful, bidirectional, stacked);
