@@ -77,7 +77,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
 ///
 /// # Errors
 /// [`FileError::ForbiddenGlobal`] for a pickle of anything but tensors and plain values,
-/// [`FileError::Malformed`] for a damaged one, or tensors that are not in the file,
+/// [`FileError::Malformed`] for a damaged one, or tensors that are not in the file (checksums count, so a file that torch
+/// wrote without them, after `torch.serialization.set_crc32_options(False)`, is damaged),
 /// [`FileError::Unsupported`] for a file of torch before 1.6, quantised, sparse, conjugate and negative tensors,
 /// [`FileError::TooLarge`] if it would become far larger in memory, or is nested too deep;
 /// [`Error::DuplicateParameter`](crate::Error::DuplicateParameter) for two arrays of one name.
