@@ -47,6 +47,7 @@ pub fn one_hot<A: Scalar, D: Dimension>(
 /// assert_eq!(EmbeddingConfig::new(10, 3).padding_idx(0).to_string(), "Embedding(10, 3, padding_idx=0)");
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct EmbeddingConfig {
     /// How many vectors there are, at least 1.

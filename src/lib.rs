@@ -39,6 +39,7 @@
 //! * [`loss`], what training makes small; [`optim`], how: optimisers, learning rates, clipping.
 //! * [`Parameters`]: the named arrays of a model, to read, change, copy ([`state_dict`](Parameters::state_dict)) and
 //!   load ([`load_state_dict`](Parameters::load_state_dict)).
+//! * [`io`]: models from torch's and NumPy's files, and back.
 //! * [`manual_seed`], torch's generator, and [`random`], torch's draws from any generator; [`init`], initialisers.
 //! * [`Error`], what a caller can get wrong. No input makes this crate panic.
 //!
@@ -61,6 +62,7 @@ mod embedding;
 mod engine;
 mod error;
 pub mod init;
+pub mod io;
 pub mod keras;
 #[doc(hidden)]
 pub mod kernels;
@@ -77,7 +79,7 @@ mod steps;
 
 pub use dim::SequenceDim;
 pub use embedding::{Embedding, EmbeddingConfig, EmbeddingParameters, one_hot};
-pub use error::{Error, Result};
+pub use error::{Error, FileError, Result};
 pub use linear::{Linear, LinearConfig, LinearGradients, LinearParameters};
 pub use packed::{PackedSequence, Padding, PaddingSide, pad_sequence, unpad_sequence};
 pub use parameters::Parameters;

@@ -22,6 +22,7 @@ use crate::scalar::Scalar;
 /// assert_eq!(config.to_string(), "Linear(in_features=4, out_features=2, bias=False)");
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct LinearConfig {
     /// Features of the input, at least 1.

@@ -49,6 +49,12 @@ impl Mt19937 {
     pub(crate) fn from_key(key: &[u32]) -> Self {
         Self(rand_mt::Mt::new_with_key(key.iter().copied()))
     }
+
+    /// The generator that drew these words last, if they are 624.
+    #[cfg(feature = "serde")]
+    pub(crate) fn after(words: &[u32]) -> Option<Self> {
+        rand_mt::Mt::recover(words.iter().copied()).ok().map(Self)
+    }
 }
 
 impl TryRng for Mt19937 {

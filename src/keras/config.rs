@@ -63,6 +63,7 @@ impl FromStr for Activation {
 ///
 /// Source: <https://keras.io/api/layers/recurrent_layers/simple_rnn/>
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct SimpleRnnConfig {
     /// Features of the input, at least 1; Keras learns it from the first input.

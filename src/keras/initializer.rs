@@ -29,6 +29,7 @@ const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 ///
 /// Source: <https://keras.io/api/layers/initializers/>
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[doc(alias = "keras.initializers")]
 pub struct Initializer {
     kind: Kind,
@@ -36,6 +37,7 @@ pub struct Initializer {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 enum Kind {
     Constant { value: f64 },
     Identity { gain: f64 },
@@ -47,6 +49,7 @@ enum Kind {
 
 /// What a variance is divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum FanMode {
     /// The rows of a kernel.
     FanIn,
@@ -58,6 +61,7 @@ pub enum FanMode {
 
 /// What values of a variance are drawn from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Distribution {
     /// A uniform distribution.
     Uniform,

@@ -10,6 +10,7 @@ use crate::scalar::Scalar;
 /// How the two layers of a [`Bidirectional`](super::Bidirectional) become one output; Keras's fifth, `None`, is
 /// [`BidirectionalCall::unmerged`](super::BidirectionalCall::unmerged).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum MergeMode {
     /// Side by side, forward first.
     #[default]

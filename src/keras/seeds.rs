@@ -69,6 +69,7 @@ pub(super) fn default_seed<R: Rng + ?Sized>(rng: &mut R) -> i64 {
 ///
 /// Source: <https://keras.io/api/random/seed_generator/>
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct SeedGenerator {
     seed: i64,
     count: u64,

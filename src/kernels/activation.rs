@@ -14,6 +14,7 @@ use crate::element::Element;
 ///
 /// Source: <https://keras.io/api/layers/activations/>
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Activation {
     /// tanh(x): correctly rounded in `f32`, within 1 ULP in `f64`.

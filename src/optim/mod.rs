@@ -9,6 +9,8 @@ mod adam;
 mod clip;
 mod rmsprop;
 mod schedule;
+#[cfg(feature = "serde")]
+mod serialize;
 mod sgd;
 
 pub use adam::AdamConfig;
@@ -70,6 +72,7 @@ pub struct Optimizer<C, A: Scalar = f32> {
 ///
 /// Options, the learning rate among them, are not part of it.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct OptimizerState<A> {
     /// How many steps were made.
     pub step: u64,

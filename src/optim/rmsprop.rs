@@ -35,6 +35,7 @@ use crate::scalar::Scalar;
 ///
 /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html>
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct RmsPropConfig {
     /// The learning rate, finite and at least 0. Default 1e-2.

@@ -29,6 +29,7 @@ use crate::steps::Steps;
 /// assert_eq!(RnnCellConfig::new(4, 2).bias(false).to_string(), "RNNCell(4, 2, bias=False)");
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct RnnCellConfig {
     /// Features of the input, at least 1.

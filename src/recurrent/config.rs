@@ -7,6 +7,7 @@ use crate::kernels::Activation;
 
 /// The activation of torch's RNN.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum Nonlinearity {
     /// tanh(x): correctly rounded in `f32`, within 1 ULP in `f64`.
     #[default]
@@ -47,6 +48,7 @@ impl fmt::Display for Nonlinearity {
 ///
 /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html>
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct RnnConfig {
     /// Features of the input, at least 1.

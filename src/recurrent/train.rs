@@ -131,7 +131,7 @@ impl<A: Scalar> Rnn<A> {
     /// another shape; [`Error::Rank`] for that of one sequence where the trace is of a batch.
     ///
     /// ```
-    /// use ndarray::{Array2, array};
+    /// use ndarray::array;
     /// use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnConfig, manual_seed};
     ///
     /// // h_t = relu(w x_t + u h_{t-1}) with w = u = 1: the last output is the sum of the inputs.
@@ -144,7 +144,7 @@ impl<A: Scalar> Rnn<A> {
     ///
     /// let d_output = array![[0.0], [0.0], [1.0]];
     /// let gradients = rnn.backward(&trace, &d_output, None)?;
-    /// assert_eq!(gradients.input, Array2::ones((3, 1)));
+    /// assert_eq!(gradients.input, array![[1.0], [1.0], [1.0]]);
     /// assert_eq!(gradients.parameters.named_parameters()[0].1, array![[6.0]].into_dyn()); // weight_ih_l0
     /// assert_eq!(gradients.parameters.named_parameters()[1].1, array![[4.0]].into_dyn()); // weight_hh_l0: 1 + 3
     /// # Ok::<(), ndarray_rnn::Error>(())

@@ -103,7 +103,7 @@ fn batches_of_no_sequence_are_no_error() -> Result<()> {
     let run = || rnn.run(&input).lengths(&[]).resets(&mask);
     assert_eq!(run().forward()?, (Array3::zeros((4, 0, 6)), Array3::zeros((2, 0, 3))));
     assert_eq!(run().last()?.0.dim(), (0, 6));
-    assert_eq!(run().states()?.0, [Array3::zeros((4, 0, 6))]);
+    assert_eq!(run().states()?.0, [Array3::<f32>::zeros((4, 0, 6))]);
     assert_eq!(rnn.run(&input).resets(&mask).forward()?.0.dim(), (4, 0, 6));
     Ok(())
 }

@@ -1,5 +1,9 @@
 //! The one error type.
 
+mod file;
+
+pub use file::FileError;
+
 use std::ops::RangeInclusive;
 
 /// What a caller can get wrong. Every variant names the array, option or parameter, what was
@@ -93,6 +97,15 @@ pub enum Error {
         /// The network that was to run back.
         expected: String,
         /// The network that left the trace.
+        actual: String,
+    },
+
+    /// Parameters are of a model of another configuration.
+    #[error("the parameters are of {actual}, not of {expected}")]
+    ForeignParameters {
+        /// The model that was to take them.
+        expected: String,
+        /// The model they are of.
         actual: String,
     },
 
@@ -212,6 +225,10 @@ pub enum Error {
         /// The parameter's name.
         name: String,
     },
+
+    /// A file was not read or not written.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// A result with this crate's [`Error`](enum@Error).

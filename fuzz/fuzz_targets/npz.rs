@@ -1,0 +1,12 @@
+//! An npz file, its zip archive and all.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ndarray_rnn::io::npz;
+use ndarray_rnn::{Nonlinearity, Rnn};
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(dict) = npz::from_bytes(bytes) {
+        let _ = Rnn::<f32>::from_state_dict(&dict, Nonlinearity::Tanh);
+    }
+});

@@ -1,0 +1,104 @@
+//! Zip archives, whose entries may be no larger than their file deserves.
+
+use std::io::{Cursor, Read, Write};
+
+use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, System, ZipArchive, ZipWriter};
+
+use super::budget::Budget;
+use super::files::malformed;
+use crate::error::{Error, FileError, Result};
+
+/// An archive to be read.
+pub(super) struct Archive<'a> {
+    format: &'static str,
+    zip: ZipArchive<Cursor<&'a [u8]>>,
+    /// What all that is made of the file may take together.
+    pub(super) budget: Budget,
+}
+
+impl<'a> Archive<'a> {
+    /// An archive of a file's bytes.
+    ///
+    /// # Errors
+    /// [`FileError::Malformed`] for another file, or one with two entries of one name.
+    pub(super) fn open(format: &'static str, bytes: &'a [u8]) -> Result<Self> {
+        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| refused(format, "file", &error))?;
+        if zip.has_duplicate_names() {
+            return Err(malformed(format, "directory", "each name once", "a name twice"));
+        }
+        Ok(Self { format, zip, budget: Budget::new(format, bytes.len()) })
+    }
+
+    /// The names of all entries but folders, in the directory's order.
+    ///
+    /// # Errors
+    /// [`FileError::Malformed`] for a name that is no text.
+    pub(super) fn names(&self) -> Result<Vec<String>> {
+        let names = self.zip.file_names().map(|name| match name {
+            Ok(name) => Ok(name.into_owned()),
+            Err(error) => Err(refused(self.format, "directory", &error)),
+        });
+        names.filter(|name| !matches!(name, Ok(name) if name.ends_with('/'))).collect()
+    }
+
+    /// The content of an entry.
+    ///
+    /// # Errors
+    /// [`FileError::Malformed`] if there is none, or it is damaged; [`FileError::Unsupported`] for encryption and
+    /// compression other than deflate; [`FileError::TooLarge`] beyond the budget.
+    pub(super) fn read(&mut self, name: &str) -> Result<Vec<u8>> {
+        let refused = |error: &ZipError| refused(self.format, name, error);
+        let mut entry = self.zip.by_name(name).map_err(|error| refused(&error))?;
+        let size = usize::try_from(entry.size()).unwrap_or(usize::MAX);
+        self.budget.take(name, size)?;
+        let mut content = Vec::new();
+        // One byte more than promised shows a larger entry.
+        let limit = entry.size().saturating_add(1);
+        entry.by_ref().take(limit).read_to_end(&mut content).map_err(|error| refused(&error.into()))?;
+        if content.len() != size {
+            let actual = format!("{} bytes or more", content.len());
+            return Err(malformed(self.format, name, format!("{size} bytes"), actual));
+        }
+        Ok(content)
+    }
+}
+
+/// Why the archive was not read.
+fn refused(format: &'static str, field: &str, error: &ZipError) -> Error {
+    match error {
+        ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
+            FileError::Unsupported { format, field: field.into(), feature: error.to_string() }.into()
+        }
+        ZipError::FileNotFound => malformed(format, field, "an entry of this name", "none"),
+        _ => malformed(format, field, "a zip archive's entry", error),
+    }
+}
+
+/// An archive of entries as they are, each content at a multiple of 64 bytes; the same bytes each time.
+///
+/// # Errors
+/// [`FileError::Unsupported`] for what zip cannot hold, such as a name of more than 65535 bytes.
+pub(super) fn pack<'a>(
+    format: &'static str,
+    entries: impl IntoIterator<Item = (String, &'a [u8])>,
+) -> Result<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::DEFAULT
+        .compression_method(CompressionMethod::Stored)
+        .with_alignment(64)
+        // The same on every system.
+        .system(System::Unix);
+    for (name, content) in entries {
+        // Beyond this, sizes do not fit the older header.
+        let options = options.large_file(content.len() >= u32::MAX as usize);
+        let written = zip.start_file(&*name, options).and_then(|()| Ok(zip.write_all(content)?));
+        written.map_err(|error| unwritten(format, name, &error))?;
+    }
+    Ok(zip.finish().map_err(|error| unwritten(format, "file".into(), &error))?.into_inner())
+}
+
+fn unwritten(format: &'static str, field: String, error: &ZipError) -> Error {
+    FileError::Unsupported { format, field, feature: error.to_string() }.into()
+}

@@ -1,0 +1,188 @@
+//! Element types of files, and how their bytes become numbers.
+
+use std::fmt;
+
+/// The element type of an array in a file. Displayed under torch's name, such as `float32`.
+///
+/// ```
+/// use ndarray_rnn::io::Dtype;
+///
+/// assert_eq!((Dtype::F16.to_string(), Dtype::F16.size()), ("float16".into(), 2));
+/// assert!(Dtype::Bf16.is_float() && !Dtype::I64.is_float());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dtype {
+    /// IEEE binary64.
+    F64,
+    /// IEEE binary32.
+    F32,
+    /// IEEE binary16.
+    F16,
+    /// The upper half of a binary32.
+    Bf16,
+    /// 8 bits: sign, 5 of exponent, 2 of mantissa, as IEEE's.
+    F8E5M2,
+    /// 8 bits: sign, 4 of exponent, 3 of mantissa, no infinity, NaN only where all bits are one.
+    F8E4M3Fn,
+    /// 8 bits: sign, 5 of exponent, 2 of mantissa, no infinity, NaN in place of -0.
+    F8E5M2Fnuz,
+    /// 8 bits: sign, 4 of exponent, 3 of mantissa, no infinity, NaN in place of -0.
+    F8E4M3Fnuz,
+    /// 8 bits of exponent, a power of two.
+    F8E8M0Fnu,
+    /// Signed, 64 bits.
+    I64,
+    /// Signed, 32 bits.
+    I32,
+    /// Signed, 16 bits.
+    I16,
+    /// Signed, 8 bits.
+    I8,
+    /// Unsigned, 64 bits.
+    U64,
+    /// Unsigned, 32 bits.
+    U32,
+    /// Unsigned, 16 bits.
+    U16,
+    /// Unsigned, 8 bits.
+    U8,
+    /// One byte, 0 or 1.
+    Bool,
+    /// Two binary32, real and imaginary.
+    C64,
+    /// Two binary64, real and imaginary.
+    C128,
+}
+
+impl Dtype {
+    /// Bytes of an element.
+    #[must_use]
+    pub fn size(self) -> usize {
+        match self {
+            Self::C128 => 16,
+            Self::F64 | Self::I64 | Self::U64 | Self::C64 => 8,
+            Self::F32 | Self::I32 | Self::U32 => 4,
+            Self::F16 | Self::Bf16 | Self::I16 | Self::U16 => 2,
+            _ => 1,
+        }
+    }
+
+    /// Bytes of a number; a complex element is two.
+    #[cfg(feature = "_zip")]
+    pub(crate) fn unit(self) -> usize {
+        if matches!(self, Self::C64 | Self::C128) { self.size() / 2 } else { self.size() }
+    }
+
+    /// Whether the elements are real numbers with an exponent.
+    #[must_use]
+    pub fn is_float(self) -> bool {
+        self == Self::F64 || self.fits_single()
+    }
+
+    /// Whether every value is exactly an `f32`.
+    pub(crate) fn fits_single(self) -> bool {
+        self == Self::F32 || self.small().is_some() || self == Self::F8E8M0Fnu
+    }
+
+    /// The value of one element, exactly; nothing unless it is a float. The bytes are little-endian.
+    pub(crate) fn value(self, bytes: &[u8]) -> Option<f64> {
+        match self {
+            Self::F64 => Some(f64::from_le_bytes(bytes.try_into().ok()?)),
+            Self::F32 => Some(f32::from_le_bytes(bytes.try_into().ok()?).into()),
+            Self::F8E8M0Fnu => Some(power_of_two(*bytes.first()?)),
+            _ => {
+                let format = self.small()?;
+                let bits = bytes.iter().rev().fold(0, |bits, &byte| bits << 8 | u32::from(byte));
+                Some(format.value(bits))
+            }
+        }
+    }
+
+    fn small(self) -> Option<Small> {
+        let (exponent, mantissa, special) = match self {
+            Self::F16 => (5, 10, Special::Ieee),
+            Self::Bf16 => (8, 7, Special::Ieee),
+            Self::F8E5M2 => (5, 2, Special::Ieee),
+            Self::F8E4M3Fn => (4, 3, Special::AllOnes),
+            Self::F8E5M2Fnuz => (5, 2, Special::NegativeZero),
+            Self::F8E4M3Fnuz => (4, 3, Special::NegativeZero),
+            _ => return None,
+        };
+        Some(Small { exponent, mantissa, special })
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F64 => "float64",
+            Self::F32 => "float32",
+            Self::F16 => "float16",
+            Self::Bf16 => "bfloat16",
+            Self::F8E5M2 => "float8_e5m2",
+            Self::F8E4M3Fn => "float8_e4m3fn",
+            Self::F8E5M2Fnuz => "float8_e5m2fnuz",
+            Self::F8E4M3Fnuz => "float8_e4m3fnuz",
+            Self::F8E8M0Fnu => "float8_e8m0fnu",
+            Self::I64 => "int64",
+            Self::I32 => "int32",
+            Self::I16 => "int16",
+            Self::I8 => "int8",
+            Self::U64 => "uint64",
+            Self::U32 => "uint32",
+            Self::U16 => "uint16",
+            Self::U8 => "uint8",
+            Self::Bool => "bool",
+            Self::C64 => "complex64",
+            Self::C128 => "complex128",
+        })
+    }
+}
+
+/// A float of at most 16 bits: a sign, then so many bits of exponent and mantissa.
+struct Small {
+    exponent: u32,
+    mantissa: u32,
+    special: Special,
+}
+
+/// Which bits are no number.
+enum Special {
+    /// The largest exponent: infinity, with a mantissa NaN.
+    Ieee,
+    /// NaN where exponent and mantissa are all ones.
+    AllOnes,
+    /// NaN in place of -0, and a bias greater by one.
+    NegativeZero,
+}
+
+impl Small {
+    fn value(&self, bits: u32) -> f64 {
+        let largest = (1 << self.exponent) - 1;
+        let mantissa = bits & ((1 << self.mantissa) - 1);
+        let exponent = bits >> self.mantissa & largest;
+        let negative = bits >> (self.mantissa + self.exponent) & 1 == 1;
+        let magnitude = match self.special {
+            Special::Ieee if exponent == largest && mantissa == 0 => f64::INFINITY,
+            Special::Ieee if exponent == largest => f64::NAN,
+            Special::AllOnes if exponent == largest && mantissa == (1 << self.mantissa) - 1 => f64::NAN,
+            Special::NegativeZero if negative && exponent == 0 && mantissa == 0 => f64::NAN,
+            _ => self.finite(exponent, mantissa),
+        };
+        if negative { -magnitude } else { magnitude }
+    }
+
+    fn finite(&self, exponent: u32, mantissa: u32) -> f64 {
+        let bias = (1 << (self.exponent - 1)) - 1 + i32::from(matches!(self.special, Special::NegativeZero));
+        // Without an exponent there is no leading one, and the exponent is that of 1.
+        let leading = u32::from(exponent != 0) << self.mantissa;
+        let power = exponent.max(1) as i32 - bias - self.mantissa as i32;
+        libm::scalbn(f64::from(leading | mantissa), power)
+    }
+}
+
+/// The value of a `float8_e8m0fnu`.
+fn power_of_two(exponent: u8) -> f64 {
+    if exponent == u8::MAX { f64::NAN } else { libm::scalbn(1.0, i32::from(exponent) - 127) }
+}

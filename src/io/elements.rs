@@ -1,0 +1,97 @@
+//! Elements as files other than safetensors hold them: in either byte order, with gaps, or in another order.
+
+use super::files::malformed;
+use super::tensor::element_count;
+use super::{Dtype, Tensor};
+use crate::error::{FileError, Result};
+
+/// NumPy's limit, and beyond torch's.
+const MAX_AXES: usize = 64;
+
+/// The elements that one or several arrays are made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Elements<'a> {
+    pub(super) dtype: Dtype,
+    pub(super) bytes: &'a [u8],
+    pub(super) big_endian: bool,
+}
+
+impl Elements<'_> {
+    /// The array whose element (i, j, ...) is at `offset + i strides[0] + j strides[1] + ...`, in elements.
+    ///
+    /// # Errors
+    /// [`FileError::Malformed`] unless they are all there, [`FileError::TooLarge`] for more than 64 axes,
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed.
+    pub(super) fn gather(
+        self,
+        format: &'static str,
+        name: &str,
+        offset: usize,
+        shape: Vec<usize>,
+        strides: &[usize],
+    ) -> Result<Tensor> {
+        if shape.len() > MAX_AXES {
+            let (field, actual) = (format!("{name}: number of axes"), shape.len());
+            return Err(FileError::TooLarge { format, field, limit: MAX_AXES, actual }.into());
+        }
+        let size = self.dtype.size();
+        let count = element_count(self.dtype, name, &shape)?;
+        let present = self.bytes.len() / size;
+        if end(offset, &shape, strides).is_none_or(|end| end > present) {
+            let expected = format!("elements among {present}");
+            let actual = format!("shape {shape:?} from {offset} with strides {strides:?}");
+            return Err(malformed(format, name, expected, actual));
+        }
+        let mut bytes = Vec::with_capacity(count * size);
+        let mut index = vec![0; shape.len()];
+        for _ in 0..count {
+            let place = offset + index.iter().zip(strides).map(|(i, stride)| i * stride).sum::<usize>();
+            bytes.extend_from_slice(&self.bytes[place * size..][..size]);
+            advance(&mut index, &shape);
+        }
+        if self.big_endian {
+            bytes.chunks_exact_mut(self.dtype.unit()).for_each(<[u8]>::reverse);
+        }
+        Tensor::from_bytes(format, name, self.dtype, shape, bytes)
+    }
+}
+
+/// The place behind the last element; nothing if there are other strides than axes, or it is beyond any memory.
+fn end(offset: usize, shape: &[usize], strides: &[usize]) -> Option<usize> {
+    if shape.len() != strides.len() {
+        return None;
+    }
+    if shape.contains(&0) {
+        return Some(0);
+    }
+    let steps = shape.iter().zip(strides).map(|(&axis, &stride)| (axis - 1).checked_mul(stride));
+    steps.chain([Some(1)]).try_fold(offset, |sum, step| sum.checked_add(step?))
+}
+
+/// The next index in row-major order.
+fn advance(index: &mut [usize], shape: &[usize]) {
+    for (i, &axis) in index.iter_mut().zip(shape).rev() {
+        *i += 1;
+        if *i < axis {
+            return;
+        }
+        *i = 0;
+    }
+}
+
+/// The strides of an array in row-major order.
+///
+/// # Errors
+/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed.
+pub(super) fn contiguous(dtype: Dtype, name: &str, shape: &[usize]) -> Result<Vec<usize>> {
+    element_count(dtype, name, shape)?;
+    let mut stride = 1_usize;
+    let strides = shape.iter().rev().map(|&axis| {
+        let this = stride;
+        stride = stride.saturating_mul(axis);
+        this
+    });
+    let mut strides: Vec<_> = strides.collect();
+    strides.reverse();
+    Ok(strides)
+}

@@ -1,0 +1,61 @@
+//! Files as a whole: read at once, written whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, NamedTempFile};
+
+use crate::error::{Error, FileError, Result};
+
+/// The bytes of a file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    Ok(fs::read(path).map_err(|error| system("read", path, &error))?)
+}
+
+/// Writes a file whole or not at all: into a temporary file beside it, to the disk, then under its name.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    Ok(replace(path, bytes).map_err(|error| system("write", path, &error))?)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // What a link points to is replaced, not the link.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    let folder = match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut temporary = temporary_file(&folder)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(target)?;
+    // The name is on the disk only when its folder is. Not every system can do that, and the file is there anyhow.
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+/// A file with the rights that any new file has; a private one would stay so.
+fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+fn system(operation: &'static str, path: &Path, error: &io::Error) -> FileError {
+    FileError::System { operation, path: path.into(), kind: error.kind(), message: error.to_string() }
+}
+
+/// A part of a file that is not what the format prescribes.
+pub(super) fn malformed(
+    format: &'static str,
+    field: impl Into<String>,
+    expected: impl Into<String>,
+    actual: impl ToString,
+) -> Error {
+    let (field, expected, actual) = (field.into(), expected.into(), actual.to_string());
+    FileError::Malformed { format, field, expected, actual }.into()
+}

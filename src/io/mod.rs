@@ -1,0 +1,43 @@
+//! Models from files, and files from models.
+//!
+//! Every format has one shape: `read` and `from_bytes` give a [`StateDict`], `write` and `to_bytes` take one. From
+//! a [`StateDict`] any model is made or loaded, the part [under](StateDict::under) a prefix if it is one of several,
+//! [converted](StateDict::to) if its element type is another; `Rnn::from_...(path, nonlinearity)` does it in one line.
+//!
+//! # What is promised
+//!
+//! * A file is not trusted: whatever its bytes, the result is a model or an [`Error`](crate::Error), without a panic,
+//!   without executing anything from it, and within a small multiple of its size in memory: what unpacks to more than
+//!   16 times the file, and more than 1 MiB, is refused.
+//! * A model is changed only when the whole file has been found right.
+//! * A file is written whole or not at all, and the same dict gives the same bytes.
+//! * Files are read whole into memory. Big-endian machines read and write the same files.
+
+#[cfg(feature = "_zip")]
+mod archive;
+#[cfg(feature = "_zip")]
+mod budget;
+mod dtype;
+#[cfg(feature = "_zip")]
+mod elements;
+#[cfg(feature = "_files")]
+mod files;
+#[cfg(feature = "serde")]
+mod generator;
+mod models;
+#[cfg(feature = "npz")]
+pub mod npy;
+#[cfg(feature = "npz")]
+pub mod npz;
+#[cfg(feature = "pt")]
+pub mod pt;
+#[cfg(feature = "safetensors")]
+pub mod safetensors;
+#[cfg(feature = "serde")]
+mod serialize;
+mod state_dict;
+mod tensor;
+
+pub use dtype::Dtype;
+pub use state_dict::StateDict;
+pub use tensor::Tensor;

@@ -1,0 +1,146 @@
+//! Models from named arrays alone: their sizes follow from names and shapes.
+
+use super::{StateDict, Tensor};
+use crate::embedding::{Embedding, EmbeddingConfig};
+use crate::error::{Error, FileError, Result, expect_shape};
+use crate::linear::{Linear, LinearConfig};
+use crate::recurrent::{Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig};
+use crate::scalar::Scalar;
+
+impl<A: Scalar> Rnn<A> {
+    /// A network of torch's names and shapes; layers, directions, biases and sizes follow from them.
+    ///
+    /// What files do not say: the nonlinearity, here an argument, `batch_first` and the dropout, here torch's
+    /// defaults. For others see [`StateDict::rnn_config`].
+    ///
+    /// # Errors
+    /// [`FileError::NotFound`] without a `weight_ih_l0`, [`FileError::Dtype`] for arrays of another element type;
+    /// [`Error::UnexpectedParameter`], [`Error::MissingParameter`], [`Error::Shape`], [`Error::Rank`] or
+    /// [`Error::ZeroSize`] unless all of them together are a network.
+    pub fn from_state_dict(state_dict: &StateDict, nonlinearity: Nonlinearity) -> Result<Self> {
+        let mut rnn = Self::zeros(state_dict.rnn_config(nonlinearity)?)?;
+        state_dict.load_into(&mut rnn)?;
+        Ok(rnn)
+    }
+}
+
+impl<A: Scalar> RnnCell<A> {
+    /// A cell of torch's names and shapes; biases and sizes follow from them.
+    ///
+    /// # Errors
+    /// As [`Rnn::from_state_dict`].
+    pub fn from_state_dict(state_dict: &StateDict, nonlinearity: Nonlinearity) -> Result<Self> {
+        let mut cell = Self::zeros(state_dict.rnn_cell_config(nonlinearity)?)?;
+        state_dict.load_into(&mut cell)?;
+        Ok(cell)
+    }
+}
+
+impl<A: Scalar> Linear<A> {
+    /// A map of torch's names and shapes; bias and sizes follow from them.
+    ///
+    /// # Errors
+    /// As [`Rnn::from_state_dict`].
+    pub fn from_state_dict(state_dict: &StateDict) -> Result<Self> {
+        let mut linear = Self::zeros(state_dict.linear_config()?)?;
+        state_dict.load_into(&mut linear)?;
+        Ok(linear)
+    }
+}
+
+impl<A: Scalar> Embedding<A> {
+    /// A table of torch's name and shape; its sizes follow from them.
+    ///
+    /// # Errors
+    /// As [`Rnn::from_state_dict`].
+    pub fn from_state_dict(state_dict: &StateDict) -> Result<Self> {
+        let mut embedding = Self::zeros(state_dict.embedding_config()?)?;
+        state_dict.load_into(&mut embedding)?;
+        Ok(embedding)
+    }
+}
+
+impl StateDict {
+    /// What a network of these names and shapes is made of, with the defaults for what they do not say.
+    ///
+    /// ```
+    /// use ndarray_rnn::io::StateDict;
+    /// use ndarray_rnn::{Nonlinearity, Rnn, RnnConfig};
+    ///
+    /// let config = RnnConfig::new(4, 2).num_layers(3).bidirectional(true).bias(false).batch_first(true);
+    /// let mut dict = StateDict::new();
+    /// dict.add("", &Rnn::<f32>::zeros(config.clone())?)?;
+    /// assert_eq!(dict.rnn_config(Nonlinearity::Tanh)?.batch_first(true), config);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Rnn::from_state_dict`].
+    pub fn rnn_config(&self, nonlinearity: Nonlinearity) -> Result<RnnConfig> {
+        let [hidden_size, input_size] = recurrent_sizes(self, "weight_ih_l0", "weight_hh_l0")?;
+        let present = |k: usize| self.get(&format!("weight_ih_l{k}")).is_some();
+        let config = RnnConfig::new(input_size, hidden_size)
+            .num_layers((1..).take_while(|&k| present(k)).count() + 1)
+            .nonlinearity(nonlinearity)
+            .bias(self.get("bias_ih_l0").is_some())
+            .bidirectional(self.get("weight_ih_l0_reverse").is_some());
+        expect_weights(self, &config)?;
+        Ok(config)
+    }
+
+    pub(super) fn rnn_cell_config(&self, nonlinearity: Nonlinearity) -> Result<RnnCellConfig> {
+        let [hidden_size, input_size] = recurrent_sizes(self, "weight_ih", "weight_hh")?;
+        let bias = self.get("bias_ih").is_some();
+        Ok(RnnCellConfig::new(input_size, hidden_size).bias(bias).nonlinearity(nonlinearity))
+    }
+
+    pub(super) fn linear_config(&self) -> Result<LinearConfig> {
+        let [out_features, in_features] = matrix(self, "weight")?;
+        Ok(LinearConfig::new(in_features, out_features).bias(self.get("bias").is_some()))
+    }
+
+    pub(super) fn embedding_config(&self) -> Result<EmbeddingConfig> {
+        let [num_embeddings, embedding_dim] = matrix(self, "weight")?;
+        Ok(EmbeddingConfig::new(num_embeddings, embedding_dim))
+    }
+}
+
+/// Checks every weight against the configuration, before any memory is taken for a network: a file then
+/// holds at least as much as the network will.
+fn expect_weights(state_dict: &StateDict, config: &RnnConfig) -> Result<()> {
+    let hidden = config.hidden_size;
+    for k in 0..config.num_layers {
+        let suffixes = ["", "_reverse"].into_iter().take(config.num_directions());
+        for suffix in suffixes.map(|reverse| format!("l{k}{reverse}")) {
+            expect_weight(state_dict, format!("weight_ih_{suffix}"), [hidden, config.layer_input_size(k)])?;
+            expect_weight(state_dict, format!("weight_hh_{suffix}"), [hidden, hidden])?;
+        }
+    }
+    Ok(())
+}
+
+fn expect_weight(state_dict: &StateDict, name: String, expected: [usize; 2]) -> Result<()> {
+    match state_dict.get(&name) {
+        Some(tensor) => expect_shape(&name, &expected, tensor.shape()),
+        None => Err(Error::MissingParameter { name, expected: expected.into() }),
+    }
+}
+
+/// `hidden_size` and `input_size` of the weights of one direction of one layer.
+fn recurrent_sizes(state_dict: &StateDict, ih: &'static str, hh: &'static str) -> Result<[usize; 2]> {
+    let [_, input_size] = matrix(state_dict, ih)?;
+    let [_, hidden_size] = matrix(state_dict, hh)?;
+    expect_weight(state_dict, ih.into(), [hidden_size, input_size])?;
+    expect_weight(state_dict, hh.into(), [hidden_size, hidden_size])?;
+    Ok([hidden_size, input_size])
+}
+
+/// The shape of a matrix.
+pub(super) fn matrix(state_dict: &StateDict, name: &'static str) -> Result<[usize; 2]> {
+    let not_found = || {
+        let present = state_dict.names().take(20).map(str::to_owned).collect();
+        FileError::NotFound { name, present }
+    };
+    let shape = state_dict.get(name).map(Tensor::shape).ok_or_else(not_found)?;
+    shape.try_into().map_err(|_| Error::Rank { array: name, expected: 2, actual: shape.len() })
+}

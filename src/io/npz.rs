@@ -1,0 +1,89 @@
+//! NumPy's [npz](https://numpy.org/doc/stable/reference/generated/numpy.savez.html): named arrays in a zip archive.
+//!
+//! ```
+//! use ndarray_rnn::io::{StateDict, npz};
+//! use ndarray_rnn::{Nonlinearity, Rnn, RnnConfig, manual_seed};
+//!
+//! let rnn = Rnn::<f64>::new(RnnConfig::new(4, 2), &mut manual_seed(0))?;
+//! let mut dict = StateDict::new();
+//! dict.add("", &rnn)?;
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("model.npz");
+//! npz::write(&path, &dict)?;
+//! assert_eq!(Rnn::from_npz(&path, Nonlinearity::Tanh)?, rnn);
+//! # Ok::<(), ndarray_rnn::Error>(())
+//! ```
+//!
+//! In Python: `numpy.savez(path, **{name: value.numpy() for name, value in module.state_dict().items()})` and
+//! `numpy.load(path)`. What `savez_compressed` writes is read too.
+
+use std::path::Path;
+
+use super::archive::{Archive, pack};
+use super::files::{self, malformed};
+use super::{StateDict, npy};
+use crate::error::Result;
+use crate::recurrent::{Nonlinearity, Rnn};
+use crate::scalar::Scalar;
+
+const FORMAT: &str = "npz";
+const SUFFIX: &str = ".npy";
+
+impl<A: Scalar> Rnn<A> {
+    /// The network of an npz file with torch's names.
+    ///
+    /// # Errors
+    /// As [`read`](crate::io::npz::read) and [`from_state_dict`](Self::from_state_dict).
+    pub fn from_npz(path: impl AsRef<Path>, nonlinearity: Nonlinearity) -> Result<Self> {
+        Self::from_state_dict(&read(path)?, nonlinearity)
+    }
+}
+
+/// The arrays of a file.
+///
+/// # Errors
+/// [`FileError::System`](crate::FileError::System) for a file that cannot be read; as [`from_bytes`].
+pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
+    from_bytes(&files::read(path.as_ref())?)
+}
+
+/// The arrays of a file's bytes, for instance of [`include_bytes!`].
+///
+/// # Errors
+/// [`FileError::Malformed`](crate::FileError::Malformed) unless it is a zip archive of npy files,
+/// [`FileError::TooLarge`](crate::FileError::TooLarge) if it would become far larger unpacked,
+/// [`FileError::Unsupported`](crate::FileError::Unsupported) for encryption, or compression other than deflate;
+/// as [`npy::from_bytes`] for each array.
+pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
+    let mut archive = Archive::open(FORMAT, bytes)?;
+    let mut dict = StateDict::new();
+    for entry in archive.names()? {
+        let name = entry.strip_suffix(SUFFIX);
+        let name = name.ok_or_else(|| malformed(FORMAT, "directory", "names that end in .npy", &entry))?;
+        let content = archive.read(&entry)?;
+        archive.budget.take(name, content.len())?;
+        dict.insert(name, npy::parse(FORMAT, name, &content)?)?;
+    }
+    Ok(dict)
+}
+
+/// Writes the arrays into a file: whole or not at all, the same bytes each time. The metadata is left out, for npz
+/// has none.
+///
+/// # Errors
+/// [`FileError::System`](crate::FileError::System) for a file that cannot be written; as [`to_bytes`].
+pub fn write(path: impl AsRef<Path>, state_dict: &StateDict) -> Result<()> {
+    files::write(path.as_ref(), &to_bytes(state_dict)?)
+}
+
+/// The bytes that [`write()`] writes.
+///
+/// # Errors
+/// [`FileError::Unsupported`](crate::FileError::Unsupported) for an element type that NumPy has not, or a name of
+/// more than 65535 bytes.
+pub fn to_bytes(state_dict: &StateDict) -> Result<Vec<u8>> {
+    let contents = state_dict.iter().map(|(name, tensor)| npy::format(FORMAT, name, tensor));
+    let contents = contents.collect::<Result<Vec<_>>>()?;
+    let names = state_dict.names().map(|name| format!("{name}{SUFFIX}"));
+    pack(FORMAT, names.zip(contents.iter().map(Vec::as_slice)))
+}

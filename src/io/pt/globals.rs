@@ -1,0 +1,139 @@
+//! The names a pickle may use, and what calling them makes. Nothing else is ever called.
+
+use std::rc::Rc;
+
+use super::FORMAT;
+use super::value::{Global, Id, Storage, Stored, Value, Values, wrong};
+use crate::error::{FileError, Result};
+use crate::io::Dtype;
+
+/// Each element type with torch's name of its storage, if it has one, and of itself.
+pub(super) const DTYPES: [(Dtype, Option<&str>, &str); 20] = [
+    (Dtype::F64, Some("DoubleStorage"), "float64"),
+    (Dtype::F32, Some("FloatStorage"), "float32"),
+    (Dtype::F16, Some("HalfStorage"), "float16"),
+    (Dtype::Bf16, Some("BFloat16Storage"), "bfloat16"),
+    (Dtype::F8E5M2, None, "float8_e5m2"),
+    (Dtype::F8E4M3Fn, None, "float8_e4m3fn"),
+    (Dtype::F8E5M2Fnuz, None, "float8_e5m2fnuz"),
+    (Dtype::F8E4M3Fnuz, None, "float8_e4m3fnuz"),
+    (Dtype::F8E8M0Fnu, None, "float8_e8m0fnu"),
+    (Dtype::I64, Some("LongStorage"), "int64"),
+    (Dtype::I32, Some("IntStorage"), "int32"),
+    (Dtype::I16, Some("ShortStorage"), "int16"),
+    (Dtype::I8, Some("CharStorage"), "int8"),
+    (Dtype::U64, None, "uint64"),
+    (Dtype::U32, None, "uint32"),
+    (Dtype::U16, None, "uint16"),
+    (Dtype::U8, Some("ByteStorage"), "uint8"),
+    (Dtype::Bool, Some("BoolStorage"), "bool"),
+    (Dtype::C64, Some("ComplexFloatStorage"), "complex64"),
+    (Dtype::C128, Some("ComplexDoubleStorage"), "complex128"),
+];
+
+/// What a name stands for.
+///
+/// # Errors
+/// [`FileError::ForbiddenGlobal`] for every name but these.
+pub(super) fn global(module: &str, name: &str) -> Result<Global> {
+    let found = match (module, name) {
+        ("collections", "OrderedDict") => Some(Global::Dict),
+        ("torch", "Size") => Some(Global::Size),
+        ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Some(Global::Tensor { typed: false }),
+        ("torch._utils", "_rebuild_tensor_v3") => Some(Global::Tensor { typed: true }),
+        ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => Some(Global::Parameter),
+        ("torch.storage" | "torch", "UntypedStorage") => Some(Global::Storage(None)),
+        ("torch", "device") | ("_codecs", "encode") | ("collections", "Counter") => Some(Global::Other),
+        ("builtins" | "__builtin__", "set" | "frozenset" | "bytearray" | "complex") => Some(Global::Other),
+        ("torch" | "torch.storage", _) => element_type(name),
+        _ => None,
+    };
+    let forbidden = || FileError::ForbiddenGlobal { format: FORMAT, global: format!("{module}.{name}") };
+    Ok(found.ok_or_else(forbidden)?)
+}
+
+fn element_type(name: &str) -> Option<Global> {
+    DTYPES.iter().find_map(|&(dtype, storage, itself)| match name {
+        _ if storage == Some(name) => Some(Global::Storage(Some(dtype))),
+        _ if itself == name => Some(Global::Dtype(dtype)),
+        _ => None,
+    })
+}
+
+/// What a call makes.
+pub(super) fn call(values: &Values, function: Id, arguments: Id) -> Result<Value> {
+    let Value::Global(function) = values.get(function) else {
+        return Err(wrong("a function", values.get(function).kind()));
+    };
+    let arguments = values.tuple(arguments)?;
+    match *function {
+        Global::Dict => dict(values, arguments),
+        Global::Size => match arguments {
+            &[sizes] => Ok(Value::Tuple(values.tuple(sizes)?.into())),
+            _ => Err(arity("torch.Size", arguments)),
+        },
+        Global::Tensor { typed } => Ok(Value::Tensor(Box::new(tensor(values, typed, arguments)?))),
+        Global::Parameter => match arguments {
+            &[data, ..] if matches!(values.get(data), Value::Tensor(_)) => Ok(values.get(data).clone()),
+            _ => Err(arity("_rebuild_parameter", arguments)),
+        },
+        Global::Other => Ok(Value::Other),
+        Global::Storage(_) | Global::Dtype(_) => Err(wrong("a function", "a type")),
+    }
+}
+
+/// `OrderedDict()`, or of a list of pairs.
+fn dict(values: &Values, arguments: &[Id]) -> Result<Value> {
+    let pair = |&item: &Id| match values.get(item) {
+        Value::Tuple(pair) | Value::List(pair) if pair.len() == 2 => Ok((pair[0], pair[1])),
+        other => Err(wrong("a pair", other.kind())),
+    };
+    match arguments.first().map(|&items| values.get(items)) {
+        None => Ok(Value::Dict(Vec::new())),
+        Some(Value::List(items)) => Ok(Value::Dict(items.iter().map(pair).collect::<Result<_>>()?)),
+        Some(other) => Err(wrong("a list of pairs", other.kind())),
+    }
+}
+
+/// `(storage, offset, size, stride, requires_grad, backward_hooks, metadata)`, the last three not always there; if
+/// typed, the element type stands before the metadata.
+fn tensor(values: &Values, typed: bool, arguments: &[Id]) -> Result<Stored> {
+    let (&[storage, offset, shape, strides], rest) =
+        arguments.split_first_chunk().ok_or_else(|| arity("_rebuild_tensor", arguments))?;
+    let Value::Storage(storage) = values.get(storage) else {
+        return Err(wrong("a storage", values.get(storage).kind()));
+    };
+    let dtype = match rest.get(2).map(|&dtype| values.get(dtype)) {
+        Some(&Value::Global(Global::Dtype(dtype))) if typed => dtype,
+        _ => storage.dtype.ok_or_else(|| wrong("an element type", "none"))?,
+    };
+    let metadata = rest.get(2 + usize::from(typed)).map(|&metadata| values.get(metadata));
+    if !matches!(metadata, None | Some(Value::None))
+        && !matches!(metadata, Some(Value::Dict(d)) if d.is_empty())
+    {
+        let feature = "a conjugate or negative view".into();
+        return Err(FileError::Unsupported { format: FORMAT, field: storage.key.to_string(), feature }.into());
+    }
+    Ok(Stored {
+        storage: storage.clone(),
+        dtype,
+        offset: values.size(offset)?,
+        shape: values.sizes(shape)?,
+        strides: values.sizes(strides)?,
+    })
+}
+
+/// A storage from its persistent id, `("storage", type, key, location, count)`.
+pub(super) fn storage(values: &Values, id: Id) -> Result<Value> {
+    let &[_, kind, key, _, count] = values.tuple(id)? else {
+        return Err(arity("a persistent id", values.tuple(id)?));
+    };
+    let &Value::Global(Global::Storage(dtype)) = values.get(kind) else {
+        return Err(wrong("a storage type", values.get(kind).kind()));
+    };
+    Ok(Value::Storage(Rc::new(Storage { key: values.text(key)?, dtype, count: values.size(count)? })))
+}
+
+fn arity(function: &str, arguments: &[Id]) -> crate::Error {
+    wrong(&format!("the arguments of {function}"), format!("{} others", arguments.len()))
+}

@@ -1,0 +1,129 @@
+//! torch's own files, `.pt` or `.pth`, as `torch.save` has written them since torch 1.6.
+//!
+//! ```
+//! use ndarray_rnn::io::{StateDict, pt};
+//! use ndarray_rnn::{Nonlinearity, Rnn, RnnConfig, manual_seed};
+//!
+//! let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut manual_seed(0))?;
+//! let mut dict = StateDict::new();
+//! dict.add("encoder.rnn.", &rnn)?;
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("model.pt");
+//! pt::write(&path, &dict)?;
+//! let read = pt::read(&path)?;
+//! assert_eq!(Rnn::from_state_dict(&read.under("encoder.rnn."), Nonlinearity::Tanh)?, rnn);
+//! # Ok::<(), ndarray_rnn::Error>(())
+//! ```
+//!
+//! In Python: `torch.save(module.state_dict(), path)` and `module.load_state_dict(torch.load(path))`.
+//!
+//! Such a file is a pickle, that is, a program. Here a machine that knows a few dozen instructions builds tensors,
+//! dicts, lists, tuples, numbers and text from it; whatever else it asks for, such as the class of a module saved as
+//! a whole, is [refused by name](crate::FileError::ForbiddenGlobal). This is what `torch.load(weights_only=True)` does.
+//!
+//! What is nested is named by its path: of `{"model": module.state_dict(), "epoch": 3}` the arrays are those
+//! `under("model.")`, the items of lists and tuples are numbered, and numbers, bools and text stand in the metadata,
+//! here `"epoch"` as `"3"`. A tensor saved alone is named `"tensor"`. Tensors that share or overlap their storage become arrays of their own.
+
+mod globals;
+mod pickle;
+mod value;
+mod walk;
+mod write;
+
+use std::path::Path;
+
+use super::StateDict;
+use super::archive::Archive;
+use super::files::{self, malformed};
+use crate::error::{FileError, Result};
+use crate::recurrent::{Nonlinearity, Rnn};
+use crate::scalar::Scalar;
+
+const FORMAT: &str = "pt";
+/// How files begin that are no zip archives: a pickle of torch's magic number.
+const BEFORE_1_6: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19";
+
+impl<A: Scalar> Rnn<A> {
+    /// The network of a torch file, such as `torch.save(rnn.state_dict(), path)` writes.
+    ///
+    /// For a network that is part of a larger model or checkpoint, or of another element type, see
+    /// [`read`](crate::io::pt::read).
+    ///
+    /// # Errors
+    /// As [`read`](crate::io::pt::read) and [`from_state_dict`](Self::from_state_dict).
+    pub fn from_pt(path: impl AsRef<Path>, nonlinearity: Nonlinearity) -> Result<Self> {
+        Self::from_state_dict(&read(path)?, nonlinearity)
+    }
+}
+
+/// The arrays, numbers and text of a file.
+///
+/// # Errors
+/// [`FileError::System`] for a file that cannot be read; as [`from_bytes`].
+pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
+    from_bytes(&files::read(path.as_ref())?)
+}
+
+/// The arrays, numbers and text of a file's bytes, for instance of [`include_bytes!`].
+///
+/// # Errors
+/// [`FileError::ForbiddenGlobal`] for a pickle of anything but tensors and plain values,
+/// [`FileError::Malformed`] for a damaged one, or tensors that are not in the file,
+/// [`FileError::Unsupported`] for a file of torch before 1.6, quantised, sparse, conjugate and negative tensors,
+/// [`FileError::TooLarge`] if it would become far larger in memory, or is nested too deep;
+/// [`Error::DuplicateParameter`](crate::Error::DuplicateParameter) for two arrays of one name.
+pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
+    if bytes.starts_with(BEFORE_1_6) {
+        let feature = "the format of torch before 1.6, which is no zip archive,".into();
+        return Err(FileError::Unsupported { format: FORMAT, field: "file".into(), feature }.into());
+    }
+    let mut archive = Archive::open(FORMAT, bytes)?;
+    let names = archive.names()?;
+    let folder = folder(&names)?;
+    let order = format!("{folder}byteorder");
+    // Not there before torch 2.1.
+    let big_endian = names.contains(&order) && big_endian(&archive.read(&order)?)?;
+    let pickle = archive.read(&format!("{folder}data.pkl"))?;
+    let (values, root) = pickle::unpickle(&pickle, &mut archive.budget)?;
+    walk::state_dict(&values, root, archive, folder, big_endian)
+}
+
+/// What stands before `data.pkl`.
+fn folder(names: &[String]) -> Result<&str> {
+    let folders = names.iter().filter_map(|name| name.strip_suffix("data.pkl"));
+    let mut folders =
+        folders.filter(|folder| folder.is_empty() || folder.find('/') == Some(folder.len() - 1));
+    match (folders.next(), folders.next()) {
+        (Some(folder), None) => Ok(folder),
+        (found, _) => {
+            let actual = if found.is_none() { "none" } else { "several" };
+            Err(malformed(FORMAT, "directory", "one data.pkl", actual))
+        }
+    }
+}
+
+fn big_endian(order: &[u8]) -> Result<bool> {
+    match order {
+        b"little" => Ok(false),
+        b"big" => Ok(true),
+        _ => Err(malformed(FORMAT, "byteorder", "little or big", String::from_utf8_lossy(order))),
+    }
+}
+
+/// Writes the arrays into a file, as the state dict of a module: whole or not at all, the same bytes each time.
+/// The metadata is left out, for a state dict has none.
+///
+/// # Errors
+/// [`FileError::System`] for a file that cannot be written; as [`to_bytes`].
+pub fn write(path: impl AsRef<Path>, state_dict: &StateDict) -> Result<()> {
+    files::write(path.as_ref(), &to_bytes(state_dict)?)
+}
+
+/// The bytes that [`write()`] writes.
+///
+/// # Errors
+/// [`FileError::Unsupported`] for a name of more than 4 GiB, [`FileError::Malformed`] for sizes beyond `i64`.
+pub fn to_bytes(state_dict: &StateDict) -> Result<Vec<u8>> {
+    write::to_bytes(state_dict)
+}

@@ -1,0 +1,134 @@
+//! From nested values to named arrays.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::FORMAT;
+use super::value::{Id, Stored, Value, Values};
+use crate::error::{Error, FileError, Result};
+use crate::io::archive::Archive;
+use crate::io::elements::Elements;
+use crate::io::files::malformed;
+use crate::io::tensor::element_count;
+use crate::io::{StateDict, Tensor};
+
+/// No checkpoint is nested so deep; a cyclic one is deeper than any.
+const MAX_DEPTH: usize = 64;
+/// What a visit costs beside the name.
+const VISIT: usize = 32;
+
+/// Every tensor, number and text in `root`, named by its path.
+pub(super) fn state_dict(
+    values: &Values,
+    root: Id,
+    archive: Archive<'_>,
+    folder: &str,
+    big_endian: bool,
+) -> Result<StateDict> {
+    let storages = BTreeMap::new();
+    let alone = matches!(values.get(root), Value::Tensor(_));
+    let path = if alone { "tensor" } else { "" }.to_owned();
+    let mut walk = Walk { values, archive, folder, big_endian, storages, path, dict: StateDict::new() };
+    walk.visit(root, 0)?;
+    Ok(walk.dict)
+}
+
+struct Walk<'a> {
+    values: &'a Values,
+    archive: Archive<'a>,
+    folder: &'a str,
+    big_endian: bool,
+    storages: BTreeMap<Rc<str>, Rc<[u8]>>,
+    path: String,
+    dict: StateDict,
+}
+
+impl Walk<'_> {
+    fn visit(&mut self, id: Id, depth: usize) -> Result<()> {
+        // A value that is in many places is paid for in each of them.
+        self.archive.budget.take("data.pkl", VISIT + self.path.len())?;
+        if depth > MAX_DEPTH {
+            let field = format!("nesting at {}", self.path.get(..64).unwrap_or(&self.path));
+            return Err(FileError::TooLarge { format: FORMAT, field, limit: MAX_DEPTH, actual: depth }.into());
+        }
+        match self.values.get(id) {
+            Value::Dict(items) => {
+                for &(key, value) in items {
+                    let key = self.key(key)?;
+                    self.visit_under(&key, value, depth)?;
+                }
+                Ok(())
+            }
+            Value::List(items) | Value::Tuple(items) => {
+                let mut numbered = items.iter().enumerate();
+                numbered.try_for_each(|(i, &item)| self.visit_under(&i.to_string(), item, depth))
+            }
+            Value::Tensor(tensor) => {
+                let tensor = self.tensor(tensor)?;
+                self.dict.insert(self.path.clone(), tensor)
+            }
+            Value::Bool(value) => self.note(value.to_string()),
+            Value::Int(value) => self.note(value.to_string()),
+            Value::Float(value) => self.note(format!("{value:?}")),
+            Value::Text(value) => {
+                self.archive.budget.take("data.pkl", value.len())?;
+                self.note(value.to_string())
+            }
+            Value::None | Value::Global(_) | Value::Storage(_) | Value::Other => Ok(()),
+        }
+    }
+
+    fn visit_under(&mut self, key: &str, value: Id, depth: usize) -> Result<()> {
+        let length = self.path.len();
+        if length > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+        self.visit(value, depth + 1)?;
+        self.path.truncate(length);
+        Ok(())
+    }
+
+    fn key(&self, key: Id) -> Result<Rc<str>> {
+        match self.values.get(key) {
+            Value::Text(text) => Ok(text.clone()),
+            Value::Int(int) => Ok(int.to_string().into()),
+            other => {
+                let feature = format!("a key that is {}", other.kind());
+                Err(FileError::Unsupported { format: FORMAT, field: self.path.clone(), feature }.into())
+            }
+        }
+    }
+
+    fn note(&mut self, text: String) -> Result<()> {
+        if self.dict.metadata_mut().insert(self.path.clone(), text).is_some() {
+            return Err(Error::DuplicateParameter { name: self.path.clone() });
+        }
+        Ok(())
+    }
+
+    fn tensor(&mut self, tensor: &Stored) -> Result<Tensor> {
+        let (dtype, storage) = (tensor.dtype, &tensor.storage);
+        let bytes = self.storage(&storage.key)?;
+        let size = storage.dtype.map_or(1, |dtype| dtype.size());
+        if storage.count.checked_mul(size) != Some(bytes.len()) {
+            let expected = format!("{} elements of {size} bytes", storage.count);
+            let field = format!("storage {}", storage.key);
+            return Err(malformed(FORMAT, field, expected, format!("{} bytes", bytes.len())));
+        }
+        let count = element_count(dtype, &self.path, &tensor.shape)?;
+        self.archive.budget.take(&self.path, count.saturating_mul(dtype.size()))?;
+        let elements = Elements { dtype, bytes: &bytes, big_endian: self.big_endian };
+        elements.gather(FORMAT, &self.path, tensor.offset, tensor.shape.clone(), &tensor.strides)
+    }
+
+    /// The bytes of a storage, read once.
+    fn storage(&mut self, key: &Rc<str>) -> Result<Rc<[u8]>> {
+        if let Some(bytes) = self.storages.get(key) {
+            return Ok(bytes.clone());
+        }
+        let bytes: Rc<[u8]> = self.archive.read(&format!("{}data/{key}", self.folder))?.into();
+        self.storages.insert(key.clone(), bytes.clone());
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,99 @@
+//! The pickle of a state dict, and the archive around it, as `torch.save` writes them.
+
+use super::FORMAT;
+use super::globals::DTYPES;
+use crate::error::{Error, FileError, Result};
+use crate::io::archive::pack;
+use crate::io::elements::contiguous;
+use crate::io::files::malformed;
+use crate::io::{StateDict, Tensor};
+
+/// `OrderedDict()`.
+const EMPTY_DICT: &[u8] = b"ccollections\nOrderedDict\n)R";
+
+pub(super) fn to_bytes(state_dict: &StateDict) -> Result<Vec<u8>> {
+    let pickle = pickle(state_dict)?;
+    let head =
+        [("data.pkl", &pickle[..]), ("byteorder", b"little")].map(|(name, bytes)| (name.into(), bytes));
+    let storages =
+        state_dict.iter().enumerate().map(|(i, (_, tensor))| (format!("data/{i}"), tensor.bytes()));
+    let tail = [("version".to_owned(), &b"3\n"[..])];
+    let entries = head.into_iter().chain(storages).chain(tail);
+    pack(FORMAT, entries.map(|(name, bytes)| (format!("archive/{name}"), bytes)))
+}
+
+/// An ordered dict of tensors, each with a storage of its own, in protocol 2.
+fn pickle(state_dict: &StateDict) -> Result<Vec<u8>> {
+    let mut pickle = b"\x80\x02".to_vec();
+    pickle.extend(EMPTY_DICT);
+    pickle.push(b'(');
+    for (i, (name, tensor)) in state_dict.iter().enumerate() {
+        text(&mut pickle, name)?;
+        tensor_call(&mut pickle, i, name, tensor)?;
+    }
+    pickle.extend(b"u.");
+    Ok(pickle)
+}
+
+/// `_rebuild_tensor_v2(storage, 0, size, stride, False, OrderedDict())`, or `_v3` with an element type that has no
+/// storage of its own.
+fn tensor_call(pickle: &mut Vec<u8>, key: usize, name: &str, tensor: &Tensor) -> Result<()> {
+    let unsupported = || FileError::Unsupported {
+        format: FORMAT,
+        field: name.into(),
+        feature: format!("element type {}", tensor.dtype()),
+    };
+    let (dtype, storage, itself) =
+        DTYPES.iter().find(|(dtype, ..)| *dtype == tensor.dtype()).ok_or_else(unsupported)?;
+    let version = if storage.is_some() { 2 } else { 3 };
+    pickle.extend(format!("ctorch._utils\n_rebuild_tensor_v{version}\n((").bytes());
+    text(pickle, "storage")?;
+    match storage {
+        Some(storage) => pickle.extend(format!("ctorch\n{storage}\n").bytes()),
+        None => pickle.extend(b"ctorch.storage\nUntypedStorage\n"),
+    }
+    text(pickle, &key.to_string())?;
+    text(pickle, "cpu")?;
+    let size = if storage.is_some() { dtype.size() } else { 1 };
+    int(pickle, tensor.bytes().len() / size)?;
+    pickle.extend(b"tQK\0");
+    ints(pickle, tensor.shape())?;
+    ints(pickle, &contiguous(*dtype, name, tensor.shape())?)?;
+    pickle.push(0x89);
+    pickle.extend(EMPTY_DICT);
+    if storage.is_none() {
+        pickle.extend(format!("ctorch\n{itself}\n").bytes());
+    }
+    pickle.extend(b"tR");
+    Ok(())
+}
+
+fn ints(pickle: &mut Vec<u8>, values: &[usize]) -> Result<()> {
+    pickle.push(b'(');
+    values.iter().try_for_each(|&value| int(pickle, value))?;
+    pickle.push(b't');
+    Ok(())
+}
+
+fn int(pickle: &mut Vec<u8>, value: usize) -> Result<()> {
+    if let Ok(value) = i32::try_from(value) {
+        pickle.push(b'J');
+        pickle.extend(value.to_le_bytes());
+    } else {
+        let value = i64::try_from(value).map_err(|_| malformed(FORMAT, "size", "at most 2^63 - 1", value))?;
+        pickle.extend(b"\x8a\x08");
+        pickle.extend(value.to_le_bytes());
+    }
+    Ok(())
+}
+
+fn text(pickle: &mut Vec<u8>, text: &str) -> Result<()> {
+    let length = u32::try_from(text.len()).map_err(|_| {
+        let feature = format!("a name of {} bytes", text.len());
+        Error::from(FileError::Unsupported { format: FORMAT, field: "name".into(), feature })
+    })?;
+    pickle.push(b'X');
+    pickle.extend(length.to_le_bytes());
+    pickle.extend(text.bytes());
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Keras's layers under serde.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Model, deserialize, serialize};
+use crate::error::{Result, expect_shape};
+use crate::io::StateDict;
+use crate::io::models::matrix;
+use crate::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnCell, SimpleRnnConfig};
+use crate::scalar::Scalar;
+
+impl<A: Scalar> Model for SimpleRnn<A> {
+    type Config = SimpleRnnConfig;
+
+    fn config(&self) -> &SimpleRnnConfig {
+        self.config()
+    }
+
+    fn zeros(config: SimpleRnnConfig) -> Result<Self> {
+        Self::zeros(config)
+    }
+
+    fn inferred(dict: &StateDict, config: &SimpleRnnConfig) -> Result<SimpleRnnConfig> {
+        inferred(dict, config)
+    }
+}
+
+impl<A: Scalar> Model for SimpleRnnCell<A> {
+    type Config = SimpleRnnConfig;
+
+    fn config(&self) -> &SimpleRnnConfig {
+        self.config()
+    }
+
+    fn zeros(config: SimpleRnnConfig) -> Result<Self> {
+        Self::zeros(config)
+    }
+
+    fn inferred(dict: &StateDict, config: &SimpleRnnConfig) -> Result<SimpleRnnConfig> {
+        inferred(dict, config)
+    }
+}
+
+fn inferred(dict: &StateDict, config: &SimpleRnnConfig) -> Result<SimpleRnnConfig> {
+    let [input_dim, units] = matrix(dict, "kernel")?;
+    expect_shape("recurrent_kernel", &[units, units], &matrix(dict, "recurrent_kernel")?)?;
+    let use_bias = dict.get("bias").is_some();
+    Ok(SimpleRnnConfig { input_dim, units, use_bias, ..config.clone() })
+}
+
+impl<A: Scalar + Serialize> Serialize for SimpleRnn<A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(self, serializer)
+    }
+}
+
+impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for SimpleRnn<A> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize(deserializer)
+    }
+}
+
+impl<A: Scalar + Serialize> Serialize for SimpleRnnCell<A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(self, serializer)
+    }
+}
+
+impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for SimpleRnnCell<A> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize(deserializer)
+    }
+}
+
+/// Either layer with its configuration.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Bidirectional", deny_unknown_fields)]
+struct Both<L> {
+    forward: L,
+    backward: L,
+    merge_mode: MergeMode,
+}
+
+impl<A: Scalar + Serialize> Serialize for Bidirectional<A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let [forward, backward] = [self.forward_layer(), self.backward_layer()];
+        Both { forward, backward, merge_mode: self.merge_mode() }.serialize(serializer)
+    }
+}
+
+impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for Bidirectional<A> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Both { forward, backward, merge_mode } = Both::deserialize(deserializer)?;
+        Self::from_layers(forward, backward, merge_mode).map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,233 @@
+//! Models under serde: a configuration, and the parameters by name. For any format that serde has; a file is read by
+//! [`Deserialize`] into a new model, or not at all.
+//!
+//! Optimisers stand beside their private parts, in `optim`.
+
+mod keras;
+
+use std::fmt::{self, Display};
+use std::marker::PhantomData;
+
+use ndarray::{ArrayD, ArrayViewD};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{StateDict, Tensor};
+use crate::embedding::{Embedding, EmbeddingConfig};
+use crate::error::{Error, Result};
+use crate::linear::{Linear, LinearConfig};
+use crate::parameters::Parameters;
+use crate::recurrent::{Rnn, RnnCell, RnnCellConfig, RnnConfig};
+use crate::scalar::Scalar;
+
+/// A model that is made of a configuration and named arrays.
+trait Model: Parameters + Sized {
+    type Config: Clone + Display + PartialEq + Serialize + for<'de> Deserialize<'de>;
+
+    fn config(&self) -> &Self::Config;
+
+    /// A model of zeros.
+    fn zeros(config: Self::Config) -> Result<Self>;
+
+    /// What a dict says itself, and what only the configuration can: they must agree before memory is taken.
+    fn inferred(dict: &StateDict, config: &Self::Config) -> Result<Self::Config>;
+}
+
+impl<A: Scalar> Model for Rnn<A> {
+    type Config = RnnConfig;
+
+    fn config(&self) -> &RnnConfig {
+        self.config()
+    }
+
+    fn zeros(config: RnnConfig) -> Result<Self> {
+        Self::zeros(config)
+    }
+
+    fn inferred(dict: &StateDict, config: &RnnConfig) -> Result<RnnConfig> {
+        let inferred = dict.rnn_config(config.nonlinearity)?;
+        Ok(inferred.batch_first(config.batch_first).dropout(config.dropout))
+    }
+}
+
+impl<A: Scalar> Model for RnnCell<A> {
+    type Config = RnnCellConfig;
+
+    fn config(&self) -> &RnnCellConfig {
+        self.config()
+    }
+
+    fn zeros(config: RnnCellConfig) -> Result<Self> {
+        Self::zeros(config)
+    }
+
+    fn inferred(dict: &StateDict, config: &RnnCellConfig) -> Result<RnnCellConfig> {
+        dict.rnn_cell_config(config.nonlinearity)
+    }
+}
+
+impl<A: Scalar> Model for Linear<A> {
+    type Config = LinearConfig;
+
+    fn config(&self) -> &LinearConfig {
+        self.config()
+    }
+
+    fn zeros(config: LinearConfig) -> Result<Self> {
+        Self::zeros(config)
+    }
+
+    fn inferred(dict: &StateDict, _: &LinearConfig) -> Result<LinearConfig> {
+        dict.linear_config()
+    }
+}
+
+impl<A: Scalar> Model for Embedding<A> {
+    type Config = EmbeddingConfig;
+
+    fn config(&self) -> &EmbeddingConfig {
+        self.config()
+    }
+
+    fn zeros(config: EmbeddingConfig) -> Result<Self> {
+        Self::zeros(config)
+    }
+
+    fn inferred(dict: &StateDict, config: &EmbeddingConfig) -> Result<EmbeddingConfig> {
+        Ok(EmbeddingConfig { padding_idx: config.padding_idx, ..dict.embedding_config()? })
+    }
+}
+
+#[derive(Serialize)]
+#[serde(bound = "A: Serialize, C: Serialize")]
+struct Written<'a, C, A> {
+    config: &'a C,
+    parameters: Views<'a, A>,
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "A: Deserialize<'de>, C: Deserialize<'de>", deny_unknown_fields)]
+struct Read<C, A> {
+    config: C,
+    parameters: Arrays<A>,
+}
+
+/// A map of names to arrays.
+struct Views<'a, A>(Vec<(String, ArrayViewD<'a, A>)>);
+
+impl<A: Serialize> Serialize for Views<'_, A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        self.0.iter().try_for_each(|(name, array)| map.serialize_entry(name, array))?;
+        map.end()
+    }
+}
+
+/// The same, read; a name may still come twice.
+struct Arrays<A>(Vec<(String, ArrayD<A>)>);
+
+impl<'de, A: Deserialize<'de>> Deserialize<'de> for Arrays<A> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<A>(PhantomData<A>);
+
+        impl<'de, A: Deserialize<'de>> Visitor<'de> for Entries<A> {
+            type Value = Arrays<A>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of named arrays")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Arrays<A>, M::Error> {
+                let mut arrays = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    arrays.push(entry);
+                }
+                Ok(Arrays(arrays))
+            }
+        }
+
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+fn serialize<M, S>(model: &M, serializer: S) -> Result<S::Ok, S::Error>
+where
+    M: Model<Elem: Serialize>,
+    S: Serializer,
+{
+    let parameters = Views(model.named_parameters());
+    Written { config: model.config(), parameters }.serialize(serializer)
+}
+
+fn deserialize<'de, M, D>(deserializer: D) -> Result<M, D::Error>
+where
+    M: Model<Elem: Deserialize<'de>>,
+    D: Deserializer<'de>,
+{
+    let Read { config, parameters } = Read::<M::Config, M::Elem>::deserialize(deserializer)?;
+    model(config, parameters).map_err(D::Error::custom)
+}
+
+fn model<M: Model>(config: M::Config, parameters: Arrays<M::Elem>) -> Result<M> {
+    let mut dict = StateDict::new();
+    for (name, array) in parameters.0 {
+        dict.insert(name, Tensor::from_array(&array))?;
+    }
+    let inferred = M::inferred(&dict, &config)?;
+    if inferred != config {
+        let (expected, actual) = (config.to_string(), inferred.to_string());
+        return Err(Error::ForeignParameters { expected, actual });
+    }
+    let mut model = M::zeros(config)?;
+    dict.load_into(&mut model)?;
+    Ok(model)
+}
+
+impl<A: Scalar + Serialize> Serialize for Rnn<A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(self, serializer)
+    }
+}
+
+impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for Rnn<A> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize(deserializer)
+    }
+}
+
+impl<A: Scalar + Serialize> Serialize for RnnCell<A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(self, serializer)
+    }
+}
+
+impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for RnnCell<A> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize(deserializer)
+    }
+}
+
+impl<A: Scalar + Serialize> Serialize for Linear<A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(self, serializer)
+    }
+}
+
+impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for Linear<A> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize(deserializer)
+    }
+}
+
+impl<A: Scalar + Serialize> Serialize for Embedding<A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(self, serializer)
+    }
+}
+
+impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for Embedding<A> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize(deserializer)
+    }
+}

@@ -1,0 +1,165 @@
+//! What every file becomes when it is read, and what every file is written from.
+
+use std::collections::BTreeMap;
+
+use ndarray::ArrayD;
+
+use super::Tensor;
+use crate::error::{Error, Result};
+use crate::parameters::Parameters;
+use crate::scalar::Scalar;
+
+/// Named arrays of any element type, in the file's order, and the file's metadata: torch's `state_dict`.
+///
+/// Several models share one dict under prefixes, as the modules of a torch module do:
+///
+/// ```
+/// use ndarray_rnn::io::StateDict;
+/// use ndarray_rnn::{Linear, LinearConfig, Nonlinearity, Rnn, RnnConfig, manual_seed};
+///
+/// let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut manual_seed(0))?;
+/// let head = Linear::<f32>::new(LinearConfig::new(2, 3), &mut manual_seed(1))?;
+/// let mut dict = StateDict::new();
+/// dict.add("encoder.rnn.", &rnn)?;
+/// dict.add("head.", &head)?;
+/// assert_eq!(dict.names().next(), Some("encoder.rnn.weight_ih_l0"));
+///
+/// assert_eq!(Rnn::from_state_dict(&dict.under("encoder.rnn."), Nonlinearity::Tanh)?, rnn);
+/// let mut copy = Linear::<f32>::zeros(LinearConfig::new(2, 3))?;
+/// dict.under("head.").load_into(&mut copy)?; // strict: names, shapes and element type must match
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StateDict {
+    entries: Vec<(String, Tensor)>,
+    /// Where in the list each name is.
+    index: BTreeMap<String, usize>,
+    metadata: BTreeMap<String, String>,
+}
+
+impl StateDict {
+    /// A dict of nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts in a copy of every parameter of a model, its name behind a prefix such as `"encoder.rnn."` or `""`.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateParameter`] for a name that is there already; nothing is changed then.
+    pub fn add(&mut self, prefix: &str, model: &impl Parameters) -> Result<()> {
+        let mut added = Self::new();
+        for (name, value) in model.named_parameters() {
+            let name = format!("{prefix}{name}");
+            self.expect_new(&name)?;
+            added.insert(name, Tensor::from_array(&value))?;
+        }
+        added.entries.into_iter().try_for_each(|(name, tensor)| self.insert(name, tensor))
+    }
+
+    /// Puts in an array under a name.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateParameter`] for a name that is there already; nothing is changed then.
+    pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) -> Result<()> {
+        let name = name.into();
+        self.expect_new(&name)?;
+        self.index.insert(name.clone(), self.entries.len());
+        self.entries.push((name, tensor));
+        Ok(())
+    }
+
+    fn expect_new(&self, name: &str) -> Result<()> {
+        if self.index.contains_key(name) {
+            return Err(Error::DuplicateParameter { name: name.into() });
+        }
+        Ok(())
+    }
+
+    /// The array of a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.index.get(name).map(|&i| &self.entries[i].1)
+    }
+
+    /// Every name and array, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Tensor)> {
+        self.entries.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// Every name, in order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.iter().map(|(name, _)| name)
+    }
+
+    /// How many arrays there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Text beside the arrays. Of the formats here only safetensors has it.
+    #[must_use]
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
+    /// Text beside the arrays, to be changed.
+    pub fn metadata_mut(&mut self) -> &mut BTreeMap<String, String> {
+        &mut self.metadata
+    }
+
+    /// The arrays whose names begin with a prefix such as `"encoder.rnn."`, without it; the metadata is kept.
+    #[must_use]
+    pub fn under(&self, prefix: &str) -> Self {
+        let named = self.iter().filter_map(|(name, tensor)| {
+            name.strip_prefix(prefix).map(|name| (name.to_owned(), tensor.clone()))
+        });
+        self.with_entries(named.collect())
+    }
+
+    /// The same with every float array converted to `A`, rounded to the nearest; a value too large becomes infinite.
+    ///
+    /// ```
+    /// use ndarray_rnn::io::StateDict;
+    /// use ndarray_rnn::{Nonlinearity, Rnn, RnnConfig};
+    ///
+    /// let mut dict = StateDict::new();
+    /// dict.add("", &Rnn::<f64>::zeros(RnnConfig::new(4, 2))?)?;
+    /// assert!(Rnn::<f32>::from_state_dict(&dict, Nonlinearity::Tanh).is_err());
+    /// Rnn::<f32>::from_state_dict(&dict.to::<f32>(), Nonlinearity::Tanh)?;
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to<A: Scalar>(&self) -> Self {
+        self.with_entries(self.iter().map(|(name, tensor)| (name.to_owned(), tensor.to::<A>())).collect())
+    }
+
+    fn with_entries(&self, entries: Vec<(String, Tensor)>) -> Self {
+        let index = entries.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
+        Self { entries, index, metadata: self.metadata.clone() }
+    }
+
+    /// Every array as [`Tensor::to_array`] gives it, for [`Parameters::load_state_dict`].
+    ///
+    /// # Errors
+    /// [`FileError::Dtype`](crate::FileError::Dtype) for an array of another element type.
+    pub fn arrays<A: Scalar>(&self) -> Result<Vec<(String, ArrayD<A>)>> {
+        self.iter().map(|(name, tensor)| Ok((name.into(), tensor.to_array(name)?))).collect()
+    }
+
+    /// Sets every parameter of a model; strict, as torch's `load_state_dict`.
+    ///
+    /// # Errors
+    /// As [`Parameters::load_state_dict`] and [`arrays`](Self::arrays); the model is unchanged then.
+    pub fn load_into(&self, model: &mut impl Parameters) -> Result<()> {
+        model.load_state_dict(self.arrays()?)
+    }
+}

@@ -1,0 +1,134 @@
+//! An array of a file, before it is known what it is wanted as.
+
+use ndarray::{ArrayD, ArrayRef, Dimension, IxDyn};
+
+use super::Dtype;
+use crate::error::{FileError, Result};
+use crate::scalar::Scalar;
+
+/// An array of any element type, as files hold them: a shape, and its elements in row-major order.
+///
+/// ```
+/// use ndarray::{ArrayD, array};
+/// use ndarray_rnn::io::{Dtype, Tensor};
+///
+/// let tensor = Tensor::from_array(&array![[1.0_f32, 2.0]]);
+/// assert_eq!((tensor.dtype(), tensor.shape()), (Dtype::F32, &[1, 2][..]));
+///
+/// let array: ArrayD<f32> = tensor.to_array("weight")?;
+/// assert_eq!(array, array![[1.0, 2.0]].into_dyn());
+/// assert!(tensor.to_array::<f64>("weight").is_err()); // not converted unless asked
+/// assert_eq!(tensor.to::<f64>().to_array::<f64>("weight")?[[0, 1]], 2.0);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tensor {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    /// Little-endian, as many elements as the shape has.
+    bytes: Vec<u8>,
+}
+
+impl Tensor {
+    /// A copy of an array.
+    #[must_use]
+    pub fn from_array<A: Scalar, D: Dimension>(array: &ArrayRef<A, D>) -> Self {
+        let values = array.iter().map(|value| value.into_f64());
+        let dtype = if A::SINGLE { Dtype::F32 } else { Dtype::F64 };
+        let mut bytes = Vec::with_capacity(array.len() * dtype.size());
+        if A::SINGLE {
+            values.for_each(|value| bytes.extend((value as f32).to_le_bytes()));
+        } else {
+            values.for_each(|value| bytes.extend(value.to_le_bytes()));
+        }
+        Self { dtype, shape: array.shape().into(), bytes }
+    }
+
+    /// From little-endian elements in row-major order.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed,
+    /// [`FileError::Malformed`] unless there are as many bytes as the shape has elements.
+    #[cfg(feature = "_files")]
+    pub(crate) fn from_bytes(
+        format: &'static str,
+        name: &str,
+        dtype: Dtype,
+        shape: Vec<usize>,
+        bytes: Vec<u8>,
+    ) -> Result<Self> {
+        let expected = element_count(dtype, name, &shape)? * dtype.size();
+        if bytes.len() != expected {
+            return Err(FileError::Malformed {
+                format,
+                field: name.into(),
+                expected: format!("{expected} bytes of {dtype} for shape {shape:?}"),
+                actual: format!("{} bytes", bytes.len()),
+            }
+            .into());
+        }
+        Ok(Self { dtype, shape, bytes })
+    }
+
+    /// The element type.
+    #[must_use]
+    pub fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// The shape.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The elements in row-major order, little-endian.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The elements as an array: `float64` as `f64`; `float32` and every smaller float as `f32`, exactly.
+    ///
+    /// # Errors
+    /// [`FileError::Dtype`] with the `name` given for any other pair of types; see [`to`](Self::to).
+    pub fn to_array<A: Scalar>(&self, name: &str) -> Result<ArrayD<A>> {
+        let fits = if A::SINGLE { self.dtype.fits_single() } else { self.dtype == Dtype::F64 };
+        let array = if fits { self.converted() } else { None };
+        Ok(array.ok_or_else(|| FileError::Dtype {
+            name: name.into(),
+            expected: A::DTYPE.into(),
+            actual: self.dtype.to_string(),
+        })?)
+    }
+
+    /// The same with elements of type `A`, rounded to the nearest if they are floats; other types stay as they are.
+    #[must_use]
+    pub fn to<A: Scalar>(&self) -> Self {
+        self.converted::<A>().map_or_else(|| self.clone(), |array| Self::from_array(&array))
+    }
+
+    /// Every element, rounded to the nearest; nothing unless they are floats.
+    fn converted<A: Scalar>(&self) -> Option<ArrayD<A>> {
+        if !self.dtype.is_float() {
+            return None;
+        }
+        let elements = self.bytes.chunks_exact(self.dtype.size());
+        let values: Option<Vec<_>> = elements.map(|bytes| self.dtype.value(bytes).map(A::from_f64)).collect();
+        ArrayD::from_shape_vec(IxDyn(&self.shape), values?).ok()
+    }
+}
+
+/// The number of elements of a shape, if memory can hold them.
+#[cfg(feature = "_files")]
+pub(super) fn element_count(dtype: Dtype, name: &str, shape: &[usize]) -> Result<usize> {
+    use crate::error::element_count;
+
+    match dtype.size() {
+        1 => element_count::<u8>(name, shape),
+        2 => element_count::<u16>(name, shape),
+        4 => element_count::<u32>(name, shape),
+        8 => element_count::<u64>(name, shape),
+        _ => element_count::<[u64; 2]>(name, shape),
+    }
+}

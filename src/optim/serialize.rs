@@ -1,0 +1,96 @@
+//! An [`Optimizer`] under serde: its options, and what it remembers of every parameter.
+
+use ndarray::ArrayD;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Algorithm, Memory, Optimizer, Remembered};
+use crate::error::{Error, Result, expect_shape};
+use crate::scalar::Scalar;
+
+#[derive(Serialize)]
+#[serde(bound = "C: Serialize, A: Serialize")]
+struct Written<'a, C, A> {
+    config: &'a C,
+    step: u64,
+    parameters: Vec<WrittenParameter<'a, A>>,
+}
+
+#[derive(Serialize)]
+#[serde(bound = "A: Serialize")]
+struct WrittenParameter<'a, A> {
+    name: &'a str,
+    shape: &'a [usize],
+    buffers: &'a [(&'static str, ArrayD<A>)],
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "C: Deserialize<'de>, A: Deserialize<'de>", deny_unknown_fields)]
+struct Read<C, A> {
+    config: C,
+    step: u64,
+    parameters: Vec<ReadParameter<A>>,
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "A: Deserialize<'de>", deny_unknown_fields)]
+struct ReadParameter<A> {
+    name: String,
+    shape: Vec<usize>,
+    buffers: Vec<(String, ArrayD<A>)>,
+}
+
+impl<C: Serialize, A: Scalar + Serialize> Serialize for Optimizer<C, A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let parameters = self.memory.0.iter().map(|Remembered { name, shape, buffers }| WrittenParameter {
+            name,
+            shape,
+            buffers,
+        });
+        Written { config: &self.config, step: self.step, parameters: parameters.collect() }
+            .serialize(serializer)
+    }
+}
+
+impl<'de, C: Algorithm + Deserialize<'de>, A: Scalar + Deserialize<'de>> Deserialize<'de>
+    for Optimizer<C, A>
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Read { config, step, parameters } = Read::<C, A>::deserialize(deserializer)?;
+        optimizer(config, step, parameters).map_err(D::Error::custom)
+    }
+}
+
+fn optimizer<C: Algorithm, A: Scalar>(
+    config: C,
+    step: u64,
+    parameters: Vec<ReadParameter<A>>,
+) -> Result<Optimizer<C, A>> {
+    config.validate()?;
+    let expected = config.buffers();
+    let parameters = parameters.into_iter().map(|parameter| remembered(&expected, parameter));
+    Ok(Optimizer { config, step, memory: Memory(parameters.collect::<Result<_>>()?) })
+}
+
+/// Checks one parameter's buffers against those that the algorithm keeps.
+fn remembered<A: Scalar>(expected: &[&'static str], parameter: ReadParameter<A>) -> Result<Remembered<A>> {
+    let ReadParameter { name, shape, buffers: read } = parameter;
+    if let Some((extra, array)) = read.get(expected.len()) {
+        return Err(Error::UnexpectedParameter {
+            name: format!("{name}.{extra}"),
+            actual: array.shape().into(),
+            expected: expected.iter().map(|buffer| format!("{name}.{buffer}")).collect(),
+        });
+    }
+    let mut buffers = Vec::with_capacity(expected.len());
+    let mut read = read.into_iter();
+    for &buffer in expected {
+        let full = format!("{name}.{buffer}");
+        let Some((_, array)) = read.next().filter(|(found, _)| found == buffer) else {
+            return Err(Error::MissingParameter { name: full, expected: shape });
+        };
+        expect_shape(&full, &shape, array.shape())?;
+        buffers.push((buffer, array.as_standard_layout().into_owned()));
+    }
+    Ok(Remembered { name, shape, buffers })
+}

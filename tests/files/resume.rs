@@ -1,0 +1,196 @@
+//! Training that is stopped, written, read and taken up goes on to the same bits.
+
+use std::fmt::Debug;
+
+use ndarray::{Array2, Array3};
+use ndarray_rnn::keras::{
+    Activation, Bidirectional, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnCell, SimpleRnnConfig,
+};
+use ndarray_rnn::loss::MseLoss;
+use ndarray_rnn::optim::{Adam, AdamConfig, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig};
+use ndarray_rnn::random::Mt19937;
+use ndarray_rnn::{
+    Embedding, EmbeddingConfig, Linear, LinearConfig, Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig,
+    RnnConfig, manual_seed, random,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::common::TestResult;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Checkpoint {
+    rnn: Rnn<f32>,
+    head: Linear<f32>,
+    adam: Adam<f32>,
+    rng: Mt19937,
+}
+
+impl Checkpoint {
+    fn new() -> TestResult<Self> {
+        let mut rng = manual_seed(0);
+        let config = RnnConfig::new(3, 5).num_layers(2).dropout(0.5).bidirectional(true).batch_first(true);
+        let rnn = Rnn::new(config, &mut rng)?;
+        let head = Linear::new(LinearConfig::new(10, 2), &mut rng)?;
+        let models = (rnn, head);
+        let adam = Adam::new(AdamConfig::adamw().amsgrad(true), &models)?;
+        let (rnn, head) = models;
+        Ok(Self { rnn, head, adam, rng })
+    }
+
+    /// One step on data and dropout from the generator.
+    fn step(self) -> TestResult<Self> {
+        let Self { rnn, head, mut adam, mut rng } = self;
+        let mut input = Array3::<f32>::zeros((4, 6, 3));
+        random::uniform(&mut input, -1.0, 1.0, &mut rng)?;
+        let (output, _, trace) = rnn.forward_train(&input, None, &mut rng)?;
+        let loss = MseLoss::new().forward(&head.forward(&output)?, &Array3::ones((4, 6, 2)))?;
+        let of_head = head.backward(&output, &loss.gradient)?;
+        let of_rnn = rnn.backward(&trace, &of_head.input, None)?;
+        let mut models = (rnn, head);
+        adam.step(&mut models, &(of_rnn.parameters, of_head.parameters))?;
+        let (rnn, head) = models;
+        Ok(Self { rnn, head, adam, rng })
+    }
+}
+
+fn through_json<T: Serialize + DeserializeOwned>(value: &T) -> TestResult<T> {
+    Ok(serde_json::from_str(&serde_json::to_string(value)?)?)
+}
+
+/// A format of bytes, that says nothing of itself.
+fn through_bytes<T: Serialize + DeserializeOwned>(value: &T) -> TestResult<T> {
+    Ok(postcard::from_bytes(&postcard::to_allocvec(value)?)?)
+}
+
+#[test]
+fn training_is_taken_up() -> TestResult {
+    let mut whole = Checkpoint::new()?;
+    let mut stopped = whole.clone();
+    for i in 0..10 {
+        whole = whole.step()?;
+        stopped = stopped.step()?;
+        stopped = if i % 2 == 0 { through_json(&stopped)? } else { through_bytes(&stopped)? };
+        assert_eq!(
+            (&stopped.rnn, &stopped.head, &stopped.adam),
+            (&whole.rnn, &whole.head, &whole.adam),
+            "step {i}"
+        );
+    }
+    Ok(())
+}
+
+#[track_caller]
+fn expect_same<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> TestResult {
+    assert_eq!(&through_json(value)?, value);
+    assert_eq!(&through_bytes(value)?, value);
+    Ok(())
+}
+
+#[test]
+fn every_model_and_optimiser_comes_back() -> TestResult {
+    let rng = &mut manual_seed(1);
+    expect_same(&Rnn::<f64>::new(RnnConfig::new(2, 3).nonlinearity(Nonlinearity::Relu).bias(false), rng)?)?;
+    expect_same(&RnnCell::<f32>::new(RnnCellConfig::new(2, 3), rng)?)?;
+    expect_same(&RnnCell::<f64>::new(RnnCellConfig::new(2, 3).bias(false), rng)?)?;
+    let linear = Linear::<f64>::new(LinearConfig::new(2, 3), rng)?;
+    expect_same(&linear)?;
+    expect_same(&Embedding::<f32>::new(EmbeddingConfig::new(4, 2).padding_idx(1), rng)?)?;
+    let keras = SimpleRnnConfig::new(2, 3).activation(Activation::HardSigmoid).dropout(0.5).use_bias(false);
+    expect_same(&SimpleRnn::<f32>::new(keras.clone(), rng)?)?;
+    expect_same(&SimpleRnnCell::<f64>::new(SimpleRnnConfig::new(2, 3), rng)?)?;
+    expect_same(&Bidirectional::<f32>::new(keras, MergeMode::Ave, rng)?)?;
+    expect_same(&SeedGenerator::new(-3).after(5))?;
+    expect_same(&Sgd::new(SgdConfig::new(), &linear)?)?;
+    expect_same(&Sgd::new(SgdConfig::new().momentum(0.5).nesterov(true), &linear)?)?;
+    expect_same(&RmsProp::new(RmsPropConfig::new().centered(true).momentum(0.5), &linear)?)?;
+    expect_same(&Adam::new(AdamConfig::new(), &linear)?)?;
+    expect_same(&Adam::new(AdamConfig::new(), &linear)?.state_dict())
+}
+
+#[track_caller]
+fn expect_refused<T: DeserializeOwned + Debug>(json: &serde_json::Value, message: &str) {
+    let error = serde_json::from_value::<T>(json.clone()).expect_err("refused");
+    assert_eq!(error.to_string(), message);
+}
+
+/// Parameters that are not the configuration's, however large it says they are.
+#[test]
+fn models_that_contradict_themselves_are_refused() -> TestResult {
+    let good = serde_json::to_value(Rnn::<f32>::zeros(RnnConfig::new(2, 3))?)?;
+    let with = |key: &str, value: serde_json::Value| {
+        let mut bad = good.clone();
+        bad["config"][key] = value;
+        bad
+    };
+    expect_refused::<Rnn>(
+        &with("hidden_size", 1_000_000_000.into()),
+        "the parameters are of RNN(2, 3), not of RNN(2, 1000000000)",
+    );
+    expect_refused::<Rnn>(
+        &with("num_layers", 2.into()),
+        "the parameters are of RNN(2, 3), not of RNN(2, 3, num_layers=2)",
+    );
+    expect_refused::<Rnn>(&with("dropout", 2.into()), "dropout must be a number in [0, 1], got 2");
+    expect_refused::<Rnn>(
+        &with("proj_size", 0.into()),
+        "unknown field `proj_size`, expected one of `input_size`, `hidden_size`, `num_layers`, `nonlinearity`, `bias`, \
+         `batch_first`, `dropout`, `bidirectional`",
+    );
+    let both = Bidirectional::<f32>::new(SimpleRnnConfig::new(2, 3), MergeMode::Sum, &mut manual_seed(0))?;
+    let mut both = serde_json::to_value(both)?;
+    both["backward"] = both["forward"].clone();
+    expect_refused::<Bidirectional>(
+        &both,
+        "Bidirectional is not possible: the forward layer must go forwards and the backward layer backwards",
+    );
+    both["forward"]["config"]["units"] = 1_000_000_000.into();
+    expect_refused::<Bidirectional>(
+        &both,
+        "the parameters are of SimpleRNN(3), not of SimpleRNN(1000000000)",
+    );
+    let mut missing = good.clone();
+    missing["parameters"].as_object_mut().ok_or("no map")?.remove("weight_hh_l0");
+    expect_refused::<Rnn>(
+        &missing,
+        "no weight_hh_l0 among the names [\"bias_hh_l0\", \"bias_ih_l0\", \"weight_ih_l0\"]",
+    );
+    Ok(())
+}
+
+#[test]
+fn optimisers_that_contradict_themselves_are_refused() -> TestResult {
+    let linear = Linear::<f32>::zeros(LinearConfig::new(2, 3))?;
+    let good = serde_json::to_value(Adam::new(AdamConfig::new(), &linear)?)?;
+    type Restored = Optimizer<AdamConfig, f32>;
+    let mut bad = good.clone();
+    bad["config"]["lr"] = (-1.0).into();
+    expect_refused::<Restored>(&bad, "lr must be finite and at least 0, got -1");
+    let mut bad = good.clone();
+    bad["config"]["amsgrad"] = true.into();
+    expect_refused::<Restored>(&bad, "missing parameter weight.max_exp_avg_sq: expected shape [3, 2]");
+    let mut bad = good.clone();
+    bad["parameters"][0]["shape"] = serde_json::json!([2, 3]);
+    expect_refused::<Restored>(&bad, "weight.exp_avg: expected shape [2, 3], got [3, 2]");
+    let mut bad = good;
+    let buffers = bad["parameters"][1]["buffers"].as_array_mut().ok_or("no buffers")?;
+    buffers.push(buffers[0].clone());
+    expect_refused::<Restored>(
+        &bad,
+        "unexpected parameter bias.exp_avg of shape [3]: the model has [\"bias.exp_avg\", \"bias.exp_avg_sq\"]",
+    );
+    assert!(serde_json::from_str::<Mt19937>("[1, 2, 3]").is_err());
+    Ok(())
+}
+
+/// Numbers that JSON has not are kept by formats that have them.
+#[test]
+fn infinite_numbers_come_back_as_bytes() -> TestResult {
+    let mut linear = Linear::<f32>::zeros(LinearConfig::new(2, 1).bias(false))?;
+    let values = Array2::from_shape_vec((1, 2), vec![f32::NEG_INFINITY, -0.0])?;
+    linear.load_state_dict([("weight", values)])?;
+    let again = through_bytes(&linear)?;
+    assert_eq!(again, linear);
+    assert!(again.parameters().weight()[[0, 1]].is_sign_negative());
+    Ok(())
+}
