@@ -9,11 +9,12 @@ use ndarray::{
 };
 use rand::Rng;
 
+use super::both::{BidirectionalParameters, named};
 use super::call::Call;
 use super::config::SimpleRnnConfig;
 use super::layer::SimpleRnn;
 use super::merge::{Merge, MergeMode, Merged, Unmerged};
-use super::parameters::{SimpleRnnParameters, get_weights, set_weights};
+use super::parameters::{get_weights, set_weights};
 use super::returns::{Last, OutputDim, Returns};
 use super::seeds::SeedGenerator;
 use super::state::State;
@@ -51,16 +52,6 @@ pub struct Bidirectional<A: Scalar = f32> {
     forward: SimpleRnn<A>,
     backward: SimpleRnn<A>,
     merge_mode: MergeMode,
-}
-
-/// The parameters of a [`Bidirectional`], or their gradient: `forward.kernel`, ..., `backward.kernel`, ..., in the order of
-/// Keras's `get_weights`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BidirectionalParameters<A> {
-    /// Of the forward layer.
-    pub forward: SimpleRnnParameters<A>,
-    /// Of the backward layer.
-    pub backward: SimpleRnnParameters<A>,
 }
 
 impl<A: Scalar> Bidirectional<A> {
@@ -318,26 +309,6 @@ impl<A: Scalar> Bidirectional<A> {
             input,
             initial_state: [first.initial_state, second.initial_state],
         })
-    }
-}
-
-/// Names and arrays, each name behind its layer's.
-fn named<V>(layers: [Vec<(String, V)>; 2]) -> Vec<(String, V)> {
-    let layers = ["forward", "backward"].into_iter().zip(layers);
-    layers
-        .flat_map(|(layer, arrays)| arrays.into_iter().map(move |(name, v)| (format!("{layer}.{name}"), v)))
-        .collect()
-}
-
-impl<A: Scalar> Parameters for BidirectionalParameters<A> {
-    type Elem = A;
-
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        named([self.forward.named_parameters(), self.backward.named_parameters()])
-    }
-
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        named([self.forward.named_parameters_mut(), self.backward.named_parameters_mut()])
     }
 }
 

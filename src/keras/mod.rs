@@ -29,6 +29,7 @@
 //! that counts are zero.
 
 mod bidirectional;
+mod both;
 mod call;
 mod cell;
 mod config;
@@ -48,7 +49,8 @@ mod state;
 mod train;
 
 pub use crate::kernels::Activation;
-pub use bidirectional::{Bidirectional, BidirectionalCall, BidirectionalParameters, BidirectionalTrace};
+pub use bidirectional::{Bidirectional, BidirectionalCall, BidirectionalTrace};
+pub use both::BidirectionalParameters;
 pub use call::Call;
 pub use cell::SimpleRnnCell;
 pub use config::SimpleRnnConfig;
