@@ -25,8 +25,8 @@ use crate::scalar::Scalar;
 
 /// Two layers over the same sequences, one forward, one backward in time: `keras.layers.Bidirectional`.
 ///
-/// The backward layer's outputs are put back in the order of time, then merged. In the outputs of every step those of masked
-/// steps are zero, whatever the layers' `zero_output_for_mask`, as in Keras.
+/// The backward layer's outputs are put back in the order of time, then merged. In the outputs of every step those of
+/// masked steps are zero, whatever the layers' `zero_output_for_mask`, as in Keras.
 ///
 /// ```
 /// use ndarray::Array3;
@@ -57,8 +57,9 @@ pub struct Bidirectional<A: Scalar = f32> {
 impl<A: Scalar> Bidirectional<A> {
     /// Two layers of one configuration, the second going backwards, with Keras's initial parameters.
     ///
-    /// Draws seeds as Keras does: for the layer that is handed over, which serves as a pattern only, then for the forward, then
-    /// for the backward layer. As in Keras a [`seed`](SimpleRnnConfig::seed) for dropout is the pattern's only.
+    /// Draws seeds as Keras does: for the layer that is handed over, which serves as a pattern only, then for the
+    /// forward, then for the backward layer. As in Keras a [`seed`](SimpleRnnConfig::seed) for dropout is the
+    /// pattern's only.
     ///
     /// # Errors
     /// As [`SimpleRnn::new`]; [`Error::Unsupported`] for a configuration that goes backwards itself.

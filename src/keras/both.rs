@@ -6,8 +6,8 @@ use super::parameters::SimpleRnnParameters;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
-/// The parameters of a [`Bidirectional`](super::Bidirectional), or their gradient: `forward.kernel`, ..., `backward.kernel`, ..., in the order of
-/// Keras's `get_weights`.
+/// The parameters of a [`Bidirectional`](super::Bidirectional), or their gradient: `forward.kernel`, ...,
+/// `backward.kernel`, ..., in the order of Keras's `get_weights`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BidirectionalParameters<A> {
     /// Of the forward layer.

@@ -25,8 +25,7 @@
 //! | `call(&x).return_state()` | `(output, state)`, both (N, units) |
 //! | `call(&x).return_sequences().return_state()` | `(output, state)`, (N, T, units) and (N, units) |
 //!
-//! All Keras is defined here as TensorFlow's backend computes it, where backends differ: outputs before a sequence's first step
-//! that counts are zero.
+//! Where Keras's backends differ, TensorFlow's is followed: outputs before a sequence's first step that counts are zero.
 
 mod bidirectional;
 mod both;

@@ -1,5 +1,5 @@
-//! The same bits, however a result is come by: as the crate's own network, alone or in a batch, whole or step by step, with or
-//! without what a mask hides.
+//! The same bits, however a result is come by: as the crate's own network, alone or in a batch, whole or step by
+//! step, with or without what a mask hides.
 
 use ndarray::{Array, Array2, Array3, ArrayRef3, Axis};
 use ndarray_rnn::keras::{

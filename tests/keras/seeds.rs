@@ -137,8 +137,8 @@ fn draws<A: Real>() -> TestResult {
     })
 }
 
-/// Any generator serves: ChaCha8 gives three seeds, from which Keras draws these numbers too (the orthogonal matrix within
-/// what its decomposition leaves).
+/// Any generator serves: ChaCha8 gives three seeds, from which Keras draws these numbers too (the orthogonal matrix
+/// within what its decomposition leaves).
 #[test]
 fn values_from_chacha_are_frozen() -> TestResult {
     let layer = SimpleRnn::<f32>::new(SimpleRnnConfig::new(3, 2), &mut ChaCha8Rng::seed_from_u64(0))?;
@@ -158,8 +158,8 @@ fn values_from_chacha_are_frozen() -> TestResult {
     Ok(())
 }
 
-/// In `f64`, where Keras's normal values are within 4e-15 only, the crate's own bits: three draws of one generator. (Of these
-/// numbers Keras has all but the first, which is 1 ULP off.)
+/// In `f64`, where Keras's normal values are within 4e-15 only, the crate's own bits: three draws of one generator.
+/// (Of these numbers Keras has all but the first, which is 1 ULP off.)
 #[test]
 fn values_in_double_precision_are_frozen() -> TestResult {
     let mut seeds = SeedGenerator::new(11);
