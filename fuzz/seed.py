@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TORCH = HERE.parent / "tests" / "interop" / "fixtures" / "torch"
+FIXTURES = HERE.parent / "tests" / "interop" / "fixtures"
 
 
 def seed(target, name, content):
@@ -14,7 +14,7 @@ def seed(target, name, content):
     (folder / name).write_bytes(content)
 
 
-for file in sorted(TORCH.glob("*.*")):
+for file in sorted((FIXTURES / "torch").glob("*.*")):
     suffix = file.suffix.removeprefix(".")
     if suffix in ("safetensors", "npz", "pt"):
         seed(suffix, file.name, file.read_bytes())
@@ -25,6 +25,15 @@ for file in sorted(TORCH.glob("*.*")):
                 target = {"pkl": "pickle", "npy": "npy"}.get(ending)
                 if target:
                     seed(target, f"{file.name}.{name.replace('/', '.')}", archive.read(name))
+for file in sorted((FIXTURES / "keras").glob("*.*")):
+    if file.suffix in (".keras", ".h5"):
+        seed("keras", file.name, file.read_bytes())
+models = (FIXTURES / "onnx" / "models.safetensors").read_bytes()
+end = 8 + int.from_bytes(models[:8], "little")
+for name, entry in json.loads(models[8:end]).items():
+    if name.endswith(".model"):
+        start, stop = entry["data_offsets"]
+        seed("onnx", name, models[end + start:end + stop])
 CONFIG = {"input_size": 1, "hidden_size": 1, "num_layers": 1, "nonlinearity": "tanh", "bias": False,
           "batch_first": False, "dropout": 0.0, "bidirectional": False}
 ARRAY = {"v": 1, "dim": [1, 1], "data": [0.5]}

@@ -89,7 +89,7 @@ impl Steps {
     }
 
     /// The number of steps that have row `b`.
-    fn len_of(&self, b: usize) -> usize {
+    pub(crate) fn len_of(&self, b: usize) -> usize {
         match self {
             Self::Equal { len, .. } => *len,
             Self::Ragged { starts } => starts.windows(2).take_while(|step| step[1] - step[0] > b).count(),

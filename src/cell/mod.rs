@@ -17,8 +17,9 @@ pub trait Cell<A: Element>: Copy + Send + Sync {
     /// States a unit has; a row of state begins with the hidden state.
     const STATES: usize;
 
-    /// Maps rows of `GATES * hidden` sums and of `STATES * hidden` previous states to the next states, in place.
-    fn forward<S: Simd>(self, simd: S, sums: &[A], state: &mut [A]);
+    /// Maps rows of `GATES * hidden` sums and of `STATES * hidden` previous states to the next states, in place; what
+    /// is left of the sums does not matter.
+    fn forward<S: Simd>(self, simd: S, sums: &mut [A], state: &mut [A]);
 
     /// Whether the way back reads the sums: a pass to be run back keeps them then.
     fn keeps_sums(self) -> bool;

@@ -1,10 +1,9 @@
 //! Zip archives, whose entries may be no larger than their file deserves.
 
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Read};
 
+use zip::ZipArchive;
 use zip::result::ZipError;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, System, ZipArchive, ZipWriter};
 
 use super::budget::Budget;
 use super::files::malformed;
@@ -35,6 +34,7 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     /// [`FileError::Malformed`] for a name that is no text.
+    #[cfg(any(feature = "npz", feature = "pt"))]
     pub(super) fn names(&self) -> Result<Vec<String>> {
         let names = self.zip.file_names().map(|name| match name {
             Ok(name) => Ok(name.into_owned()),
@@ -80,10 +80,16 @@ fn refused(format: &'static str, field: &str, error: &ZipError) -> Error {
 ///
 /// # Errors
 /// [`FileError::Unsupported`] for what zip cannot hold, such as a name of more than 65535 bytes.
+#[cfg(any(feature = "npz", feature = "pt"))]
 pub(super) fn pack<'a>(
     format: &'static str,
     entries: impl IntoIterator<Item = (String, &'a [u8])>,
 ) -> Result<Vec<u8>> {
+    use std::io::Write;
+
+    use zip::write::SimpleFileOptions;
+    use zip::{CompressionMethod, System, ZipWriter};
+
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::DEFAULT
         .compression_method(CompressionMethod::Stored)
@@ -99,6 +105,7 @@ pub(super) fn pack<'a>(
     Ok(zip.finish().map_err(|error| unwritten(format, "file".into(), &error))?.into_inner())
 }
 
+#[cfg(any(feature = "npz", feature = "pt"))]
 fn unwritten(format: &'static str, field: String, error: &ZipError) -> Error {
     FileError::Unsupported { format, field, feature: error.to_string() }.into()
 }

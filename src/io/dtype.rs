@@ -69,7 +69,7 @@ impl Dtype {
     }
 
     /// Bytes of a number; a complex element is two.
-    #[cfg(feature = "_zip")]
+    #[cfg(any(feature = "npz", feature = "pt"))]
     pub(crate) fn unit(self) -> usize {
         if matches!(self, Self::C64 | Self::C128) { self.size() / 2 } else { self.size() }
     }

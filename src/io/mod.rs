@@ -1,8 +1,9 @@
 //! Models from files, and files from models.
 //!
-//! Every format has one shape: `read` and `from_bytes` give a [`StateDict`], `write` and `to_bytes` take one. From
+//! Every format of arrays has one shape: `read` and `from_bytes` give a [`StateDict`], `write` and `to_bytes` take one. From
 //! a [`StateDict`] any model is made or loaded, the part [under](StateDict::under) a prefix if it is one of several,
 //! [converted](StateDict::to) if its element type is another; `Rnn::from_...(path, nonlinearity)` does it in one line.
+//! ONNX models and Keras's files describe what their arrays belong to, and become networks and layers.
 //!
 //! # What is promised
 //!
@@ -15,20 +16,24 @@
 
 #[cfg(feature = "_zip")]
 mod archive;
-#[cfg(feature = "_zip")]
+#[cfg(any(feature = "_zip", feature = "onnx"))]
 mod budget;
 mod dtype;
-#[cfg(feature = "_zip")]
+#[cfg(any(feature = "npz", feature = "pt"))]
 mod elements;
 #[cfg(feature = "_files")]
 mod files;
 #[cfg(feature = "serde")]
 mod generator;
+#[cfg(feature = "keras-h5")]
+pub mod keras;
 mod models;
 #[cfg(feature = "npz")]
 pub mod npy;
 #[cfg(feature = "npz")]
 pub mod npz;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 #[cfg(feature = "pt")]
 pub mod pt;
 #[cfg(feature = "safetensors")]

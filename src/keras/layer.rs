@@ -201,7 +201,7 @@ impl<A: Scalar> SimpleRnn<A> {
     pub(super) fn stack(&self) -> &Stack<A, Elman> {
         self.stack.get_or_init(|| Stack {
             layers: vec![vec![self.parameters.pack()]],
-            cell: Elman { activation: self.config.activation },
+            cell: Elman::new(self.config.activation),
             hidden: self.config.units,
             plan: self.plan,
         })

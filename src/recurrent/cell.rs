@@ -222,7 +222,7 @@ impl<A: Scalar> RnnCell<A> {
     pub(super) fn stack(&self) -> &Stack<A, Elman> {
         self.stack.get_or_init(|| Stack {
             layers: vec![vec![self.parameters.pack()]],
-            cell: Elman { activation: self.config.nonlinearity.activation() },
+            cell: Elman::new(self.config.nonlinearity.activation()),
             hidden: self.config.hidden_size,
             plan: Plan::default(),
         })

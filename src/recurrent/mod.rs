@@ -238,7 +238,7 @@ impl<A: Scalar> Rnn<A> {
             let layers = self.parameters.cells.chunks(self.config.num_directions());
             Stack {
                 layers: layers.map(|cells| cells.iter().map(RnnCellParameters::pack).collect()).collect(),
-                cell: Elman { activation: self.config.nonlinearity.activation() },
+                cell: Elman::new(self.config.nonlinearity.activation()),
                 hidden: self.config.hidden_size,
                 plan: self.plan,
             }

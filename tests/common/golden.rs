@@ -46,6 +46,24 @@ impl Golden {
         Ok(ArrayD::from_shape_vec(tensor.shape(), values?)?)
     }
 
+    /// A file's bytes.
+    pub(crate) fn bytes(&self, name: &str) -> TestResult<&'static [u8]> {
+        let tensor = self.tensors.tensor(name)?;
+        assert_eq!(tensor.dtype(), Dtype::U8, "the type of {name}");
+        Ok(tensor.data())
+    }
+
+    /// A list of 32-bit lengths.
+    pub(crate) fn lengths(&self, name: &str) -> TestResult<Vec<usize>> {
+        let tensor = self.tensors.tensor(name)?;
+        assert_eq!(tensor.dtype(), Dtype::I32, "the type of {name}");
+        tensor
+            .data()
+            .chunks_exact(4)
+            .map(|bytes| Ok(i32::from_le_bytes(bytes.try_into()?).try_into()?))
+            .collect()
+    }
+
     /// A list of whole numbers.
     pub(crate) fn integers(&self, name: &str) -> TestResult<Vec<i64>> {
         let tensor = self.tensors.tensor(name)?;

@@ -5,6 +5,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/mutations.rs"]
+mod mutated;
 
 mod atomic;
 mod bytes;

@@ -1,0 +1,26 @@
+//! An ONNX model, its nodes run.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ndarray::Array3;
+use ndarray_rnn::io::onnx::{Model, RnnNode};
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(model) = Model::<f32>::from_bytes(bytes) else { return };
+    let _ = model.to_rnn();
+    for node in model.nodes() {
+        run(node);
+        let _ = node.to_rnn();
+        let _ = node.to_simple_rnn();
+        let _ = node.to_bidirectional();
+    }
+});
+
+fn run(node: &RnnNode<f32>) {
+    if node.input_size() > 100 || node.hidden_size() > 100 {
+        return;
+    }
+    let batch = node.initial_h().map_or(2, |h| h.dim().1).min(10);
+    let x = if node.batch_first() { (batch, 3, node.input_size()) } else { (3, batch, node.input_size()) };
+    let _ = node.forward(&Array3::ones(x), None, None);
+}

@@ -1,0 +1,115 @@
+//! Groups and arrays of an HDF5 file, no more of them than the file deserves.
+
+use std::collections::HashMap;
+
+use hdf5_pure::{AttrValue, Dataset, Datatype, DatatypeByteOrder, File, Group};
+
+use super::{FORMAT, texts};
+use crate::error::{Error, FileError, Result};
+use crate::io::budget::Budget;
+use crate::io::files::malformed;
+use crate::io::{Dtype, Tensor};
+
+/// What a visit to a group or an array counts: groups may lead in circles.
+const VISIT: usize = 256;
+
+/// A file to be read.
+pub(super) struct Hdf5 {
+    file: File,
+    budget: Budget,
+}
+
+impl Hdf5 {
+    pub(super) fn open(bytes: Vec<u8>) -> Result<Self> {
+        let budget = Budget::new(FORMAT, bytes.len());
+        texts::check(&bytes)?;
+        let file =
+            File::from_bytes(bytes).map_err(|error| malformed(FORMAT, "file", "an HDF5 file", error))?;
+        // What has been counted are places of 8 bytes from the file's beginning, as every writer of Keras's has them.
+        let superblock = file.superblock();
+        if superblock.offset_size != 8 || superblock.base_address.get() != 0 {
+            let (field, feature) =
+                ("superblock".into(), "an offset size other than 8, or a user block,".into());
+            return Err(FileError::Unsupported { format: FORMAT, field, feature }.into());
+        }
+        Ok(Self { file, budget })
+    }
+
+    pub(super) fn root(&self) -> Group {
+        self.file.root()
+    }
+
+    /// The names of a group's groups, `simple_rnn_2` before `simple_rnn_10`.
+    pub(super) fn groups(&mut self, path: &str, group: &Group) -> Result<Vec<String>> {
+        let mut names = group.groups().map_err(|error| malformed(FORMAT, path, "a group", error))?;
+        self.budget.take(path, VISIT * (1 + names.len()))?;
+        names.sort_by_cached_key(|name| {
+            (name.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned(), name.len(), name.clone())
+        });
+        Ok(names)
+    }
+
+    pub(super) fn group(&mut self, path: &str, group: &Group, name: &str) -> Result<Group> {
+        self.budget.take(path, VISIT)?;
+        group.group(name).map_err(|error| malformed(FORMAT, format!("{path}/{name}"), "a group", error))
+    }
+
+    pub(super) fn attributes(&mut self, path: &str, group: &Group) -> Result<HashMap<String, AttrValue>> {
+        self.budget.take(path, VISIT)?;
+        group.attrs().map_err(|error| malformed(FORMAT, path, "attributes", error))
+    }
+
+    /// The names of a group's arrays.
+    pub(super) fn datasets(&mut self, path: &str, group: &Group) -> Result<Vec<String>> {
+        let names = group.datasets().map_err(|error| malformed(FORMAT, path, "a group", error))?;
+        self.budget.take(path, VISIT * (1 + names.len()))?;
+        Ok(names)
+    }
+
+    /// An array of a group.
+    pub(super) fn tensor(&mut self, path: &str, group: &Group, name: &str) -> Result<Tensor> {
+        let field = format!("{path}/{name}");
+        let refused = |error| malformed(FORMAT, &*field, "an array", error);
+        let dataset = group.dataset(name).map_err(refused)?;
+        let shape: Option<Vec<usize>> =
+            dataset.shape().map_err(refused)?.iter().map(|&size| usize::try_from(size).ok()).collect();
+        let size = usize::try_from(dataset.element_size().map_err(refused)?).unwrap_or(usize::MAX);
+        let shape =
+            shape.ok_or_else(|| malformed(FORMAT, &*field, "sizes that can be addressed", "larger ones"))?;
+        let bytes = shape.iter().fold(size, |product, &axis| product.saturating_mul(axis));
+        self.budget.take(&field, bytes.saturating_add(VISIT))?;
+        let (dtype, order) = dtype(&field, &dataset)?;
+        let mut bytes = dataset.read_raw().map_err(refused)?;
+        if order == DatatypeByteOrder::BigEndian {
+            bytes.chunks_exact_mut(dtype.size()).for_each(<[u8]>::reverse);
+        }
+        Tensor::from_bytes(FORMAT, &field, dtype, shape, bytes)
+    }
+}
+
+/// The element type of an array, and the order of its bytes.
+fn dtype(field: &str, dataset: &Dataset) -> Result<(Dtype, DatatypeByteOrder)> {
+    let refused = |error| malformed(FORMAT, field, "an array", error);
+    let datatype = dataset.datatype().map_err(refused)?;
+    let attributes = dataset.attrs().map_err(refused)?;
+    // Keras stores bfloat16 as two bytes without a meaning, and says so beside them.
+    if attributes.get("dtype").and_then(AttrValue::as_str) == Some("bfloat16") && datatype.type_size() == 2 {
+        return Ok((Dtype::Bf16, DatatypeByteOrder::LittleEndian));
+    }
+    let known = match &datatype {
+        Datatype::FloatingPoint { size, byte_order, layout } if *byte_order != DatatypeByteOrder::Vax => {
+            let dtype = match (size, layout.exponent_size) {
+                (8, 11) => Some(Dtype::F64),
+                (4, 8) => Some(Dtype::F32),
+                (2, 5) => Some(Dtype::F16),
+                _ => None,
+            };
+            dtype.map(|dtype| (dtype, *byte_order))
+        }
+        _ => None,
+    };
+    known.ok_or_else(|| {
+        let actual = dataset.dtype().map_or_else(|error| error.to_string(), |dtype| dtype.to_string());
+        Error::File(FileError::Dtype { name: field.into(), expected: "a float".into(), actual })
+    })
+}

@@ -1,0 +1,277 @@
+//! The recurrent layers of a file, and layers made of them.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::hdf5::Hdf5;
+use super::{FORMAT, config, legacy, weights};
+use crate::error::{Error, FileError, Result, expect_shape};
+use crate::io::archive::Archive;
+use crate::io::files::{self, malformed};
+use crate::io::{StateDict, Tensor};
+use crate::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig};
+use crate::scalar::Scalar;
+
+/// Which of a file's layers: by its name, or by its number among the layers of its class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerId<'a> {
+    /// The name that the layer was given, such as `simple_rnn_1`.
+    Name(&'a str),
+    /// The number, from 0, among the SimpleRNN layers, or among the Bidirectional ones, in the model's order.
+    Index(usize),
+}
+
+impl<'a> From<&'a str> for LayerId<'a> {
+    fn from(name: &'a str) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl From<usize> for LayerId<'_> {
+    fn from(index: usize) -> Self {
+        Self::Index(index)
+    }
+}
+
+/// What a layer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    SimpleRnn,
+    Bidirectional,
+}
+
+impl Class {
+    fn name(self) -> &'static str {
+        match self {
+            Self::SimpleRnn => "SimpleRNN layer",
+            Self::Bidirectional => "Bidirectional layer of SimpleRNNs",
+        }
+    }
+
+    /// What stands before the weights' names.
+    pub(super) fn prefixes(self) -> &'static [&'static str] {
+        match self {
+            Self::SimpleRnn => &[""],
+            Self::Bidirectional => &["forward.", "backward."],
+        }
+    }
+}
+
+/// What a layer is made of; the input's width is its kernel's.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum LayerConfig {
+    SimpleRnn(SimpleRnnConfig),
+    Bidirectional { forward: SimpleRnnConfig, backward: SimpleRnnConfig, merge_mode: MergeMode },
+}
+
+/// A SimpleRNN layer of a file, or a Bidirectional one of two.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    pub(super) name: String,
+    pub(super) class: Class,
+    pub(super) weights: StateDict,
+    pub(super) config: Option<LayerConfig>,
+}
+
+impl Layer {
+    /// The layer's name; in files of weights of old versions that of its class, numbered.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the layer is a Bidirectional one.
+    #[must_use]
+    pub fn is_bidirectional(&self) -> bool {
+        self.class == Class::Bidirectional
+    }
+
+    /// The arrays: `kernel`, `recurrent_kernel` and `bias`, of a Bidirectional layer `forward.kernel` and so on.
+    #[must_use]
+    pub fn weights(&self) -> &StateDict {
+        &self.weights
+    }
+
+    fn kernel(&self, name: &str) -> Result<&Tensor> {
+        self.weights
+            .get(name)
+            .ok_or_else(|| malformed(FORMAT, &*self.name, format!("an array {name}"), "none"))
+    }
+
+    /// The layer's configuration with the input's width, before any memory is taken.
+    fn sized(&self, config: &SimpleRnnConfig, prefix: &str) -> Result<SimpleRnnConfig> {
+        let name = format!("{prefix}kernel");
+        let kernel = self.kernel(&name)?.shape();
+        let &[input_dim, units] = kernel else {
+            return Err(Error::Rank { array: "kernel", expected: 2, actual: kernel.len() });
+        };
+        expect_shape(&name, &[input_dim, config.units], &[input_dim, units])?;
+        let recurrent = format!("{prefix}recurrent_kernel");
+        expect_shape(&recurrent, &[units, units], self.kernel(&recurrent)?.shape())?;
+        Ok(SimpleRnnConfig { input_dim, ..config.clone() })
+    }
+}
+
+/// The SimpleRNN layers of a Keras file, and the Bidirectional ones of SimpleRNNs, with their weights.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    layers: Vec<Layer>,
+}
+
+impl Model {
+    /// The layers of a `.keras`, `.weights.h5` or legacy `.h5` file.
+    ///
+    /// # Errors
+    /// [`FileError::System`] for a file that cannot be read; as [`from_bytes`](Self::from_bytes).
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        Self::from_bytes(&files::read(path.as_ref())?)
+    }
+
+    /// The layers of a file's bytes.
+    ///
+    /// # Errors
+    /// [`FileError::Malformed`] for bytes that are no such file, [`FileError::TooLarge`] for one that would take much more
+    /// memory than its size, [`FileError::Dtype`] for weights that are no floats, [`Error::UnknownName`] for an activation
+    /// that Keras has not.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        if bytes.starts_with(b"PK") {
+            let mut archive = Archive::open(FORMAT, bytes)?;
+            let described = config::parse(&archive.read("config.json")?)?;
+            let found = weights::layers(&mut Hdf5::open(archive.read("model.weights.h5")?)?)?;
+            let mut by_path: HashMap<_, _> = found.into_iter().collect();
+            let layer = |d: config::Described| {
+                let layer = by_path.remove(&d.path)?;
+                Some(d.config.map(|config| Layer { name: d.name, config: Some(config), ..layer }))
+            };
+            return Ok(Self { layers: described.into_iter().filter_map(layer).collect::<Result<_>>()? });
+        }
+        let mut hdf5 = Hdf5::open(bytes.into())?;
+        if !legacy::is_legacy(&mut hdf5)? {
+            let layers = weights::layers(&mut hdf5)?;
+            return Ok(Self { layers: layers.into_iter().map(|(_, layer)| layer).collect() });
+        }
+        let mut layers = legacy::layers(&mut hdf5)?;
+        if let Some(json) = legacy::config(&mut hdf5)? {
+            for described in config::parse(json.as_bytes())? {
+                if let Some(layer) = layers.iter_mut().find(|layer| layer.name == described.name) {
+                    layer.config = Some(described.config?);
+                }
+            }
+            // What the configuration does not name is another class with weights of the same names.
+            layers.retain(|layer| layer.config.is_some());
+        }
+        Ok(Self { layers })
+    }
+
+    /// The layers in the model's order; of a `.weights.h5` file by class and number.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// A SimpleRNN layer, as the file describes it.
+    ///
+    /// # Errors
+    /// [`FileError::NotFound`] if there is none; [`FileError::Unsupported`] for a file of weights only, see
+    /// [`load_simple_rnn`](Self::load_simple_rnn); [`FileError::Dtype`] for weights of another element type; [`Error::Shape`] for
+    /// weights that do not fit the description.
+    pub fn simple_rnn<'a, A: Scalar>(&self, layer: impl Into<LayerId<'a>>) -> Result<SimpleRnn<A>> {
+        let layer = self.layer(layer.into(), Class::SimpleRnn)?;
+        let Some(LayerConfig::SimpleRnn(config)) = &layer.config else { return Err(undescribed(layer)) };
+        let mut simple_rnn = SimpleRnn::zeros(layer.sized(config, "")?)?;
+        layer.weights.load_into(&mut simple_rnn)?;
+        Ok(simple_rnn)
+    }
+
+    /// A Bidirectional layer, as the file describes it.
+    ///
+    /// # Errors
+    /// As [`simple_rnn`](Self::simple_rnn).
+    pub fn bidirectional<'a, A: Scalar>(&self, layer: impl Into<LayerId<'a>>) -> Result<Bidirectional<A>> {
+        let layer = self.layer(layer.into(), Class::Bidirectional)?;
+        let Some(LayerConfig::Bidirectional { forward, backward, merge_mode }) = &layer.config else {
+            return Err(undescribed(layer));
+        };
+        let forward = SimpleRnn::zeros(layer.sized(forward, "forward.")?)?;
+        let backward = SimpleRnn::zeros(layer.sized(backward, "backward.")?)?;
+        let mut bidirectional = Bidirectional::from_layers(forward, backward, *merge_mode)?;
+        layer.weights.load_into(&mut bidirectional)?;
+        Ok(bidirectional)
+    }
+
+    /// Loads the weights of a SimpleRNN layer of any file.
+    ///
+    /// # Errors
+    /// [`FileError::NotFound`] if there is none, [`FileError::Dtype`] for weights of another element type, [`Error::Shape`],
+    /// [`Error::MissingParameter`] or [`Error::UnexpectedParameter`] for another layer's; nothing is changed then.
+    pub fn load_simple_rnn<'a, A: Scalar>(
+        &self,
+        layer: impl Into<LayerId<'a>>,
+        into: &mut SimpleRnn<A>,
+    ) -> Result<()> {
+        self.layer(layer.into(), Class::SimpleRnn)?.weights.load_into(into)
+    }
+
+    /// Loads the weights of a Bidirectional layer of any file.
+    ///
+    /// # Errors
+    /// As [`load_simple_rnn`](Self::load_simple_rnn).
+    pub fn load_bidirectional<'a, A: Scalar>(
+        &self,
+        layer: impl Into<LayerId<'a>>,
+        into: &mut Bidirectional<A>,
+    ) -> Result<()> {
+        self.layer(layer.into(), Class::Bidirectional)?.weights.load_into(into)
+    }
+
+    fn layer(&self, id: LayerId<'_>, class: Class) -> Result<&Layer> {
+        let mut of_class = self.layers.iter().filter(|layer| layer.class == class);
+        let found = match id {
+            LayerId::Name(name) => of_class.find(|layer| layer.name == name),
+            LayerId::Index(index) => of_class.nth(index),
+        };
+        let present = || self.layers.iter().take(20).map(|layer| layer.name.clone()).collect();
+        found.ok_or_else(|| FileError::NotFound { name: class.name(), present: present() }.into())
+    }
+}
+
+fn undescribed(layer: &Layer) -> Error {
+    let feature = "a file of weights without a description of the layer, except to load them into one";
+    FileError::Unsupported { format: FORMAT, field: layer.name.clone(), feature: feature.into() }.into()
+}
+
+impl<A: Scalar> SimpleRnn<A> {
+    /// A SimpleRNN layer of a `.keras` or legacy `.h5` file, by name or number.
+    ///
+    /// # Errors
+    /// As [`Model::read`] and [`Model::simple_rnn`].
+    pub fn from_keras<'a>(path: impl AsRef<Path>, layer: impl Into<LayerId<'a>>) -> Result<Self> {
+        Model::read(path)?.simple_rnn(layer)
+    }
+
+    /// Loads a SimpleRNN layer's weights from a `.weights.h5`, `.keras` or legacy `.h5` file, by name or number.
+    ///
+    /// # Errors
+    /// As [`Model::read`] and [`Model::load_simple_rnn`]; the layer is unchanged then.
+    pub fn load_weights<'a>(&mut self, path: impl AsRef<Path>, layer: impl Into<LayerId<'a>>) -> Result<()> {
+        Model::read(path)?.load_simple_rnn(layer, self)
+    }
+}
+
+impl<A: Scalar> Bidirectional<A> {
+    /// A Bidirectional layer of a `.keras` or legacy `.h5` file, by name or number.
+    ///
+    /// # Errors
+    /// As [`Model::read`] and [`Model::bidirectional`].
+    pub fn from_keras<'a>(path: impl AsRef<Path>, layer: impl Into<LayerId<'a>>) -> Result<Self> {
+        Model::read(path)?.bidirectional(layer)
+    }
+
+    /// Loads a Bidirectional layer's weights from a `.weights.h5`, `.keras` or legacy `.h5` file, by name or number.
+    ///
+    /// # Errors
+    /// As [`Model::read`] and [`Model::load_bidirectional`]; the layer is unchanged then.
+    pub fn load_weights<'a>(&mut self, path: impl AsRef<Path>, layer: impl Into<LayerId<'a>>) -> Result<()> {
+        Model::read(path)?.load_bidirectional(layer, self)
+    }
+}

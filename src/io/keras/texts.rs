@@ -1,0 +1,59 @@
+//! Texts of attributes, which stand in heaps: thousands of attributes may refer to one.
+
+use std::collections::HashMap;
+
+use super::FORMAT;
+use crate::error::Result;
+use crate::io::budget::Budget;
+
+/// Checks that the texts that a file's references name together are no larger than the file deserves.
+///
+/// A reference is a length, the place of a heap and an object's number, of 4, 8 and 4 bytes. Whatever looks like one, and
+/// names an object that there is, is counted with its size.
+pub(super) fn check(bytes: &[u8]) -> Result<()> {
+    let objects = objects(bytes)?;
+    if objects.is_empty() {
+        return Ok(());
+    }
+    let mut budget = Budget::new(FORMAT, bytes.len());
+    for window in bytes.windows(16) {
+        if let Some(&size) = objects.get(&(little(&window[4..12]), little(&window[12..]))) {
+            budget.take(
+                "texts of attributes",
+                size.min(usize::try_from(little(&window[..4])).unwrap_or(size)),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// The sizes of all objects by their heap's place and their number.
+///
+/// A heap begins with its name, its version and its size, an object with its number and its size; both take 16 bytes.
+/// Heaps that overlap would have more objects than there is room for.
+fn objects(bytes: &[u8]) -> Result<HashMap<(u64, u64), usize>> {
+    let mut objects = HashMap::new();
+    let mut budget = Budget::new(FORMAT, bytes.len());
+    for (place, _) in bytes.windows(4).enumerate().filter(|(_, window)| window == b"GCOL") {
+        let heap = &bytes[place..];
+        let end = heap.get(8..16).map_or(0, |size| usize::try_from(little(size)).unwrap_or(usize::MAX));
+        let mut at = 16;
+        while let Some(head) = heap.get(at..at + 16).filter(|_| at < end) {
+            let (number, size) =
+                (little(&head[..2]), usize::try_from(little(&head[8..])).unwrap_or(usize::MAX));
+            // The object without a number is the free space, up to the end.
+            if number == 0 || size > heap.len() {
+                break;
+            }
+            budget.take("heaps of texts", 16)?;
+            objects.insert((place as u64, number), size);
+            at += 16 + size.next_multiple_of(8);
+        }
+    }
+    Ok(objects)
+}
+
+/// A number of up to 8 bytes.
+fn little(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte))
+}

@@ -1,0 +1,159 @@
+//! What an RNN node's attributes say.
+
+use super::FORMAT;
+use super::proto::{AttributeProto, NodeProto, attribute_type};
+use super::tensor::unsupported;
+use crate::error::Result;
+use crate::io::files::malformed;
+use crate::kernels::Activation;
+use crate::recurrent::Direction;
+
+/// The attributes of an RNN node, with the defaults of those that are absent.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Attributes {
+    pub(super) directions: &'static [Direction],
+    /// By direction.
+    pub(super) activations: Vec<Activation>,
+    /// What bounds every sum, if anything does.
+    pub(super) clip: Option<f32>,
+    pub(super) hidden_size: Option<usize>,
+    /// Whether layout is 1: sequences come first.
+    pub(super) batch_first: bool,
+}
+
+impl Attributes {
+    /// Those of a node; `name` is the node's, for errors.
+    pub(super) fn parse(name: &str, node: &NodeProto) -> Result<Self> {
+        let mut list = List { node: name, left: node.attribute.iter().collect() };
+        let directions = list.directions()?;
+        let attributes = Self {
+            directions,
+            activations: list.activations(directions.len())?,
+            clip: list.clip()?,
+            hidden_size: list.hidden_size()?,
+            batch_first: list.layout()?,
+        };
+        // Of the first version of the operators: whether Y is wanted.
+        list.take("output_sequence", attribute_type::INT)?;
+        match list.left.first() {
+            None => Ok(attributes),
+            Some(attribute) => Err(unsupported(name, format!("the attribute {}", attribute.name()))),
+        }
+    }
+}
+
+/// Attributes that are still to be read.
+struct List<'a> {
+    node: &'a str,
+    left: Vec<&'a AttributeProto>,
+}
+
+impl<'a> List<'a> {
+    /// Takes the attribute of a name out of the list, which must be of a type if it says of which.
+    fn take(&mut self, name: &str, kind: i32) -> Result<Option<&'a AttributeProto>> {
+        let (found, left): (Vec<_>, Vec<_>) =
+            self.left.iter().partition(|attribute| attribute.name() == name);
+        self.left = left;
+        match found.as_slice() {
+            [] => Ok(None),
+            &[attribute] if [0, kind].contains(&attribute.r#type()) => Ok(Some(attribute)),
+            [attribute] => {
+                let expected = format!("AttributeProto.AttributeType {kind}");
+                Err(malformed(FORMAT, self.field(name), expected, attribute.r#type()))
+            }
+            _ => Err(malformed(FORMAT, self.field(name), "one of its name", found.len())),
+        }
+    }
+
+    fn field(&self, name: &str) -> String {
+        format!("{}.{name}", self.node)
+    }
+
+    fn directions(&mut self) -> Result<&'static [Direction]> {
+        let words = self.take("direction", attribute_type::STRING)?.map(AttributeProto::s);
+        match words {
+            None | Some(b"forward") => Ok(&[Direction::Forward]),
+            Some(b"reverse") => Ok(&[Direction::Reverse]),
+            Some(b"bidirectional") => Ok(&[Direction::Forward, Direction::Reverse]),
+            Some(other) => {
+                let actual = String::from_utf8_lossy(other).into_owned();
+                Err(malformed(FORMAT, self.field("direction"), "forward, reverse or bidirectional", actual))
+            }
+        }
+    }
+
+    fn hidden_size(&mut self) -> Result<Option<usize>> {
+        let size = self.take("hidden_size", attribute_type::INT)?.map(AttributeProto::i);
+        let error = |i| malformed(FORMAT, self.field("hidden_size"), "a size", i);
+        size.map(|i| usize::try_from(i).map_err(|_| error(i))).transpose()
+    }
+
+    fn layout(&mut self) -> Result<bool> {
+        match self.take("layout", attribute_type::INT)?.map_or(0, AttributeProto::i) {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(malformed(FORMAT, self.field("layout"), "0 or 1", other)),
+        }
+    }
+
+    /// ONNX Runtime takes a negative bound for none.
+    fn clip(&mut self) -> Result<Option<f32>> {
+        let clip = self.take("clip", attribute_type::FLOAT)?.map(AttributeProto::f);
+        if clip.is_some_and(f32::is_nan) {
+            return Err(malformed(FORMAT, self.field("clip"), "a number", "NaN"));
+        }
+        Ok(clip.filter(|&clip| clip >= 0.0))
+    }
+
+    fn numbers(&mut self, name: &str) -> Result<&'a [f32]> {
+        Ok(self.take(name, attribute_type::FLOATS)?.map_or(&[], |attribute| &attribute.floats))
+    }
+
+    fn activations(&mut self, directions: usize) -> Result<Vec<Activation>> {
+        let names = self.take("activations", attribute_type::STRINGS)?;
+        let alphas = self.numbers("activation_alpha")?;
+        let betas = self.numbers("activation_beta")?;
+        let Some(names) = names else { return Ok(vec![Activation::Tanh; directions]) };
+        // The operator's default are two names, of which a node of one direction takes the first.
+        if ![directions, 2].contains(&names.strings.len()) {
+            let (expected, actual) = (format!("{directions} names"), names.strings.len());
+            return Err(malformed(FORMAT, self.field("activations"), expected, actual));
+        }
+        // Functions that take numbers take them off the lists one by one, as in ONNX Runtime.
+        let (mut alpha, mut beta) = (alphas.iter().copied(), betas.iter().copied());
+        let activations = names.strings.iter().take(directions).map(|name| {
+            let name = String::from_utf8_lossy(name);
+            activation(&name, &mut alpha, &mut beta).ok_or_else(|| {
+                let feature =
+                    format!("{name} with activation_alpha {alphas:?} and activation_beta {betas:?}");
+                unsupported(&self.field("activations"), feature)
+            })
+        });
+        activations.collect()
+    }
+}
+
+/// The activation of a name and of the numbers that it takes from the lists, if there is one.
+fn activation(
+    name: &str,
+    alphas: &mut impl Iterator<Item = f32>,
+    betas: &mut impl Iterator<Item = f32>,
+) -> Option<Activation> {
+    // Without a number that of ONNX's operator of the name counts.
+    let mut alpha = |default| alphas.next().unwrap_or(default);
+    let mut beta = |default| betas.next().unwrap_or(default);
+    match name.to_ascii_lowercase().as_str() {
+        "tanh" => Some(Activation::Tanh),
+        "relu" => Some(Activation::Relu),
+        "sigmoid" => Some(Activation::Sigmoid),
+        "softsign" => Some(Activation::Softsign),
+        "softplus" => Some(Activation::Softplus),
+        "elu" => (alpha(1.0) == 1.0).then_some(Activation::Elu),
+        "leakyrelu" => (alpha(0.01) == 0.0).then_some(Activation::Relu),
+        "thresholdedrelu" => (alpha(1.0) == 0.0).then_some(Activation::Relu),
+        "affine" => ((alpha(0.0), beta(0.0)) == (1.0, 0.0)).then_some(Activation::Linear),
+        "scaledtanh" => ((alpha(0.0), beta(0.0)) == (1.0, 1.0)).then_some(Activation::Tanh),
+        "hardsigmoid" => ((alpha(0.2), beta(0.5)) == (1.0 / 6.0, 0.5)).then_some(Activation::HardSigmoid),
+        _ => None,
+    }
+}

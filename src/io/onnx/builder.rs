@@ -1,0 +1,154 @@
+//! A graph, written node by node.
+
+use ndarray::ArrayViewD;
+use prost::Message;
+
+use super::FORMAT;
+use super::proto::{
+    AttributeProto, Dim, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
+    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type, data_type,
+};
+use crate::error::{FileError, Result};
+use crate::scalar::Scalar;
+
+/// The version of the operators: the first whose RNN has a layout, so that old engines read it too.
+const OPSET: i64 = 14;
+
+/// The version of the format that came with these operators.
+const IR_VERSION: i64 = 7;
+
+/// The most bytes of a protobuf.
+const MAX_BYTES: usize = i32::MAX as usize;
+
+/// A graph in the making.
+#[derive(Debug, Default)]
+pub(super) struct Builder {
+    graph: GraphProto,
+}
+
+impl Builder {
+    /// An input; an axis is a number, or a name where any number serves.
+    pub(super) fn input(&mut self, name: &str, elem_type: i32, shape: &[Dim]) {
+        self.graph.input.push(value(name, elem_type, shape));
+    }
+
+    /// An output; the node that gives it this name comes before or after.
+    pub(super) fn output(&mut self, name: &str, elem_type: i32, shape: &[Dim]) {
+        self.graph.output.push(value(name, elem_type, shape));
+    }
+
+    /// A constant array; gives its name back.
+    pub(super) fn constant<A: Scalar>(&mut self, name: String, array: &ArrayViewD<'_, A>) -> String {
+        let mut bytes = Vec::with_capacity(array.len() * size_of::<A>());
+        for &x in array {
+            match A::SINGLE {
+                true => bytes.extend((x.into_f64() as f32).to_le_bytes()),
+                false => bytes.extend(x.into_f64().to_le_bytes()),
+            }
+        }
+        self.tensor(name, element_type::<A>(), array.shape(), bytes)
+    }
+
+    /// A constant list of whole numbers; gives its name back.
+    pub(super) fn integers(&mut self, name: String, list: &[i64]) -> String {
+        let bytes = list.iter().flat_map(|i| i.to_le_bytes()).collect();
+        self.tensor(name, data_type::INT64, &[list.len()], bytes)
+    }
+
+    fn tensor(&mut self, name: String, elem_type: i32, shape: &[usize], bytes: Vec<u8>) -> String {
+        self.graph.initializer.push(TensorProto {
+            dims: shape.iter().map(|&size| size as i64).collect(),
+            data_type: Some(elem_type),
+            name: Some(name.clone()),
+            raw_data: Some(bytes),
+            ..TensorProto::default()
+        });
+        name
+    }
+
+    /// An operation, named after the first of its outputs; empty names are values left out.
+    pub(super) fn node(
+        &mut self,
+        op_type: &str,
+        inputs: &[&str],
+        outputs: &[&str],
+        attribute: Vec<AttributeProto>,
+    ) {
+        let names = |names: &[&str]| {
+            let count = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
+            names[..count].iter().map(|&name| name.into()).collect()
+        };
+        self.graph.node.push(NodeProto {
+            input: names(inputs),
+            output: names(outputs),
+            name: outputs.first().map(|output| format!("{op_type}_{output}")),
+            op_type: Some(op_type.into()),
+            attribute,
+            domain: None,
+        });
+    }
+
+    /// The bytes of the model.
+    ///
+    /// # Errors
+    /// [`FileError::TooLarge`] for more than a protobuf may have.
+    pub(super) fn into_bytes(self, name: &str) -> Result<Vec<u8>> {
+        let model = ModelProto {
+            ir_version: Some(IR_VERSION),
+            producer_name: Some(env!("CARGO_PKG_NAME").into()),
+            graph: Some(GraphProto { name: Some(name.into()), ..self.graph }),
+            opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(OPSET) }],
+        };
+        let actual = model.encoded_len();
+        if actual > MAX_BYTES {
+            let field = "model".into();
+            return Err(FileError::TooLarge { format: FORMAT, field, limit: MAX_BYTES, actual }.into());
+        }
+        Ok(model.encode_to_vec())
+    }
+}
+
+/// ONNX's name of an element type.
+pub(super) fn element_type<A: Scalar>() -> i32 {
+    if A::SINGLE { data_type::FLOAT } else { data_type::DOUBLE }
+}
+
+fn value(name: &str, elem_type: i32, shape: &[Dim]) -> ValueInfoProto {
+    let dim = shape.iter().map(|dim| DimensionProto { value: Some(dim.clone()) }).collect();
+    let tensor = TensorTypeProto { elem_type: Some(elem_type), shape: Some(TensorShapeProto { dim }) };
+    ValueInfoProto { name: Some(name.into()), r#type: Some(TypeProto { tensor_type: Some(tensor) }) }
+}
+
+/// An attribute of whole numbers.
+pub(super) fn ints(name: &str, ints: &[i64]) -> AttributeProto {
+    attribute(name, attribute_type::INTS, AttributeProto { ints: ints.into(), ..AttributeProto::default() })
+}
+
+/// An attribute of numbers.
+pub(super) fn floats(name: &str, floats: &[f32]) -> AttributeProto {
+    attribute(
+        name,
+        attribute_type::FLOATS,
+        AttributeProto { floats: floats.into(), ..AttributeProto::default() },
+    )
+}
+
+/// An attribute of one whole number.
+pub(super) fn int(name: &str, i: i64) -> AttributeProto {
+    attribute(name, attribute_type::INT, AttributeProto { i: Some(i), ..AttributeProto::default() })
+}
+
+/// An attribute of one word.
+pub(super) fn string(name: &str, s: &str) -> AttributeProto {
+    attribute(name, attribute_type::STRING, AttributeProto { s: Some(s.into()), ..AttributeProto::default() })
+}
+
+/// An attribute of words.
+pub(super) fn strings(name: &str, words: &[&str]) -> AttributeProto {
+    let strings = words.iter().map(|&word| word.into()).collect();
+    attribute(name, attribute_type::STRINGS, AttributeProto { strings, ..AttributeProto::default() })
+}
+
+fn attribute(name: &str, kind: i32, value: AttributeProto) -> AttributeProto {
+    AttributeProto { name: Some(name.into()), r#type: Some(kind), ..value }
+}

@@ -1,0 +1,200 @@
+//! The RNN nodes of a model, and networks of them.
+
+use std::path::Path;
+
+use ndarray::Array1;
+
+use super::graph::Graph;
+use super::links::{Links, Rows, Shape};
+use super::node::RnnNode;
+use super::tensor::unsupported;
+use super::{FORMAT, proto::NodeProto};
+use crate::error::{Error, FileError, Result, expect_shape};
+use crate::io::budget::Budget;
+use crate::io::files;
+use crate::kernels::Activation;
+use crate::parameters::Parameters;
+use crate::recurrent::{Direction, Nonlinearity, Rnn, RnnConfig, RnnParameters};
+use crate::scalar::Scalar;
+
+/// The RNN nodes of an ONNX model, in the graph's order, with their weights.
+///
+/// Weights must be constants of the model: initializers, or results of Constant nodes. Half-precision ones become `f32`.
+/// Subgraphs and functions are not looked into.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model<A: Scalar> {
+    nodes: Vec<RnnNode<A>>,
+    /// What each node reads.
+    rows: Vec<Rows>,
+    /// Whether the graph exchanges sequences and steps of the last node's outputs.
+    swapped: bool,
+}
+
+impl<A: Scalar> Model<A> {
+    /// The nodes of a file.
+    ///
+    /// # Errors
+    /// [`FileError::System`] for a file that cannot be read; as [`from_bytes`](Self::from_bytes).
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        Self::from_bytes(&files::read(path.as_ref())?)
+    }
+
+    /// The nodes of a file's bytes.
+    ///
+    /// # Errors
+    /// [`FileError::Malformed`] for bytes that are no ONNX model; [`FileError::Unsupported`] for an activation,
+    /// attribute or weight that is not read, [`FileError::Dtype`] for weights of another element type,
+    /// [`Error::Shape`](crate::Error::Shape) for one of another shape than the others demand.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let graph = Graph::parse(bytes)?;
+        let protos = graph.nodes("RNN")?;
+        let mut budget = Budget::new(FORMAT, bytes.len());
+        let nodes: Result<Vec<_>> =
+            protos.iter().map(|proto| RnnNode::parse(proto, &graph, &mut budget)).collect();
+        let nodes = nodes?;
+        let links = Links::new(&graph, &protos, nodes.iter().map(shape).collect());
+        let input = |proto: &NodeProto| links.rows(proto.input.first().map_or("", String::as_str));
+        let rows = protos.iter().map(input).collect::<Result<_>>()?;
+        let swapped = match nodes.len() {
+            0 => false,
+            count => links.is_swapped(count - 1)?,
+        };
+        Ok(Self { nodes, rows, swapped })
+    }
+
+    /// The nodes in the graph's order.
+    #[must_use]
+    pub fn nodes(&self) -> &[RnnNode<A>] {
+        &self.nodes
+    }
+
+    /// The network that the nodes are together, each a layer that reads the one before; `batch_first` if the graph takes
+    /// and gives sequences first.
+    ///
+    /// # Errors
+    /// [`FileError::NotFound`] if there is no node; [`FileError::Unsupported`] for what [`Rnn`] has not: another
+    /// activation than tanh and relu, or not the same everywhere, clip, reverse without forward, a first state other
+    /// than zero or lengths that stand in the model, nodes that do not read one another.
+    pub fn to_rnn(&self) -> Result<Rnn<A>> {
+        for (i, (node, rows)) in self.nodes.iter().zip(&self.rows).enumerate().skip(1) {
+            if *rows != (Rows { node: Some(i - 1), batch_first: node.batch_first() }) {
+                let before = self.nodes[i - 1].name();
+                return Err(unsupported(
+                    node.name(),
+                    format!("an input that is not the outputs of {before}"),
+                ));
+            }
+        }
+        let batch_first = self.nodes.iter().zip(&self.rows).next().is_some_and(|(node, rows)| {
+            let last = self.nodes.last().is_some_and(RnnNode::batch_first);
+            node.batch_first() != rows.batch_first && last != self.swapped
+        });
+        rnn(&self.nodes, batch_first)
+    }
+}
+
+impl<A: Scalar> RnnNode<A> {
+    /// The network of this one layer.
+    ///
+    /// # Errors
+    /// As [`Model::to_rnn`].
+    pub fn to_rnn(&self) -> Result<Rnn<A>> {
+        rnn(std::slice::from_ref(self), self.batch_first())
+    }
+}
+
+impl<A: Scalar> Rnn<A> {
+    /// The network of an ONNX model's RNN nodes, such as [`Export`](crate::io::onnx::Export) or torch writes it.
+    ///
+    /// For another model, or one of several networks, see [`Model`].
+    ///
+    /// # Errors
+    /// As [`Model::read`] and [`Model::to_rnn`].
+    pub fn from_onnx(path: impl AsRef<Path>) -> Result<Self> {
+        Model::read(path)?.to_rnn()
+    }
+}
+
+fn shape<A: Scalar>(node: &RnnNode<A>) -> Shape {
+    Shape { directions: node.directions().len(), hidden: node.hidden_size(), batch_first: node.batch_first() }
+}
+
+/// The network whose layers are some nodes.
+fn rnn<A: Scalar>(nodes: &[RnnNode<A>], batch_first: bool) -> Result<Rnn<A>> {
+    let Some(first) = nodes.first() else {
+        return Err(FileError::NotFound { name: "RNN node", present: Vec::new() }.into());
+    };
+    let cells = || nodes.iter().flat_map(RnnNode::cells);
+    let config = RnnConfig::new(first.input_size(), first.hidden_size())
+        .num_layers(nodes.len())
+        .nonlinearity(nonlinearity(first)?)
+        .bias(cells().any(|cell| cell.bias_ih.is_some()))
+        .batch_first(batch_first)
+        .bidirectional(first.directions().len() == 2);
+    for (k, node) in nodes.iter().enumerate() {
+        expect_layer(first, node)?;
+        let expected = [config.hidden_size, config.layer_input_size(k)];
+        expect_shape(&format!("{}.W", node.name()), &expected, &[node.hidden_size(), node.input_size()])?;
+    }
+    let mut cells: Vec<_> = cells().cloned().collect();
+    if config.bias {
+        // A bias that a node has not is zero.
+        let zero = || Some(Array1::zeros(config.hidden_size));
+        for cell in &mut cells {
+            cell.bias_ih = cell.bias_ih.take().or_else(zero);
+            cell.bias_hh = cell.bias_hh.take().or_else(zero);
+        }
+    }
+    let parameters = RnnParameters { cells, directions: config.num_directions() };
+    let mut rnn = Rnn::zeros(config)?;
+    rnn.load_state_dict(parameters.named_parameters())?;
+    Ok(rnn)
+}
+
+/// The nonlinearity of all directions.
+fn nonlinearity<A: Scalar>(node: &RnnNode<A>) -> Result<Nonlinearity> {
+    match node.activations() {
+        [Activation::Tanh, rest @ ..] if rest.iter().all(|&other| other == Activation::Tanh) => {
+            Ok(Nonlinearity::Tanh)
+        }
+        [Activation::Relu, rest @ ..] if rest.iter().all(|&other| other == Activation::Relu) => {
+            Ok(Nonlinearity::Relu)
+        }
+        others => Err(not_an_rnn(node, format!("activations {others:?}"))),
+    }
+}
+
+/// Checks that a node is a layer of a network whose first layer is `first`.
+fn expect_layer<A: Scalar>(first: &RnnNode<A>, node: &RnnNode<A>) -> Result<()> {
+    if node.directions() == [Direction::Reverse] {
+        return Err(not_an_rnn(node, "direction reverse"));
+    }
+    if node.directions() != first.directions() {
+        return Err(not_an_rnn(node, format!("another direction than {}", first.name())));
+    }
+    if node.activations() != first.activations() {
+        return Err(not_an_rnn(node, format!("other activations than {}", first.name())));
+    }
+    node.expect_no_constants("a network of class Rnn")
+}
+
+impl<A: Scalar> RnnNode<A> {
+    /// Checks that a node has nothing that neither networks nor layers have.
+    pub(super) fn expect_no_constants(&self, place: &str) -> Result<()> {
+        let refuse = |feature: String| Err(unsupported(self.name(), format!("{feature} in {place}")));
+        if let Some(clip) = self.clip() {
+            return refuse(format!("clip {clip}"));
+        }
+        if self.initial_h().is_some_and(|h| h.iter().any(|&h| h != A::zero())) {
+            return refuse("an initial_h that is a constant other than zero".into());
+        }
+        if self.sequence_lens().is_some() {
+            return refuse("sequence_lens that are constants".into());
+        }
+        Ok(())
+    }
+}
+
+fn not_an_rnn<A: Scalar>(node: &RnnNode<A>, feature: impl Into<String>) -> Error {
+    unsupported(node.name(), format!("{} in a network of class Rnn", feature.into()))
+}

@@ -1,0 +1,158 @@
+//! An RNN node over the crate's engine.
+
+use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, Axis, CowArray, Ix3};
+
+use super::node::RnnNode;
+use crate::cell::Elman;
+use crate::engine::{Forward, Scratch, Stack};
+use crate::error::{Error, Result, element_count, expect_shape};
+use crate::kernels::Plan;
+use crate::recurrent::{Direction, RnnCellParameters};
+use crate::scalar::Scalar;
+use crate::sequence::{Layout, Source, standard, with_plain_rows};
+
+impl<A: Scalar> RnnNode<A> {
+    /// Y, the hidden states after every step, and Y_h, the final ones, as ONNX Runtime computes them.
+    ///
+    /// | | layout 0 | layout 1 |
+    /// |---|---|---|
+    /// | `x` | (L, N, input_size) | (N, L, input_size) |
+    /// | `initial_h`, Y_h | (D, N, hidden_size) | (N, D, hidden_size) |
+    /// | Y | (L, D, N, hidden_size) | (N, L, D, hidden_size) |
+    ///
+    /// Without `sequence_lens` and `initial_h` those that stand in the model are taken, else L and zero; a first state that
+    /// the graph computes must be given. Behind a sequence's end Y is zero, Y_h is that of its own last step, and the reverse
+    /// direction starts there. A sequence of no steps has its first state for Y_h, where ONNX Runtime 1.32 reads
+    /// memory before the array.
+    ///
+    /// # Errors
+    /// [`Error::Width`] for an `x` of another width, [`Error::EmptySequence`] for L = 0, [`Error::Shape`] for a state or a
+    /// list of lengths of another shape, [`Error::EntryOutOfRange`] for a length over L.
+    pub fn forward(
+        &self,
+        x: &ArrayRef3<A>,
+        sequence_lens: Option<&[usize]>,
+        initial_h: Option<&ArrayRef3<A>>,
+    ) -> Result<(Array4<A>, Array3<A>)> {
+        let time_major = self.exchanged(x);
+        let (len, batch, actual) = time_major.dim();
+        if actual != self.input_size() {
+            let (array, size, expected) = ("X", "input_size", self.input_size());
+            return Err(Error::Width { array, size, expected, actual });
+        }
+        if len == 0 {
+            return Err(Error::EmptySequence { array: "X", shape: x.shape().into() });
+        }
+        element_count::<A>("X", x.shape())?;
+        let (directions, hidden) = (self.directions().len(), self.hidden_size());
+        element_count::<A>("Y", &[len, directions, batch, hidden])?;
+        let mut y_h = self.first_states(initial_h, batch)?;
+        let layout = match sequence_lens.or(self.sequence_lens()) {
+            None => Layout::equal(len, batch),
+            Some(lens) => Layout::sorted(lens, len, batch)?,
+        };
+        let mut y = Array4::zeros((len, directions, batch, hidden));
+        let x = with_plain_rows("X", time_major)?;
+        for (d, (stack, &direction)) in self.stacks().iter().zip(self.directions()).enumerate() {
+            let places = places(&layout, direction);
+            let mut state = standard(&y_h.index_axis(Axis(0), d)).insert_axis(Axis(0));
+            let rows = run(stack, &x, &layout, &places, &mut state);
+            y_h.index_axis_mut(Axis(0), d).assign(&state.index_axis(Axis(0), 0));
+            let mut y = y.index_axis_mut(Axis(1), d);
+            for (row, (t, n)) in rows.outer_iter().zip(places) {
+                y.index_axis_mut(Axis(0), t).row_mut(n).assign(&row);
+            }
+        }
+        Ok(self.in_layout(y, y_h))
+    }
+
+    /// An input or state with its first two axes as layout 0 has them.
+    fn exchanged<'a>(&self, array: &'a ArrayRef3<A>) -> ArrayView3<'a, A> {
+        let mut view = array.view();
+        if self.batch_first() {
+            view.swap_axes(0, 1);
+        }
+        view
+    }
+
+    /// The first states, (D, N, hidden_size).
+    fn first_states(&self, given: Option<&ArrayRef3<A>>, batch: usize) -> Result<Array3<A>> {
+        let shape = [self.directions().len(), batch, self.hidden_size()];
+        let Some(given) = given else {
+            let Some(constant) = self.initial_h() else { return Ok(Array3::zeros(shape)) };
+            expect_shape("initial_h", &shape, constant.shape())?;
+            return Ok(constant.clone());
+        };
+        let state = self.exchanged(given);
+        if state.shape() != shape {
+            let [directions, batch, hidden] = shape;
+            let expected = if self.batch_first() { [batch, directions, hidden] } else { shape };
+            expect_shape("initial_h", &expected, given.shape())?;
+        }
+        Ok(standard(&state))
+    }
+
+    /// Results as the node's layout has them.
+    fn in_layout(&self, y: Array4<A>, y_h: Array3<A>) -> (Array4<A>, Array3<A>) {
+        if !self.batch_first() {
+            return (y, y_h);
+        }
+        (standard(&y.permuted_axes([2, 0, 1, 3])), standard(&y_h.permuted_axes([1, 0, 2])))
+    }
+
+    /// Each direction as the engine wants it.
+    pub(super) fn pack(&self) -> Vec<Stack<A, Elman>> {
+        let directions = self.cells().iter().zip(self.activations());
+        let stack = |(cell, &activation): (&RnnCellParameters<A>, _)| Stack {
+            layers: vec![vec![cell.pack()]],
+            cell: Elman::new(activation).clip(self.clip()),
+            hidden: self.hidden_size(),
+            plan: Plan::default(),
+        };
+        directions.map(stack).collect()
+    }
+}
+
+/// Step and sequence of every row, rows in the direction's own order of time.
+fn places(layout: &Layout, direction: Direction) -> Vec<(usize, usize)> {
+    let steps = &layout.steps;
+    let rows = (0..steps.len()).flat_map(|step| (0..steps.batch(step)).map(move |b| (step, b)));
+    let place = |(step, b)| {
+        let n = layout.order.as_ref().map_or(b, |order| order[b]);
+        match direction {
+            Direction::Forward => (step, n),
+            // A sequence's own last step is its first one back.
+            Direction::Reverse => (steps.len_of(b) - 1 - step, n),
+        }
+    };
+    rows.map(place).collect()
+}
+
+/// Runs one direction; returns its rows of hidden states and leaves the final state.
+fn run<A: Scalar>(
+    stack: &Stack<A, Elman>,
+    x: &CowArray<'_, A, Ix3>,
+    layout: &Layout,
+    places: &[(usize, usize)],
+    state: &mut Array3<A>,
+) -> Array2<A> {
+    let [time, sequence] = [Axis(0), Axis(1)].map(|axis| x.stride_of(axis).unsigned_abs());
+    let offsets: Vec<_> = places.iter().map(|&(t, n)| t * time + n * sequence).collect();
+    let data = x.as_slice_memory_order().unwrap_or_default();
+    let mut rows = Array2::zeros((places.len(), stack.hidden));
+    layout.with_sorted_state(state, |state| {
+        let pass = Forward {
+            source: Source::table(data, x.len_of(Axis(2)), &layout.steps, &offsets),
+            steps: &layout.steps,
+            state,
+            resets: None,
+            output: rows.as_slice_mut(),
+            lower: Vec::new(),
+            factors: &[],
+            state_factors: None,
+            sums: Vec::new(),
+        };
+        A::forward(stack, pass, &mut Scratch::default());
+    });
+    rows
+}

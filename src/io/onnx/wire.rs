@@ -1,0 +1,76 @@
+//! The fields of a protobuf message one by one, without a copy: a graph's messages may be many and empty, and a list
+//! of them decoded would be much larger than the file.
+
+use prost::Message;
+use prost::encoding::{WireType, decode_key, decode_varint};
+
+use super::FORMAT;
+use crate::error::{FileError, Result};
+use crate::io::files::malformed;
+
+/// The most fields that a message decoded whole may have.
+const MAX_FIELDS: usize = 1 << 12;
+
+/// The fields of a message in their order: each tag, and the bytes of the field if it is text, bytes or a message.
+#[derive(Debug, Clone)]
+pub(super) struct Fields<'a> {
+    rest: &'a [u8],
+    /// The message, for errors.
+    message: &'static str,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(message: &'static str, bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, message }
+    }
+
+    fn field(&mut self) -> Option<(u32, Option<&'a [u8]>)> {
+        let (tag, wire_type) = decode_key(&mut self.rest).ok()?;
+        let length = match wire_type {
+            WireType::Varint => {
+                decode_varint(&mut self.rest).ok()?;
+                return Some((tag, None));
+            }
+            WireType::SixtyFourBit => 8,
+            WireType::ThirtyTwoBit => 4,
+            WireType::LengthDelimited => usize::try_from(decode_varint(&mut self.rest).ok()?).ok()?,
+            // ONNX has no groups.
+            WireType::StartGroup | WireType::EndGroup => return None,
+        };
+        let (bytes, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some((tag, (wire_type == WireType::LengthDelimited).then_some(bytes)))
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<(u32, Option<&'a [u8]>)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let left = self.rest.len();
+        let field = self.field();
+        if field.is_none() {
+            self.rest = &[];
+        }
+        let error = || malformed(FORMAT, self.message, "a field", format!("{left} bytes that are none"));
+        Some(field.ok_or_else(error))
+    }
+}
+
+/// Text.
+pub(super) fn text<'a>(field: &str, bytes: &'a [u8]) -> Result<&'a str> {
+    str::from_utf8(bytes).map_err(|error| malformed(FORMAT, field, "UTF-8", error))
+}
+
+/// A message whole, if it has not more fields than it deserves.
+pub(super) fn decode<M: Message + Default>(message: &'static str, bytes: &[u8]) -> Result<M> {
+    let fields = Fields::new(message, bytes).try_fold(0, |count, field| field.map(|_| count + 1))?;
+    if fields > MAX_FIELDS {
+        let field = format!("the number of fields of a {message}");
+        return Err(FileError::TooLarge { format: FORMAT, field, limit: MAX_FIELDS, actual: fields }.into());
+    }
+    M::decode(bytes).map_err(|error| malformed(FORMAT, message, "fields of their types", error))
+}

@@ -1,0 +1,152 @@
+"""Writes the fixtures that Keras makes, into fixtures/keras, and what Keras makes of our files.
+
+    python tests/interop/keras_files.py        # in an environment with keras and tensorflow
+
+model.{keras,h5}, model.weights.h5   a Sequential model of named layers, trained one step so that the first two hold an
+                                     optimizer too: "first" SimpleRNN, "both" Bidirectional, "last" SimpleRNN, a Dense
+nested.{keras,weights.h5}            a functional model with unnamed layers, one in a model of its own, and an LSTM
+dtypes.weights.h5                    layers of float64, float16 and bfloat16
+old.h5                               model.h5's first two layers as Keras 2 names their weights (kernel:0)
+bomb.h5                              a list of names that are all one long text, to be refused
+ours.weights.h5                      what the crate wrote; this script loads it into a model
+expected.json                        weights, an input, and every layer's output for it, by Keras; of ours.weights.h5 too
+"""
+
+import json
+import os
+import pathlib
+import struct
+import subprocess
+
+os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
+
+import h5py
+import keras
+import numpy as np
+from keras import layers
+
+HERE = pathlib.Path(__file__).parent / "fixtures/keras"
+OURS = pathlib.Path(__file__).parents[2] / "target/interop/keras/ours.weights.h5"
+
+
+def uniform(seed, *shape):
+    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
+
+
+def listed(array):
+    """Shape and elements; a double holds every element exactly."""
+    array = np.asarray(array)
+    return {"shape": list(array.shape), "values": [float(x) for x in array.flatten()]}
+
+
+def described(layer, x, **call):
+    return {"x": listed(x), "output": listed(layer(x, **call)), "weights": [listed(w) for w in layer.get_weights()]}
+
+
+def randomise(model, seed):
+    """Biases that are not zero."""
+    model.set_weights([uniform(seed + i, *w.shape) for i, w in enumerate(model.get_weights())])
+
+
+def sequential():
+    model = keras.Sequential([
+        keras.Input((None, 4)),
+        layers.SimpleRNN(3, return_sequences=True, name="first"),
+        layers.Bidirectional(
+            layers.SimpleRNN(2, activation="relu", return_sequences=True), merge_mode="sum", name="both"
+        ),
+        layers.SimpleRNN(2, activation="sigmoid", use_bias=False, go_backwards=True, dropout=0.25, name="last"),
+        layers.Dense(1),
+    ])
+    randomise(model, 0)
+    model.compile("adam", "mse")
+    model.fit(uniform(100, 2, 5, 4), uniform(101, 2, 1), verbose=0)
+    model.save(HERE / "model.keras")
+    model.save(HERE / "model.h5")
+    model.save_weights(HERE / "model.weights.h5")
+    xs = {"first": uniform(102, 2, 5, 4), "both": uniform(103, 2, 5, 3), "last": uniform(104, 2, 5, 2)}
+    return {name: described(model.get_layer(name), x) for name, x in xs.items()}, model
+
+
+def nested():
+    inner = keras.Sequential([keras.Input((None, 3)), layers.SimpleRNN(2, return_sequences=True)])
+    x = inputs = keras.Input((None, 4))
+    x = layers.SimpleRNN(3, return_sequences=True)(x)
+    x = inner(x)
+    x = layers.LSTM(2, return_sequences=True)(x)
+    outputs = layers.SimpleRNN(3)(x)
+    model = keras.Model(inputs, outputs)
+    randomise(model, 200)
+    model.save(HERE / "nested.keras")
+    model.save_weights(HERE / "nested.weights.h5")
+    outer = [layer for layer in model.layers if isinstance(layer, layers.SimpleRNN)]
+    found = [outer[0], inner.layers[0], outer[1]]
+    return [described(layer, uniform(210 + i, 2, 5, [4, 3, 2][i])) for i, layer in enumerate(found)]
+
+
+def dtypes():
+    names = ["float64", "float16", "bfloat16"]
+    model = keras.Sequential([keras.Input((None, 4))] + [
+        layers.SimpleRNN(4, recurrent_initializer="zeros", return_sequences=True, dtype=name, name=name)
+        for name in names
+    ])
+    randomise(model, 300)
+    model.save_weights(HERE / "dtypes.weights.h5")
+    return {name: [listed(w.astype(np.float64)) for w in model.get_layer(name).get_weights()] for name in names}
+
+
+def old(model):
+    with h5py.File(HERE / "old.h5", "w") as file:
+        file.attrs["layer_names"] = [b"first", b"both"]
+        for name in ("first", "both"):
+            layer, group = model.get_layer(name), file.create_group(name)
+            names = [f"{w.path}:0".encode() for w in layer.weights]
+            group.attrs["weight_names"] = names
+            for path, value in zip(names, layer.get_weights()):
+                group.create_dataset(path.decode(), data=value)
+
+
+def bomb():
+    """A list whose items are all one text, which a file of Keras never has."""
+    path, text, items = HERE / "bomb.h5", "x" * (1 << 14), 3000
+    with h5py.File(path, "w") as file:
+        file.attrs.create("layer_names", [text] + ["y"] * items, dtype=h5py.string_dtype())
+    content = bytearray(path.read_bytes())
+    # An item is its length, the place of a heap, and its number there; the first is the long one.
+    length = struct.pack("<I", len(text))
+    at = next(i for i in range(len(content)) if content[i:i + 4] == length and content[i + 16:i + 20] == b"\1\0\0\0")
+    content[at:at + 16 * (items + 1)] = bytes(content[at:at + 16]) * (items + 1)
+    path.write_bytes(content)
+
+
+def ours():
+    """The model that tests/keras_files writes: a SimpleRNN, a Bidirectional, a SimpleRNN."""
+    model = keras.Sequential([
+        keras.Input((None, 4)),
+        layers.SimpleRNN(3, return_sequences=True),
+        layers.Bidirectional(layers.SimpleRNN(2, return_sequences=True)),
+        layers.SimpleRNN(2, use_bias=False, activation="relu"),
+    ])
+    model.load_weights(OURS)
+    (HERE / OURS.name).write_bytes(OURS.read_bytes())
+    x = uniform(400, 2, 5, 4)
+    return {"x": listed(x), "output": listed(model(x))}
+
+
+def main():
+    command = ["cargo", "test", "--quiet", "--features", "keras-h5", "--test", "keras_files", "--", "--ignored"]
+    subprocess.run(command, cwd=OURS.parents[3], check=True)
+    keras.utils.set_random_seed(0)
+    HERE.mkdir(parents=True, exist_ok=True)
+    expected = {"keras": keras.__version__}
+    expected["model"], model = sequential()
+    expected |= {"nested": nested(), "dtypes": dtypes()}
+    old(model)
+    bomb()
+    expected["ours"] = ours()
+    (HERE / "expected.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")
+    print({path.name: path.stat().st_size for path in sorted(HERE.iterdir())})
+
+
+if __name__ == "__main__":
+    main()

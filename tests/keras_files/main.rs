@@ -1,0 +1,218 @@
+//! Keras's files, against Keras.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/mutations.rs"]
+mod mutated;
+
+mod mutations;
+mod refused;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array3, ArrayD, Ix3};
+use ndarray_rnn::io::keras::{Model, Weights};
+use ndarray_rnn::keras::{Activation, Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig, set_random_seed};
+use ndarray_rnn::{Error, FileError, Parameters};
+use serde_json::Value;
+
+use common::{Real, TestResult, in_both_types, largest_difference};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/fixtures/keras").join(name)
+}
+
+fn expected() -> TestResult<Value> {
+    Ok(serde_json::from_slice(&fs::read(fixture("expected.json"))?)?)
+}
+
+fn array(value: &Value) -> TestResult<ArrayD<f32>> {
+    let shape: Vec<usize> = serde_json::from_value(value["shape"].clone())?;
+    let values: Vec<f64> = serde_json::from_value(value["values"].clone())?;
+    Ok(ArrayD::from_shape_vec(shape, values.iter().map(|&x| f32::narrow(x)).collect())?)
+}
+
+fn batch(value: &Value) -> TestResult<Array3<f32>> {
+    Ok(array(value)?.into_dimensionality::<Ix3>()?)
+}
+
+#[track_caller]
+fn assert_weights(model: &impl Parameters<Elem = f32>, expected: &Value) -> TestResult {
+    let weights = expected.as_array().ok_or("no list of weights")?;
+    assert_eq!(model.named_parameters().len(), weights.len());
+    for ((name, value), expected) in model.named_parameters().into_iter().zip(weights) {
+        assert_eq!(value, array(expected)?, "{name}");
+    }
+    Ok(())
+}
+
+#[track_caller]
+fn assert_close(actual: &ArrayD<f32>, expected: &Value) -> TestResult {
+    assert!(largest_difference(actual, &array(expected)?) < 1e-6);
+    Ok(())
+}
+
+#[test]
+fn layers_are_read_as_keras_describes_them() -> TestResult {
+    let expected = &expected()?["model"];
+    for file in ["model.keras", "model.h5"] {
+        let first = SimpleRnn::from_keras(fixture(file), "first")?;
+        assert_weights(&first, &expected["first"]["weights"])?;
+        let output = first.call(&batch(&expected["first"]["x"])?).return_sequences().forward()?;
+        assert_close(&output.into_dyn(), &expected["first"]["output"])?;
+
+        let both = Bidirectional::from_keras(fixture(file), "both")?;
+        assert_eq!(both.merge_mode(), MergeMode::Sum);
+        assert_weights(&both, &expected["both"]["weights"])?;
+        let output = both.call(&batch(&expected["both"]["x"])?).return_sequences().forward()?;
+        assert_close(&output.into_dyn(), &expected["both"]["output"])?;
+
+        let last = SimpleRnn::from_keras(fixture(file), "last")?;
+        let described = SimpleRnnConfig::new(2, 2)
+            .activation(Activation::Sigmoid)
+            .use_bias(false)
+            .go_backwards(true)
+            .dropout(0.25);
+        assert_eq!(last.config().to_string(), described.to_string());
+        assert_weights(&last, &expected["last"]["weights"])?;
+        assert_close(
+            &last.forward(&batch(&expected["last"]["x"])?)?.into_dyn(),
+            &expected["last"]["output"],
+        )?;
+
+        assert_eq!(first, SimpleRnn::from_keras(fixture(file), 0)?);
+        assert_eq!(last, SimpleRnn::from_keras(fixture(file), 1)?);
+        assert_eq!(both, Bidirectional::from_keras(fixture(file), 0)?);
+    }
+    Ok(())
+}
+
+#[test]
+fn weights_load_by_name_and_by_number() -> TestResult {
+    let expected = &expected()?["model"];
+    for file in ["model.weights.h5", "model.keras", "model.h5", "old.h5"] {
+        for by_name in [true, false] {
+            let mut first = SimpleRnn::zeros(SimpleRnnConfig::new(4, 3))?;
+            let mut both = Bidirectional::from_layers(
+                SimpleRnn::zeros(SimpleRnnConfig::new(3, 2))?,
+                SimpleRnn::zeros(SimpleRnnConfig::new(3, 2).go_backwards(true))?,
+                MergeMode::Sum,
+            )?;
+            if by_name {
+                first.load_weights(fixture(file), "first")?;
+                both.load_weights(fixture(file), "both")?;
+            } else {
+                first.load_weights(fixture(file), 0)?;
+                both.load_weights(fixture(file), 0)?;
+            }
+            assert_weights(&first, &expected["first"]["weights"])?;
+            assert_weights(&both, &expected["both"]["weights"])?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn models_in_models_and_other_layers() -> TestResult {
+    let expected = expected()?;
+    let expected = expected["nested"].as_array().ok_or("no list of layers")?;
+    let model = Model::read(fixture("nested.keras"))?;
+    assert_eq!(model.layers().len(), 3);
+    for (i, expected) in expected.iter().enumerate() {
+        let layer = model.simple_rnn::<f32>(i)?;
+        assert_weights(&layer, &expected["weights"])?;
+        let call = layer.call(&batch(&expected["x"])?).return_sequences().forward();
+        let output =
+            if i == 2 { layer.forward(&batch(&expected["x"])?)?.into_dyn() } else { call?.into_dyn() };
+        assert_close(&output, &expected["output"])?;
+    }
+    // A file of weights has no order between classes: the model in the model comes before the layers.
+    let weights = Model::read(fixture("nested.weights.h5"))?;
+    let names =
+        |model: &Model| model.layers().iter().map(|layer| layer.name().to_owned()).collect::<Vec<_>>();
+    let (mut described, mut found) = (names(&model), names(&weights));
+    described.sort();
+    found.sort();
+    assert_eq!(described, found);
+    Ok(())
+}
+
+#[test]
+fn element_types() -> TestResult {
+    let expected = &expected()?["dtypes"];
+    let model = Model::read(fixture("dtypes.weights.h5"))?;
+    let dtype = |i: usize| model.layers()[i].weights().get("kernel").map(|kernel| kernel.dtype().to_string());
+    assert_eq!([0, 1, 2].map(dtype), ["float64", "float16", "bfloat16"].map(|name| Some(name.into())));
+    // The smaller ones are exact in f32, f64 is converted on demand only.
+    for name in ["float16", "bfloat16"] {
+        let mut layer = SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(4, 4))?;
+        model.load_simple_rnn(name, &mut layer)?;
+        assert_weights(&layer, &expected[name])?;
+    }
+    let mut layer = SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(4, 4))?;
+    let error = model.load_simple_rnn("float64", &mut layer).err();
+    assert!(matches!(error, Some(Error::File(FileError::Dtype { .. }))), "{error:?}");
+    assert_eq!(layer, SimpleRnn::zeros(SimpleRnnConfig::new(4, 4))?);
+    model.layers()[0].weights().to::<f32>().load_into(&mut layer)?;
+    assert_weights(&layer, &expected["float64"])?;
+    let mut layer = SimpleRnn::<f64>::zeros(SimpleRnnConfig::new(4, 4))?;
+    model.load_simple_rnn("float64", &mut layer)?;
+    Ok(())
+}
+
+/// The layers of the model that tests/interop/keras_files.py loads ours into.
+fn ours<A: Real>() -> TestResult<(SimpleRnn<A>, Bidirectional<A>, SimpleRnn<A>)> {
+    let rng = &mut set_random_seed(0);
+    let mut layers = (
+        SimpleRnn::new(SimpleRnnConfig::new(4, 3), rng)?,
+        Bidirectional::new(SimpleRnnConfig::new(3, 2), MergeMode::Concat, rng)?,
+        SimpleRnn::new(SimpleRnnConfig::new(4, 2).use_bias(false).activation(Activation::Relu), rng)?,
+    );
+    // Biases that are not zero.
+    for (i, (_, mut value)) in layers.named_parameters_mut().into_iter().enumerate() {
+        value.iter_mut().for_each(|x| *x += A::narrow(i as f64 / 64.0));
+    }
+    Ok(layers)
+}
+
+fn written<A: Real>() -> TestResult<Vec<u8>> {
+    let (first, both, last) = ours::<A>()?;
+    Ok(Weights::new().simple_rnn(&first).bidirectional(&both).simple_rnn(&last).to_bytes()?)
+}
+
+/// For tests/interop/keras_files.py.
+#[test]
+#[ignore = "writes a file"]
+fn write_weights() -> TestResult {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/keras");
+    fs::create_dir_all(&folder)?;
+    Ok(fs::write(folder.join("ours.weights.h5"), written::<f32>()?)?)
+}
+
+#[test]
+fn keras_loaded_these_very_bytes_and_computes_the_same() -> TestResult {
+    assert!(written::<f32>()? == fs::read(fixture("ours.weights.h5"))?, "not the bytes of the fixture");
+    let expected = &expected()?["ours"];
+    let (first, both, last) = ours::<f32>()?;
+    let x = first.call(&batch(&expected["x"])?).return_sequences().forward()?;
+    let x = both.call(&x).return_sequences().forward()?;
+    assert_close(&last.forward(&x)?.into_dyn(), &expected["output"])
+}
+
+fn weights_written_read_back<A: Real>() -> TestResult {
+    let (first, both, last) = ours::<A>()?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("ours.weights.h5");
+    Weights::new().simple_rnn(&first).bidirectional(&both).simple_rnn(&last).write(&path)?;
+    let model = Model::read(&path)?;
+    let mut copy = ours::<A>()?;
+    copy.named_parameters_mut().into_iter().for_each(|(_, mut value)| value.fill(A::zero()));
+    model.load_simple_rnn("simple_rnn", &mut copy.0)?;
+    model.load_bidirectional("bidirectional", &mut copy.1)?;
+    model.load_simple_rnn("simple_rnn_1", &mut copy.2)?;
+    assert_eq!(copy.state_dict(), (first, both, last).state_dict());
+    Ok(())
+}
+
+in_both_types!(weights_written_read_back);

@@ -1,0 +1,114 @@
+//! What is refused, by name; nothing is changed then.
+
+use ndarray_rnn::io::keras::Model;
+use ndarray_rnn::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig};
+use ndarray_rnn::{Error, FileError};
+
+use crate::common::{TestResult, expect_error};
+use crate::fixture;
+
+#[test]
+fn layers_that_are_not_there() -> TestResult {
+    let present: Vec<String> = ["first", "both", "last"].map(str::to_owned).into();
+    let error = Error::File(FileError::NotFound { name: "SimpleRNN layer", present });
+    let message = r#"no SimpleRNN layer among the names ["first", "both", "last"]"#;
+    for file in ["model.keras", "model.h5"] {
+        expect_error(SimpleRnn::<f32>::from_keras(fixture(file), "both"), &error, message);
+        expect_error(SimpleRnn::<f32>::from_keras(fixture(file), 2), &error, message);
+        assert!(Bidirectional::<f32>::from_keras(fixture(file), "first").is_err());
+    }
+    Ok(())
+}
+
+#[test]
+fn weights_without_a_description() -> TestResult {
+    let feature = "a file of weights without a description of the layer, except to load them into one";
+    let error =
+        FileError::Unsupported { format: "Keras", field: "first".into(), feature: feature.to_owned() };
+    let message = format!("Keras: first: {feature} is not supported");
+    expect_error(SimpleRnn::<f32>::from_keras(fixture("model.weights.h5"), "first"), &error.into(), &message);
+    Ok(())
+}
+
+#[test]
+fn weights_of_another_layer() -> TestResult {
+    let mut layer = SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(4, 2))?;
+    let shape = layer.load_weights(fixture("model.weights.h5"), "first").err();
+    let expected = Error::Shape { array: "kernel".into(), expected: vec![4, 2], actual: vec![4, 3] };
+    assert_eq!(shape, Some(expected));
+    let mut layer = SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(4, 3).use_bias(false))?;
+    let error = layer.load_weights(fixture("model.weights.h5"), "first").err();
+    assert!(matches!(error, Some(Error::UnexpectedParameter { .. })), "{error:?}");
+    assert_eq!(layer, SimpleRnn::zeros(SimpleRnnConfig::new(4, 3).use_bias(false))?);
+    let forward = SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(3, 2))?;
+    let backward = SimpleRnn::zeros(SimpleRnnConfig::new(3, 2).go_backwards(true).use_bias(false))?;
+    let mut layer = Bidirectional::from_layers(forward, backward, MergeMode::Sum)?;
+    let before = layer.clone();
+    assert!(layer.load_weights(fixture("model.weights.h5"), "both").is_err());
+    assert_eq!(layer, before);
+    Ok(())
+}
+
+#[test]
+fn what_is_no_file_of_keras() -> TestResult {
+    for bytes in [&b""[..], b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x93NUMPY"] {
+        let error = Model::from_bytes(bytes).err();
+        assert!(
+            matches!(error, Some(Error::File(FileError::Malformed { format: "Keras", .. }))),
+            "{error:?}"
+        );
+    }
+    // Cut anywhere it is an error or, behind the last array, the same.
+    let whole = std::fs::read(fixture("ours.weights.h5"))?;
+    let model = Model::from_bytes(&whole)?;
+    for length in (0..whole.len()).step_by(37) {
+        if let Ok(cut) = Model::from_bytes(&whole[..length]) {
+            assert_eq!(cut, model, "{length} bytes");
+        }
+    }
+    let missing = Model::read(fixture("no such file")).err();
+    assert!(matches!(missing, Some(Error::File(FileError::System { operation: "read", .. }))), "{missing:?}");
+    Ok(())
+}
+
+/// The configuration of model.h5 with some text replaced by as much other text.
+fn replaced(from: &str, to: &str) -> TestResult<Option<Error>> {
+    let mut bytes = std::fs::read(fixture("model.h5"))?;
+    assert_eq!(from.len(), to.len());
+    let found = bytes.windows(from.len()).position(|window| window == from.as_bytes());
+    let at = found.ok_or("no such text")?;
+    bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+    Ok(Model::from_bytes(&bytes).err())
+}
+
+#[test]
+fn descriptions_are_checked() -> TestResult {
+    let error = replaced(r#""activation": "tanh""#, r#""activation": "tank""#)?;
+    assert!(
+        matches!(&error, Some(Error::UnknownName { what: "activation", actual, .. }) if actual == "tank"),
+        "{error:?}"
+    );
+    let error = replaced(r#""merge_mode": "sum""#, r#""merge_mode": "sub""#)?;
+    let malformed = FileError::Malformed {
+        format: "Keras",
+        field: "both.merge_mode".into(),
+        expected: "concat, sum, mul or ave".into(),
+        actual: "sub".into(),
+    };
+    assert_eq!(error, Some(malformed.into()));
+    let error = replaced(r#"{"class_name""#, r#"["class_name""#)?;
+    assert!(matches!(error, Some(Error::File(FileError::Malformed { .. }))), "{error:?}");
+    Ok(())
+}
+
+/// A text of 16 KiB, to which 3000 items of a list refer: 48 MB.
+#[test]
+fn texts_that_are_repeated_without_end() -> TestResult {
+    let bytes = std::fs::read(fixture("bomb.h5"))?;
+    crate::mutated::expect_modest(bytes.len(), || {
+        let error = Model::from_bytes(&bytes).err();
+        assert!(matches!(error, Some(Error::File(FileError::TooLarge { .. }))), "{error:?}");
+    })
+    .map_err(|error| error.to_string())?;
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! ONNX, against models of torch and of onnx, and what ONNX Runtime makes of them and of ours.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/mutations.rs"]
+mod mutated;
+
+mod exports;
+mod imports;
+mod keras;
+mod mutations;
+mod nodes;
+mod refused;
+
+use std::fs;
+use std::path::Path;
+
+use common::TestResult;
+use common::golden::Golden;
+
+fn golden() -> TestResult<Golden> {
+    Golden::parse(include_bytes!("../interop/fixtures/onnx/models.safetensors"))
+}
+
+/// For tests/interop/onnx_files.py.
+#[test]
+#[ignore = "writes files"]
+fn write_models() -> TestResult {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/onnx");
+    fs::create_dir_all(&folder)?;
+    for case in exports::cases()? {
+        fs::write(folder.join(format!("{}.onnx", case.name)), case.bytes()?)?;
+    }
+    for case in keras::cases()? {
+        fs::write(folder.join(format!("{}.onnx", case.name)), case.bytes()?)?;
+    }
+    Ok(())
+}
