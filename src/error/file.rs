@@ -4,6 +4,15 @@ use std::io;
 use std::path::PathBuf;
 
 /// Why a file was not read or not written. After such an error nothing has changed, in memory or on disk.
+///
+#[cfg_attr(feature = "safetensors", doc = "```")]
+#[cfg_attr(not(feature = "safetensors"), doc = "```ignore")]
+/// use ndarray_rnn::io::safetensors;
+/// use ndarray_rnn::{Error, FileError};
+///
+/// let error = safetensors::from_bytes(b"no model").unwrap_err();
+/// assert!(matches!(error, Error::File(FileError::Malformed { format: "safetensors", .. })));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {

@@ -115,7 +115,7 @@ impl Dtype {
 
 impl fmt::Display for Dtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::F64 => "float64",
             Self::F32 => "float32",
             Self::F16 => "float16",

@@ -17,6 +17,17 @@ impl<A: Scalar> Rnn<A> {
     /// [`FileError::NotFound`] without a `weight_ih_l0`, [`FileError::Dtype`] for arrays of another element type;
     /// [`Error::UnexpectedParameter`], [`Error::MissingParameter`], [`Error::Shape`], [`Error::Rank`] or
     /// [`Error::ZeroSize`] unless all of them together are a network.
+    ///
+    /// ```
+    /// use ndarray_rnn::io::StateDict;
+    /// use ndarray_rnn::{Nonlinearity, Rnn, RnnConfig, manual_seed};
+    ///
+    /// let trained = Rnn::<f32>::new(RnnConfig::new(4, 2).num_layers(2), &mut manual_seed(0))?;
+    /// let mut dict = StateDict::new();
+    /// dict.add("rnn.", &trained)?;
+    /// assert_eq!(Rnn::from_state_dict(&dict.under("rnn."), Nonlinearity::Tanh)?, trained);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
     pub fn from_state_dict(state_dict: &StateDict, nonlinearity: Nonlinearity) -> Result<Self> {
         let mut rnn = Self::zeros(state_dict.rnn_config(nonlinearity)?)?;
         state_dict.load_into(&mut rnn)?;
@@ -29,6 +40,17 @@ impl<A: Scalar> RnnCell<A> {
     ///
     /// # Errors
     /// As [`Rnn::from_state_dict`].
+    ///
+    /// ```
+    /// use ndarray_rnn::io::StateDict;
+    /// use ndarray_rnn::{Nonlinearity, RnnCell, RnnCellConfig, manual_seed};
+    ///
+    /// let trained = RnnCell::<f32>::new(RnnCellConfig::new(4, 2), &mut manual_seed(0))?;
+    /// let mut dict = StateDict::new();
+    /// dict.add("", &trained)?;
+    /// assert_eq!(RnnCell::from_state_dict(&dict, Nonlinearity::Tanh)?, trained);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
     pub fn from_state_dict(state_dict: &StateDict, nonlinearity: Nonlinearity) -> Result<Self> {
         let mut cell = Self::zeros(state_dict.rnn_cell_config(nonlinearity)?)?;
         state_dict.load_into(&mut cell)?;
@@ -41,6 +63,17 @@ impl<A: Scalar> Linear<A> {
     ///
     /// # Errors
     /// As [`Rnn::from_state_dict`].
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ndarray_rnn::Linear;
+    /// use ndarray_rnn::io::{StateDict, Tensor};
+    ///
+    /// let mut dict = StateDict::new();
+    /// dict.insert("weight", Tensor::from_array(&array![[1.0_f32, 2.0]]))?;
+    /// assert_eq!(Linear::<f32>::from_state_dict(&dict)?.forward(&array![3.0, 4.0])?, array![11.0]);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
     pub fn from_state_dict(state_dict: &StateDict) -> Result<Self> {
         let mut linear = Self::zeros(state_dict.linear_config()?)?;
         state_dict.load_into(&mut linear)?;
@@ -53,6 +86,17 @@ impl<A: Scalar> Embedding<A> {
     ///
     /// # Errors
     /// As [`Rnn::from_state_dict`].
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ndarray_rnn::Embedding;
+    /// use ndarray_rnn::io::{StateDict, Tensor};
+    ///
+    /// let mut dict = StateDict::new();
+    /// dict.insert("weight", Tensor::from_array(&array![[1.0_f64, 2.0], [3.0, 4.0]]))?;
+    /// assert_eq!(Embedding::<f64>::from_state_dict(&dict)?.forward(&array![1])?, array![[3.0, 4.0]]);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
     pub fn from_state_dict(state_dict: &StateDict) -> Result<Self> {
         let mut embedding = Self::zeros(state_dict.embedding_config()?)?;
         state_dict.load_into(&mut embedding)?;

@@ -50,6 +50,14 @@ impl<A: Scalar> Rnn<A> {
     ///
     /// # Errors
     /// As [`read`](crate::io::safetensors::read) and [`from_state_dict`](Self::from_state_dict).
+    ///
+    /// ```no_run
+    /// use ndarray_rnn::{Nonlinearity, Rnn};
+    ///
+    /// let rnn = Rnn::<f32>::from_safetensors("rnn.safetensors", Nonlinearity::Tanh)?;
+    /// println!("{rnn}"); // such as RNN(4, 2, num_layers=2)
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
     pub fn from_safetensors(path: impl AsRef<Path>, nonlinearity: Nonlinearity) -> Result<Self> {
         Self::from_state_dict(&read(path)?, nonlinearity)
     }

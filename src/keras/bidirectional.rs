@@ -9,11 +9,12 @@ use ndarray::{
 };
 use rand::Rng;
 
+use super::both::{BidirectionalParameters, named};
 use super::call::Call;
 use super::config::SimpleRnnConfig;
 use super::layer::SimpleRnn;
 use super::merge::{Merge, MergeMode, Merged, Unmerged};
-use super::parameters::{SimpleRnnParameters, get_weights, set_weights};
+use super::parameters::{get_weights, set_weights};
 use super::returns::{Last, OutputDim, Returns};
 use super::seeds::SeedGenerator;
 use super::state::State;
@@ -24,8 +25,8 @@ use crate::scalar::Scalar;
 
 /// Two layers over the same sequences, one forward, one backward in time: `keras.layers.Bidirectional`.
 ///
-/// The backward layer's outputs are put back in the order of time, then merged. In the outputs of every step those of masked
-/// steps are zero, whatever the layers' `zero_output_for_mask`, as in Keras.
+/// The backward layer's outputs are put back in the order of time, then merged. In the outputs of every step those of
+/// masked steps are zero, whatever the layers' `zero_output_for_mask`, as in Keras.
 ///
 /// ```
 /// use ndarray::Array3;
@@ -53,21 +54,12 @@ pub struct Bidirectional<A: Scalar = f32> {
     merge_mode: MergeMode,
 }
 
-/// The parameters of a [`Bidirectional`], or their gradient: `forward.kernel`, ..., `backward.kernel`, ..., in the order of
-/// Keras's `get_weights`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BidirectionalParameters<A> {
-    /// Of the forward layer.
-    pub forward: SimpleRnnParameters<A>,
-    /// Of the backward layer.
-    pub backward: SimpleRnnParameters<A>,
-}
-
 impl<A: Scalar> Bidirectional<A> {
     /// Two layers of one configuration, the second going backwards, with Keras's initial parameters.
     ///
-    /// Draws seeds as Keras does: for the layer that is handed over, which serves as a pattern only, then for the forward, then
-    /// for the backward layer. As in Keras a [`seed`](SimpleRnnConfig::seed) for dropout is the pattern's only.
+    /// Draws seeds as Keras does: for the layer that is handed over, which serves as a pattern only, then for the
+    /// forward, then for the backward layer. As in Keras a [`seed`](SimpleRnnConfig::seed) for dropout is the
+    /// pattern's only.
     ///
     /// # Errors
     /// As [`SimpleRnn::new`]; [`Error::Unsupported`] for a configuration that goes backwards itself.
@@ -318,26 +310,6 @@ impl<A: Scalar> Bidirectional<A> {
             input,
             initial_state: [first.initial_state, second.initial_state],
         })
-    }
-}
-
-/// Names and arrays, each name behind its layer's.
-fn named<V>(layers: [Vec<(String, V)>; 2]) -> Vec<(String, V)> {
-    let layers = ["forward", "backward"].into_iter().zip(layers);
-    layers
-        .flat_map(|(layer, arrays)| arrays.into_iter().map(move |(name, v)| (format!("{layer}.{name}"), v)))
-        .collect()
-}
-
-impl<A: Scalar> Parameters for BidirectionalParameters<A> {
-    type Elem = A;
-
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        named([self.forward.named_parameters(), self.backward.named_parameters()])
-    }
-
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        named([self.forward.named_parameters_mut(), self.backward.named_parameters_mut()])
     }
 }
 

@@ -77,8 +77,8 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
         self.returning()
     }
 
-    /// Returns the final state, (N, units), beside the output. Where masks leave no step or outputs are zeroed it is not
-    /// the last output.
+    /// Returns the final state, (N, units), beside the output. Where masks leave no step or outputs are zeroed it is
+    /// not the last output.
     pub fn return_state(self) -> Call<'a, A, R::AndState> {
         self.returning()
     }
@@ -90,7 +90,8 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
     }
 
     /// Which steps count, (N, T). A step that does not is never read, NaN or not: it leaves the state as it is and
-    /// shows the output of the step before, zero if none has counted yet, or with `zero_output_for_mask` zero. Default: all.
+    /// shows the output of the step before, zero if none has counted yet, or with `zero_output_for_mask` zero.
+    /// Default: all.
     pub fn mask(self, mask: &'a ArrayRef2<bool>) -> Self {
         Self { mask: Some(mask), ..self }
     }
@@ -100,8 +101,8 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
         Self { initial_state: Some(initial_state), ..self }
     }
 
-    /// Begins with a state, unless [`initial_state`](Self::initial_state) is given, and leaves the final state in it: Keras's
-    /// `stateful`.
+    /// Begins with a state, unless [`initial_state`](Self::initial_state) is given, and leaves the final state in it:
+    /// Keras's `stateful`.
     pub fn stateful(self, state: &'a mut State<A>) -> Self {
         Self { state: Some(state), ..self }
     }
@@ -122,8 +123,8 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
     /// training's.
     ///
     /// # Errors
-    /// [`Error::Width`] for an input of another width; [`Error::EmptySequence`] for T = 0; [`Error::Shape`] for a mask or a
-    /// state of another shape. The state is unchanged then.
+    /// [`Error::Width`] for an input of another width; [`Error::EmptySequence`] for T = 0; [`Error::Shape`] for a
+    /// mask or a state of another shape. The state is unchanged then.
     pub fn forward(self) -> Result<R::Value<Array<A, R::Dim>, Array2<A>>> {
         let (output, state) = self.pass()?.forward();
         Ok(R::value(output, state))
@@ -133,8 +134,8 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
     /// [`SimpleRnn::backward`].
     ///
     /// With `dropout` the input of a sequence is multiplied with one row of factors, the same for all steps, and with
-    /// `recurrent_dropout` its state where the recurrent product reads it: 0, or `1 / (1 - rate)`. One draw each, in this
-    /// order; none for a rate of 0 or 1.
+    /// `recurrent_dropout` its state where the recurrent product reads it: 0, or `1 / (1 - rate)`. One draw each, in
+    /// this order; none for a rate of 0 or 1.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).

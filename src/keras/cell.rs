@@ -84,8 +84,8 @@ impl<A: Scalar> SimpleRnnCell<A> {
         self.layer.seed_generator()
     }
 
-    /// Draws dropout's factors for `batch` sequences: one draw for the input's, one for the state's, as Keras's cell does
-    /// at its first step, to use them for all.
+    /// Draws dropout's factors for `batch` sequences: one draw for the input's, one for the state's, as Keras's cell
+    /// does at its first step, to use them for all.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`] for factors that no memory holds.

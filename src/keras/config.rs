@@ -48,8 +48,9 @@ impl FromStr for Activation {
 
 /// The arguments of `keras.layers.SimpleRNN`, with Keras's names and defaults.
 ///
-/// What a call returns (`return_sequences`, `return_state`) and what it carries on (`stateful`) are options of the call, see
-/// [`Call`](super::Call). Checked when a layer is made of it.
+/// What a call returns (`return_sequences`, `return_state`) and what it carries on (`stateful`) are options of the
+/// call, see [`Call`](super::Call). Keras's `unroll` changes no result and is not here; its regularisers and
+/// constraints are the business of who trains. Checked when a layer is made of it.
 ///
 /// ```
 /// use ndarray_rnn::keras::{Activation, Initializer, SimpleRnnConfig};

@@ -15,8 +15,8 @@ use crate::scalar::Scalar;
 use crate::sequence::standard;
 
 /// A network of one layer in one direction: `kernel` is `weight_ih_l0` transposed, `recurrent_kernel` is `weight_hh_l0`
-/// transposed, `bias` is `bias_ih_l0 + bias_hh_l0`, the sum with which torch's network begins too: outputs have the same bits.
-/// In training the two then differ: torch's two biases move twice.
+/// transposed, `bias` is `bias_ih_l0 + bias_hh_l0`, the sum with which torch's network begins too: outputs have the
+/// same bits. In training the two then differ: torch's two biases move twice.
 ///
 /// Errors with [`Error::Unsupported`] for more layers or two directions.
 impl<A: Scalar> TryFrom<&Rnn<A>> for SimpleRnn<A> {

@@ -156,7 +156,8 @@ impl Initializer {
         Self::variance_scaling(1.0, FanMode::FanIn, Distribution::TruncatedNormal)
     }
 
-    /// `gain` times a random matrix with orthonormal rows or columns, whichever are fewer: a recurrent kernel's default.
+    /// `gain` times a random matrix with orthonormal rows or columns, whichever are fewer: a recurrent kernel's
+    /// default.
     #[must_use]
     pub fn orthogonal(gain: f64) -> Self {
         Self::of(Kind::Orthogonal { gain })
@@ -171,8 +172,8 @@ impl Initializer {
     /// Fills an array in its logical order. Draws a seed from `rng` if it has none and needs one.
     ///
     /// # Errors
-    /// [`Error::Rank`] for an identity or orthogonal matrix of other than two axes; [`Error::OutOfRange`] for an argument
-    /// that is not finite, a negative standard deviation or a scale that is not positive.
+    /// [`Error::Rank`] for an identity or orthogonal matrix of other than two axes; [`Error::OutOfRange`] for an
+    /// argument that is not finite, a negative standard deviation or a scale that is not positive.
     pub fn fill<A: Scalar, D: Dimension, R: Rng + ?Sized>(
         &self,
         array: &mut ArrayRef<A, D>,

@@ -70,14 +70,14 @@ pub struct SimpleRnn<A: Scalar = f32> {
 impl<A: Scalar> SimpleRnn<A> {
     /// A layer with Keras's initial parameters.
     ///
-    /// From [`set_random_seed`](super::set_random_seed) they are Keras's, see [`Initializer`](super::Initializer). Draws a
-    /// seed for dropout, then one for each random initialiser that has none, as Keras does where initialisers are
-    /// given by name. Any generator serves.
+    /// From [`set_random_seed`](super::set_random_seed) they are Keras's, see [`Initializer`](super::Initializer).
+    /// Draws a seed for dropout, then one for each random initialiser that has none, as Keras does where initialisers
+    /// are given by name. Any generator serves.
     ///
     /// # Errors
-    /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a size of zero, [`Error::OutOfRange`](crate::Error::OutOfRange) for
-    /// a dropout outside [0, 1] or an initialiser's argument that is not in its range,
-    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for parameters that no memory holds.
+    /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a size of zero,
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a dropout outside [0, 1] or an initialiser's argument that
+    /// is not in its range, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for parameters that no memory holds.
     pub fn new<R: Rng + ?Sized>(config: SimpleRnnConfig, rng: &mut R) -> Result<Self> {
         let mut layer = Self::zeros(config)?;
         layer.config = layer.config.seeded(rng);

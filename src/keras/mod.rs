@@ -25,10 +25,10 @@
 //! | `call(&x).return_state()` | `(output, state)`, both (N, units) |
 //! | `call(&x).return_sequences().return_state()` | `(output, state)`, (N, T, units) and (N, units) |
 //!
-//! All Keras is defined here as TensorFlow's backend computes it, where backends differ: outputs before a sequence's first step
-//! that counts are zero.
+//! Where Keras's backends differ, TensorFlow's is followed: outputs before a sequence's first step that counts are zero.
 
 mod bidirectional;
+mod both;
 mod call;
 mod cell;
 mod config;
@@ -48,7 +48,8 @@ mod state;
 mod train;
 
 pub use crate::kernels::Activation;
-pub use bidirectional::{Bidirectional, BidirectionalCall, BidirectionalParameters, BidirectionalTrace};
+pub use bidirectional::{Bidirectional, BidirectionalCall, BidirectionalTrace};
+pub use both::BidirectionalParameters;
 pub use call::Call;
 pub use cell::SimpleRnnCell;
 pub use config::SimpleRnnConfig;

@@ -8,8 +8,8 @@ use crate::parameters::{Parameters, zeros};
 use crate::scalar::Scalar;
 use crate::sequence::standard;
 
-/// The parameters of a [`SimpleRnn`](super::SimpleRnn), or their gradient: `kernel` (input_dim, units), `recurrent_kernel`
-/// (units, units) and, unless it has none, `bias` (units); the order of Keras's `get_weights`.
+/// The parameters of a [`SimpleRnn`](super::SimpleRnn), or their gradient: `kernel` (input_dim, units),
+/// `recurrent_kernel` (units, units) and, unless it has none, `bias` (units); the order of Keras's `get_weights`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimpleRnnParameters<A> {
     pub(super) kernel: Array2<A>,

@@ -4,7 +4,8 @@
 //! multiplications turn a counter of four words, under a key of two, into four random words. A draw has a stream of its
 //! own, which a first block makes of its seed; so it can be repeated, and none depends on another.
 //!
-//! Source: TensorFlow's `random/philox_random.h`, `random/random_distributions.h` and `kernels/stateless_random_ops.cc`.
+//! Source: TensorFlow's `random/philox_random.h`, `random/random_distributions.h` and
+//! `kernels/stateless_random_ops.cc`.
 
 use std::f64::consts::TAU;
 

@@ -101,7 +101,8 @@ pub trait OutputDim: Dimension + private::Sealed {
     #[doc(hidden)]
     fn output<A: Scalar>(rows: &Rows, outputs: Vec<A>, states: &Array2<A>) -> Array<A, Self>;
 
-    /// The way back of [`output`](Self::output): the gradient of rows, what of it the final states have added to theirs.
+    /// The way back of [`output`](Self::output): the gradient of rows, what of it the final states have added to
+    /// theirs.
     #[doc(hidden)]
     fn gradient<A: Scalar>(
         rows: &Rows,

@@ -129,8 +129,8 @@ impl Rows {
         }
     }
 
-    /// The last outputs (N, units), from the final states: these, or zero where the last step shows nothing. Its own way
-    /// back.
+    /// The last outputs (N, units), from the final states: these, or zero where the last step shows nothing. Its own
+    /// way back.
     pub(super) fn last<A: Scalar>(&self, states: &ArrayRef2<A>) -> Array2<A> {
         let mut last = states.to_owned();
         for (n, mut row) in last.outer_iter_mut().enumerate() {

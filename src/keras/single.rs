@@ -1,5 +1,5 @@
-//! Logarithm, sine and cosine in single precision, with the bits that glibc has had since 2.28, and so TensorFlow: Keras's normal
-//! draws are made of them.
+//! Logarithm, sine and cosine in single precision, with the bits that glibc has had since 2.28, and so TensorFlow:
+//! Keras's normal draws are made of them.
 //!
 //! Each is a few steps in `f64`, rounded once; off by up to 0.82 and 0.56 ULP, which is why nearer values would not do.
 //! For the arguments of normal draws only: no special cases.

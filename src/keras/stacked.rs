@@ -14,7 +14,8 @@ use crate::error::{Error, Result, expect_shape};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
-/// Layers of any sizes, each but the first reading all outputs of the one below: Keras's `Sequential` of recurrent layers.
+/// Layers of any sizes, each but the first reading all outputs of the one below: Keras's `Sequential` of recurrent
+/// layers.
 ///
 /// A mask holds for every layer, as Keras passes it on.
 ///
@@ -93,7 +94,8 @@ impl<A: Scalar> Stacked<A> {
         self.below.iter().chain([&self.last])
     }
 
-    /// What Keras's dropout in the layers draws from: a generator for each, for a [`Bidirectional`](super::Bidirectional) two.
+    /// What Keras's dropout in the layers draws from: a generator for each, for a
+    /// [`Bidirectional`](super::Bidirectional) two.
     #[must_use]
     pub fn seed_generators(&self) -> Vec<SeedGenerator> {
         self.directions().map(SimpleRnn::seed_generator).collect()
@@ -174,8 +176,8 @@ impl<'a, A: Scalar, R: Returns> StackedCall<'a, A, R> {
     /// Runs the layers.
     ///
     /// # Errors
-    /// As [`Call::forward`](super::Call::forward); [`Error::Shape`] for another number of states. The states are unchanged
-    /// then.
+    /// As [`Call::forward`](super::Call::forward); [`Error::Shape`] for another number of states. The states are
+    /// unchanged then.
     pub fn forward(mut self) -> Result<Array<A, R::Dim>> {
         self.check()?;
         let mut outputs: Option<Array3<A>> = None;

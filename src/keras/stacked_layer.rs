@@ -2,7 +2,8 @@
 
 use ndarray::{Array, Array2, Array3, ArrayRef, ArrayRef2, ArrayRef3, ArrayViewD, ArrayViewMutD};
 
-use super::bidirectional::{Bidirectional, BidirectionalParameters, BidirectionalTrace};
+use super::bidirectional::{Bidirectional, BidirectionalTrace};
+use super::both::BidirectionalParameters;
 use super::layer::SimpleRnn;
 use super::merge::MergeMode;
 use super::parameters::SimpleRnnParameters;

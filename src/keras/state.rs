@@ -5,11 +5,11 @@ use ndarray::{Array2, ArrayRef2};
 use crate::error::{Result, expect_room, expect_shape};
 use crate::scalar::Scalar;
 
-/// What Keras's `stateful` layers keep from one batch to the next: a state (N, units) that a call begins with and leaves its
-/// final state in. Made by [`SimpleRnn::state`](super::SimpleRnn::state).
+/// What Keras's `stateful` layers keep from one batch to the next: a state (N, units) that a call begins with and
+/// leaves its final state in. Made by [`SimpleRnn::state`](super::SimpleRnn::state).
 ///
-/// It stands beside the layer and not in it, so the layer may be trained between two batches, or serve several batches at
-/// once.
+/// It stands beside the layer and not in it, so the layer may be trained between two batches, or serve several
+/// batches at once.
 ///
 /// ```
 /// use ndarray::Array3;

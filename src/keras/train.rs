@@ -158,16 +158,16 @@ impl<A: Scalar> Pass<'_, A> {
 
 impl<A: Scalar> SimpleRnn<A> {
     /// The gradients of a loss with respect to parameters, input and first state, from that with respect to what
-    /// [`Call::forward_train`](super::Call::forward_train) returned: a reference to an array shaped as the output, or with
-    /// `return_state` a pair of such, the second for the state.
+    /// [`Call::forward_train`](super::Call::forward_train) returned: a reference to an array shaped as the output, or
+    /// with `return_state` a pair of such, the second for the state.
     ///
     /// The formulas and the order of sums are those of [`Rnn::backward`](crate::Rnn::backward), time running as the
-    /// layer's does; dropout's factors stand where they stood. The parameters must be those of the forward pass. Through
-    /// `stateful` no gradient passes from one call to the one before.
+    /// layer's does; dropout's factors stand where they stood. The parameters must be those of the forward pass.
+    /// Through `stateful` no gradient passes from one call to the one before.
     ///
     /// # Errors
-    /// [`Error::ForeignTrace`] for a trace of a layer of another configuration; [`Error::Shape`] for a gradient of another
-    /// shape.
+    /// [`Error::ForeignTrace`] for a trace of a layer of another configuration; [`Error::Shape`] for a gradient of
+    /// another shape.
     ///
     /// ```
     /// use ndarray::array;
@@ -199,13 +199,13 @@ impl<A: Scalar> SimpleRnn<A> {
         self.way_back(trace, d_output, d_state)
     }
 
-    /// As [`backward`](Self::backward), output and state apart.
-    pub(super) fn way_back<R: Returns>(
+    /// Checks that a trace is of this layer, and a gradient of its call.
+    fn expect_trace<R: Returns>(
         &self,
         trace: &Trace<A, R>,
         d_output: &ArrayRef<A, R::Dim>,
         d_states: Option<&ArrayRef2<A>>,
-    ) -> Result<Gradients<SimpleRnnParameters<A>, Array3<A>, Array2<A>>> {
+    ) -> Result<()> {
         let config = self.config();
         if trace.config != *config {
             let (expected, actual) = (config.to_string(), trace.config.to_string());
@@ -213,7 +213,18 @@ impl<A: Scalar> SimpleRnn<A> {
         }
         let Rows { batch, len, .. } = trace.rows;
         expect_shape("d_output", &R::Dim::shape(batch, len, config.units), d_output.shape())?;
-        d_states.map_or(Ok(()), |d| expect_shape("d_state", &[batch, config.units], d.shape()))?;
+        d_states.map_or(Ok(()), |d| expect_shape("d_state", &[batch, config.units], d.shape()))
+    }
+
+    /// As [`backward`](Self::backward), output and state apart.
+    pub(super) fn way_back<R: Returns>(
+        &self,
+        trace: &Trace<A, R>,
+        d_output: &ArrayRef<A, R::Dim>,
+        d_states: Option<&ArrayRef2<A>>,
+    ) -> Result<Gradients<SimpleRnnParameters<A>, Array3<A>, Array2<A>>> {
+        self.expect_trace(trace, d_output, d_states)?;
+        let config = self.config();
         let (d_rows, d_states) = R::Dim::gradient(&trace.rows, d_output, d_states);
         let mut d_input = vec![A::zero(); trace.input.len()];
         let mut initial_state = d_states.insert_axis(Axis(0));

@@ -49,7 +49,7 @@ pub struct Product<'a, A: Element> {
     /// Whether the last columns are made first. Every other time so, weights that no cache holds whole are read from it
     /// in part: it still has those of the end.
     pub last_first: bool,
-    /// Rows whose tiles share a panel while it is in the nearest cache that holds it: a multiple of [`ROWS`].
+    /// Rows whose tiles share a panel while it is in the nearest cache that holds it: a multiple of six.
     pub block: usize,
 }
 

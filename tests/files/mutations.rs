@@ -1,7 +1,8 @@
 //! Mutated bytes: whatever is done to a file, its reader returns, within memory in proportion to the file.
 
 use ndarray_rnn::io::{npy, pt};
-use ndarray_rnn::{Nonlinearity, Rnn};
+use ndarray_rnn::optim::{Adam, AdamConfig};
+use ndarray_rnn::{Nonlinearity, Rnn, RnnConfig, manual_seed};
 use proptest::prelude::*;
 
 use crate::mutated::{Change, change, expect_modest};
@@ -67,6 +68,34 @@ proptest! {
             drop(npy::from_bytes(&bytes));
         })?;
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    /// Models and optimisers under serde, as text and as bytes.
+    #[test]
+    fn of_checkpoints(changes in prop::collection::vec(change(), 1..5), text in any::<bool>(), optimiser in any::<bool>()) {
+        let mut bytes = checkpoint(text, optimiser).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        changes.into_iter().for_each(|change| change.apply(&mut bytes));
+        expect_modest(bytes.len(), || match (text, optimiser) {
+            (true, false) => drop(serde_json::from_slice::<Rnn>(&bytes)),
+            (true, true) => drop(serde_json::from_slice::<Adam>(&bytes)),
+            (false, false) => drop(postcard::from_bytes::<Rnn>(&bytes)),
+            (false, true) => drop(postcard::from_bytes::<Adam>(&bytes)),
+        })?;
+    }
+}
+
+fn checkpoint(text: bool, optimiser: bool) -> crate::TestResult<Vec<u8>> {
+    let rnn = Rnn::<f32>::new(RnnConfig::new(2, 3).bidirectional(true), &mut manual_seed(0))?;
+    let adam = Adam::new(AdamConfig::new(), &rnn)?;
+    Ok(match (text, optimiser) {
+        (true, false) => serde_json::to_vec(&rnn)?,
+        (true, true) => serde_json::to_vec(&adam)?,
+        (false, false) => postcard::to_allocvec(&rnn)?,
+        (false, true) => postcard::to_allocvec(&adam)?,
+    })
 }
 
 /// The archive with entries of one ending changed.

@@ -16,8 +16,8 @@ use crate::common::{Real, TestResult, in_both_types};
 
 const FIXTURE: &[u8] = include_bytes!("../golden/simple_rnn.safetensors");
 
-/// How far from Keras: its sums run in another order. In `f64` TensorFlow's gelu divides by the square root of 2 of `f32`,
-/// which is 1.7e-8 off; `activations` holds ours to higher precision.
+/// How far from Keras: its sums run in another order. In `f64` TensorFlow's gelu divides by the square root of 2 of
+/// `f32`, which is 1.7e-8 off; `activations` holds ours to higher precision.
 fn tolerance<A: Real>(case: &Case) -> f64 {
     match A::NAME {
         "f32" => 1e-6,

@@ -1,11 +1,12 @@
 //! The notebook's two calls of `tf.keras.layers.SimpleRNN(2)`, whose weights it neither seeds nor prints.
 //!
-//! Those of the second call follow from the 30 outputs that it prints, and are recovered here: with a zero first state the
-//! first steps are tanh of the kernel's rows of h, e and l; the row of o and the recurrent kernel solve the least squares of
-//! all steps. That the recurrent kernel so found is orthogonal, as Keras's initialiser makes it, proves the recovery.
+//! Those of the second call follow from the 30 outputs that it prints, and are recovered here: with a zero first
+//! state the first steps are tanh of the kernel's rows of h, e and l; the row of o and the recurrent kernel solve the
+//! least squares of all steps. That the recurrent kernel so found is orthogonal, as Keras's initialiser makes it,
+//! proves the recovery.
 //!
-//! Those of the first call do not follow from the six numbers that it prints: they have nine unknowns. One set that Keras
-//! could have drawn and that gives them is used here; it is one of many.
+//! Those of the first call do not follow from the six numbers that it prints: they have nine unknowns. One set that
+//! Keras could have drawn and that gives them is used here; it is one of many.
 
 use ndarray::{Array2, Array3, ArrayD, Axis, array};
 use ndarray_rnn::Parameters;

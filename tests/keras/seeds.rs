@@ -1,12 +1,14 @@
 //! Keras's seeds: what Keras 3.15 draws from them, and values that must stay.
 
-use ndarray::{Array, ArrayD, Ix2, IxDyn};
+use ndarray::{Array, Array1, ArrayD, Ix2, IxDyn, arr1, arr2};
 use ndarray_rnn::keras::{
     self, Bidirectional, Initializer, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnConfig,
 };
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
 use crate::common::golden::{Case, Golden};
-use crate::common::{Real, TestResult, in_both_types};
+use crate::common::{Real, TestResult, assert_same_bits, in_both_types, largest_difference};
 
 const FIXTURE: &[u8] = include_bytes!("../golden/keras_seeds.safetensors");
 
@@ -133,6 +135,71 @@ fn draws<A: Real>() -> TestResult {
         compare(&format!("{case:?}"), &actual, &expected, !name.contains("normal"), false);
         Ok(())
     })
+}
+
+/// Any generator serves: ChaCha8 gives three seeds, from which Keras draws these numbers too (the orthogonal matrix
+/// within what its decomposition leaves).
+#[test]
+fn values_from_chacha_are_frozen() -> TestResult {
+    let layer = SimpleRnn::<f32>::new(SimpleRnnConfig::new(3, 2), &mut ChaCha8Rng::seed_from_u64(0))?;
+    // Its first words are 2811902828, 3045455719, 3134767159 (`value_stability.rs`): a quarter of each, plus 1.
+    assert_eq!(layer.seed_generator(), SeedGenerator::new(702_975_708));
+    let named = |kernel, recurrent| {
+        SimpleRnnConfig::new(3, 2)
+            .seed(702_975_708)
+            .kernel_initializer(Initializer::glorot_uniform().seed(kernel))
+            .recurrent_initializer(Initializer::orthogonal(1.0).seed(recurrent))
+    };
+    assert_eq!(*layer.config(), named(761_363_930, 783_691_790));
+    let kernel = [[-0.9994035, -0.06314802], [0.7777661, -0.8864131], [0.9617648, 0.89779305]];
+    assert_same_bits(layer.kernel(), &arr2(&kernel), "kernel");
+    let recurrent = [[-0.2735386, 0.961861], [-0.961861, -0.2735386]];
+    assert!(largest_difference(layer.recurrent_kernel(), &arr2(&recurrent)) < 1e-6);
+    Ok(())
+}
+
+/// In `f64`, where Keras's normal values are within 4e-15 only, the crate's own bits: three draws of one generator.
+/// (Of these numbers Keras has all but the first, which is 1 ULP off.)
+#[test]
+fn values_in_double_precision_are_frozen() -> TestResult {
+    let mut seeds = SeedGenerator::new(11);
+    let (mut normal, mut truncated, mut uniform) = (Array1::zeros(4), Array1::zeros(4), Array1::zeros(3));
+    seeds.normal(&mut normal, 0.0, 1.0)?;
+    seeds.truncated_normal(&mut truncated, 0.0, 1.0)?;
+    seeds.uniform(&mut uniform, 0.0, 1.0)?;
+    let expected = [-0.3344804817070861, -0.5051178315043464, 0.6630744919006859, -1.6762516126855658];
+    assert_same_bits(&normal, &arr1(&expected), "normal");
+    let expected = [-0.5430233820070975, 0.16702204812494836, 0.5686777264811782, 0.3205982516065233];
+    assert_same_bits(&truncated, &arr1(&expected), "truncated normal");
+    let expected = [0.9947869948668362, 0.4780740430589798, 0.6761941049621913];
+    assert_same_bits(&uniform, &arr1(&expected), "uniform");
+    Ok(())
+}
+
+/// An element whose number is the rate itself is kept, as Keras keeps it.
+#[test]
+fn dropout_at_the_rate() -> TestResult {
+    let (mut numbers, mut factors) = (Array1::<f32>::zeros(4), Array1::<f32>::zeros(4));
+    SeedGenerator::new(11).uniform(&mut numbers, 0.0, 1.0)?;
+    SeedGenerator::new(11).dropout(&mut factors, numbers[1].into())?;
+    assert_eq!(factors, arr1(&[1.299826; 4])); // keras.random.dropout(ones(4), 0.23066628, SeedGenerator(11))
+    Ok(())
+}
+
+/// The ends of the range of rates: no draw.
+#[test]
+fn dropout_of_nothing_and_of_all() -> TestResult {
+    let mut seeds = SeedGenerator::new(1);
+    for (rate, factor) in [(0.0, 1.0), (1.0, 0.0)] {
+        let mut factors = Array1::<f64>::from_elem(3, 5.0);
+        seeds.dropout(&mut factors, rate)?;
+        assert_eq!(factors, arr1(&[factor; 3]));
+    }
+    assert_eq!(seeds, SeedGenerator::new(1));
+    for rate in [-0.5, 1.5, f64::NAN] {
+        assert!(seeds.dropout(&mut Array1::<f32>::zeros(1), rate).is_err(), "{rate}");
+    }
+    Ok(())
 }
 
 in_both_types!(layers, initializers, draws);

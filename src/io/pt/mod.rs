@@ -52,6 +52,14 @@ impl<A: Scalar> Rnn<A> {
     ///
     /// # Errors
     /// As [`read`](crate::io::pt::read) and [`from_state_dict`](Self::from_state_dict).
+    ///
+    /// ```no_run
+    /// use ndarray_rnn::{Nonlinearity, Rnn};
+    ///
+    /// let rnn = Rnn::<f32>::from_pt("rnn.pt", Nonlinearity::Tanh)?;
+    /// println!("{rnn}"); // such as RNN(4, 2, num_layers=2)
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
     pub fn from_pt(path: impl AsRef<Path>, nonlinearity: Nonlinearity) -> Result<Self> {
         Self::from_state_dict(&read(path)?, nonlinearity)
     }
@@ -69,7 +77,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
 ///
 /// # Errors
 /// [`FileError::ForbiddenGlobal`] for a pickle of anything but tensors and plain values,
-/// [`FileError::Malformed`] for a damaged one, or tensors that are not in the file,
+/// [`FileError::Malformed`] for a damaged one, or tensors that are not in the file (checksums count, so a file that torch
+/// wrote without them, after `torch.serialization.set_crc32_options(False)`, is damaged),
 /// [`FileError::Unsupported`] for a file of torch before 1.6, quantised, sparse, conjugate and negative tensors,
 /// [`FileError::TooLarge`] if it would become far larger in memory, or is nested too deep;
 /// [`Error::DuplicateParameter`](crate::Error::DuplicateParameter) for two arrays of one name.

@@ -1,0 +1,91 @@
+//! The same bits on any instruction set, for any number of threads, from any memory layout.
+
+use ndarray::{Array, Array3, Axis};
+use ndarray_rnn::Parameters;
+use ndarray_rnn::keras::{Activation, SeedGenerator, SimpleRnn};
+use ndarray_rnn::kernels::archs;
+
+use super::activations::ALL;
+use super::bits::{config, filled, mask, reversed};
+use crate::common::mixed::Numbers;
+use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
+
+/// Every number of a training pass: outputs, states, gradients.
+fn training_pass<A: Real>(layer: &SimpleRnn<A>, sizes: [usize; 4]) -> TestResult<Vec<A>> {
+    let [batch, len, input_dim, units] = sizes;
+    let mut numbers = Numbers::new(5);
+    let (input, mask) = (numbers.draw((batch, len, input_dim)), mask(sizes));
+    let d_output = numbers.draw((batch, len, units));
+    let call = layer.call(&input).mask(&mask).return_sequences().return_state();
+    let ((output, state), trace) = call.forward_train(&mut SeedGenerator::new(6))?;
+    let gradients = layer.backward(&trace, (&d_output, &state))?;
+    let parameters: Vec<_> =
+        gradients.parameters.state_dict().into_iter().flat_map(|(_, value)| value).collect();
+    let arrays = output.into_iter().chain(state).chain(gradients.input).chain(gradients.initial_state);
+    Ok(arrays.chain(parameters).collect())
+}
+
+fn assert_same<A: Real>(actual: Vec<A>, expected: &[A], what: &str) {
+    assert_same_bits(&Array::from(actual), &Array::from(expected.to_vec()), what);
+}
+
+fn on_every_instruction_set<A: Real>() -> TestResult {
+    for activation in ALL {
+        for sizes in [[4, 5, 3, 2], [7, 3, 17, 33]] {
+            let config = config(sizes).activation(activation).dropout(0.2).recurrent_dropout(0.3);
+            let layer = filled::<A>(config, &mut Numbers::new(7))?;
+            let expected = training_pass(&layer, sizes)?;
+            for (name, arch) in archs() {
+                assert_same(training_pass(&layer.clone().on(arch), sizes)?, &expected, name);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Large enough for sequences to be split; and one sequence, whose units would be split were its sums not kept.
+fn for_every_number_of_threads<A: Real>() -> TestResult {
+    for (sizes, activation) in [
+        ([13, 24, 64, 256], Activation::Gelu),
+        ([13, 24, 64, 256], Activation::Relu),
+        ([2, 60, 64, 299], Activation::Silu),
+    ] {
+        let layer =
+            filled::<A>(config(sizes).activation(activation).recurrent_dropout(0.5), &mut Numbers::new(8))?;
+        let pass = |threads| -> TestResult<_> {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+            pool.install(|| training_pass(&layer, sizes).map_err(|error| error.to_string()))
+                .map_err(Into::into)
+        };
+        let one = pass(1)?;
+        for threads in [2, 3, 16] {
+            assert_same(pass(threads)?, &one, &format!("{threads} threads"));
+        }
+    }
+    Ok(())
+}
+
+/// Any memory layout of the arguments.
+fn from_any_layout<A: Real>() -> TestResult {
+    let sizes = [4, 5, 3, 2];
+    let mut numbers = Numbers::new(9);
+    let layer = filled::<A>(config(sizes).go_backwards(true), &mut numbers)?;
+    let (input, mask) = (numbers.draw::<A, _>((4, 5, 3)), mask(sizes));
+    let expected = layer.call(&input).mask(&mask).return_sequences().forward()?;
+    let turned = input.t().as_standard_layout().into_owned();
+    let mask_turned = mask.t().as_standard_layout().into_owned();
+    let output = layer.call(&turned.t()).mask(&mask_turned.t()).return_sequences().forward()?;
+    assert_same_bits(&output, &expected, "transposed");
+    let twice = reversed(&input);
+    let mut view = twice.view();
+    view.invert_axis(Axis(1));
+    assert_same_bits(
+        &layer.call(&view).mask(&mask).return_sequences().forward()?,
+        &expected,
+        "negative strides",
+    );
+    assert_eq!(layer.forward(&Array3::zeros((0, 5, 3)))?.dim(), (0, 2));
+    Ok(())
+}
+
+in_both_types!(on_every_instruction_set, for_every_number_of_threads, from_any_layout);
