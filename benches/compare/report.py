@@ -10,6 +10,8 @@ TITLES = {
     "forward": "Forward",
     "backward": "Forward and backward",
     "training": "A training step: forward, Linear(H, 10), cross entropy, backward, clipping, Adam",
+    "keras": "Keras's layer, every output",
+    "keras-last": "Keras's layer, the last output",
     "step": "Streaming: one step of one sequence",
     "ragged": "A ragged batch, mean length about half",
     "growth-L": "Growth with L",
