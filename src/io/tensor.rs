@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, ArrayRef, Dimension, IxDyn};
 
 use super::Dtype;
-use crate::error::{Error, FileError, Result};
+use crate::error::{FileError, Result};
 use crate::scalar::Scalar;
 
 /// An array of any element type, as files hold them: a shape, and its elements in row-major order.
@@ -60,7 +60,7 @@ impl Tensor {
         // The bytes are there, so no memory is asked for. ndarray counts an empty array's other axes too.
         let product = |axes: &mut dyn Iterator<Item = usize>| axes.fold(dtype.size(), usize::saturating_mul);
         if product(&mut shape.iter().map(|&size| size.max(1))) > isize::MAX as usize {
-            return Err(Error::SizeOverflow { name: name.into(), shape });
+            return Err(crate::Error::SizeOverflow { name: name.into(), shape });
         }
         let expected = product(&mut shape.iter().copied());
         if bytes.len() != expected {
