@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use ndarray::{Array, Array1, Array2, ArrayRef, ArrayView2, ArrayViewD, ArrayViewMutD, CowArray, Dimension};
+use ndarray::{Array, Array1, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, CowArray, Dimension};
 use pulp::Arch;
 use rand::Rng;
 
 use crate::error::{Error, Result, element_count, expect_positive, expect_shape};
-use crate::kernels::{Matrix, Panels, Product, Start};
+use crate::kernels::{Matrix, Panels, Plan, Product, Start, transpose};
 use crate::parameters::{self, Parameters};
 use crate::random;
 use crate::scalar::Scalar;
@@ -241,7 +241,7 @@ impl<A: Scalar> Linear<A> {
         expect_shape("d_output", self.output_dim(input)?.slice(), d_output.shape())?;
         let (input, d_output) = (input.as_standard_layout(), d_output.as_standard_layout());
         let parameters = LinearParameters {
-            weight: self.weight_gradient(rows, elements(&input), elements(&d_output))?,
+            weight: self.weight_gradient(elements(&input), elements(&d_output))?,
             bias: self.config.bias.then(|| self.bias_gradient(elements(&d_output))),
         };
         let input = self.input_gradient(rows, input.raw_dim(), elements(&d_output));
@@ -258,19 +258,19 @@ impl<A: Scalar> Linear<A> {
         d_input
     }
 
-    fn weight_gradient(&self, rows: usize, input: &[A], d_output: &[A]) -> Result<Array2<A>> {
+    fn weight_gradient(&self, input: &[A], d_output: &[A]) -> Result<Array2<A>> {
         let LinearConfig { in_features, out_features, .. } = self.config;
         let mut d_weight = parameters::zeros("d_weight", out_features, in_features)?;
-        let overflow = |_| Error::SizeOverflow { name: "input".into(), shape: vec![rows, in_features] };
-        let input = ArrayView2::from_shape((rows, in_features), input).map_err(overflow)?;
-        let mut columns = vec![A::zero(); d_output.len()];
-        for (r, row) in d_output.chunks_exact(out_features).enumerate() {
-            row.iter().enumerate().for_each(|(o, &d)| columns[o * rows + r] = d);
+        let (plan, mut columns, mut panels) = (Plan::default(), Vec::new(), Panels::default());
+        let input: Vec<_> = input.chunks_exact(in_features).collect();
+        let d_output: Vec<_> = d_output.chunks_exact(out_features).collect();
+        for (input, d_output) in input.chunks(plan.terms).zip(d_output.chunks(plan.terms)) {
+            transpose(d_output, out_features, &mut columns);
+            panels.fill(in_features, input);
+            let a = Matrix::contiguous(&columns, out_features, input.len());
+            let c = d_weight.as_slice_mut().unwrap_or_default();
+            A::product(plan.arch, Product::new(a, panels.all(), Start::Output, c));
         }
-        let panels = Panels::straight(&input);
-        let a = Matrix::contiguous(&columns, out_features, rows);
-        let c = d_weight.as_slice_mut().unwrap_or_default();
-        A::product(Arch::new(), Product::new(a, panels.all(), Start::Output, c));
         Ok(d_weight)
     }
 

@@ -6,7 +6,7 @@ use pulp::{Simd, WithSimd};
 
 use super::resets::Resets;
 use crate::element::Element;
-use crate::kernels::{Matrix, Panels, Plan, Product, Start};
+use crate::kernels::{Matrix, Panels, Plan, Product, Start, transpose};
 use crate::sequence::Source;
 use crate::steps::Steps;
 
@@ -132,26 +132,5 @@ impl<A: Element> Room<A> {
         }
         let a = Matrix::contiguous(&self.d_sums, gradient.len() / width, rows.len());
         Product::new(a, self.panels.all(), Start::Output, gradient).run(simd);
-    }
-}
-
-/// Turns rows of `width` elements into `width` rows.
-fn transpose<A: Element>(rows: &[&[A]], width: usize, to: &mut Vec<A>) {
-    /// Rows that are turned together, so that whole parts of cache lines are written.
-    const TOGETHER: usize = 8;
-    let count = rows.len();
-    to.resize(width * count, A::zero());
-    let (blocks, rest) = rows.as_chunks::<TOGETHER>();
-    for (block, rows) in blocks.iter().enumerate() {
-        for (j, to) in to.chunks_exact_mut(count).enumerate() {
-            let to = &mut to[block * TOGETHER..][..TOGETHER];
-            for i in 0..TOGETHER {
-                to[i] = rows[i][j];
-            }
-        }
-    }
-    for (j, to) in to.chunks_exact_mut(count).enumerate() {
-        let to = &mut to[count - rest.len()..];
-        to.iter_mut().zip(rest).for_each(|(to, row)| *to = row[j]);
     }
 }

@@ -21,6 +21,7 @@ pub use crate::element::Element;
 pub use activation::Activation;
 pub use arch::{Arch, Plan, archs};
 pub use matrix::Matrix;
+pub(crate) use panels::transpose;
 pub use panels::{Panels, PanelsRef};
 pub use product::{Product, Start};
 pub use update::Update;

@@ -115,3 +115,24 @@ impl<'a, A: Element> PanelsRef<'a, A> {
         &self.lines[index * self.depth..][..self.depth]
     }
 }
+
+/// Turns rows of `width` elements into `width` rows, one behind the other.
+pub(crate) fn transpose<A: Element>(rows: &[&[A]], width: usize, to: &mut Vec<A>) {
+    /// Rows that are turned together, so that whole parts of cache lines are written.
+    const TOGETHER: usize = 8;
+    let count = rows.len();
+    to.resize(width * count, A::zero());
+    let (blocks, rest) = rows.as_chunks::<TOGETHER>();
+    for (block, rows) in blocks.iter().enumerate() {
+        for (j, to) in to.chunks_exact_mut(count).enumerate() {
+            let to = &mut to[block * TOGETHER..][..TOGETHER];
+            for i in 0..TOGETHER {
+                to[i] = rows[i][j];
+            }
+        }
+    }
+    for (j, to) in to.chunks_exact_mut(count).enumerate() {
+        let to = &mut to[count - rest.len()..];
+        to.iter_mut().zip(rest).for_each(|(to, row)| *to = row[j]);
+    }
+}
