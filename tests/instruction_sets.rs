@@ -154,14 +154,17 @@ fn passes_are_the_same_however_cut_up() {
 }
 
 fn same_for_every_number_of_threads<A: Scalar>(sizes: (usize, usize), shape: (usize, usize)) {
-    let rnn = network::<A>(sizes, Nonlinearity::Tanh);
+    same_on_threads(&network::<A>(sizes, Nonlinearity::Tanh), shape);
+}
+
+fn same_on_threads<A: Scalar>(rnn: &Rnn<A>, shape: (usize, usize)) {
     let pass = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| training_pass(&rnn, shape))
+        pool.install(|| training_pass(rnn, shape))
     };
     let one = pass(1);
     for threads in [2, 3, 4, 16] {
-        assert_eq!(pass(threads), one, "{threads} threads, (L, N) = {shape:?}");
+        assert!(pass(threads) == one, "{threads} threads, (L, N) = {shape:?}, {rnn}");
     }
 }
 
@@ -170,6 +173,16 @@ fn same_for_every_number_of_threads<A: Scalar>(sizes: (usize, usize), shape: (us
 fn batches_are_the_same_for_every_number_of_threads() {
     same_for_every_number_of_threads::<f32>((64, 96), (24, 13));
     same_for_every_number_of_threads::<f64>((64, 96), (24, 13));
+}
+
+/// With a layer between two others: neither first nor last.
+#[test]
+fn deep_networks_are_the_same_for_every_number_of_threads() {
+    for layers in [1, 3, 4] {
+        let config = RnnConfig::new(64, 96).num_layers(layers);
+        let rnn = Rnn::<f32>::new(config, &mut manual_seed(3)).unwrap();
+        same_on_threads(&rnn, (24, 13));
+    }
 }
 
 /// Large enough for its units to be split, with a last panel that is not full.

@@ -199,7 +199,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
         let (directions, width, hidden) = (self.stack.directions(), self.stack.width(), self.stack.hidden);
         let block = steps.batch(0) * C::STATES * hidden;
         let inputs = 0..steps.rows() * shared.weights[layer][0].inputs();
-        let mut d_input = d_input.borrow();
+        let (mut d_input, last) = (d_input.borrow(), layer + 1 == self.stack.layers.len());
         let d_inputs = if layer == 0 {
             d_input.rows(inputs, below)
         } else {
@@ -209,23 +209,16 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
         };
         for (d, weights) in shared.weights[layer].iter().enumerate() {
             let i = layer * directions + d;
+            let rows = |rows, width| Source::rows(rows, width, shared.steps, 0).skip(*first);
+            let state = i * shared.steps.batch(0) + *first;
             let span = BackSpan {
                 steps,
                 chunk: self.stack.plan.chunk,
                 reverse: d == 1,
-                outputs: Source::rows(&shared.outputs[layer], width, shared.steps, 0).skip(*first),
-                kept: shared
-                    .kept
-                    .get(i)
-                    .map(|kept| Source::rows(kept, C::GATES * hidden, shared.steps, 0).skip(*first)),
-                factors: shared
-                    .state_factors
-                    .map(|factors| &factors[(i * shared.steps.batch(0) + *first) * hidden..]),
-                d_outputs: if layer + 1 == self.stack.layers.len() {
-                    *d_output
-                } else {
-                    Source::rows(above, width, steps, 0)
-                },
+                outputs: rows(&shared.outputs[layer], width),
+                kept: shared.kept.get(i).map(|kept| rows(kept, C::GATES * hidden)),
+                factors: shared.state_factors.map(|factors| &factors[state * hidden..]),
+                d_outputs: if last { *d_output } else { Source::rows(above, width, steps, 0) },
                 column: d * hidden,
                 d_state: d_state.borrow().into_step(i, i * block..(i + 1) * block),
                 resets: resets.map(|resets| resets.of_block(i, C::STATES * hidden)),
@@ -234,15 +227,23 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
             };
             weights.backward(simd, self.stack.cell, span, room);
         }
-        if let Some(factors) = layer.checked_sub(1).and_then(|gap| shared.factors.get(gap)) {
-            for t in 0..steps.len() {
-                let rows = &mut d_inputs[steps.start(t) * width..steps.start(t + 1) * width];
-                let factors = &factors[(shared.steps.start(t) + *first) * width..];
-                rows.iter_mut().zip(factors).for_each(|(d_x, &factor)| *d_x *= factor);
-            }
-        }
         if layer == 0 {
             d_input.put(0..steps.len(), below);
+        } else {
+            self.drop_out(layer - 1, below);
+        }
+    }
+
+    /// The way back through the dropout behind a layer.
+    fn drop_out(&self, layer: usize, d_inputs: &mut [A]) {
+        let BackWorker { shared, steps, first, .. } = &self.worker;
+        let (width, factors) = (self.stack.width(), shared.factors.get(layer));
+        for (t, factors) in
+            factors.into_iter().flat_map(|factors| (0..steps.len()).map(move |t| (t, factors)))
+        {
+            let rows = &mut d_inputs[steps.start(t) * width..steps.start(t + 1) * width];
+            let factors = &factors[(shared.steps.start(t) + *first) * width..];
+            rows.iter_mut().zip(factors).for_each(|(d_x, &factor)| *d_x *= factor);
         }
     }
 }

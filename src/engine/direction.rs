@@ -10,7 +10,7 @@ use super::share::ShareMut;
 use super::team::Member;
 use crate::cell::Cell;
 use crate::element::Element;
-use crate::kernels::{Matrix, Panels, Product, Start};
+use crate::kernels::{Matrix, Panels, PanelsRef, Product, Start};
 use crate::sequence::Source;
 use crate::steps::Steps;
 
@@ -131,6 +131,16 @@ impl<A: Element> Weights<A> {
         self.bias.len() * (self.input.all().depth() + self.hidden.all().depth())
     }
 
+    /// The weights of the units that a member of a team makes, or of all, and which units these are.
+    #[inline(always)]
+    fn part(&self, team: Option<&Member<'_>>) -> (PanelsRef<'_, A>, PanelsRef<'_, A>, Range<usize>) {
+        let (input, hidden) = (self.input.all(), self.hidden.all());
+        let panels = team.map_or(0..hidden.count(), |team| team.share(hidden.count()));
+        let (input, hidden, first) =
+            (input.part(panels.clone()), hidden.part(panels.clone()), panels.start * A::PANEL);
+        (input, hidden, first..first + hidden.width())
+    }
+
     /// Runs a cell over some steps.
     ///
     /// Sums start with the bias and take the input's terms, a chunk of steps at a time, then the state's.
@@ -147,11 +157,8 @@ impl<A: Element> Weights<A> {
         let Room { sums, offsets, second, .. } = room;
         let hidden = self.hidden.all().depth();
         let states = C::STATES * hidden;
-        let panels = team.map_or(0..self.hidden.all().count(), |team| team.share(self.hidden.all().count()));
-        let (input_weights, hidden_weights) =
-            (self.input.all().part(panels.clone()), self.hidden.all().part(panels.clone()));
-        let (first, units) = (panels.start * A::PANEL, hidden_weights.width());
-        let bias = Start::Bias(&self.bias[first..first + units]);
+        let (input_weights, hidden_weights, own) = self.part(team);
+        let (bias, units) = (Start::Bias(&self.bias[own.clone()]), own.len());
         while let Some(mut chunk) = steps.cut(&mut left, span.chunk, reverse) {
             let origin = steps.start(chunk.start);
             sums.resize((steps.start(chunk.end) - origin) * units, A::zero());
@@ -164,25 +171,18 @@ impl<A: Element> Weights<A> {
                 }
                 let state = &mut state[..batch * states];
                 let sums = &mut sums[(steps.start(t) - origin) * units..][..batch * units];
-                let a = match factors {
-                    None => Matrix::strided(state, batch, hidden, states),
-                    Some(factors) => {
-                        multiplied(state.chunks_exact(states), factors, hidden, second);
-                        Matrix::contiguous(second, batch, hidden)
-                    }
-                };
+                let a = recurrent(state, [batch, hidden, states], factors, second);
                 let mut product = Product::new(a, hidden_weights, Start::Output, sums);
                 product.last_first = t % 2 == 1;
                 product.run(simd);
                 if let Some(kept) = &mut kept {
                     kept.step(t, steps.start(t) * units..steps.start(t + 1) * units).copy_from_slice(sums);
                 }
-                match team {
-                    None => cell.forward(simd, sums, state),
-                    Some(team) => {
-                        cell.forward(simd, sums, &mut state[first..first + units]);
-                        team.exchange(first..first + units, state);
-                    }
+                if let Some(team) = team {
+                    cell.forward(simd, sums, &mut state[own.clone()]);
+                    team.exchange(own.clone(), state);
+                } else {
+                    cell.forward(simd, sums, state);
                 }
                 if let Some(target) = &mut target {
                     target.store(steps, t, state.chunks_exact(states), hidden);
@@ -219,7 +219,7 @@ impl<A: Element> BackWeights<A> {
         let BackSpan { d_state, resets, mut d_sums, d_inputs, .. } = span;
         let Room { sums, states, second, .. } = room;
         let (hidden, inputs) = (self.hidden.all().width(), self.input.all().width());
-        let units = C::GATES * hidden;
+        let (units, columns) = (C::GATES * hidden, column..column + hidden);
         let mut left = 0..steps.len();
         while let Some(chunk) = steps.cut(&mut left, span.chunk, !reverse) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
@@ -229,15 +229,13 @@ impl<A: Element> BackWeights<A> {
                 let (start, batch) = (steps.start(t), steps.batch(t));
                 let d_state = &mut d_state[..batch * hidden];
                 let sums = &mut chunk_sums[(start - rows.start) * units..][..batch * units];
-                states.clear();
                 for (b, d_state) in d_state.chunks_exact_mut(hidden).enumerate() {
-                    states.extend_from_slice(&outputs.row(t, b)[column..column + hidden]);
-                    let d_output = &d_outputs.row(t, b)[column..column + hidden];
+                    let d_output = &d_outputs.row(t, b)[columns.clone()];
                     d_state.iter_mut().zip(d_output).for_each(|(d_state, &d_output)| *d_state += d_output);
                 }
-                second.clear();
-                if let Some(kept) = &kept {
-                    (0..batch).for_each(|b| second.extend_from_slice(kept.row(t, b)));
+                gather(outputs, t, batch, columns.clone(), states);
+                if let Some(kept) = kept {
+                    gather(kept, t, batch, 0..units, second);
                 }
                 cell.backward(simd, second, states, d_state, sums);
                 let a = Matrix::contiguous(sums, batch, units);
@@ -282,18 +280,29 @@ impl<A: Element> BackWeights<A> {
     }
 }
 
-/// The hidden part of rows of state times factors.
+/// What the recurrent product reads of rows of state: their hidden part, times factors if there are any.
 #[inline(always)]
-fn multiplied<'s, A: Element>(
-    states: impl Iterator<Item = &'s [A]>,
-    factors: &[A],
-    hidden: usize,
-    to: &mut Vec<A>,
-) {
-    to.clear();
-    for (state, factors) in states.zip(factors.chunks_exact(hidden)) {
-        to.extend(state.iter().zip(factors).map(|(&h, &factor)| h * factor));
+fn recurrent<'r, A: Element>(
+    state: &'r [A],
+    [rows, hidden, width]: [usize; 3],
+    factors: Option<&[A]>,
+    room: &'r mut Vec<A>,
+) -> Matrix<'r, A> {
+    let Some(factors) = factors else {
+        return Matrix::strided(state, rows, hidden, width);
+    };
+    room.clear();
+    for (state, factors) in state.chunks_exact(width).zip(factors.chunks_exact(hidden)) {
+        room.extend(state.iter().zip(factors).map(|(&h, &factor)| h * factor));
     }
+    Matrix::contiguous(room, rows, hidden)
+}
+
+/// Some columns of the rows of step `t`.
+#[inline(always)]
+fn gather<A: Element>(rows: Source<'_, A>, t: usize, batch: usize, columns: Range<usize>, to: &mut Vec<A>) {
+    to.clear();
+    (0..batch).for_each(|b| to.extend_from_slice(&rows.row(t, b)[columns.clone()]));
 }
 
 impl<A: Element> Target<'_, '_, A> {

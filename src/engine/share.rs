@@ -50,7 +50,7 @@ impl<'b, A> ShareMut<'b, '_, A> {
         }
     }
 
-    /// The rows that in the whole array are `range`, or room for as many where there is no whole array, for
+    /// The rows that in the whole array are `range`, or room for as many, zeros, where there is no whole array, for
     /// [`put`](Self::put) to copy from.
     #[inline(always)]
     pub(super) fn rows<'r>(&'r mut self, range: Range<usize>, room: &'r mut Vec<A>) -> &'r mut [A]
@@ -60,6 +60,7 @@ impl<'b, A> ShareMut<'b, '_, A> {
         match self {
             Self::Whole(rows) => &mut rows[range],
             Self::Pieces(_) => {
+                room.clear();
                 room.resize(range.len(), A::default());
                 room
             }
