@@ -39,7 +39,7 @@
 //! * [`loss`], what training makes small; [`optim`], how: optimisers, learning rates, clipping.
 //! * [`Parameters`]: the named arrays of a model, to read, change, copy ([`state_dict`](Parameters::state_dict)) and
 //!   load ([`load_state_dict`](Parameters::load_state_dict)).
-//! * [`io`]: models from torch's and NumPy's files, and back.
+//! * [`io`]: models from files of torch, NumPy, Keras and ONNX, and back.
 //! * [`manual_seed`], torch's generator, and [`random`], torch's draws from any generator; [`init`], initialisers.
 //! * [`Error`], what a caller can get wrong. No input makes this crate panic.
 //!
