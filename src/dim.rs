@@ -5,7 +5,7 @@ use ndarray::{
 };
 
 use crate::element::Element;
-use crate::sequence::standard;
+use crate::sequence::into_standard;
 
 /// The number of axes of an input: [`Ix3`](type@Ix3) for a batch, [`Ix2`](type@Ix2) for one sequence. Sealed.
 pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
@@ -67,7 +67,7 @@ impl SequenceDim for Ix3 {
         if batch_first {
             array.swap_axes(0, 1);
         }
-        if array.is_standard_layout() { array } else { standard(&array) }
+        into_standard(array)
     }
 
     fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {

@@ -5,7 +5,7 @@ use std::fmt;
 use ndarray::{Array, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, Axis, Dimension};
 use rand::Rng;
 
-use crate::error::{Result, element_count, expect_index, expect_positive, expect_shape};
+use crate::error::{Result, expect_index, expect_positive, expect_room, expect_shape};
 use crate::parameters::{self, Parameters};
 use crate::random::Normal;
 use crate::scalar::Scalar;
@@ -252,6 +252,6 @@ fn with_last_axis<A, D: Dimension>(
     let last = indices.ndim();
     let mut dim = indices.view().insert_axis(Axis(last)).raw_dim();
     dim[last] = width;
-    element_count::<A>(name, dim.slice())?;
+    expect_room::<A>(name, dim.slice())?;
     Ok(dim)
 }

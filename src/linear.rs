@@ -7,7 +7,7 @@ use ndarray::{Array, Array1, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, CowArr
 use pulp::Arch;
 use rand::Rng;
 
-use crate::error::{Error, Result, element_count, expect_positive, expect_shape};
+use crate::error::{Error, Result, expect_positive, expect_room, expect_shape};
 use crate::kernels::{Matrix, Panels, Plan, Product, Start, transpose};
 use crate::parameters::{self, Parameters};
 use crate::random;
@@ -297,7 +297,7 @@ impl<A: Scalar> Linear<A> {
     fn output_dim<D: Dimension>(&self, input: &ArrayRef<A, D>) -> Result<D> {
         let mut dim = input.raw_dim();
         dim[input.ndim() - 1] = self.config.out_features;
-        element_count::<A>("output", dim.slice())?;
+        expect_room::<A>("output", dim.slice())?;
         Ok(dim)
     }
 }

@@ -19,7 +19,7 @@ use std::f64::consts::TAU;
 use ndarray::{ArrayRef, Dimension};
 use rand::{Rng, TryRng};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, expect_probability};
 use crate::scalar::Scalar;
 
 /// The Mersenne Twister MT19937, torch's generator on a CPU and Python's own. Made by [`manual_seed`] as torch seeds it,
@@ -150,11 +150,8 @@ fn range<A: Scalar>(low: f64, high: f64) -> Result<(A, A)> {
 /// ```
 #[doc(alias = "bernoulli_")]
 pub fn bernoulli<R: Rng + ?Sized>(p: f64, rng: &mut R) -> Result<bool> {
-    if (0.0..=1.0).contains(&p) {
-        Ok(unit_f64(rng) < p)
-    } else {
-        Err(out_of_range("p", "a number in [0, 1]", p))
-    }
+    expect_probability("p", p)?;
+    Ok(unit_f64(rng) < p)
 }
 
 /// A random permutation of `0..n`. One word for each element but the last; two from n = 2^32 / 20 on.

@@ -71,7 +71,7 @@ impl<'a, A: Element> Source<'a, A> {
             return Matrix::contiguous(&self.data[start..start + rows * self.width], rows, self.width);
         }
         table.clear();
-        table.extend(range.flat_map(|t| (0..steps.batch(t)).map(move |b| self.offset(t, b))));
+        table.extend(steps.places(range).map(|(t, b)| self.offset(t, b)));
         Matrix::gathered(self.data, table, self.width)
     }
 
@@ -115,6 +115,11 @@ pub(crate) fn standard<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Arra
     let mut copy = Array::zeros(array.raw_dim());
     copy.assign(array);
     copy
+}
+
+/// The array itself where it is in standard layout, else a copy that is.
+pub(crate) fn into_standard<A: Element, D: Dimension>(array: Array<A, D>) -> Array<A, D> {
+    if array.is_standard_layout() { array } else { standard(&array) }
 }
 
 /// The array itself where it is dense with contiguous rows (seq-first, batch-first), else a copy that is.
@@ -172,7 +177,7 @@ impl Layout {
     }
 
     /// A state's rows in the order of the steps' rows, if that differs from the caller's.
-    pub(crate) fn gather_state<A: Clone>(&self, state: &ArrayView3<'_, A>) -> Option<Array3<A>> {
+    fn gather_state<A: Clone>(&self, state: &ArrayView3<'_, A>) -> Option<Array3<A>> {
         let (count, _, hidden) = state.dim();
         let gather = |order: &Vec<usize>| {
             Array3::from_shape_fn((count, order.len(), hidden), |(i, b, j)| state[[i, order[b], j]].clone())
@@ -186,7 +191,7 @@ impl Layout {
     }
 
     /// The inverse of [`sorted_state`](Self::sorted_state): sequences of no steps keep their state.
-    pub(crate) fn scatter_state<A: Clone>(&self, sorted: &Array3<A>, state: &mut Array3<A>) {
+    fn scatter_state<A: Clone>(&self, sorted: &Array3<A>, state: &mut Array3<A>) {
         if self.order.is_none() {
             state.assign(sorted);
         }
@@ -208,8 +213,10 @@ impl Layout {
 
     /// A mask (L, N) as a list by row.
     pub(crate) fn gather_mask(&self, mask: &ArrayView2<'_, bool>) -> Vec<bool> {
-        let rows = (0..self.steps.len()).flat_map(|t| (0..self.steps.batch(t)).map(move |b| (t, b)));
-        rows.map(|(t, b)| mask[[t, self.order.as_ref().map_or(b, |order| order[b])]]).collect()
+        self.steps
+            .places(0..self.steps.len())
+            .map(|(t, b)| mask[[t, self.order.as_ref().map_or(b, |order| order[b])]])
+            .collect()
     }
 
     /// Rows as an array (L, N, width), `padding` behind the sequences' ends.

@@ -62,6 +62,11 @@ impl Steps {
         if t < self.len() { self.start(t + 1) - self.start(t) } else { 0 }
     }
 
+    /// Step and row of each row of some steps, in their order.
+    pub(crate) fn places(&self, steps: Range<usize>) -> impl Iterator<Item = (usize, usize)> + Clone {
+        steps.flat_map(|t| (0..self.batch(t)).map(move |b| (t, b)))
+    }
+
     /// Some rows of every step, as steps of their own.
     pub(crate) fn narrow(&self, rows: &Range<usize>) -> Self {
         match self {

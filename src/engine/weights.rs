@@ -91,17 +91,17 @@ impl<A: Element> WithSimd for Add<'_, '_, A> {
                 gradient.bias.iter_mut().zip(*row).for_each(|(d_bias, &d_sum)| *d_bias += d_sum);
             }
             transpose(&d_sums, units.len(), &mut room.d_sums);
-            let places = || chunk.clone().flat_map(|t| (0..steps.batch(t)).map(move |b| (t, b)));
-            let inputs: Vec<_> = places().map(|(t, b)| terms.inputs.row(t, b)).collect();
+            let places = steps.places(chunk);
+            let inputs: Vec<_> = places.clone().map(|(t, b)| terms.inputs.row(t, b)).collect();
             let width = terms.inputs.width();
             let factors =
                 terms.factors.map(|factors| factors[rows.start * width..].chunks_exact(width).collect());
             room.add(simd, &inputs, factors, gradient.weight_ih);
-            let states: Vec<_> = places().map(|(t, b)| terms.previous(t, b, &zeros)).collect();
+            let states: Vec<_> = places.clone().map(|(t, b)| terms.previous(t, b, &zeros)).collect();
             let width = terms.hidden;
             let factors = terms
                 .state_factors
-                .map(|factors| places().map(|(_, b)| &factors[b * width..][..width]).collect());
+                .map(|factors| places.map(|(_, b)| &factors[b * width..][..width]).collect());
             room.add(simd, &states, factors, gradient.weight_hh);
         }
     }

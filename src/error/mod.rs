@@ -276,21 +276,45 @@ pub(crate) fn expect_shape(array: &str, expected: &[usize], actual: &[usize]) ->
     Err(Error::Shape { array: array.into(), expected: expected.into(), actual: actual.into() })
 }
 
-/// The number of elements of a shape, if memory can hold them.
-pub(crate) fn element_count<A>(name: &str, shape: &[usize]) -> Result<usize> {
-    expect_room::<A>(name, shape)?;
-    Ok(shape.iter().product())
+/// Checks the last axis of an array against a size of the model.
+pub(crate) fn expect_width(
+    array: &'static str,
+    size: &'static str,
+    expected: usize,
+    actual: usize,
+) -> Result<()> {
+    if expected == actual { Ok(()) } else { Err(Error::Width { array, size, expected, actual }) }
+}
+
+/// Checks that sequences have steps.
+pub(crate) fn expect_steps(array: &'static str, len: usize, shape: &[usize]) -> Result<()> {
+    if len > 0 { Ok(()) } else { Err(Error::EmptySequence { array, shape: shape.into() }) }
+}
+
+/// Checks a probability.
+pub(crate) fn expect_probability(name: &'static str, actual: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&actual) {
+        return Ok(());
+    }
+    Err(Error::OutOfRange { name, expected: "a number in [0, 1]", actual })
+}
+
+/// Checks that an array of a shape, of elements of so many bytes, can be addressed, and counts these bytes.
+pub(crate) fn expect_addressable(name: &str, shape: &[usize], size: usize) -> Result<usize> {
+    let bytes = |axes: &mut dyn Iterator<Item = usize>| axes.fold(size, usize::saturating_mul);
+    // ndarray counts an empty array's other axes too. Rust allocates at most isize::MAX bytes.
+    if bytes(&mut shape.iter().map(|&axis| axis.max(1))) > isize::MAX as usize {
+        return Err(Error::SizeOverflow { name: name.into(), shape: shape.into() });
+    }
+    Ok(bytes(&mut shape.iter().copied()))
 }
 
 /// Checks that memory can hold an array of a shape: an allocation that fails later ends the program.
 pub(crate) fn expect_room<A>(name: &str, shape: &[usize]) -> Result<()> {
     /// The bytes from which on memory is asked first, which takes a few system calls.
     const LARGE: usize = 1 << 28;
-    // ndarray counts an empty array's other axes too. Rust allocates at most isize::MAX bytes.
-    let axes = shape.iter().map(|&size| size.max(1));
-    let bytes = axes.fold(size_of::<A>().max(1), usize::saturating_mul);
-    let held = bytes <= isize::MAX as usize;
-    if held && (bytes < LARGE || Vec::<u8>::new().try_reserve_exact(bytes).is_ok()) {
+    let bytes = expect_addressable(name, shape, size_of::<A>())?;
+    if bytes < LARGE || Vec::<u8>::new().try_reserve_exact(bytes).is_ok() {
         return Ok(());
     }
     Err(Error::SizeOverflow { name: name.into(), shape: shape.into() })

@@ -1,9 +1,8 @@
 //! Elements as files other than safetensors hold them: in either byte order, with gaps, or in another order.
 
 use super::files::malformed;
-use super::tensor::element_count;
 use super::{Dtype, Tensor};
-use crate::error::{FileError, Result};
+use crate::error::{FileError, Result, expect_addressable};
 
 /// NumPy's limit, and beyond torch's.
 const MAX_AXES: usize = 64;
@@ -35,16 +34,16 @@ impl Elements<'_> {
             return Err(FileError::TooLarge { format, field, limit: MAX_AXES, actual }.into());
         }
         let size = self.dtype.size();
-        let count = element_count(self.dtype, name, &shape)?;
+        let total = expect_addressable(name, &shape, size)?;
         let present = self.bytes.len() / size;
         if end(offset, &shape, strides).is_none_or(|end| end > present) {
             let expected = format!("elements among {present}");
             let actual = format!("shape {shape:?} from {offset} with strides {strides:?}");
             return Err(malformed(format, name, expected, actual));
         }
-        let mut bytes = Vec::with_capacity(count * size);
+        let mut bytes = Vec::with_capacity(total);
         let mut index = vec![0; shape.len()];
-        for _ in 0..count {
+        for _ in 0..total / size {
             let place = offset + index.iter().zip(strides).map(|(i, stride)| i * stride).sum::<usize>();
             bytes.extend_from_slice(&self.bytes[place * size..][..size]);
             advance(&mut index, &shape);
@@ -84,7 +83,7 @@ fn advance(index: &mut [usize], shape: &[usize]) {
 /// # Errors
 /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed.
 pub(super) fn contiguous(dtype: Dtype, name: &str, shape: &[usize]) -> Result<Vec<usize>> {
-    element_count(dtype, name, shape)?;
+    expect_addressable(name, shape, dtype.size())?;
     let mut stride = 1_usize;
     let strides = shape.iter().rev().map(|&axis| {
         let this = stride;

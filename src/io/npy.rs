@@ -18,9 +18,8 @@ use ndarray_npy::npy::header::{Header, Layout};
 
 use super::elements::{Elements, contiguous};
 use super::files::{self, malformed};
-use super::tensor::element_count;
 use super::{Dtype, Tensor};
-use crate::error::{FileError, Result};
+use crate::error::{FileError, Result, expect_addressable};
 
 /// NumPy's own limit, in bytes.
 const MAX_HEADER: usize = 10_000;
@@ -80,9 +79,9 @@ pub(super) fn parse(format: &'static str, name: &str, bytes: &[u8]) -> Result<Te
         strides = contiguous(dtype, name, &reversed)?;
         strides.reverse();
     }
-    let count = element_count(dtype, name, &header.shape)?;
-    if data.len() != count * dtype.size() {
-        let expected = format!("{} bytes for shape {:?}", count * dtype.size(), header.shape);
+    let size = expect_addressable(name, &header.shape, dtype.size())?;
+    if data.len() != size {
+        let expected = format!("{size} bytes for shape {:?}", header.shape);
         return Err(malformed(format, name, expected, format!("{} bytes", data.len())));
     }
     Elements { dtype, bytes: data, big_endian }.gather(format, name, 0, header.shape, &strides)

@@ -57,12 +57,7 @@ impl Tensor {
         shape: Vec<usize>,
         bytes: Vec<u8>,
     ) -> Result<Self> {
-        // The bytes are there, so no memory is asked for. ndarray counts an empty array's other axes too.
-        let product = |axes: &mut dyn Iterator<Item = usize>| axes.fold(dtype.size(), usize::saturating_mul);
-        if product(&mut shape.iter().map(|&size| size.max(1))) > isize::MAX as usize {
-            return Err(crate::Error::SizeOverflow { name: name.into(), shape });
-        }
-        let expected = product(&mut shape.iter().copied());
+        let expected = crate::error::expect_addressable(name, &shape, dtype.size())?;
         if bytes.len() != expected {
             return Err(FileError::Malformed {
                 format,
@@ -93,6 +88,12 @@ impl Tensor {
         &self.bytes
     }
 
+    /// The same, taken over.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// The elements as an array: `float64` as `f64`; `float32` and every smaller float as `f32`, exactly.
     ///
     /// # Errors
@@ -121,19 +122,5 @@ impl Tensor {
         let elements = self.bytes.chunks_exact(self.dtype.size());
         let values: Option<Vec<_>> = elements.map(|bytes| self.dtype.value(bytes).map(A::from_f64)).collect();
         ArrayD::from_shape_vec(IxDyn(&self.shape), values?).ok()
-    }
-}
-
-/// The number of elements of a shape, if memory can hold them.
-#[cfg(any(feature = "npz", feature = "pt"))]
-pub(super) fn element_count(dtype: Dtype, name: &str, shape: &[usize]) -> Result<usize> {
-    use crate::error::element_count;
-
-    match dtype.size() {
-        1 => element_count::<u8>(name, shape),
-        2 => element_count::<u16>(name, shape),
-        4 => element_count::<u32>(name, shape),
-        8 => element_count::<u64>(name, shape),
-        _ => element_count::<[u64; 2]>(name, shape),
     }
 }

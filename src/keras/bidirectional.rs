@@ -19,7 +19,7 @@ use super::returns::{Last, OutputDim, Returns};
 use super::seeds::SeedGenerator;
 use super::state::State;
 use super::train::{Gradients, Trace};
-use crate::error::{Error, Result, expect_shape};
+use crate::error::{Error, Result, expect_shape, expect_width};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
@@ -84,10 +84,7 @@ impl<A: Scalar> Bidirectional<A> {
                 reason: "the forward layer must go forwards and the backward layer backwards",
             });
         }
-        if first.input_dim != second.input_dim {
-            let (expected, actual) = (first.input_dim, second.input_dim);
-            return Err(Error::Width { array: "backward_layer", size: "input_dim", expected, actual });
-        }
+        expect_width("backward_layer", "input_dim", first.input_dim, second.input_dim)?;
         if merge_mode != MergeMode::Concat {
             expect_shape("backward_layer's units", &[first.units], &[second.units])?;
         }

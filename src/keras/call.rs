@@ -12,7 +12,7 @@ use super::seeds::SeedGenerator;
 use super::state::State;
 use super::train::Trace;
 use crate::engine::{Forward, Scratch};
-use crate::error::{Error, Result, expect_room, expect_shape};
+use crate::error::{Result, expect_room, expect_shape, expect_steps, expect_width};
 use crate::scalar::Scalar;
 use crate::sequence::{Source, standard, with_plain_rows};
 
@@ -163,13 +163,8 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
         let Self { layer, input, mask, zero_output_for_mask, initial_state, state, .. } = self;
         let config = layer.config();
         let (batch, len, actual) = input.dim();
-        if actual != config.input_dim {
-            let (array, size, expected) = ("input", "input_dim", config.input_dim);
-            return Err(Error::Width { array, size, expected, actual });
-        }
-        if len == 0 {
-            return Err(Error::EmptySequence { array: "input", shape: input.shape().into() });
-        }
+        expect_width("input", "input_dim", config.input_dim, actual)?;
+        expect_steps("input", len, input.shape())?;
         expect_room::<A>("output", &R::Dim::shape(batch, len, config.units))?;
         // Rows of a mask or of reversed time stand in a table.
         expect_room::<usize>("input", &[batch, len])?;

@@ -4,8 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::initializer::Initializer;
-use super::seeds::expect_rate;
-use crate::error::{Error, Result, expect_positive};
+use crate::error::{Error, Result, expect_positive, expect_probability};
 use crate::kernels::Activation;
 
 /// Keras's names of the activations, the first the one that is shown.
@@ -179,8 +178,8 @@ impl SimpleRnnConfig {
     pub(super) fn validate(&self) -> Result<()> {
         expect_positive("input_dim", self.input_dim)?;
         expect_positive("units", self.units)?;
-        expect_rate("dropout", self.dropout)?;
-        expect_rate("recurrent_dropout", self.recurrent_dropout)?;
+        expect_probability("dropout", self.dropout)?;
+        expect_probability("recurrent_dropout", self.recurrent_dropout)?;
         self.kernel_initializer.validate(2)?;
         self.recurrent_initializer.validate(2)?;
         self.bias_initializer.validate(1)

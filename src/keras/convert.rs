@@ -1,6 +1,6 @@
 //! Between Keras's layers and torch's network.
 
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 
 use super::bidirectional::Bidirectional;
 use super::config::SimpleRnnConfig;
@@ -10,7 +10,7 @@ use super::parameters::SimpleRnnParameters;
 use crate::error::{Error, Result};
 use crate::kernels::Activation;
 use crate::parameters::Parameters;
-use crate::recurrent::{Direction, Nonlinearity, Rnn, RnnConfig};
+use crate::recurrent::{Nonlinearity, Rnn, RnnCellParameters, RnnConfig};
 use crate::scalar::Scalar;
 use crate::sequence::standard;
 
@@ -26,7 +26,7 @@ impl<A: Scalar> TryFrom<&Rnn<A>> for SimpleRnn<A> {
         if rnn.config().num_layers != 1 || rnn.config().bidirectional {
             return unsupported("SimpleRnn::try_from", "the network is not one layer in one direction");
         }
-        Self::of(config_of(rnn.config()), parameters_of(rnn, Direction::Forward)?)
+        Self::of_cell(config_of(rnn.config()), &rnn.parameters().cells[0])
     }
 }
 
@@ -41,8 +41,9 @@ impl<A: Scalar> TryFrom<&Rnn<A>> for Bidirectional<A> {
             return unsupported("Bidirectional::try_from", "the network is not one layer in two directions");
         }
         let config = config_of(rnn.config());
-        let forward = SimpleRnn::of(config.clone(), parameters_of(rnn, Direction::Forward)?)?;
-        let backward = SimpleRnn::of(config.go_backwards(true), parameters_of(rnn, Direction::Reverse)?)?;
+        let [forward, backward] = [0, 1].map(|direction| &rnn.parameters().cells[direction]);
+        let forward = SimpleRnn::of_cell(config.clone(), forward)?;
+        let backward = SimpleRnn::of_cell(config.go_backwards(true), backward)?;
         Self::from_layers(forward, backward, MergeMode::Concat)
     }
 }
@@ -102,16 +103,13 @@ fn rnn_config_of(config: &SimpleRnnConfig) -> Result<RnnConfig> {
     Ok(rnn.nonlinearity(nonlinearity).bias(config.use_bias).batch_first(true))
 }
 
-/// One direction of a network's one layer.
-fn parameters_of<A: Scalar>(rnn: &Rnn<A>, direction: Direction) -> Result<SimpleRnnParameters<A>> {
-    let missing = || Error::MissingParameter { name: "weight".into(), expected: Vec::new() };
-    let kernel = |weight: Option<&Array2<A>>| weight.map(|weight| standard(&weight.t())).ok_or_else(missing);
-    let biases = rnn.bias_ih(0, direction).zip(rnn.bias_hh(0, direction));
-    Ok(SimpleRnnParameters {
-        kernel: kernel(rnn.weight_ih(0, direction))?,
-        recurrent_kernel: kernel(rnn.weight_hh(0, direction))?,
-        bias: biases.map(|(ih, hh)| ih.iter().zip(hh).map(|(&ih, &hh)| ih + hh).collect()),
-    })
+impl<A: Scalar> SimpleRnn<A> {
+    /// A layer of one direction's weights in torch's layout.
+    pub(crate) fn of_cell(config: SimpleRnnConfig, cell: &RnnCellParameters<A>) -> Result<Self> {
+        let kernel = standard(&cell.weight_ih.t());
+        let recurrent_kernel = standard(&cell.weight_hh.t());
+        Self::of(config, SimpleRnnParameters { kernel, recurrent_kernel, bias: cell.bias() })
+    }
 }
 
 /// A network of given layers.

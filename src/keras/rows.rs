@@ -6,7 +6,7 @@
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, Axis, CowArray, Ix3};
 
 use crate::scalar::Scalar;
-use crate::sequence::{Layout, Source, standard};
+use crate::sequence::{Layout, Source, into_standard};
 
 /// Which steps of a batch of sequences are rows.
 #[derive(Debug, Clone)]
@@ -82,8 +82,7 @@ impl Rows {
     /// Row, sequence and the caller's time of every row.
     fn places(&self) -> impl Iterator<Item = (usize, usize, usize)> {
         let steps = &self.layout.steps;
-        let rows = (0..steps.len()).flat_map(|step| (0..steps.batch(step)).map(move |b| (step, b)));
-        rows.enumerate().map(|(row, (step, b))| {
+        steps.places(0..steps.len()).enumerate().map(|(row, (step, b))| {
             let place = self.masked.as_ref().map_or(step, |masked| masked.places[row]);
             (row, self.sequence(b), if self.backwards { self.len - 1 - place } else { place })
         })
@@ -94,7 +93,7 @@ impl Rows {
         let Some(masked) = &self.masked else {
             let mut array = Array3::from_shape_vec((self.len, self.batch, units), rows).unwrap_or_default();
             array.swap_axes(0, 1);
-            return if array.is_standard_layout() { array } else { standard(&array) };
+            return into_standard(array);
         };
         let mut array = Vec::with_capacity(self.batch * self.len * units);
         for &row in &masked.shown {

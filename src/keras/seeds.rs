@@ -5,7 +5,7 @@ use rand::Rng;
 
 use super::philox::Philox;
 use crate::element::Element;
-use crate::error::{Error, Result, expect_finite, expect_non_negative};
+use crate::error::{Result, expect_finite, expect_non_negative, expect_probability};
 use crate::random::Mt19937;
 use crate::scalar::Scalar;
 
@@ -134,10 +134,7 @@ impl SeedGenerator {
         mean: f64,
         std: f64,
     ) -> Result<()> {
-        let (mean, std) = moments::<A>(mean, std)?;
-        let values = self.next().normal::<A>();
-        array.iter_mut().zip(values).for_each(|(x, value)| *x = value * std + mean);
-        Ok(())
+        moved(array, mean, std, || self.next().normal())
     }
 
     /// As [`normal`](Self::normal), values further than two standard deviations from the mean drawn again.
@@ -150,10 +147,7 @@ impl SeedGenerator {
         mean: f64,
         std: f64,
     ) -> Result<()> {
-        let (mean, std) = moments::<A>(mean, std)?;
-        let values = self.next().truncated_normal::<A>();
-        array.iter_mut().zip(values).for_each(|(x, value)| *x = value * std + mean);
-        Ok(())
+        moved(array, mean, std, || self.next().truncated_normal())
     }
 
     /// Fills an array with dropout factors: 0 with probability `rate`, else `1 / (1 - rate)`. One draw; none for a rate
@@ -162,7 +156,7 @@ impl SeedGenerator {
     /// # Errors
     /// [`Error::OutOfRange`] unless `rate` is in [0, 1].
     pub fn dropout<A: Scalar, D: Dimension>(&mut self, array: &mut ArrayRef<A, D>, rate: f64) -> Result<()> {
-        expect_rate("rate", rate)?;
+        expect_probability("rate", rate)?;
         if rate == 0.0 || rate == 1.0 {
             array.fill(A::from_f64(1.0 - rate));
             return Ok(());
@@ -191,19 +185,18 @@ impl SeedGenerator {
     }
 }
 
-/// A mean and a standard deviation, checked, in the type's precision.
-fn moments<A: Scalar>(mean: f64, std: f64) -> Result<(A, A)> {
+/// Fills an array with values of mean 0 and standard deviation 1, moved to others; draws only if these are right.
+fn moved<A: Scalar, D: Dimension, I: Iterator<Item = A>>(
+    array: &mut ArrayRef<A, D>,
+    mean: f64,
+    std: f64,
+    draw: impl FnOnce() -> I,
+) -> Result<()> {
     expect_finite("mean", mean)?;
     expect_non_negative("std", std)?;
-    Ok((A::from_f64(mean), A::from_f64(std)))
-}
-
-/// Checks a dropout rate.
-pub(super) fn expect_rate(name: &'static str, actual: f64) -> Result<()> {
-    if (0.0..=1.0).contains(&actual) {
-        return Ok(());
-    }
-    Err(Error::OutOfRange { name, expected: "a number in [0, 1]", actual })
+    let [mean, std] = [mean, std].map(A::from_f64);
+    array.iter_mut().zip(draw()).for_each(|(x, value)| *x = value * std + mean);
+    Ok(())
 }
 
 /// Standard normal values of a shape, widened; for the orthogonal initialiser.

@@ -10,7 +10,7 @@ use super::seeds::SeedGenerator;
 use super::stacked_layer::{Arguments, Layer, LayerParameters, LayerTrace, foreign};
 use super::state::State;
 use super::train::Gradients;
-use crate::error::{Error, Result, expect_shape};
+use crate::error::{Error, Result, expect_shape, expect_width};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
@@ -80,10 +80,7 @@ impl<A: Scalar> Stacked<A> {
     pub fn new(layers: impl IntoIterator<Item = Layer<A>>) -> Result<Self> {
         let mut below: Vec<_> = layers.into_iter().collect();
         for pair in below.windows(2) {
-            let (expected, actual) = (pair[0].output_dim(), pair[1].input_dim());
-            if expected != actual {
-                return Err(Error::Width { array: "layer", size: "the outputs below", expected, actual });
-            }
+            expect_width("layer", "the outputs below", pair[0].output_dim(), pair[1].input_dim())?;
         }
         let last = below.pop().ok_or(Error::ZeroSize { name: "layers" })?;
         Ok(Self { below, last })

@@ -121,7 +121,8 @@ impl<A: Scalar> Pass<'_, A> {
             sums.iter_mut().map(Vec::as_mut_slice).collect(),
         );
         self.keep(&states);
-        let output = R::Dim::output(&self.rows, outputs.clone(), &states);
+        let shown = if R::Dim::SEQUENCES { outputs.clone() } else { Vec::new() };
+        let output = R::Dim::output(&self.rows, shown, &states);
         let trace = Trace {
             config,
             input,
@@ -140,15 +141,13 @@ impl<A: Scalar> Pass<'_, A> {
     fn dropped_input(&self, factors: Option<&Array2<A>>) -> Vec<A> {
         let (source, steps) = (self.source(), &self.rows.layout.steps);
         let mut input = Vec::with_capacity(steps.rows() * source.width());
-        for t in 0..steps.len() {
-            for b in 0..steps.batch(t) {
-                let row = source.row(t, b).iter();
-                match factors {
-                    None => input.extend(row),
-                    Some(factors) => {
-                        let factors = factors.row(self.rows.sequence(b));
-                        input.extend(row.zip(factors).map(|(&x, &factor)| x * factor));
-                    }
+        for (t, b) in steps.places(0..steps.len()) {
+            let row = source.row(t, b).iter();
+            match factors {
+                None => input.extend(row),
+                Some(factors) => {
+                    let factors = factors.row(self.rows.sequence(b));
+                    input.extend(row.zip(factors).map(|(&x, &factor)| x * factor));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, ArrayView1, ArrayViewMut1, Axis, Dimension};
 
 use super::{Loss, Losses, Reduction};
-use crate::error::{Error, Result, expect_index, expect_shape};
+use crate::error::{Error, Result, expect_index, expect_probability, expect_shape};
 use crate::scalar::Scalar;
 
 /// The cross entropy of `softmax(input)` and the right class, `torch.nn.CrossEntropyLoss`.
@@ -101,10 +101,7 @@ impl CrossEntropyLoss {
     /// The loss of a row of logits, which become its gradient.
     fn row(&self, shape: &[usize]) -> Result<impl Fn(&mut [f64], usize) -> f64> {
         let s = self.label_smoothing;
-        if !(0.0..=1.0).contains(&s) {
-            let (name, expected) = ("label_smoothing", "a number in [0, 1]");
-            return Err(Error::OutOfRange { name, expected, actual: s });
-        }
+        expect_probability("label_smoothing", s)?;
         let spread = s / classes(shape)? as f64;
         Ok(move |row: &mut [f64], target: usize| {
             // What multiplies -log softmax of each class.

@@ -8,12 +8,11 @@ use ndarray::{
 };
 use rand::Rng;
 
-use super::config::positive;
+use super::Nonlinearity;
 use super::parameters::RnnCellParameters;
-use super::{Nonlinearity, expect_width};
 use crate::cell::Elman;
 use crate::engine::{BackWeights, Forward, Scratch, Stack};
-use crate::error::{Result, element_count, expect_shape};
+use crate::error::{Result, expect_positive, expect_room, expect_shape, expect_width};
 use crate::kernels::Plan;
 use crate::parameters::Parameters;
 use crate::random;
@@ -128,8 +127,8 @@ impl<A: Scalar> RnnCell<A> {
     /// As [`new`](Self::new).
     pub fn zeros(config: RnnCellConfig) -> Result<Self> {
         let RnnCellConfig { input_size, hidden_size, bias, .. } = config;
-        positive("input_size", input_size)?;
-        positive("hidden_size", hidden_size)?;
+        expect_positive("input_size", input_size)?;
+        expect_positive("hidden_size", hidden_size)?;
         let parameters = RnnCellParameters::zeros(hidden_size, input_size, hidden_size, bias)?;
         Ok(Self { config, parameters, stack: OnceLock::new(), back_weights: OnceLock::new() })
     }
@@ -204,7 +203,7 @@ impl<A: Scalar> RnnCell<A> {
         hidden: Option<&ArrayRef<A, D>>,
     ) -> Result<Array2<A>> {
         let shape = (D::rows(input).nrows(), self.config.hidden_size);
-        element_count::<A>("hidden", &[shape.0, shape.1])?;
+        expect_room::<A>("hidden", &[shape.0, shape.1])?;
         let mut state = Array2::zeros(shape);
         if let Some(hidden) = hidden {
             expect_shape("hidden", &self.hidden_shape(input.shape()), hidden.shape())?;

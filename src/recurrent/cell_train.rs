@@ -4,7 +4,7 @@ use ndarray::{Array, Array2, ArrayRef, Dimension};
 
 use super::cell::{CellDim, RnnCell, RnnCellConfig};
 use super::parameters::RnnCellParameters;
-use crate::engine::{Backward, DirectionGradient};
+use crate::engine::Backward;
 use crate::error::{Error, Result, expect_shape};
 use crate::scalar::Scalar;
 use crate::sequence::{Source, standard};
@@ -101,11 +101,7 @@ impl<A: Scalar> RnnCell<A> {
         let mut d_hidden = Array2::zeros((batch, config.hidden_size));
         let mut parameters = self.parameters.zeros_like();
         let mut no_bias = vec![A::zero(); config.hidden_size];
-        let d_parameters = DirectionGradient {
-            weight_ih: parameters.weight_ih.as_slice_mut().unwrap_or_default(),
-            weight_hh: parameters.weight_hh.as_slice_mut().unwrap_or_default(),
-            bias: parameters.bias_ih.as_mut().and_then(|b| b.as_slice_mut()).unwrap_or(&mut no_bias),
-        };
+        let d_parameters = parameters.borrow(&mut no_bias);
         let pass = Backward {
             weights: self.back_weights.get_or_init(|| vec![vec![self.parameters.pack_back()]]),
             steps: &steps,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, expect_positive, expect_probability};
 use crate::kernels::Activation;
 
 /// The activation of torch's RNN.
@@ -141,16 +141,10 @@ impl RnnConfig {
 
     /// Checks every option, in torch's order.
     pub(crate) fn validate(&self) -> Result<()> {
-        if !(0.0..=1.0).contains(&self.dropout) {
-            return Err(Error::OutOfRange {
-                name: "dropout",
-                expected: "a number in [0, 1]",
-                actual: self.dropout,
-            });
-        }
-        positive("input_size", self.input_size)?;
-        positive("hidden_size", self.hidden_size)?;
-        positive("num_layers", self.num_layers)?;
+        expect_probability("dropout", self.dropout)?;
+        expect_positive("input_size", self.input_size)?;
+        expect_positive("hidden_size", self.hidden_size)?;
+        expect_positive("num_layers", self.num_layers)?;
         self.validate_size()
     }
 
@@ -170,11 +164,6 @@ impl RnnConfig {
             shape: vec![self.num_layers, self.num_directions(), self.hidden_size, self.input_size],
         })
     }
-}
-
-/// Checks that a size is not zero.
-pub(crate) fn positive(name: &'static str, size: usize) -> Result<()> {
-    if size == 0 { Err(Error::ZeroSize { name }) } else { Ok(()) }
 }
 
 /// As torch shows the module: what differs from the default. Unlike torch it shows relu too.

@@ -27,7 +27,7 @@ use rand::Rng;
 use crate::cell::Elman;
 use crate::dim::SequenceDim;
 use crate::engine::{BackWeights, Stack};
-use crate::error::{Error, Result, element_count, expect_shape};
+use crate::error::{Result, expect_room, expect_shape};
 use crate::kernels::Plan;
 use crate::parameters::Parameters;
 use crate::random;
@@ -212,7 +212,7 @@ impl<A: Scalar> Rnn<A> {
         batch: usize,
     ) -> Result<()> {
         let shape = self.state_shape(batch);
-        element_count::<A>(name, &shape)?;
+        expect_room::<A>(name, &shape)?;
         match state {
             Some(state) if D::batched_state(state).shape() != shape => {
                 expect_shape(name, &D::state_shape(shape), state.shape())
@@ -279,12 +279,4 @@ impl<A: Scalar> fmt::Display for Rnn<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.config.fmt(f)
     }
-}
-
-/// Checks the last axis of an array against a size of the model.
-fn expect_width(array: &'static str, size: &'static str, expected: usize, actual: usize) -> Result<()> {
-    if expected == actual {
-        return Ok(());
-    }
-    Err(Error::Width { array, size, expected, actual })
 }

@@ -3,10 +3,10 @@
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, CowArray, Ix2, Ix3};
 use rand::Rng;
 
+use super::Rnn;
 use super::pass::{Input, Pass};
 use super::train::{Gradients, Trace};
-use super::{Rnn, expect_width};
-use crate::error::{Result, expect_shape};
+use crate::error::{Result, expect_shape, expect_width};
 use crate::packed::PackedSequence;
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, Source};

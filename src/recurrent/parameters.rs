@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayViewD, ArrayViewMutD};
 
-use crate::engine::{BackWeights, Weights};
+use crate::engine::{BackWeights, DirectionGradient, Weights};
 use crate::error::{Error, Result};
 use crate::parameters::{Parameters, zeros};
 use crate::scalar::Scalar;
@@ -132,16 +132,28 @@ impl<A: Scalar> RnnCellParameters<A> {
 
     /// The parameters as the engine wants them.
     pub(crate) fn pack(&self) -> Weights<A> {
-        let bias = match (&self.bias_ih, &self.bias_hh) {
-            (Some(ih), Some(hh)) => ih.iter().zip(hh).map(|(&ih, &hh)| ih + hh).collect(),
-            _ => vec![A::zero(); self.weight_ih.nrows()],
-        };
+        let bias = self.bias().map_or_else(|| vec![A::zero(); self.weight_ih.nrows()], |bias| bias.to_vec());
         Weights::new(&self.weight_ih, &self.weight_hh, bias)
+    }
+
+    /// Where every sum starts, `b_ih + b_hh`, rounded once.
+    pub(crate) fn bias(&self) -> Option<Array1<A>> {
+        let biases = self.bias_ih.as_ref().zip(self.bias_hh.as_ref());
+        biases.map(|(ih, hh)| ih.iter().zip(hh).map(|(&ih, &hh)| ih + hh).collect())
     }
 
     /// The weights as the engine wants them on the way back.
     pub(crate) fn pack_back(&self) -> BackWeights<A> {
         BackWeights::new(&self.weight_ih, &self.weight_hh)
+    }
+
+    /// As the engine fills it: the gradient of `b_ih`, which is that of `b_hh` too; `no_bias` where there is none.
+    pub(super) fn borrow<'a>(&'a mut self, no_bias: &'a mut [A]) -> DirectionGradient<'a, A> {
+        DirectionGradient {
+            weight_ih: self.weight_ih.as_slice_mut().unwrap_or_default(),
+            weight_hh: self.weight_hh.as_slice_mut().unwrap_or_default(),
+            bias: self.bias_ih.as_mut().and_then(|bias| bias.as_slice_mut()).unwrap_or(no_bias),
+        }
     }
 
     /// Zeros of the same shapes.

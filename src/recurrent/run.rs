@@ -3,11 +3,11 @@
 use ndarray::{Array, ArrayRef, CowArray, Ix3};
 use rand::Rng;
 
+use super::Rnn;
 use super::pass::{Input, Pass};
 use super::train::Trace;
-use super::{Rnn, expect_width};
 use crate::dim::SequenceDim;
-use crate::error::{Error, Result, element_count, expect_shape};
+use crate::error::{Result, expect_room, expect_shape, expect_steps, expect_width};
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, with_plain_rows};
 
@@ -149,10 +149,8 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         expect_width("input", "input_size", config.input_size, width)?;
         self.rnn.expect_state::<D>("h_0", self.h_0, batch)?;
         self.rnn.expect_state::<D>("reset_state", self.reset_state, batch)?;
-        if len == 0 {
-            return Err(Error::EmptySequence { array: "input", shape: self.input.shape().into() });
-        }
-        element_count::<A>("output", &[len, batch, config.output_size()])?;
+        expect_steps("input", len, self.input.shape())?;
+        expect_room::<A>("output", &[len, batch, config.output_size()])?;
         if let Some(mask) = self.resets {
             expect_shape("resets", &self.input.shape()[..self.input.ndim() - 1], mask.shape())?;
         }

@@ -2,10 +2,10 @@
 
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView2, ArrayView3, Axis, CowArray, Ix3};
 
-use super::{Rnn, RnnCell, expect_width};
+use super::{Rnn, RnnCell};
 use crate::cell::Elman;
 use crate::engine::{Forward, Scratch, Stack};
-use crate::error::{Error, Result, element_count, expect_shape};
+use crate::error::{Error, Result, expect_room, expect_shape, expect_steps, expect_width};
 use crate::scalar::Scalar;
 use crate::sequence::{Source, with_plain_rows};
 use crate::steps::Steps;
@@ -74,7 +74,7 @@ impl<A: Scalar> RnnCell<A> {
 impl<'a, A: Scalar> Stream<'a, A> {
     fn new(stack: &'a Stack<A, Elman>, input_size: usize, batch: usize) -> Result<Self> {
         let shape = [stack.layers.len(), batch, stack.hidden];
-        element_count::<A>("state", &shape)?;
+        expect_room::<A>("state", &shape)?;
         let (state, output) = (Array3::zeros(shape), Array2::zeros((batch, stack.hidden)));
         Ok(Self { stack, input_size, state, output, scratch: Scratch::default() })
     }
@@ -98,12 +98,10 @@ impl<'a, A: Scalar> Stream<'a, A> {
     /// As [`step`](Self::step); [`Error::EmptySequence`] for L = 0.
     pub fn chunk(&mut self, input: &ArrayRef3<A>) -> Result<Array3<A>> {
         let (len, batch, _) = input.dim();
-        if len == 0 {
-            return Err(Error::EmptySequence { array: "input", shape: input.shape().into() });
-        }
+        expect_steps("input", len, input.shape())?;
         self.check(input.shape())?;
         let shape = [len, batch, self.stack.hidden];
-        element_count::<A>("output", &shape)?;
+        expect_room::<A>("output", &shape)?;
         let mut output = Array3::zeros(shape);
         let rows = output.as_slice_mut().unwrap_or_default();
         run(self.stack, &mut self.state, &mut self.scratch, input.view(), rows)?;

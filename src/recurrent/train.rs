@@ -7,7 +7,7 @@ use super::parameters::RnnParameters;
 use super::pass::{Pass, resets};
 use super::{Rnn, RnnConfig, Run};
 use crate::dim::SequenceDim;
-use crate::engine::{Backward, DirectionGradient};
+use crate::engine::Backward;
 use crate::error::{Error, Result, expect_shape};
 use crate::random;
 use crate::scalar::Scalar;
@@ -75,7 +75,7 @@ impl<A: Scalar> Pass<'_, A> {
         let h_n = self.forward(Some(&mut last), &mut outputs, &factors);
         outputs.push(last);
         let (source, steps) = (self.source(), &self.layout.steps);
-        let places = (0..steps.len()).flat_map(|t| (0..steps.batch(t)).map(move |b| (t, b)));
+        let places = steps.places(0..steps.len());
         let mut input = Vec::with_capacity(steps.rows() * config.input_size);
         places.for_each(|(t, b)| input.extend_from_slice(source.row(t, b)));
         let trace = Trace {
@@ -194,36 +194,32 @@ impl<A: Scalar> Rnn<A> {
         let Trace { layout, input, first, outputs, factors, .. } = trace;
         let mut parameters = self.parameters.zeros_like();
         let mut d_input = vec![A::zero(); input.len()];
-        // What a sequence of no steps passes on, and until the engine has run every sequence.
+        // What a sequence of no steps passes on.
         let mut d_h_0 = self.state_or_zeros(d_h_n, trace.dim.1);
-        let mut d_state = layout.sorted_state(&d_h_0.view());
         let mut no_bias = vec![vec![A::zero(); self.config.hidden_size]; parameters.cells.len()];
         let d_parameters =
-            parameters.cells.iter_mut().zip(&mut no_bias).map(|(cell, no_bias)| DirectionGradient {
-                weight_ih: cell.weight_ih.as_slice_mut().unwrap_or_default(),
-                weight_hh: cell.weight_hh.as_slice_mut().unwrap_or_default(),
-                bias: cell.bias_ih.as_mut().and_then(|bias| bias.as_slice_mut()).unwrap_or(no_bias),
-            });
-        let pass = Backward {
-            weights: self.back_weights(),
-            steps: &layout.steps,
-            resets: resets(layout, trace.mask.as_deref(), trace.reset_state.as_ref()),
-            inputs: input,
-            first: first.as_slice().unwrap_or_default(),
-            outputs,
-            factors,
-            state_factors: None,
-            kept: &[],
-            d_output,
-            d_state: d_state.as_slice_mut().unwrap_or_default(),
-            d_input: &mut d_input,
-            d_parameters: d_parameters.collect(),
-        };
-        A::backward(self.stack(), pass);
+            parameters.cells.iter_mut().zip(&mut no_bias).map(|(cell, none)| cell.borrow(none)).collect();
+        layout.with_sorted_state(&mut d_h_0, |d_state| {
+            let pass = Backward {
+                weights: self.back_weights(),
+                steps: &layout.steps,
+                resets: resets(layout, trace.mask.as_deref(), trace.reset_state.as_ref()),
+                inputs: input,
+                first: first.as_slice().unwrap_or_default(),
+                outputs,
+                factors,
+                state_factors: None,
+                kept: &[],
+                d_output,
+                d_state,
+                d_input: &mut d_input,
+                d_parameters,
+            };
+            A::backward(self.stack(), pass);
+        });
         for cell in &mut parameters.cells {
             cell.bias_hh = cell.bias_ih.clone();
         }
-        layout.scatter_state(&d_state, &mut d_h_0);
         (parameters, d_input, d_h_0)
     }
 }

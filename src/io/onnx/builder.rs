@@ -9,6 +9,7 @@ use super::proto::{
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type, data_type,
 };
 use crate::error::{FileError, Result};
+use crate::io::Tensor;
 use crate::scalar::Scalar;
 
 /// The version of the operators: the first whose RNN has a layout, so that old engines read it too.
@@ -39,14 +40,8 @@ impl Builder {
 
     /// A constant array; gives its name back.
     pub(super) fn constant<A: Scalar>(&mut self, name: String, array: &ArrayViewD<'_, A>) -> String {
-        let mut bytes = Vec::with_capacity(array.len() * size_of::<A>());
-        for &x in array {
-            match A::SINGLE {
-                true => bytes.extend((x.into_f64() as f32).to_le_bytes()),
-                false => bytes.extend(x.into_f64().to_le_bytes()),
-            }
-        }
-        self.tensor(name, element_type::<A>(), array.shape(), bytes)
+        let tensor = Tensor::from_array(array);
+        self.tensor(name, element_type::<A>(), array.shape(), tensor.into_bytes())
     }
 
     /// A constant list of whole numbers; gives its name back.

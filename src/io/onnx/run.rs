@@ -5,7 +5,7 @@ use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, Axis, CowArray, Ix3
 use super::node::RnnNode;
 use crate::cell::Elman;
 use crate::engine::{Forward, Scratch, Stack};
-use crate::error::{Error, Result, element_count, expect_shape};
+use crate::error::{Result, expect_room, expect_shape, expect_steps, expect_width};
 use crate::kernels::Plan;
 use crate::recurrent::{Direction, RnnCellParameters};
 use crate::scalar::Scalar;
@@ -36,16 +36,10 @@ impl<A: Scalar> RnnNode<A> {
     ) -> Result<(Array4<A>, Array3<A>)> {
         let time_major = self.exchanged(x);
         let (len, batch, actual) = time_major.dim();
-        if actual != self.input_size() {
-            let (array, size, expected) = ("X", "input_size", self.input_size());
-            return Err(Error::Width { array, size, expected, actual });
-        }
-        if len == 0 {
-            return Err(Error::EmptySequence { array: "X", shape: x.shape().into() });
-        }
-        element_count::<A>("X", x.shape())?;
+        expect_width("X", "input_size", self.input_size(), actual)?;
+        expect_steps("X", len, x.shape())?;
         let (directions, hidden) = (self.directions().len(), self.hidden_size());
-        element_count::<A>("Y", &[len, directions, batch, hidden])?;
+        expect_room::<A>("Y", &[len, directions, batch, hidden])?;
         let mut y_h = self.first_states(initial_h, batch)?;
         let layout = match sequence_lens.or(self.sequence_lens()) {
             None => Layout::equal(len, batch),
@@ -116,7 +110,6 @@ impl<A: Scalar> RnnNode<A> {
 /// Step and sequence of every row, rows in the direction's own order of time.
 fn places(layout: &Layout, direction: Direction) -> Vec<(usize, usize)> {
     let steps = &layout.steps;
-    let rows = (0..steps.len()).flat_map(|step| (0..steps.batch(step)).map(move |b| (step, b)));
     let place = |(step, b)| {
         let n = layout.order.as_ref().map_or(b, |order| order[b]);
         match direction {
@@ -125,7 +118,7 @@ fn places(layout: &Layout, direction: Direction) -> Vec<(usize, usize)> {
             Direction::Reverse => (steps.len_of(b) - 1 - step, n),
         }
     };
-    rows.map(place).collect()
+    steps.places(0..steps.len()).map(place).collect()
 }
 
 /// Runs one direction; returns its rows of hidden states and leaves the final state.

@@ -1,15 +1,11 @@
 //! Layers of Keras made of RNN nodes.
 
-use ndarray::{Array1, Array2};
-
 use super::node::RnnNode;
 use super::tensor::unsupported;
 use crate::error::Result;
 use crate::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig};
-use crate::parameters::Parameters;
-use crate::recurrent::{Direction, RnnCellParameters};
+use crate::recurrent::Direction;
 use crate::scalar::Scalar;
-use crate::sequence::standard;
 
 impl<A: Scalar> RnnNode<A> {
     /// The layer of a node of one direction, with `go_backwards` if that is reverse; outputs and states have the same bits.
@@ -40,21 +36,11 @@ impl<A: Scalar> RnnNode<A> {
     /// The layer of one direction.
     fn simple_rnn(&self, d: usize) -> Result<SimpleRnn<A>> {
         self.expect_no_constants("a layer of Keras")?;
-        let RnnCellParameters { weight_ih, weight_hh, bias_ih, bias_hh } = &self.cells()[d];
-        let transposed = |weight: &Array2<A>| standard(&weight.t()).into_dyn();
+        let cell = &self.cells()[d];
         let config = SimpleRnnConfig::new(self.input_size(), self.hidden_size())
             .activation(self.activations()[d])
-            .use_bias(bias_ih.is_some())
+            .use_bias(cell.bias_ih.is_some())
             .go_backwards(self.directions()[d] == Direction::Reverse);
-        let mut weights =
-            vec![("kernel", transposed(weight_ih)), ("recurrent_kernel", transposed(weight_hh))];
-        if let (Some(ih), Some(hh)) = (bias_ih, bias_hh) {
-            // The sum with which the engine begins, rounded once.
-            let bias: Array1<A> = ih.iter().zip(hh).map(|(&ih, &hh)| ih + hh).collect();
-            weights.push(("bias", bias.into_dyn()));
-        }
-        let mut layer = SimpleRnn::zeros(config)?;
-        layer.load_state_dict(weights)?;
-        Ok(layer)
+        SimpleRnn::of_cell(config, cell)
     }
 }

@@ -5,11 +5,10 @@ use std::rc::Rc;
 
 use super::FORMAT;
 use super::value::{Id, Stored, Value, Values};
-use crate::error::{Error, FileError, Result};
+use crate::error::{Error, FileError, Result, expect_addressable};
 use crate::io::archive::Archive;
 use crate::io::elements::Elements;
 use crate::io::files::malformed;
-use crate::io::tensor::element_count;
 use crate::io::{StateDict, Tensor};
 
 /// No checkpoint is nested so deep; a cyclic one is deeper than any.
@@ -116,8 +115,8 @@ impl Walk<'_> {
             let field = format!("storage {}", storage.key);
             return Err(malformed(FORMAT, field, expected, format!("{} bytes", bytes.len())));
         }
-        let count = element_count(dtype, &self.path, &tensor.shape)?;
-        self.archive.budget.take(&self.path, count.saturating_mul(dtype.size()))?;
+        let size = expect_addressable(&self.path, &tensor.shape, dtype.size())?;
+        self.archive.budget.take(&self.path, size)?;
         let elements = Elements { dtype, bytes: &bytes, big_endian: self.big_endian };
         elements.gather(FORMAT, &self.path, tensor.offset, tensor.shape.clone(), &tensor.strides)
     }
