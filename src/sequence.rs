@@ -39,9 +39,15 @@ impl<'a, A: Element> Source<'a, A> {
 
     /// An array (L, N, width) made by [`with_plain_rows`]; row b of a step is sequence `order[b]`, or b.
     pub(crate) fn grid(array: &'a CowArray<'_, A, Ix3>, order: Option<&'a [usize]>) -> Self {
-        let width = array.len_of(Axis(2));
-        let strides = [Axis(0), Axis(1)].map(|axis| array.stride_of(axis).unsigned_abs());
-        let data = array.as_slice_memory_order().unwrap_or_default();
+        let (_, batch, width) = array.dim();
+        let (data, strides) = match array.as_slice() {
+            // The stride of an axis of one element may be anything.
+            Some(data) => (data, [batch * width, width]),
+            None => {
+                let strides = [Axis(0), Axis(1)].map(|axis| array.stride_of(axis).unsigned_abs());
+                (array.as_slice_memory_order().unwrap_or_default(), strides)
+            }
+        };
         Self { data, width, place: Place::Grid { strides, order }, first: 0 }
     }
 
@@ -131,7 +137,8 @@ pub(crate) fn with_plain_rows<'a, A: Element>(
     array: ArrayView3<'a, A>,
 ) -> Result<CowArray<'a, A, Ix3>> {
     let forwards = array.strides().iter().all(|&stride| stride >= 0);
-    if forwards && array.stride_of(Axis(2)) == 1 && array.as_slice_memory_order().is_some() {
+    let plain = || forwards && array.stride_of(Axis(2)) == 1 && array.as_slice_memory_order().is_some();
+    if array.is_standard_layout() || plain() {
         return Ok(array.into());
     }
     expect_room::<A>(name, array.shape())?;

@@ -185,7 +185,7 @@ impl<A: Element> Weights<A> {
                     cell.forward(simd, sums, state);
                 }
                 if let Some(target) = &mut target {
-                    target.store(steps, t, state.chunks_exact(states), hidden);
+                    target.store(steps, t, state, [states, hidden]);
                 }
             }
         }
@@ -308,13 +308,13 @@ fn gather<A: Element>(rows: Source<'_, A>, t: usize, batch: usize, columns: Rang
 impl<A: Element> Target<'_, '_, A> {
     /// Copies the hidden part of rows of state to the rows of step `t`.
     #[inline(always)]
-    fn store<'s>(&mut self, steps: &Steps, t: usize, states: impl Iterator<Item = &'s [A]>, hidden: usize)
-    where
-        A: 's,
-    {
+    fn store(&mut self, steps: &Steps, t: usize, state: &[A], [states, hidden]: [usize; 2]) {
         let start = (steps.start(t) - self.origin) * self.width;
         let rows = self.rows.step(t, start..start + steps.batch(t) * self.width);
-        for (row, state) in rows.chunks_exact_mut(self.width).zip(states) {
+        if [self.width, states] == [hidden, hidden] {
+            return rows.copy_from_slice(state);
+        }
+        for (row, state) in rows.chunks_exact_mut(self.width).zip(state.chunks_exact(states)) {
             row[self.column..self.column + hidden].copy_from_slice(&state[..hidden]);
         }
     }

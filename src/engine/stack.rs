@@ -135,6 +135,7 @@ struct Worker<'a, A> {
 
 impl<'a, A: Element> Forward<'a, A> {
     /// All of it for one worker.
+    #[inline(always)]
     fn whole(self) -> Worker<'a, A> {
         Worker {
             source: self.source,

@@ -301,12 +301,11 @@ pub(crate) fn expect_probability(name: &'static str, actual: f64) -> Result<()> 
 
 /// Checks that an array of a shape, of elements of so many bytes, can be addressed, and counts these bytes.
 pub(crate) fn expect_addressable(name: &str, shape: &[usize], size: usize) -> Result<usize> {
-    let bytes = |axes: &mut dyn Iterator<Item = usize>| axes.fold(size, usize::saturating_mul);
     // ndarray counts an empty array's other axes too. Rust allocates at most isize::MAX bytes.
-    if bytes(&mut shape.iter().map(|&axis| axis.max(1))) > isize::MAX as usize {
+    if shape.iter().fold(size, |bytes, &axis| bytes.saturating_mul(axis.max(1))) > isize::MAX as usize {
         return Err(Error::SizeOverflow { name: name.into(), shape: shape.into() });
     }
-    Ok(bytes(&mut shape.iter().copied()))
+    Ok(shape.iter().fold(size, |bytes, &axis| bytes * axis))
 }
 
 /// Checks that memory can hold an array of a shape: an allocation that fails later ends the program.

@@ -107,7 +107,7 @@ impl<A: Element, F: Fn(A) -> A> WithSimd for Map<'_, A, F> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let (to, to_rest) = self.to.as_chunks_mut::<CHUNK>();
         let (from, from_rest) = self.from.as_chunks::<CHUNK>();
         for (to, from) in to.iter_mut().zip(from) {
@@ -116,13 +116,18 @@ impl<A: Element, F: Fn(A) -> A> WithSimd for Map<'_, A, F> {
             }
         }
         // Vectors for the rest too: one by one would take longer than many chunks.
-        let mut rest = [A::zero(); CHUNK];
-        rest[..from_rest.len()].copy_from_slice(from_rest);
         if !from_rest.is_empty() {
+            let lanes = size_of::<A::Vector<S>>() / size_of::<A>();
+            let mut rest = [A::zero(); CHUNK];
+            for (vector, from) in A::vectors_mut::<S>(&mut rest).iter_mut().zip(from_rest.chunks(lanes)) {
+                *vector = A::load_part(simd, from);
+            }
             for x in &mut rest {
                 *x = (self.f)(*x);
             }
-            to_rest.copy_from_slice(&rest[..to_rest.len()]);
+            for (to, &vector) in to_rest.chunks_mut(lanes).zip(A::vectors::<S>(&rest)) {
+                A::store_part(simd, to, vector);
+            }
         }
     }
 }
