@@ -123,7 +123,7 @@ impl<'a, A: Scalar, R: Returns> Call<'a, A, R> {
     /// training's.
     ///
     /// # Errors
-    /// [`Error::Width`] for an input of another width; [`Error::EmptySequence`] for T = 0; [`Error::Shape`] for a
+    /// [`Error::Width`](crate::Error::Width) for an input of another width; [`Error::EmptySequence`](crate::Error::EmptySequence) for T = 0; [`Error::Shape`](crate::Error::Shape) for a
     /// mask or a state of another shape. The state is unchanged then.
     pub fn forward(self) -> Result<R::Value<Array<A, R::Dim>, Array2<A>>> {
         let (output, state) = self.pass()?.forward();

@@ -107,7 +107,7 @@ impl SeedGenerator {
     /// rounded to `f32`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] unless `low` and `high` are finite.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `low` and `high` are finite.
     pub fn uniform<A: Scalar, D: Dimension>(
         &mut self,
         array: &mut ArrayRef<A, D>,
@@ -127,7 +127,7 @@ impl SeedGenerator {
     /// mean`, each step rounded. One draw.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] unless `mean` is finite and `std` finite and not negative.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `mean` is finite and `std` finite and not negative.
     pub fn normal<A: Scalar, D: Dimension>(
         &mut self,
         array: &mut ArrayRef<A, D>,
@@ -154,7 +154,7 @@ impl SeedGenerator {
     /// of 0, which gives ones, or 1, which gives zeros.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] unless `rate` is in [0, 1].
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `rate` is in [0, 1].
     pub fn dropout<A: Scalar, D: Dimension>(&mut self, array: &mut ArrayRef<A, D>, rate: f64) -> Result<()> {
         expect_probability("rate", rate)?;
         if rate == 0.0 || rate == 1.0 {

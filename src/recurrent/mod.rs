@@ -94,8 +94,8 @@ impl<A: Scalar> Rnn<A> {
     /// `f32`, two in `f64`, in the parameters' order.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for a dropout outside [0, 1], [`Error::ZeroSize`] for a size or number of layers of
-    /// zero, [`Error::SizeOverflow`] for parameters that no memory holds.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a dropout outside [0, 1], [`Error::ZeroSize`](crate::Error::ZeroSize) for a size or number of layers of
+    /// zero, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for parameters that no memory holds.
     pub fn new<R: Rng + ?Sized>(config: RnnConfig, rng: &mut R) -> Result<Self> {
         let mut rnn = Self::zeros(config)?;
         let bound = 1.0 / (rnn.config.hidden_size as f64).sqrt();
@@ -175,8 +175,8 @@ impl<A: Scalar> Rnn<A> {
     /// the last layer is `output[0, :, hidden_size..]`, not `output[-1]`. No dropout: that is training's.
     ///
     /// # Errors
-    /// [`Error::Width`] for an input of another width, [`Error::Shape`] for an `h_0` of another shape,
-    /// [`Error::EmptySequence`] for L = 0. N = 0 is no error.
+    /// [`Error::Width`](crate::Error::Width) for an input of another width, [`Error::Shape`](crate::Error::Shape) for an `h_0` of another shape,
+    /// [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0. N = 0 is no error.
     ///
     /// ```
     /// use ndarray::array;

@@ -84,8 +84,8 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     /// state, shaped as [`Rnn`] says.
     ///
     /// # Errors
-    /// [`Error::Width`] for an input of another width; [`Error::Shape`] for an `h_0`, mask, reset state or list of
-    /// lengths of another shape; [`Error::EntryOutOfRange`] for a length over L; [`Error::EmptySequence`] for L = 0.
+    /// [`Error::Width`](crate::Error::Width) for an input of another width; [`Error::Shape`](crate::Error::Shape) for an `h_0`, mask, reset state or list of
+    /// lengths of another shape; [`Error::EntryOutOfRange`](crate::Error::EntryOutOfRange) for a length over L; [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0.
     pub fn forward(self) -> Result<(Array<A, D>, Array<A, D>)> {
         let input = self.input()?;
         let pass = self.pass(&input)?;

@@ -26,8 +26,8 @@ impl<A: Scalar> RnnNode<A> {
     /// memory before the array.
     ///
     /// # Errors
-    /// [`Error::Width`] for an `x` of another width, [`Error::EmptySequence`] for L = 0, [`Error::Shape`] for a state or a
-    /// list of lengths of another shape, [`Error::EntryOutOfRange`] for a length over L.
+    /// [`Error::Width`](crate::Error::Width) for an `x` of another width, [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0, [`Error::Shape`](crate::Error::Shape) for a state or a
+    /// list of lengths of another shape, [`Error::EntryOutOfRange`](crate::Error::EntryOutOfRange) for a length over L.
     pub fn forward(
         &self,
         x: &ArrayRef3<A>,
