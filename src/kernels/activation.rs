@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::formulas;
-use super::tanh::{tanh_f32, tanh_f64};
+use super::tanh::{CHUNK, tanh_f32, tanh_f64};
 use crate::element::Element;
 
 /// The function from a gate's sum to its value, under Keras's names.
@@ -47,7 +47,7 @@ impl Activation {
     #[inline(always)]
     pub(crate) fn map<A: Element, S: Simd>(self, simd: S, from: &[A], to: &mut [A]) {
         match self {
-            Self::Tanh => simd.vectorize(Map { from, to, f: tanh }),
+            Self::Tanh => simd.vectorize(Tanh { from, to }),
             Self::Relu => simd.vectorize(Map { from, to, f: relu }),
             Self::Linear => to.copy_from_slice(from),
             Self::HardSigmoid => simd.vectorize(Map { from, to, f: hard_sigmoid }),
@@ -93,8 +93,55 @@ impl Activation {
     }
 }
 
-/// Elements that are mapped together: one vector at least on every instruction set.
-const CHUNK: usize = 16;
+/// tanh over a slice, compiled for an instruction set.
+struct Tanh<'a, A> {
+    from: &'a [A],
+    to: &'a mut [A],
+}
+
+impl<A: Element> WithSimd for Tanh<'_, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (to, to_rest) = self.to.as_chunks_mut::<CHUNK>();
+        let (from, from_rest) = self.from.as_chunks::<CHUNK>();
+        to.iter_mut().zip(from).for_each(|(to, from)| tanh(simd, from, to));
+        // Vectors for the rest too: one by one would take longer than many chunks.
+        if !from_rest.is_empty() {
+            let lanes = size_of::<A::Vector<S>>() / size_of::<A>();
+            let mut rest = [A::zero(); CHUNK];
+            for (vector, from) in A::vectors_mut::<S>(&mut rest).iter_mut().zip(from_rest.chunks(lanes)) {
+                *vector = A::load_part(simd, from);
+            }
+            let mut values = rest;
+            tanh(simd, &rest, &mut values);
+            for (to, &vector) in to_rest.chunks_mut(lanes).zip(A::vectors::<S>(&values)) {
+                A::store_part(simd, to, vector);
+            }
+        }
+    }
+}
+
+/// tanh of a chunk.
+#[inline(always)]
+fn tanh<A: Element, S: Simd>(simd: S, from: &[A; CHUNK], to: &mut [A; CHUNK]) {
+    // The conversions are exact there and back; of `f64` they compile to nothing.
+    if A::SINGLE {
+        let mut xs = [0.0; CHUNK];
+        for i in 0..CHUNK {
+            xs[i] = from[i].into_f64();
+        }
+        tanh_f32(simd, &mut xs);
+        for i in 0..CHUNK {
+            to[i] = A::from_f64(xs[i]);
+        }
+    } else {
+        for i in 0..CHUNK {
+            to[i] = A::from_f64(tanh_f64(from[i].into_f64()));
+        }
+    }
+}
 
 /// `f` over a slice, compiled for an instruction set.
 struct Map<'a, A, F> {
@@ -107,28 +154,8 @@ impl<A: Element, F: Fn(A) -> A> WithSimd for Map<'_, A, F> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let (to, to_rest) = self.to.as_chunks_mut::<CHUNK>();
-        let (from, from_rest) = self.from.as_chunks::<CHUNK>();
-        for (to, from) in to.iter_mut().zip(from) {
-            for i in 0..CHUNK {
-                to[i] = (self.f)(from[i]);
-            }
-        }
-        // Vectors for the rest too: one by one would take longer than many chunks.
-        if !from_rest.is_empty() {
-            let lanes = size_of::<A::Vector<S>>() / size_of::<A>();
-            let mut rest = [A::zero(); CHUNK];
-            for (vector, from) in A::vectors_mut::<S>(&mut rest).iter_mut().zip(from_rest.chunks(lanes)) {
-                *vector = A::load_part(simd, from);
-            }
-            for x in &mut rest {
-                *x = (self.f)(*x);
-            }
-            for (to, &vector) in to_rest.chunks_mut(lanes).zip(A::vectors::<S>(&rest)) {
-                A::store_part(simd, to, vector);
-            }
-        }
+    fn with_simd<S: Simd>(self, _: S) {
+        self.to.iter_mut().zip(self.from).for_each(|(to, &from)| *to = (self.f)(from));
     }
 }
 
@@ -167,16 +194,6 @@ fn derive_in_double<A: Element>(at: &[A], d_to: &[A], d_from: &mut [A], f: fn(f6
 #[inline(always)]
 fn relu<A: Element>(x: A) -> A {
     if x <= A::zero() { A::zero() } else { x }
-}
-
-#[inline(always)]
-fn tanh<A: Element>(x: A) -> A {
-    // The conversions are exact there and back, and compile to nothing.
-    if A::SINGLE {
-        A::from_f64(tanh_f32(x.into_f64() as f32).into())
-    } else {
-        A::from_f64(tanh_f64(x.into_f64()))
-    }
 }
 
 /// NaN stays NaN.
