@@ -134,6 +134,21 @@ struct Worker<'a, A> {
 }
 
 impl<'a, A: Element> Forward<'a, A> {
+    /// A pass that leaves the final state alone.
+    pub(crate) fn new(source: Source<'a, A>, steps: &'a Steps, state: &'a mut [A]) -> Self {
+        Self {
+            source,
+            steps,
+            state,
+            resets: None,
+            output: None,
+            lower: Vec::new(),
+            factors: &[],
+            state_factors: None,
+            sums: Vec::new(),
+        }
+    }
+
     /// All of it for one worker.
     #[inline(always)]
     fn whole(self) -> Worker<'a, A> {

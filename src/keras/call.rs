@@ -227,15 +227,10 @@ impl<A: Scalar> Pass<'_, A> {
         let mut states = self.first.clone();
         layout.with_sorted_state(&mut states, |state| {
             let pass = Forward {
-                source,
-                steps: &layout.steps,
-                state,
-                resets: None,
                 output: outputs.map(Vec::as_mut_slice),
-                lower: Vec::new(),
-                factors: &[],
                 state_factors,
                 sums,
+                ..Forward::new(source, &layout.steps, state)
             };
             A::forward(self.layer.stack(), pass, &mut Scratch::default());
         });

@@ -178,21 +178,10 @@ impl<A: Scalar> RnnCell<A> {
         let batch = rows.nrows();
         let mut next = self.first_state(input, hidden)?;
         let rows = with_plain_rows("input", rows.insert_axis(Axis(0)))?;
-        A::forward(
-            self.stack(),
-            Forward {
-                source: Source::grid(&rows, None),
-                steps: &Steps::Equal { len: 1, batch },
-                state: next.as_slice_mut().unwrap_or_default(),
-                resets: None,
-                output: None,
-                lower: Vec::new(),
-                factors: &[],
-                state_factors: None,
-                sums: Vec::new(),
-            },
-            &mut Scratch::default(),
-        );
+        let steps = Steps::Equal { len: 1, batch };
+        let state = next.as_slice_mut().unwrap_or_default();
+        let pass = Forward::new(Source::grid(&rows, None), &steps, state);
+        A::forward(self.stack(), pass, &mut Scratch::default());
         Ok(D::from_rows(next))
     }
 

@@ -55,15 +55,11 @@ impl<A: Scalar> Pass<'_, A> {
         let mut h_n = self.h_0.clone();
         self.layout.with_sorted_state(&mut h_n, |state| {
             let pass = Forward {
-                source: self.source(),
-                steps: &self.layout.steps,
-                state,
                 resets: resets(&self.layout, self.mask.as_deref(), self.reset_state.as_ref()),
                 output: output.map(Vec::as_mut_slice),
                 lower: lower.iter_mut().map(Vec::as_mut_slice).collect(),
                 factors,
-                state_factors: None,
-                sums: Vec::new(),
+                ..Forward::new(self.source(), &self.layout.steps, state)
             };
             A::forward(self.rnn.stack(), pass, &mut Scratch::default());
         });

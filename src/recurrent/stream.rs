@@ -1,13 +1,13 @@
 //! Sequences that arrive step by step.
 
-use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView2, ArrayView3, Axis, CowArray, Ix3};
+use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView2, Axis};
 
 use super::{Rnn, RnnCell};
 use crate::cell::Elman;
 use crate::engine::{Forward, Scratch, Stack};
 use crate::error::{Error, Result, expect_room, expect_shape, expect_steps, expect_width};
 use crate::scalar::Scalar;
-use crate::sequence::{Source, with_plain_rows};
+use crate::sequence::{Source, standard, with_plain_rows};
 use crate::steps::Steps;
 
 /// A batch of sequences that arrive in steps or chunks: a network (or cell), the state it is in, and the room it works
@@ -86,9 +86,11 @@ impl<'a, A: Scalar> Stream<'a, A> {
     /// unchanged then.
     pub fn step(&mut self, input: &ArrayRef2<A>) -> Result<ArrayView2<'_, A>> {
         self.check(input.shape())?;
-        let Self { stack, state, output, scratch, .. } = self;
-        let rows = output.as_slice_mut().unwrap_or_default();
-        run(stack, state, scratch, input.view().insert_axis(Axis(0)), rows)?;
+        let copy = if input.is_standard_layout() { None } else { Some(standard(input)) };
+        let rows = copy.as_ref().map_or(input.as_slice(), |copy| copy.as_slice()).unwrap_or_default();
+        let Self { stack, input_size, state, output, scratch } = self;
+        let steps = Steps::Equal { len: 1, batch: output.nrows() };
+        run(stack, state, scratch, Source::rows(rows, *input_size, &steps, 0), &steps, output.as_slice_mut());
         Ok(output.view())
     }
 
@@ -103,8 +105,10 @@ impl<'a, A: Scalar> Stream<'a, A> {
         let shape = [len, batch, self.stack.hidden];
         expect_room::<A>("output", &shape)?;
         let mut output = Array3::zeros(shape);
-        let rows = output.as_slice_mut().unwrap_or_default();
-        run(self.stack, &mut self.state, &mut self.scratch, input.view(), rows)?;
+        let rows = with_plain_rows("input", input.view())?;
+        let steps = Steps::Equal { len, batch };
+        let Self { stack, state, scratch, .. } = self;
+        run(stack, state, scratch, Source::grid(&rows, None), &steps, output.as_slice_mut());
         Ok(output)
     }
 
@@ -159,22 +163,10 @@ fn run<A: Scalar>(
     stack: &Stack<A, Elman>,
     state: &mut Array3<A>,
     scratch: &mut Scratch<A>,
-    input: ArrayView3<'_, A>,
-    output: &mut [A],
-) -> Result<()> {
-    let (len, batch, _) = input.dim();
-    let rows: CowArray<'_, A, Ix3> = with_plain_rows("input", input)?;
-    let pass = Forward {
-        source: Source::grid(&rows, None),
-        steps: &Steps::Equal { len, batch },
-        state: state.as_slice_mut().unwrap_or_default(),
-        resets: None,
-        output: Some(output),
-        lower: Vec::new(),
-        factors: &[],
-        state_factors: None,
-        sums: Vec::new(),
-    };
-    A::forward(stack, pass, scratch);
-    Ok(())
+    source: Source<'_, A>,
+    steps: &Steps,
+    output: Option<&mut [A]>,
+) {
+    let state = state.as_slice_mut().unwrap_or_default();
+    A::forward(stack, Forward { output, ..Forward::new(source, steps, state) }, scratch);
 }

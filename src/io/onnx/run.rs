@@ -134,17 +134,9 @@ fn run<A: Scalar>(
     let data = x.as_slice_memory_order().unwrap_or_default();
     let mut rows = Array2::zeros((places.len(), stack.hidden));
     layout.with_sorted_state(state, |state| {
-        let pass = Forward {
-            source: Source::table(data, x.len_of(Axis(2)), &layout.steps, &offsets),
-            steps: &layout.steps,
-            state,
-            resets: None,
-            output: rows.as_slice_mut(),
-            lower: Vec::new(),
-            factors: &[],
-            state_factors: None,
-            sums: Vec::new(),
-        };
+        let source = Source::table(data, x.len_of(Axis(2)), &layout.steps, &offsets);
+        let output = rows.as_slice_mut();
+        let pass = Forward { output, ..Forward::new(source, &layout.steps, state) };
         A::forward(stack, pass, &mut Scratch::default());
     });
     rows
