@@ -1,7 +1,7 @@
 //! This crate's worker of the comparison; `benches/compare/run.py` builds and runs it.
 
 mod keras;
-mod peak;
+mod limits;
 #[path = "protocol.rs"]
 mod protocol;
 mod training;
@@ -36,10 +36,8 @@ impl Worker for Ours {
         if case.single { build::<f32>(case) } else { build::<f64>(case) }
     }
 
-    fn peak(&self) -> Value {
-        let threads = std::env::var("RAYON_NUM_THREADS").ok();
-        let threads = threads.and_then(|threads| threads.parse().ok()).unwrap_or(1);
-        json!({ "f32": peak::flops::<f32>(threads), "f64": peak::flops::<f64>(threads) })
+    fn limits(&self, case: &Case) -> Value {
+        if case.single { limits::<f32>(case) } else { limits::<f64>(case) }
     }
 }
 
@@ -55,6 +53,13 @@ fn build<A: Scalar>(case: &Case) -> Result<Box<dyn Job>> {
         "ragged" => Box::new(Checked(Ragged::<A>::new(case)?)),
         other => return Err(format!("an unknown mode: {other}").into()),
     })
+}
+
+fn limits<A: Scalar>(case: &Case) -> Value {
+    let threads = std::env::var("RAYON_NUM_THREADS").ok();
+    let threads = threads.and_then(|threads| threads.parse().ok()).unwrap_or(1);
+    let forward = if threads == 1 { limits::forward::<A>(case) } else { None };
+    json!({ "peak": limits::peak::<A>(threads), "ns": forward })
 }
 
 /// Names and arrays: parameters, `input`, and what must come out of them.

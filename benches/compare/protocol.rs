@@ -76,8 +76,8 @@ pub trait Worker {
     /// Makes a case ready without running it.
     fn build(&self, case: &Case, request: &Value) -> Result<Box<dyn Job>>;
 
-    /// The FMA peak in flops a nanosecond, by dtype.
-    fn peak(&self) -> Value {
+    /// The FMA peak in flops a nanosecond, and the least time of a case, if that is known.
+    fn limits(&self, _: &Case) -> Value {
         Value::Null
     }
 }
@@ -98,7 +98,7 @@ pub fn serve(worker: &impl Worker) -> Result<()> {
 fn answer(worker: &impl Worker, job: &mut Option<Box<dyn Job>>, request: &Value) -> Result<Value> {
     match request["do"].as_str().unwrap_or_default() {
         "about" => Ok(json!({ "about": worker.about() })),
-        "peak" => Ok(worker.peak()),
+        "limits" => Ok(worker.limits(&Case::parse(&request["case"])?)),
         "prepare" => {
             *job = None;
             let case = Case::parse(&request["case"])?;

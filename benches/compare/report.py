@@ -42,14 +42,16 @@ def ratio(value):
     return f"{value:.3g}x" if value < 999.5 else f"{value:.0f}x"
 
 
-def row_of(case, threads, times, peak):
+def row_of(case, threads, times, limits):
     """One result, as the JSON file has it: medians over the rounds."""
+    peak = median(limit["peak"] for limit in limits)
+    floors = [limit["ns"] for limit in limits if limit["ns"] is not None]
     medians = {name: median(rounds) for name, rounds in times.items()}
     row = {"case": {**case.request(), "group": case.group}, "name": case.name, "threads": threads}
-    row |= {"ns": medians, "rounds": times}
+    row |= {"ns": medians, "rounds": times, "peak": peak, "limit": median(floors) if floors else None}
     if ours := medians.get("ours"):
         row["ratio"] = {name: time / ours for name, time in medians.items() if name != "ours"}
-        row["percent_of_peak"] = 100 * case.flops / ours / peak[case.dtype]
+        row["percent_of_peak"] = 100 * case.flops / ours / peak
     return row
 
 
@@ -58,9 +60,9 @@ def counted(threads):
 
 
 def cells(row, names):
-    """The row's cells: name, ours, percent of peak, then time and ratio of each framework."""
+    """The row's cells: name, ours, limit, percent of peak, then time and ratio of each framework."""
     ours = row["ns"].get("ours")
-    line = [row["name"], duration(ours) if ours else "-"]
+    line = [row["name"], *(duration(time) if time else "-" for time in (ours, row["limit"]))]
     line.append(f"{row['percent_of_peak']:.0f} %" if ours else "-")
     for name in names:
         time = row["ns"].get(name)
@@ -81,7 +83,7 @@ def tables(rows, names):
     for (group, dtype, threads), members in groupby(rows, key):
         members = list(members)
         used = [name for name in names if any(name in row["ns"] or name in row["missing"] for row in members)]
-        head = ["(L,N,I,H,layers)", "ours", "of peak", *used]
+        head = ["(L,N,I,H,layers)", "ours", "limit", "of peak", *used]
         lines = [head, *(cells(row, used) for row in members)]
         parts.append(f"### {TITLES[group]}, {dtype}, {counted(threads)}\n\n{markdown(lines)}")
     return "\n\n".join(parts)
@@ -107,18 +109,19 @@ def markdown(lines):
 def heading(result):
     """What was measured, on what."""
     about = "\n".join(f"* {line}" for line in result["versions"].values())
-    peaks = "; ".join(
-        f"{counted(int(threads))}: " + ", ".join(f"{flops:.0f} GF/s {dtype}" for dtype, flops in peak.items())
-        for threads, peak in result["peak"].items()
-    )
     cpu = result["machine"]
-    peaks = f" FMA peak, {peaks}." if peaks else ""
+    peaks = {}
+    for row in result["rows"]:
+        peaks.setdefault((row["threads"], row["case"]["dtype"]), []).append(row["peak"])
+    peaks = "; ".join(f"{counted(key[0])}, {key[1]}: {median(each):.0f} GF/s" for key, each in peaks.items())
+    peaks = f" FMA peak: {peaks}." if peaks else ""
     text = f"## Comparison\n\n{cpu['cpu']}, {cpu['cores']} cores, {cpu['system']}.{peaks}\n\n{about}"
     if not result["rows"]:
         return text
     return (
         f"{text}\n\nMedians of {result['rounds']} alternating rounds of {result['seconds']} s each. `x` is their "
-        "time over ours; `of peak` is the products' flops over the FMA peak of that many threads."
+        "time over ours; `of peak` is the products' flops over the FMA peak of that many threads; `limit` is how long "
+        "one thread needs for the multiply-adds and tanh alone."
     )
 
 

@@ -70,14 +70,15 @@ def prepare(case, workers, path):
 
 
 def measure(case, workers, options, path):
-    """Times of every round by worker, and why others are missing."""
+    """Times of every round by worker, what the machine allowed, and why others are missing."""
     ready, missing = prepare(case, workers, path)
-    times = {name: [] for name in ready}
+    times, limits = {name: [] for name in ready}, []
     for _ in range(options.rounds):
+        limits.append(workers["ours"].ask("limits", case=case.request()))
         for name in ready:
             time.sleep(SETTLE)
             times[name].append(workers[name].ask("time", seconds=options.seconds)["ns"])
-    return times, missing
+    return times, limits, missing
 
 
 def timings(chosen, made, options, scratch, result):
@@ -88,11 +89,9 @@ def timings(chosen, made, options, scratch, result):
             for name, worker in workers.items():
                 stack.callback(worker.close)
                 result["versions"][name] = worker.ask("about")["about"]
-            peak = result["peak"].setdefault(str(threads), {})
-            peak[dtype] = workers["ours"].ask("peak")[dtype]
             for case in (case for case in chosen if case.dtype == dtype):
-                times, missing = measure(case, workers, options, scratch)
-                row = report.row_of(case, threads, times, peak) | {"missing": missing}
+                times, limits, missing = measure(case, workers, options, scratch)
+                row = report.row_of(case, threads, times, limits) | {"missing": missing}
                 result["rows"].append(row)
                 names = [name for name in made if name != "ours"]
                 print(f"{case.label} {threads}:", " | ".join(report.cells(row, names)[1:]), file=sys.stderr)
@@ -128,7 +127,7 @@ def main():
     made = commands(options.names, options)
     target = target_directory() / "compare"
     target.mkdir(parents=True, exist_ok=True)
-    result = {"machine": report.machine(), "versions": {}, "peak": {}, "rows": [], "memory": []}
+    result = {"machine": report.machine(), "versions": {}, "rows": [], "memory": []}
     result |= {"rounds": options.rounds, "seconds": options.seconds}
     try:
         if options.memory:

@@ -93,6 +93,26 @@ impl Activation {
     }
 }
 
+/// An activation of each element of a slice.
+#[derive(Debug)]
+pub struct Activate<'a, A> {
+    /// The function.
+    pub activation: Activation,
+    /// Its arguments.
+    pub from: &'a [A],
+    /// As many values.
+    pub to: &'a mut [A],
+}
+
+impl<A: Element> WithSimd for Activate<'_, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.activation.map(simd, self.from, self.to);
+    }
+}
+
 /// tanh over a slice, compiled for an instruction set.
 struct Tanh<'a, A> {
     from: &'a [A],

@@ -18,7 +18,7 @@ mod tanh;
 mod update;
 
 pub use crate::element::Element;
-pub use activation::Activation;
+pub use activation::{Activate, Activation};
 pub use arch::{Arch, Plan, archs};
 pub use matrix::Matrix;
 pub(crate) use panels::transpose;

@@ -1,0 +1,138 @@
+//! What the machine allows: how long the operations that a case cannot do without take, measured one by one.
+
+use std::hint::black_box;
+use std::thread;
+use std::time::Instant;
+
+use ndarray_rnn::kernels::{Activate, Activation, Element};
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::protocol::Case;
+
+/// Chains that run side by side: more than latency times units of any CPU there is, and few enough for 16 registers.
+const CHAINS: usize = 12;
+
+/// Multiply-adds of a chain in one attempt: under a tenth of a millisecond.
+const STEPS: usize = 1 << 14;
+
+/// A few milliseconds of attempts.
+const ATTEMPTS: usize = 51;
+
+/// The peak of fused multiply-adds in flops a nanosecond, all threads at once with the widest vectors.
+pub fn peak<A: Element>(threads: usize) -> f64 {
+    let one = || {
+        let mut lanes = 0;
+        let time = median(|| lanes = Arch::new().dispatch(Loop::<A, CHAINS>(A::from_f64(0.5))));
+        (2 * STEPS * CHAINS * lanes) as f64 / time
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(one)).collect();
+        let first = one();
+        others.into_iter().filter_map(|other| other.join().ok()).fold(first, |sum, one| sum + one)
+    })
+}
+
+/// The least time of a forward pass on one thread, in nanoseconds, as far as its multiply-adds and tanh say.
+///
+/// The definition of a sum makes a step's multiply-adds wait for one another, hidden_size of them, and for the state
+/// before; beside that they run at the peak, or as fast as weights are read from the cache that holds them.
+pub fn forward<A: Element>(case: &Case) -> Option<f64> {
+    let steps = match case.mode.as_str() {
+        "forward" | "keras" | "keras-last" => case.len,
+        "step" | "cell" => 1,
+        _ => return None,
+    };
+    let Case { batch, hidden, bidirectional, .. } = *case;
+    let directions = 1 + usize::from(bidirectional);
+    let (peak, latency) = (peak::<A>(1), latency::<A>());
+    let tanh = tanh::<A>(batch * hidden);
+    let products = |terms: usize| {
+        let flops = (2 * batch * hidden * terms) as f64;
+        (flops / peak).max(terms as f64 * latency).max(reading::<A>(terms * hidden))
+    };
+    let layers = (0..case.layers).map(|layer| {
+        let input = if layer == 0 { case.input } else { directions * hidden };
+        if steps == 1 {
+            return products(input + hidden) + tanh;
+        }
+        let inputs = (2 * steps * batch * hidden * input) as f64 / peak;
+        inputs + steps as f64 * (products(hidden) + tanh)
+    });
+    Some(directions as f64 * layers.sum::<f64>())
+}
+
+/// From one multiply-add to the next that needs its result.
+fn latency<A: Element>() -> f64 {
+    median(|| _ = Arch::new().dispatch(Loop::<A, 1>(A::from_f64(0.5)))) / STEPS as f64
+}
+
+/// Reading some elements again and again.
+fn reading<A: Element>(elements: usize) -> f64 {
+    let elements = vec![A::from_f64(0.5); elements];
+    let calls = (1 << 16_usize).div_ceil(elements.len());
+    median(|| (0..calls).for_each(|_| _ = Arch::new().dispatch(Read(black_box(&elements))))) / calls as f64
+}
+
+/// tanh of some elements, of tanh of them.
+fn tanh<A: Element>(elements: usize) -> f64 {
+    let mut states = [vec![A::from_f64(0.5); elements], vec![A::zero(); elements]];
+    let pairs = (1 << 12_usize).div_ceil(elements);
+    let time = median(|| {
+        let [one, other] = &mut states;
+        for _ in 0..pairs {
+            Arch::new().dispatch(Activate { activation: Activation::Tanh, from: one, to: other });
+            Arch::new().dispatch(Activate { activation: Activation::Tanh, from: other, to: one });
+        }
+    });
+    time / (2 * pairs) as f64
+}
+
+/// The median of some attempts, in nanoseconds.
+fn median(mut attempt: impl FnMut()) -> f64 {
+    let times = (0..ATTEMPTS).map(|_| {
+        let begin = Instant::now();
+        attempt();
+        begin.elapsed().as_secs_f64() * 1e9
+    });
+    let mut times: Vec<_> = times.collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// `N` chains of multiply-adds in registers; returns the lanes of a vector.
+struct Loop<A, const N: usize>(A);
+
+impl<A: Element, const N: usize> WithSimd for Loop<A, N> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> usize {
+        let half = A::splat(simd, black_box(self.0));
+        let mut chains = [half; N];
+        for _ in 0..STEPS {
+            chains.iter_mut().for_each(|chain| *chain = A::fma(simd, half, *chain, half));
+        }
+        black_box(chains);
+        size_of::<A::Vector<S>>() / size_of::<A>()
+    }
+}
+
+/// Every vector of a slice in one multiply-add.
+struct Read<'a, A>(&'a [A]);
+
+impl<A: Element> WithSimd for Read<'_, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let half = A::splat(simd, A::from_f64(0.5));
+        let mut chains = [half; CHAINS];
+        let (rows, _) = A::vectors::<S>(self.0).as_chunks::<CHAINS>();
+        for row in rows {
+            for (chain, &vector) in chains.iter_mut().zip(row) {
+                *chain = A::fma(simd, half, vector, *chain);
+            }
+        }
+        black_box(chains);
+    }
+}
