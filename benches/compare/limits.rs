@@ -15,6 +15,9 @@ const CHAINS: usize = 12;
 /// Multiply-adds of a chain in one attempt: under a tenth of a millisecond.
 const STEPS: usize = 1 << 14;
 
+/// Bytes.
+const NEAREST_CACHE: usize = 1 << 15;
+
 /// A few milliseconds of attempts.
 const ATTEMPTS: usize = 51;
 
@@ -66,17 +69,27 @@ fn latency<A: Element>() -> f64 {
     median(|| _ = Arch::new().dispatch(Loop::<A, 1>(A::from_f64(0.5)))) / STEPS as f64
 }
 
-/// Reading some elements again and again.
+/// Reading some elements again and again: there and back, for what the nearest cache still holds. That one itself gives
+/// all that multiply-adds take.
 fn reading<A: Element>(elements: usize) -> f64 {
-    let elements = vec![A::from_f64(0.5); elements];
-    let calls = (1 << 16_usize).div_ceil(elements.len());
-    median(|| (0..calls).for_each(|_| _ = Arch::new().dispatch(Read(black_box(&elements))))) / calls as f64
+    let lines = vec![A::Line::default(); elements.div_ceil(A::PANEL)];
+    if size_of_val(&*lines) <= NEAREST_CACHE {
+        return 0.0;
+    }
+    let pairs = (1_usize << 12).div_ceil(lines.len());
+    let there_and_back = || {
+        for _ in 0..pairs {
+            Arch::new().dispatch(Read::<A> { lines: black_box(&lines), back: false });
+            Arch::new().dispatch(Read::<A> { lines: black_box(&lines), back: true });
+        }
+    };
+    median(there_and_back) / (2 * pairs) as f64
 }
 
 /// tanh of some elements, of tanh of them.
 fn tanh<A: Element>(elements: usize) -> f64 {
     let mut states = [vec![A::from_f64(0.5); elements], vec![A::zero(); elements]];
-    let pairs = (1 << 12_usize).div_ceil(elements);
+    let pairs = (1_usize << 12).div_ceil(elements);
     let time = median(|| {
         let [one, other] = &mut states;
         for _ in 0..pairs {
@@ -117,8 +130,11 @@ impl<A: Element, const N: usize> WithSimd for Loop<A, N> {
     }
 }
 
-/// Every vector of a slice in one multiply-add.
-struct Read<'a, A>(&'a [A]);
+/// Every vector of some lines in one multiply-add, from the first on or from the last.
+struct Read<'a, A: Element> {
+    lines: &'a [A::Line],
+    back: bool,
+}
 
 impl<A: Element> WithSimd for Read<'_, A> {
     type Output = ();
@@ -126,11 +142,14 @@ impl<A: Element> WithSimd for Read<'_, A> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let half = A::splat(simd, A::from_f64(0.5));
-        let mut chains = [half; CHAINS];
-        let (rows, _) = A::vectors::<S>(self.0).as_chunks::<CHAINS>();
-        for row in rows {
-            for (chain, &vector) in chains.iter_mut().zip(row) {
-                *chain = A::fma(simd, half, vector, *chain);
+        let mut chains = [half; 8];
+        let (blocks, _) = self.lines.as_chunks::<8>();
+        for i in 0..blocks.len() {
+            let block = &blocks[if self.back { blocks.len() - 1 - i } else { i }];
+            for (chain, line) in chains.iter_mut().zip(block) {
+                for &vector in A::vectors::<S>(line) {
+                    *chain = A::fma(simd, half, vector, *chain);
+                }
             }
         }
         black_box(chains);
