@@ -40,8 +40,8 @@ pub struct Backward<'a, A: Element> {
     pub(crate) d_output: Source<'a, A>,
     /// The gradient of the states: of the final ones before, of the first ones after.
     pub(crate) d_state: &'a mut [A],
-    /// Takes the gradient of the input rows.
-    pub(crate) d_input: &'a mut [A],
+    /// Takes the gradient of the input rows, if it is wanted.
+    pub(crate) d_input: Option<&'a mut [A]>,
     /// Take the gradients of the parameters by layer, then direction; to be filled with zeros before.
     pub(crate) d_parameters: Vec<DirectionGradient<'a, A>>,
 }
@@ -81,7 +81,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         let states = Steps::Equal { len: self.layers.len() * self.directions(), batch: steps.batch(0) };
         let mut d_state = Share::split(pass.d_state, C::STATES * self.hidden, &states, &ranges);
         let input = pass.inputs.len() / steps.rows().max(1);
-        let mut d_input = Share::split(pass.d_input, input, steps, &ranges);
+        let mut d_input = pass.d_input.take().map(|d_input| Share::split(d_input, input, steps, &ranges));
         let shared = Shared {
             weights: pass.weights,
             steps,
@@ -98,7 +98,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 resets: pass.resets.map(|resets| resets.skip(range.start)),
                 d_output: pass.d_output.skip(range.start),
                 d_state: d_state.pop()?,
-                d_input: d_input.pop()?,
+                d_input: d_input.as_mut().and_then(Vec::pop),
                 d_sums: d_sums.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
             })
         });
@@ -167,7 +167,7 @@ struct BackWorker<'a, 'p, A: Element> {
     resets: Option<Resets<'a, A>>,
     d_output: Source<'a, A>,
     d_state: Share<'p, A>,
-    d_input: Share<'p, A>,
+    d_input: Option<Share<'p, A>>,
     d_sums: Vec<Share<'p, A>>,
 }
 
@@ -199,13 +199,13 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
         let (directions, width, hidden) = (self.stack.directions(), self.stack.width(), self.stack.hidden);
         let block = steps.batch(0) * C::STATES * hidden;
         let inputs = 0..steps.rows() * shared.weights[layer][0].inputs();
-        let (mut d_input, last) = (d_input.borrow(), layer + 1 == self.stack.layers.len());
-        let d_inputs = if layer == 0 {
-            d_input.rows(inputs, below)
+        let (mut d_input, last) = (d_input.as_mut().map(Share::borrow), layer + 1 == self.stack.layers.len());
+        let mut d_inputs = if layer == 0 {
+            d_input.as_mut().map(|d_input| d_input.rows(inputs, below))
         } else {
             below.clear();
             below.resize(inputs.len(), A::zero());
-            &mut below[..]
+            Some(&mut below[..])
         };
         for (d, weights) in shared.weights[layer].iter().enumerate() {
             let i = layer * directions + d;
@@ -223,14 +223,14 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                 d_state: d_state.borrow().into_step(i, i * block..(i + 1) * block),
                 resets: resets.map(|resets| resets.of_block(i, C::STATES * hidden)),
                 d_sums: d_sums[i].borrow(),
-                d_inputs,
+                d_inputs: d_inputs.as_deref_mut(),
             };
             weights.backward(simd, self.stack.cell, span, room);
         }
-        if layer == 0 {
-            d_input.put(0..steps.len(), below);
-        } else {
-            self.drop_out(layer - 1, below);
+        match d_input {
+            _ if layer > 0 => self.drop_out(layer - 1, below),
+            Some(mut d_input) => d_input.put(0..steps.len(), below),
+            None => (),
         }
     }
 

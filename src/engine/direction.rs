@@ -95,8 +95,8 @@ pub(super) struct BackSpan<'a, 't, A> {
     pub(super) resets: Option<Resets<'a, A>>,
     /// Takes the gradient of every sum.
     pub(super) d_sums: ShareMut<'a, 't, A>,
-    /// The gradient of the layer's input rows, one behind the other: this direction's is added.
-    pub(super) d_inputs: &'a mut [A],
+    /// The gradient of the layer's input rows, one behind the other, if it is wanted: this direction's is added.
+    pub(super) d_inputs: Option<&'a mut [A]>,
 }
 
 /// Room that passes reuse.
@@ -216,7 +216,7 @@ impl<A: Element> BackWeights<A> {
         room: &mut Room<A>,
     ) {
         let BackSpan { steps, reverse, outputs, kept, factors, d_outputs, column, .. } = span;
-        let BackSpan { d_state, resets, mut d_sums, d_inputs, .. } = span;
+        let BackSpan { d_state, resets, mut d_sums, mut d_inputs, .. } = span;
         let Room { sums, states, second, .. } = room;
         let (hidden, inputs) = (self.hidden.all().width(), self.input.all().width());
         let (units, columns) = (C::GATES * hidden, column..column + hidden);
@@ -244,9 +244,11 @@ impl<A: Element> BackWeights<A> {
                     resets.cut(if reverse { t + 1 } else { t }, d_state, hidden);
                 }
             }
-            let a = Matrix::contiguous(chunk_sums, rows.len(), units);
-            let c = &mut d_inputs[rows.start * inputs..rows.end * inputs];
-            Product::new(a, self.input.all(), Start::Output, c).run(simd);
+            if let Some(d_inputs) = &mut d_inputs {
+                let a = Matrix::contiguous(chunk_sums, rows.len(), units);
+                let c = &mut d_inputs[rows.start * inputs..rows.end * inputs];
+                Product::new(a, self.input.all(), Start::Output, c).run(simd);
+            }
             d_sums.put(chunk, sums);
         }
     }

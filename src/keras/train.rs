@@ -241,7 +241,7 @@ impl<A: Scalar> SimpleRnn<A> {
                 kept: &trace.sums,
                 d_output: Source::rows(&d_rows, config.units, &trace.rows.layout.steps, 0),
                 d_state,
-                d_input: &mut d_input,
+                d_input: Some(&mut d_input),
                 d_parameters: vec![parameters.borrow()],
             };
             A::backward(self.stack(), pass);

@@ -114,7 +114,7 @@ impl<A: Scalar> RnnCell<A> {
             kept: &[],
             d_output: Source::rows(d_next.as_slice().unwrap_or_default(), config.hidden_size, &steps, 0),
             d_state: d_hidden.as_slice_mut().unwrap_or_default(),
-            d_input: d_input.as_slice_mut().unwrap_or_default(),
+            d_input: d_input.as_slice_mut(),
             d_parameters: vec![d_parameters],
         };
         A::backward(self.stack(), pass);

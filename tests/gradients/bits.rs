@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, Array3, Axis, Ix2, Ix3};
 use ndarray_rnn::{Gradients, Nonlinearity, RnnConfig, Scalar};
 use rayon::ThreadPoolBuilder;
 
-use crate::problem::{Options, Problem, TestResult, bits, expect_same, named, take};
+use crate::problem::{Options, Problem, TestResult, bits, expect_same, expect_same_parameters, named, take};
 
 /// Some 40 and 60 Mflop: worth four threads each, forwards and back.
 fn large() -> [Options; 2] {
@@ -34,6 +34,23 @@ fn threads_change_nothing() -> TestResult {
         expect_same_for_threads::<f64>(&options)?;
         let config = options.config.clone().dropout(0.5);
         expect_same_for_threads::<f32>(&Options { config, ..options })?;
+    }
+    Ok(())
+}
+
+/// Without the input's gradient, too, whatever the number of threads.
+#[test]
+fn the_parameters_alone_have_the_same_gradients() -> TestResult {
+    for options in large().into_iter().chain([with_everything()]) {
+        let problem = options.problem::<f32, Ix3>()?;
+        let (_, _, trace) = problem.forward()?;
+        let expected = problem.backward(&trace)?.parameters;
+        let backward =
+            || problem.rnn.backward_parameters(&trace, &problem.d_output, problem.d_h_n.as_deref());
+        for threads in [1, 2, 4] {
+            let alone = ThreadPoolBuilder::new().num_threads(threads).build()?.install(backward)?;
+            expect_same_parameters(&alone, &expected, &format!("{threads} threads"));
+        }
     }
     Ok(())
 }

@@ -169,6 +169,18 @@ pub(crate) fn expect_same<A: Scalar, D: SequenceDim>(
     }
 }
 
+/// As [`expect_same`], of the parameters.
+#[track_caller]
+pub(crate) fn expect_same_parameters<A: Scalar>(
+    actual: &impl Parameters<Elem = A>,
+    expected: &impl Parameters<Elem = A>,
+    what: &str,
+) {
+    for ((name, actual), (_, expected)) in actual.named_parameters().iter().zip(expected.named_parameters()) {
+        assert_eq!(bits(&actual.to_owned()), bits(&expected.to_owned()), "{name}, {what}");
+    }
+}
+
 /// The largest difference of two arrays of one shape, relative to the largest value expected.
 #[track_caller]
 pub(crate) fn difference<A: Scalar>(actual: &ArrayD<A>, expected: &ArrayD<A>) -> f64 {

@@ -1,0 +1,45 @@
+//! Packed sequences have the gradients of the same sequences padded.
+
+use ndarray::{Array3, Ix3};
+use ndarray_rnn::{Gradients, PackedSequence, Padding, manual_seed};
+use proptest::prelude::{ProptestConfig, TestCaseError, proptest};
+
+use crate::problem::{Options, Problem, TestResult, cases, expect_same, expect_same_parameters, small};
+
+/// Sequences of one step at least: what can be packed.
+fn packable(options: &Options) -> TestResult<Problem<f64, Ix3>> {
+    let options = Options { lengths: true, resets: false, reset_state: false, ..options.clone() };
+    let mut problem: Problem<f64, Ix3> = options.problem()?;
+    problem.lengths.iter_mut().flatten().for_each(|length| *length = (*length).max(1));
+    Ok(problem)
+}
+
+fn expect_padded(options: &Options) -> TestResult {
+    let problem = packable(options)?;
+    let Problem { rnn, lengths, .. } = &problem;
+    let batch_first = rnn.config().batch_first;
+    let lengths = lengths.as_deref().unwrap_or_default();
+    let pack = |array: &Array3<f64>| PackedSequence::from_padded(array, lengths, batch_first, false);
+    let d_output = pack(&problem.d_output)?;
+    let d_h_n = problem.d_h_n.as_deref();
+    let mut rng = manual_seed(problem.dropout_seed);
+    let (_, _, trace) = rnn.forward_packed_train(&pack(&problem.input)?, problem.h_0.as_deref(), &mut rng)?;
+    let Gradients { parameters, input, h_0 } = rnn.backward_packed(&trace, d_output.data(), d_h_n)?;
+
+    let alone = rnn.backward_packed_parameters(&trace, d_output.data(), d_h_n)?;
+    expect_same_parameters(&alone, &parameters, "alone");
+    let padding = Padding::new(0.0).batch_first(batch_first).total_length(options.seq_len);
+    let input = d_output.with_data(input)?.to_padded(padding)?.0;
+    let padded = problem.gradients()?;
+    expect_same(&Gradients { parameters, input, h_0 }, &padded, "packed");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases(200) as ProptestConfig)]
+
+    #[test]
+    fn packed_equals_padded(options in small()) {
+        expect_padded(&options).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    }
+}
