@@ -48,8 +48,8 @@ pub fn train(letters: &Alphabet, rng: &mut Mt19937) -> Result<(Vec<f64>, String)
         let logits = outputs.into_shape_with_order((y.len(), n))?;
         let loss = criterion.forward(&logits, &y)?;
         let d_outputs = loss.gradient.into_shape_with_order((1, y.len(), n))?;
-        let gradients = rnn.backward(&trace, &d_outputs, None)?;
-        optimizer.step(&mut rnn, &gradients.parameters)?;
+        let gradients = rnn.backward_parameters(&trace, &d_outputs, None)?;
+        optimizer.step(&mut rnn, &gradients)?;
 
         text = letters.decode(&logits);
         if shown(i) {

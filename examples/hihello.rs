@@ -46,8 +46,8 @@ pub fn train() -> Result<(Vec<f64>, Vec<String>)> {
         let logits = outputs.into_shape_with_order((y.len(), n))?;
         let loss = criterion.forward(&logits, &y)?;
         let d_outputs = loss.gradient.into_shape_with_order((1, y.len(), n))?;
-        let gradients = rnn.backward(&trace, &d_outputs, None)?;
-        optimizer.step(&mut rnn, &gradients.parameters)?;
+        let gradients = rnn.backward_parameters(&trace, &d_outputs, None)?;
+        optimizer.step(&mut rnn, &gradients)?;
 
         let word = letters.decode(&logits);
         if shown(i) {

@@ -64,8 +64,8 @@ pub fn train<A: Scalar>(iterations: usize) -> Result<(Vec<f64>, String)> {
         let loss = criterion.forward(&logits, &y)?;
         let d_fc = fc.backward(&hidden, &loss.gradient)?;
         let d_hidden = d_fc.input.into_shape_with_order((batch, steps, n))?;
-        let d_rnn = rnn.backward(&trace, &d_hidden, None)?;
-        optimizer.step(&mut net, &(d_rnn.parameters, d_fc.parameters))?;
+        let d_rnn = rnn.backward_parameters(&trace, &d_hidden, None)?;
+        optimizer.step(&mut net, &(d_rnn, d_fc.parameters))?;
 
         text = join(&letters, &logits);
         if i == 0 || (i + 1) % 10 == 0 {

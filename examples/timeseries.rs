@@ -72,8 +72,8 @@ pub fn train() -> Result<Trained> {
         let d_fc = fc.backward(&last, &loss.gradient)?;
         let mut d_outputs = Array3::zeros(outputs.dim());
         d_outputs.index_axis_mut(Axis(1), WINDOW - 1).assign(&d_fc.input);
-        let d_rnn = rnn.backward(&trace, &d_outputs, None)?;
-        optimizer.step(&mut net, &(d_rnn.parameters, d_fc.parameters))?;
+        let d_rnn = rnn.backward_parameters(&trace, &d_outputs, None)?;
+        optimizer.step(&mut net, &(d_rnn, d_fc.parameters))?;
 
         if i == 0 || (i + 1) % 50 == 0 {
             bar.suspend(|| println!("{i:>3}  {:.6}", loss.value));

@@ -44,8 +44,8 @@ impl<A: Scalar> Training<A> {
         let loss = CrossEntropyLoss::new().forward(&logits, &self.classes)?;
         let d_logits = loss.gradient.into_shape_with_order((len, batch, classes)).unwrap_or_default();
         let d_fc = fc.backward(&output, &d_logits)?;
-        let d_rnn = rnn.backward(&trace, &d_fc.input, None)?;
-        let mut gradients = (d_rnn.parameters, d_fc.parameters);
+        let d_rnn = rnn.backward_parameters(&trace, &d_fc.input, None)?;
+        let mut gradients = (d_rnn, d_fc.parameters);
         let norm = clip_grad_norm(&mut gradients, 1.0, 2.0, false)?;
         self.optimizer.step(&mut self.net, &gradients)?;
         Ok([loss.value, norm])
