@@ -71,14 +71,32 @@ impl<'a, A: Element> Source<'a, A> {
     where
         'a: 't,
     {
-        if self.is_dense(steps, range.start) {
-            let rows = steps.start(range.end) - steps.start(range.start);
-            let start = if rows == 0 { 0 } else { self.offset(range.start, 0) };
-            return Matrix::contiguous(&self.data[start..start + rows * self.width], rows, self.width);
+        if let Some(rows) = self.dense(steps, range.clone()) {
+            return Matrix::contiguous(rows, steps.start(range.end) - steps.start(range.start), self.width);
         }
         table.clear();
         table.extend(steps.places(range).map(|(t, b)| self.offset(t, b)));
         Matrix::gathered(self.data, table, self.width)
+    }
+
+    /// A copy of the rows of all steps, one behind the other.
+    pub(crate) fn to_vec(self, steps: &Steps) -> Vec<A> {
+        if let Some(rows) = self.dense(steps, 0..steps.len()) {
+            return rows.to_vec();
+        }
+        let mut rows = Vec::with_capacity(steps.rows() * self.width);
+        steps.places(0..steps.len()).for_each(|(t, b)| rows.extend_from_slice(self.row(t, b)));
+        rows
+    }
+
+    /// The rows of some of the steps `steps` if they lie one behind the other.
+    fn dense(&self, steps: &Steps, range: Range<usize>) -> Option<&'a [A]> {
+        if !self.is_dense(steps, range.start) {
+            return None;
+        }
+        let rows = steps.start(range.end) - steps.start(range.start);
+        let start = if rows == 0 { 0 } else { self.offset(range.start, 0) };
+        Some(&self.data[start..start + rows * self.width])
     }
 
     /// The rows' width.

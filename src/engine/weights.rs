@@ -92,17 +92,19 @@ impl<A: Element> WithSimd for Add<'_, '_, A> {
             }
             transpose(&d_sums, units.len(), &mut room.d_sums);
             let places = steps.places(chunk);
-            let inputs: Vec<_> = places.clone().map(|(t, b)| terms.inputs.row(t, b)).collect();
+            let mut list = Vec::with_capacity(rows.len());
+            list.extend(places.clone().map(|(t, b)| terms.inputs.row(t, b)));
             let width = terms.inputs.width();
             let factors =
                 terms.factors.map(|factors| factors[rows.start * width..].chunks_exact(width).collect());
-            room.add(simd, &inputs, factors, gradient.weight_ih);
-            let states: Vec<_> = places.clone().map(|(t, b)| terms.previous(t, b, &zeros)).collect();
+            room.add(simd, &list, factors, gradient.weight_ih);
+            list.clear();
+            list.extend(places.clone().map(|(t, b)| terms.previous(t, b, &zeros)));
             let width = terms.hidden;
             let factors = terms
                 .state_factors
                 .map(|factors| places.map(|(_, b)| &factors[b * width..][..width]).collect());
-            room.add(simd, &states, factors, gradient.weight_hh);
+            room.add(simd, &list, factors, gradient.weight_hh);
         }
     }
 }

@@ -80,9 +80,7 @@ impl<A: Scalar> Pass<'_, A> {
         let h_n = self.forward(Some(&mut last), &mut outputs, &factors);
         outputs.push(last);
         let (source, steps) = (self.source(), &self.layout.steps);
-        let places = steps.places(0..steps.len());
-        let mut input = Vec::with_capacity(steps.rows() * config.input_size);
-        places.for_each(|(t, b)| input.extend_from_slice(source.row(t, b)));
+        let input = source.to_vec(steps);
         let trace = Trace {
             dim: (self.len, self.h_0.len_of(Axis(1))),
             first: self.layout.sorted_state(&self.h_0.view()),
