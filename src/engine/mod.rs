@@ -1,7 +1,9 @@
 //! The passes: one direction of one layer ([`direction`], and its parameters' gradient, [`weights`]), the layers of a
-//! stack forwards ([`stack`]) and back ([`back`]), split among [`threads`].
+//! stack forwards ([`stack`]) and back ([`back`]), split among [`threads`]; packed weights
+//! are kept in a [`cache`].
 
 mod back;
+mod cache;
 mod direction;
 mod resets;
 mod share;
@@ -11,6 +13,7 @@ mod threads;
 mod weights;
 
 pub use back::{Backward, DirectionGradient};
+pub use cache::Cache;
 pub use direction::{BackWeights, Scratch, Weights};
 pub use resets::Resets;
 pub use stack::{Forward, Stack};

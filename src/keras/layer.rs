@@ -1,7 +1,6 @@
 //! Keras's layer.
 
 use std::fmt;
-use std::sync::OnceLock;
 
 use ndarray::{Array1, Array2, ArrayBase, ArrayD, ArrayRef3, ArrayViewD, ArrayViewMutD, Data, Dimension};
 use rand::Rng;
@@ -13,7 +12,7 @@ use super::returns::Last;
 use super::seeds::{SeedGenerator, default_seed};
 use super::state::State;
 use crate::cell::Elman;
-use crate::engine::{BackWeights, Stack};
+use crate::engine::{BackWeights, Cache, Stack};
 use crate::error::Result;
 use crate::kernels::Plan;
 use crate::parameters::Parameters;
@@ -61,10 +60,7 @@ use crate::scalar::Scalar;
 pub struct SimpleRnn<A: Scalar = f32> {
     config: SimpleRnnConfig,
     parameters: SimpleRnnParameters<A>,
-    /// The parameters as the engine wants them: made at the first use, dropped when they may change.
-    stack: OnceLock<Stack<A, Elman>>,
-    back_weights: OnceLock<Vec<Vec<BackWeights<A>>>>,
-    plan: Plan,
+    cache: Cache<A, Elman>,
 }
 
 impl<A: Scalar> SimpleRnn<A> {
@@ -95,13 +91,7 @@ impl<A: Scalar> SimpleRnn<A> {
     pub fn zeros(config: SimpleRnnConfig) -> Result<Self> {
         config.validate()?;
         let parameters = SimpleRnnParameters::zeros(config.input_dim, config.units, config.use_bias)?;
-        Ok(Self {
-            config,
-            parameters,
-            stack: OnceLock::new(),
-            back_weights: OnceLock::new(),
-            plan: Plan::default(),
-        })
+        Ok(Self { config, parameters, cache: Cache::default() })
     }
 
     /// A layer of given parameters.
@@ -112,9 +102,8 @@ impl<A: Scalar> SimpleRnn<A> {
     /// The same layer, to run on an instruction set, or altogether by a plan, of choice.
     #[doc(hidden)]
     #[must_use]
-    pub fn on(mut self, plan: impl Into<Plan>) -> Self {
-        self.stack.take();
-        Self { plan: plan.into(), ..self }
+    pub fn on(self, plan: impl Into<Plan>) -> Self {
+        Self { cache: plan.into().into(), ..self }
     }
 
     /// What the layer is made of; the seeds that [`new`](Self::new) drew are in it.
@@ -199,16 +188,16 @@ impl<A: Scalar> SimpleRnn<A> {
     }
 
     pub(super) fn stack(&self) -> &Stack<A, Elman> {
-        self.stack.get_or_init(|| Stack {
+        self.cache.stack(|plan| Stack {
             layers: vec![vec![self.parameters.pack()]],
             cell: Elman::new(self.config.activation),
             hidden: self.config.units,
-            plan: self.plan,
+            plan,
         })
     }
 
     pub(super) fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
-        self.back_weights.get_or_init(|| vec![vec![self.parameters.pack_back()]])
+        self.cache.back_weights(|| vec![vec![self.parameters.pack_back()]])
     }
 }
 
@@ -233,8 +222,7 @@ impl<A: Scalar> Parameters for SimpleRnn<A> {
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        self.stack.take();
-        self.back_weights.take();
+        self.cache.forget();
         self.parameters.named_parameters_mut()
     }
 }

@@ -1,7 +1,6 @@
 //! One step of one layer, torch's `RNNCell`.
 
 use std::fmt;
-use std::sync::OnceLock;
 
 use ndarray::{
     Array, Array1, Array2, ArrayRef, ArrayView2, ArrayViewD, ArrayViewMutD, Axis, Dimension, Ix1, Ix2,
@@ -11,9 +10,8 @@ use rand::Rng;
 use super::Nonlinearity;
 use super::parameters::RnnCellParameters;
 use crate::cell::Elman;
-use crate::engine::{BackWeights, Forward, Scratch, Stack};
+use crate::engine::{BackWeights, Cache, Forward, Scratch, Stack};
 use crate::error::{Result, expect_positive, expect_room, expect_shape, expect_width};
-use crate::kernels::Plan;
 use crate::parameters::Parameters;
 use crate::random;
 use crate::scalar::Scalar;
@@ -102,8 +100,7 @@ impl fmt::Display for RnnCellConfig {
 pub struct RnnCell<A: Scalar = f32> {
     config: RnnCellConfig,
     pub(super) parameters: RnnCellParameters<A>,
-    stack: OnceLock<Stack<A, Elman>>,
-    pub(super) back_weights: OnceLock<Vec<Vec<BackWeights<A>>>>,
+    cache: Cache<A, Elman>,
 }
 
 impl<A: Scalar> RnnCell<A> {
@@ -130,7 +127,7 @@ impl<A: Scalar> RnnCell<A> {
         expect_positive("input_size", input_size)?;
         expect_positive("hidden_size", hidden_size)?;
         let parameters = RnnCellParameters::zeros(hidden_size, input_size, hidden_size, bias)?;
-        Ok(Self { config, parameters, stack: OnceLock::new(), back_weights: OnceLock::new() })
+        Ok(Self { config, parameters, cache: Cache::default() })
     }
 
     /// What the cell is made of.
@@ -208,12 +205,16 @@ impl<A: Scalar> RnnCell<A> {
     }
 
     pub(super) fn stack(&self) -> &Stack<A, Elman> {
-        self.stack.get_or_init(|| Stack {
+        self.cache.stack(|plan| Stack {
             layers: vec![vec![self.parameters.pack()]],
             cell: Elman::new(self.config.nonlinearity.activation()),
             hidden: self.config.hidden_size,
-            plan: Plan::default(),
+            plan,
         })
+    }
+
+    pub(super) fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
+        self.cache.back_weights(|| vec![vec![self.parameters.pack_back()]])
     }
 }
 
@@ -225,8 +226,7 @@ impl<A: Scalar> Parameters for RnnCell<A> {
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        self.stack.take();
-        self.back_weights.take();
+        self.cache.forget();
         self.parameters.named_mut("")
     }
 }

@@ -103,7 +103,7 @@ impl<A: Scalar> RnnCell<A> {
         let mut no_bias = vec![A::zero(); config.hidden_size];
         let d_parameters = parameters.borrow(&mut no_bias);
         let pass = Backward {
-            weights: self.back_weights.get_or_init(|| vec![vec![self.parameters.pack_back()]]),
+            weights: self.back_weights(),
             steps: &steps,
             resets: None,
             inputs: &trace.input,

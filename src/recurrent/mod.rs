@@ -19,14 +19,13 @@ pub use stream::Stream;
 pub use train::{Gradients, Trace};
 
 use std::fmt;
-use std::sync::OnceLock;
 
 use ndarray::{Array, Array1, Array2, Array3, ArrayRef, ArrayView3, ArrayViewD, ArrayViewMutD};
 use rand::Rng;
 
 use crate::cell::Elman;
 use crate::dim::SequenceDim;
-use crate::engine::{BackWeights, Stack};
+use crate::engine::{BackWeights, Cache, Stack};
 use crate::error::{Result, expect_room, expect_shape};
 use crate::kernels::Plan;
 use crate::parameters::Parameters;
@@ -81,10 +80,7 @@ use crate::sequence::standard;
 pub struct Rnn<A: Scalar = f32> {
     config: RnnConfig,
     parameters: RnnParameters<A>,
-    /// The parameters as the engine wants them: made at the first use, dropped when they may change.
-    stack: OnceLock<Stack<A, Elman>>,
-    back_weights: OnceLock<Vec<Vec<BackWeights<A>>>>,
-    plan: Plan,
+    cache: Cache<A, Elman>,
 }
 
 impl<A: Scalar> Rnn<A> {
@@ -115,21 +111,14 @@ impl<A: Scalar> Rnn<A> {
         let parameters = RnnParameters::collect(config.num_layers * directions, directions, |layer| {
             RnnCellParameters::zeros(hidden, config.layer_input_size(layer), hidden, config.bias)
         })?;
-        Ok(Self {
-            config,
-            parameters,
-            stack: OnceLock::new(),
-            back_weights: OnceLock::new(),
-            plan: Plan::default(),
-        })
+        Ok(Self { config, parameters, cache: Cache::default() })
     }
 
     /// The same network, to run on an instruction set, or altogether by a plan, of choice.
     #[doc(hidden)]
     #[must_use]
-    pub fn on(mut self, plan: impl Into<Plan>) -> Self {
-        self.stack.take();
-        Self { plan: plan.into(), ..self }
+    pub fn on(self, plan: impl Into<Plan>) -> Self {
+        Self { cache: plan.into().into(), ..self }
     }
 
     /// What the network is made of.
@@ -234,19 +223,19 @@ impl<A: Scalar> Rnn<A> {
     }
 
     fn stack(&self) -> &Stack<A, Elman> {
-        self.stack.get_or_init(|| {
+        self.cache.stack(|plan| {
             let layers = self.parameters.cells.chunks(self.config.num_directions());
             Stack {
                 layers: layers.map(|cells| cells.iter().map(RnnCellParameters::pack).collect()).collect(),
                 cell: Elman::new(self.config.nonlinearity.activation()),
                 hidden: self.config.hidden_size,
-                plan: self.plan,
+                plan,
             }
         })
     }
 
     fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
-        self.back_weights.get_or_init(|| {
+        self.cache.back_weights(|| {
             let layers = self.parameters.cells.chunks(self.config.num_directions());
             layers.map(|cells| cells.iter().map(RnnCellParameters::pack_back).collect()).collect()
         })
@@ -261,8 +250,7 @@ impl<A: Scalar> Parameters for Rnn<A> {
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        self.stack.take();
-        self.back_weights.take();
+        self.cache.forget();
         self.parameters.named_parameters_mut()
     }
 }
