@@ -1,6 +1,7 @@
 //! Models as lists of named arrays: what optimisers, initialisers and files see.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use ndarray::{Array2, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension};
 
@@ -118,11 +119,11 @@ where
     type Elem = A::Elem;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A::Elem>)> {
-        joined([self.0.named_parameters(), self.1.named_parameters()])
+        joined([(0, self.0.named_parameters()), (1, self.1.named_parameters())])
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A::Elem>)> {
-        joined([self.0.named_parameters_mut(), self.1.named_parameters_mut()])
+        joined([(0, self.0.named_parameters_mut()), (1, self.1.named_parameters_mut())])
     }
 }
 
@@ -135,20 +136,31 @@ where
     type Elem = A::Elem;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A::Elem>)> {
-        joined([self.0.named_parameters(), self.1.named_parameters(), self.2.named_parameters()])
+        joined([
+            (0, self.0.named_parameters()),
+            (1, self.1.named_parameters()),
+            (2, self.2.named_parameters()),
+        ])
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A::Elem>)> {
-        joined([self.0.named_parameters_mut(), self.1.named_parameters_mut(), self.2.named_parameters_mut()])
+        joined([
+            (0, self.0.named_parameters_mut()),
+            (1, self.1.named_parameters_mut()),
+            (2, self.2.named_parameters_mut()),
+        ])
     }
 }
 
-/// The members' arrays, each name behind its member's number.
-fn joined<V, const N: usize>(members: [Vec<(String, V)>; N]) -> Vec<(String, V)> {
-    let numbered = members.into_iter().enumerate();
-    let named =
-        numbered.flat_map(|(i, arrays)| arrays.into_iter().map(move |(name, v)| (format!("{i}.{name}"), v)));
-    named.collect()
+/// Every member's arrays, each name behind its member's.
+pub(crate) fn joined<V, M: Display>(
+    members: impl IntoIterator<Item = (M, Vec<(String, V)>)>,
+) -> Vec<(String, V)> {
+    let mut all = Vec::new();
+    for (member, arrays) in members {
+        all.extend(arrays.into_iter().map(|(name, array)| (format!("{member}.{name}"), array)));
+    }
+    all
 }
 
 /// A matrix of zeros, or an error where there is no room for it.

@@ -67,7 +67,7 @@ pub trait Leaves: Element {
 
 impl Leaves for f32 {
     fn product(arch: Arch, product: Product<'_, Self>) {
-        product.run_on(arch);
+        arch.dispatch(product);
     }
 
     fn update(arch: Arch, update: Update<'_, Self>) {
@@ -77,7 +77,7 @@ impl Leaves for f32 {
 
 impl Leaves for f64 {
     fn product(arch: Arch, product: Product<'_, Self>) {
-        product.run_on(arch);
+        arch.dispatch(product);
     }
 
     fn update(arch: Arch, update: Update<'_, Self>) {

@@ -9,7 +9,7 @@ use ndarray::{
 };
 use rand::Rng;
 
-use super::both::{BidirectionalParameters, named};
+use super::both::BidirectionalParameters;
 use super::call::Call;
 use super::config::SimpleRnnConfig;
 use super::layer::SimpleRnn;
@@ -20,7 +20,7 @@ use super::seeds::SeedGenerator;
 use super::state::State;
 use super::train::{Gradients, Trace};
 use crate::error::{Error, Result, expect_shape, expect_width};
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, joined};
 use crate::scalar::Scalar;
 
 /// Two layers over the same sequences, one forward, one backward in time: `keras.layers.Bidirectional`.
@@ -314,11 +314,14 @@ impl<A: Scalar> Parameters for Bidirectional<A> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        named([self.forward.named_parameters(), self.backward.named_parameters()])
+        joined([("forward", self.forward.named_parameters()), ("backward", self.backward.named_parameters())])
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        named([self.forward.named_parameters_mut(), self.backward.named_parameters_mut()])
+        joined([
+            ("forward", self.forward.named_parameters_mut()),
+            ("backward", self.backward.named_parameters_mut()),
+        ])
     }
 }
 

@@ -3,7 +3,7 @@
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 use super::parameters::SimpleRnnParameters;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, joined};
 use crate::scalar::Scalar;
 
 /// The parameters of a [`Bidirectional`](super::Bidirectional), or their gradient: `forward.kernel`, ...,
@@ -20,18 +20,13 @@ impl<A: Scalar> Parameters for BidirectionalParameters<A> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        named([self.forward.named_parameters(), self.backward.named_parameters()])
+        joined([("forward", self.forward.named_parameters()), ("backward", self.backward.named_parameters())])
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        named([self.forward.named_parameters_mut(), self.backward.named_parameters_mut()])
+        joined([
+            ("forward", self.forward.named_parameters_mut()),
+            ("backward", self.backward.named_parameters_mut()),
+        ])
     }
-}
-
-/// Names and arrays, each name behind its layer's.
-pub(super) fn named<V>(layers: [Vec<(String, V)>; 2]) -> Vec<(String, V)> {
-    let layers = ["forward", "backward"].into_iter().zip(layers);
-    layers
-        .flat_map(|(layer, arrays)| arrays.into_iter().map(move |(name, v)| (format!("{layer}.{name}"), v)))
-        .collect()
 }

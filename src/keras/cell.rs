@@ -36,6 +36,7 @@ use crate::scalar::Scalar;
 ///
 /// Source: <https://keras.io/api/layers/recurrent_layers/simple_rnn_cell/>
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 #[doc(alias = "keras.layers.SimpleRNNCell")]
 pub struct SimpleRnnCell<A: Scalar = f32> {
     layer: SimpleRnn<A>,

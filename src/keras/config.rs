@@ -1,49 +1,13 @@
 //! What a layer is made of.
 
 use std::fmt;
-use std::str::FromStr;
+
+use rand::Rng;
 
 use super::initializer::Initializer;
-use crate::error::{Error, Result, expect_positive, expect_probability};
+use super::seeds::default_seed;
+use crate::error::{Result, expect_positive, expect_probability};
 use crate::kernels::Activation;
-
-/// Keras's names of the activations, the first the one that is shown.
-const ACTIVATIONS: [(&str, Activation); 12] = [
-    ("tanh", Activation::Tanh),
-    ("relu", Activation::Relu),
-    ("sigmoid", Activation::Sigmoid),
-    ("linear", Activation::Linear),
-    ("hard_sigmoid", Activation::HardSigmoid),
-    ("elu", Activation::Elu),
-    ("selu", Activation::Selu),
-    ("softsign", Activation::Softsign),
-    ("softplus", Activation::Softplus),
-    ("gelu", Activation::Gelu),
-    ("silu", Activation::Silu),
-    ("swish", Activation::Silu),
-];
-
-/// Keras's name.
-impl fmt::Display for Activation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = ACTIVATIONS.iter().find(|(_, activation)| activation == self);
-        f.write_str(name.map_or("", |(name, _)| name))
-    }
-}
-
-/// From Keras's name; `swish` is `silu`.
-impl FromStr for Activation {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        let known = ACTIVATIONS.iter().find(|(known, _)| *known == name);
-        known.map(|(_, activation)| *activation).ok_or_else(|| Error::UnknownName {
-            what: "activation",
-            expected: ACTIVATIONS.map(|(name, _)| name).to_vec(),
-            actual: name.into(),
-        })
-    }
-}
 
 /// The arguments of `keras.layers.SimpleRNN`, with Keras's names and defaults.
 ///
@@ -183,6 +147,17 @@ impl SimpleRnnConfig {
         self.kernel_initializer.validate(2)?;
         self.recurrent_initializer.validate(2)?;
         self.bias_initializer.validate(1)
+    }
+
+    /// With every seed that is needed, drawn in Keras's order.
+    pub(super) fn seeded<R: Rng + ?Sized>(self, rng: &mut R) -> Self {
+        Self {
+            seed: Some(self.seed.unwrap_or_else(|| default_seed(rng))),
+            kernel_initializer: self.kernel_initializer.seeded(rng),
+            recurrent_initializer: self.recurrent_initializer.seeded(rng),
+            bias_initializer: self.bias_initializer.seeded(rng),
+            ..self
+        }
     }
 }
 

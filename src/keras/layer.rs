@@ -9,7 +9,7 @@ use super::call::Call;
 use super::config::SimpleRnnConfig;
 use super::parameters::{SimpleRnnParameters, get_weights, set_weights};
 use super::returns::Last;
-use super::seeds::{SeedGenerator, default_seed};
+use super::seeds::SeedGenerator;
 use super::state::State;
 use crate::cell::Elman;
 use crate::engine::{BackWeights, Cache, Stack};
@@ -198,19 +198,6 @@ impl<A: Scalar> SimpleRnn<A> {
 
     pub(super) fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
         self.cache.back_weights(|| vec![vec![self.parameters.pack_back()]])
-    }
-}
-
-impl SimpleRnnConfig {
-    /// With every seed that is needed, drawn in Keras's order.
-    pub(super) fn seeded<R: Rng + ?Sized>(self, rng: &mut R) -> Self {
-        Self {
-            seed: Some(self.seed.unwrap_or_else(|| default_seed(rng))),
-            kernel_initializer: self.kernel_initializer.seeded(rng),
-            recurrent_initializer: self.recurrent_initializer.seeded(rng),
-            bias_initializer: self.bias_initializer.seeded(rng),
-            ..self
-        }
     }
 }
 

@@ -33,6 +33,12 @@ impl MergeMode {
             Self::Ave => "ave",
         }
     }
+
+    /// The one of a name.
+    #[cfg(feature = "keras-h5")]
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        [Self::Concat, Self::Sum, Self::Mul, Self::Ave].into_iter().find(|mode| mode.name() == name)
+    }
 }
 
 /// The outputs merged as the layer's [`MergeMode`] says.

@@ -11,7 +11,7 @@ use super::stacked_layer::{Arguments, Layer, LayerParameters, LayerTrace, foreig
 use super::state::State;
 use super::train::Gradients;
 use crate::error::{Error, Result, expect_shape, expect_width};
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, joined};
 use crate::scalar::Scalar;
 
 /// Layers of any sizes, each but the first reading all outputs of the one below: Keras's `Sequential` of recurrent
@@ -235,23 +235,15 @@ impl<'a, A: Scalar, R: Returns> StackedCall<'a, A, R> {
     }
 }
 
-/// Names and arrays, each name behind its layer's number.
-fn numbered<V>(layers: impl Iterator<Item = Vec<(String, V)>>) -> Vec<(String, V)> {
-    let named = layers.enumerate();
-    named
-        .flat_map(|(i, arrays)| arrays.into_iter().map(move |(name, v)| (format!("{i}.{name}"), v)))
-        .collect()
-}
-
 impl<A: Scalar> Parameters for Stacked<A> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        numbered(self.layers().map(Layer::named_parameters))
+        joined(self.layers().map(Layer::named_parameters).enumerate())
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        numbered(self.below.iter_mut().chain([&mut self.last]).map(Layer::named_parameters_mut))
+        joined(self.below.iter_mut().chain([&mut self.last]).map(Layer::named_parameters_mut).enumerate())
     }
 }
 
@@ -259,10 +251,10 @@ impl<A: Scalar> Parameters for StackedParameters<A> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        numbered(self.layers.iter().map(LayerParameters::named_parameters))
+        joined(self.layers.iter().map(LayerParameters::named_parameters).enumerate())
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        numbered(self.layers.iter_mut().map(LayerParameters::named_parameters_mut))
+        joined(self.layers.iter_mut().map(LayerParameters::named_parameters_mut).enumerate())
     }
 }

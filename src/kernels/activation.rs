@@ -1,10 +1,14 @@
 //! Activations, element by element.
 
+use std::fmt;
+use std::str::FromStr;
+
 use pulp::{Simd, WithSimd};
 
 use super::formulas;
 use super::tanh::{CHUNK, tanh_f32, tanh_f64};
 use crate::element::Element;
+use crate::error::{Error, Result};
 
 /// The function from a gate's sum to its value, under Keras's names.
 ///
@@ -43,6 +47,38 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// Every one of them.
+    pub const ALL: [Self; 11] = [
+        Self::Tanh,
+        Self::Relu,
+        Self::Sigmoid,
+        Self::Linear,
+        Self::HardSigmoid,
+        Self::Elu,
+        Self::Selu,
+        Self::Softsign,
+        Self::Softplus,
+        Self::Gelu,
+        Self::Silu,
+    ];
+
+    /// Keras's name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tanh => "tanh",
+            Self::Relu => "relu",
+            Self::Sigmoid => "sigmoid",
+            Self::Linear => "linear",
+            Self::HardSigmoid => "hard_sigmoid",
+            Self::Elu => "elu",
+            Self::Selu => "selu",
+            Self::Softsign => "softsign",
+            Self::Softplus => "softplus",
+            Self::Gelu => "gelu",
+            Self::Silu => "silu",
+        }
+    }
+
     /// `to[i] = f(from[i])`.
     #[inline(always)]
     pub(crate) fn map<A: Element, S: Simd>(self, simd: S, from: &[A], to: &mut [A]) {
@@ -90,6 +126,29 @@ impl Activation {
             Self::Gelu => derive_in_double(from, d_to, d_from, formulas::gelu_derivative),
             Self::Silu => derive_in_double(from, d_to, d_from, formulas::silu_derivative),
         }
+    }
+}
+
+/// Keras's name.
+impl fmt::Display for Activation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// From Keras's name; `swish` is `silu`.
+impl FromStr for Activation {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let wanted = if name == "swish" { "silu" } else { name };
+        Self::ALL.into_iter().find(|activation| activation.name() == wanted).ok_or_else(|| {
+            Error::UnknownName {
+                what: "activation",
+                expected: Self::ALL.into_iter().map(Self::name).chain(["swish"]).collect(),
+                actual: name.into(),
+            }
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Activations that need an exponential or an error function, and their derivatives.
 //!
 //! Elementary functions are those of the `libm` crate, within 1 ULP and the same on every machine; each formula is
-//! written so that nothing cancels, and is within 4 ULP (`tests/activations.rs` holds them to mpmath).
+//! written so that nothing cancels, and is within 4 ULP (`tests/keras/activations.rs` holds them to mpmath).
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2};
 

@@ -19,7 +19,7 @@
 use std::mem::size_of;
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::{Matrix, PanelsRef};
 use crate::element::Element;
@@ -82,11 +82,6 @@ impl<A: Element> Product<'_, A> {
         } else {
             self.tiles::<S, 16>(simd);
         }
-    }
-
-    /// As [`run`](Self::run), on an instruction set that is chosen now.
-    pub(crate) fn run_on(self, arch: Arch) {
-        arch.dispatch(self);
     }
 }
 

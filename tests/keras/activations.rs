@@ -11,20 +11,6 @@ use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
 
 const GOLDEN: &str = include_str!("../golden/activations.txt");
 
-pub(crate) const ALL: [Activation; 11] = [
-    Activation::Tanh,
-    Activation::Relu,
-    Activation::Sigmoid,
-    Activation::Linear,
-    Activation::HardSigmoid,
-    Activation::Elu,
-    Activation::Selu,
-    Activation::Softsign,
-    Activation::Softplus,
-    Activation::Gelu,
-    Activation::Silu,
-];
-
 /// A layer of one unit whose output is the activation of its input: all else is (negative) zero.
 fn layer<A: Real>(activation: Activation) -> TestResult<SimpleRnn<A>> {
     let mut layer = SimpleRnn::<A>::zeros(SimpleRnnConfig::new(1, 1).activation(activation))?;
@@ -67,7 +53,7 @@ fn golden() -> TestResult<Vec<(Activation, f64, [f64; 2])>> {
 #[test]
 fn within_4_ulp_of_mpmath() -> TestResult {
     let mut worst: BTreeMap<String, f64> = BTreeMap::new();
-    for activation in ALL {
+    for activation in Activation::ALL {
         let golden: Vec<_> = golden()?.into_iter().filter(|(of, ..)| *of == activation).collect();
         let xs: Vec<_> = golden.iter().map(|(_, x, _)| *x).collect();
         let (ys, _) = values(activation, &xs)?;
@@ -86,7 +72,7 @@ fn within_4_ulp_of_mpmath() -> TestResult {
 /// In `f32` the nearest value, or nearly: within 0.51 ULP; relative to the f64 result, which is that much better.
 #[test]
 fn single_precision_within_51_hundredths() -> TestResult {
-    for activation in ALL.into_iter().filter(|activation| {
+    for activation in Activation::ALL.into_iter().filter(|activation| {
         // These are computed in the type itself.
         !matches!(activation, Activation::Softsign | Activation::HardSigmoid | Activation::Linear)
     }) {
@@ -107,7 +93,7 @@ fn single_precision_within_51_hundredths() -> TestResult {
 #[test]
 fn derivatives_are_the_slopes() -> TestResult {
     let step = 2_f64.powi(-17);
-    for activation in ALL {
+    for activation in Activation::ALL {
         let xs: Vec<_> = (0..399).map(|i| f64::from(i - 199) / 31.0 + 0.003).collect();
         let (_, derivatives) = values(activation, &xs)?;
         let (above, _) = values(activation, &xs.iter().map(|x| x + step).collect::<Vec<_>>())?;
@@ -124,7 +110,7 @@ fn derivatives_are_the_slopes() -> TestResult {
 /// Far out, at zero, and of no number.
 fn specials<A: Real>() -> TestResult {
     let (huge, nan) = (A::narrow(1e30), A::narrow(f64::NAN));
-    for activation in ALL {
+    for activation in Activation::ALL {
         let (ys, slopes) = values(activation, &[huge, -huge, A::zero(), nan])?;
         assert!(ys[3].is_nan(), "{activation} of NaN is {}", ys[3]);
         assert!(
@@ -150,7 +136,7 @@ fn specials<A: Real>() -> TestResult {
 
 #[test]
 fn names() -> TestResult {
-    for activation in ALL {
+    for activation in Activation::ALL {
         assert_eq!(activation.to_string().parse::<Activation>()?, activation);
     }
     assert_eq!("swish".parse::<Activation>()?, Activation::Silu);

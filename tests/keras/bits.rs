@@ -8,7 +8,6 @@ use ndarray_rnn::keras::{
 };
 use ndarray_rnn::{Direction, Parameters, Rnn, RnnConfig, manual_seed};
 
-use super::activations::ALL;
 use crate::common::mixed::Numbers;
 use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
 
@@ -123,7 +122,7 @@ fn backwards_is_the_reversed_input<A: Real>() -> TestResult {
 }
 
 fn whole_in_chunks_or_step_by_step<A: Real>() -> TestResult {
-    for (i, activation) in ALL.into_iter().enumerate() {
+    for (i, activation) in Activation::ALL.into_iter().enumerate() {
         let sizes = SIZES[1 + i % 4];
         let mut numbers = Numbers::new(i);
         let layer = filled::<A>(config(sizes).activation(activation), &mut numbers)?;
@@ -222,7 +221,8 @@ fn masked_steps_are_no_steps<A: Real>() -> TestResult {
     for (i, sizes) in SIZES.into_iter().enumerate() {
         let [batch, len, input_dim, units] = sizes;
         let mut numbers = Numbers::new(i);
-        let layer = filled::<A>(config(sizes).activation(ALL[i]).go_backwards(i % 2 == 1), &mut numbers)?;
+        let layer =
+            filled::<A>(config(sizes).activation(Activation::ALL[i]).go_backwards(i % 2 == 1), &mut numbers)?;
         let mask = mask(sizes);
         let mut input = numbers.draw::<A, _>((batch, len, input_dim));
         for ((n, t), &counts) in mask.indexed_iter() {

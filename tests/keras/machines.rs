@@ -5,7 +5,6 @@ use ndarray_rnn::Parameters;
 use ndarray_rnn::keras::{Activation, SeedGenerator, SimpleRnn};
 use ndarray_rnn::kernels::archs;
 
-use super::activations::ALL;
 use super::bits::{config, filled, mask, reversed};
 use crate::common::mixed::Numbers;
 use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
@@ -30,7 +29,7 @@ fn assert_same<A: Real>(actual: Vec<A>, expected: &[A], what: &str) {
 }
 
 fn on_every_instruction_set<A: Real>() -> TestResult {
-    for activation in ALL {
+    for activation in Activation::ALL {
         for sizes in [[4, 5, 3, 2], [7, 3, 17, 33]] {
             let config = config(sizes).activation(activation).dropout(0.2).recurrent_dropout(0.3);
             let layer = filled::<A>(config, &mut Numbers::new(7))?;

@@ -123,15 +123,10 @@ impl Config {
         if backward.is_some_and(|layer| layer.class_name != "SimpleRNN") {
             return None;
         }
-        let merge_mode = match self.merge_mode.as_deref() {
-            Some("concat") | None => MergeMode::Concat,
-            Some("sum") => MergeMode::Sum,
-            Some("mul") => MergeMode::Mul,
-            Some("ave") => MergeMode::Ave,
-            Some(other) => {
-                let field = format!("{}.merge_mode", self.name);
-                return Some(Err(malformed(FORMAT, field, "concat, sum, mul or ave", other)));
-            }
+        let name = self.merge_mode.as_deref().unwrap_or("concat");
+        let Some(merge_mode) = MergeMode::of_name(name) else {
+            let field = format!("{}.merge_mode", self.name);
+            return Some(Err(malformed(FORMAT, field, "concat, sum, mul or ave", name)));
         };
         let forward = forward.config.simple_rnn();
         let backward = backward.map(|layer| layer.config.simple_rnn());

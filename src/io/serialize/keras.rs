@@ -7,7 +7,7 @@ use super::{Model, deserialize, serialize};
 use crate::error::{Result, expect_shape};
 use crate::io::StateDict;
 use crate::io::models::matrix;
-use crate::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnCell, SimpleRnnConfig};
+use crate::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig};
 use crate::scalar::Scalar;
 
 impl<A: Scalar> Model for SimpleRnn<A> {
@@ -22,31 +22,11 @@ impl<A: Scalar> Model for SimpleRnn<A> {
     }
 
     fn inferred(dict: &StateDict, config: &SimpleRnnConfig) -> Result<SimpleRnnConfig> {
-        inferred(dict, config)
+        let [input_dim, units] = matrix(dict, "kernel")?;
+        expect_shape("recurrent_kernel", &[units, units], &matrix(dict, "recurrent_kernel")?)?;
+        let use_bias = dict.get("bias").is_some();
+        Ok(SimpleRnnConfig { input_dim, units, use_bias, ..config.clone() })
     }
-}
-
-impl<A: Scalar> Model for SimpleRnnCell<A> {
-    type Config = SimpleRnnConfig;
-
-    fn config(&self) -> &SimpleRnnConfig {
-        self.config()
-    }
-
-    fn zeros(config: SimpleRnnConfig) -> Result<Self> {
-        Self::zeros(config)
-    }
-
-    fn inferred(dict: &StateDict, config: &SimpleRnnConfig) -> Result<SimpleRnnConfig> {
-        inferred(dict, config)
-    }
-}
-
-fn inferred(dict: &StateDict, config: &SimpleRnnConfig) -> Result<SimpleRnnConfig> {
-    let [input_dim, units] = matrix(dict, "kernel")?;
-    expect_shape("recurrent_kernel", &[units, units], &matrix(dict, "recurrent_kernel")?)?;
-    let use_bias = dict.get("bias").is_some();
-    Ok(SimpleRnnConfig { input_dim, units, use_bias, ..config.clone() })
 }
 
 impl<A: Scalar + Serialize> Serialize for SimpleRnn<A> {
@@ -56,18 +36,6 @@ impl<A: Scalar + Serialize> Serialize for SimpleRnn<A> {
 }
 
 impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for SimpleRnn<A> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize(deserializer)
-    }
-}
-
-impl<A: Scalar + Serialize> Serialize for SimpleRnnCell<A> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(self, serializer)
-    }
-}
-
-impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for SimpleRnnCell<A> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserialize(deserializer)
     }

@@ -12,20 +12,6 @@ use crate::draws::{any_bits, matrix, uniform};
 use crate::network::numbers;
 use crate::report::{case, dtype};
 
-const ACTIVATIONS: [Activation; 11] = [
-    Activation::Tanh,
-    Activation::Relu,
-    Activation::Sigmoid,
-    Activation::Linear,
-    Activation::HardSigmoid,
-    Activation::Elu,
-    Activation::Selu,
-    Activation::Softsign,
-    Activation::Softplus,
-    Activation::Gelu,
-    Activation::Silu,
-];
-
 /// Values and derivatives of any bits and of a range, by a layer of one unit that adds nothing.
 pub fn activations<A: Scalar>() -> Result<()> {
     let mut random = Array1::<A>::zeros(5_000);
@@ -33,7 +19,7 @@ pub fn activations<A: Scalar>() -> Result<()> {
     let spread = matrix::<A>([1, 5_000], 41)?.into_iter().map(|x| x * A::from_f64(20.0));
     let inputs = [("any_bits", random.to_vec()), ("range", spread.collect())];
     for (activation, (what, inputs)) in
-        ACTIVATIONS.into_iter().flat_map(|a| inputs.each_ref().map(|i| (a, i)))
+        Activation::ALL.into_iter().flat_map(|a| inputs.each_ref().map(|i| (a, i)))
     {
         let config =
             SimpleRnnConfig::new(1, 1).activation(activation).kernel_initializer(Initializer::ones());
@@ -78,7 +64,7 @@ pub fn passes<A: Scalar>() -> Result<()> {
     for (i, [input, units, len, batch]) in
         [[4, 2, 5, 3], [17, 33, 6, 7], [8, 64, 5, 1]].into_iter().enumerate()
     {
-        for activation in ACTIVATIONS {
+        for activation in Activation::ALL {
             let config = SimpleRnnConfig::new(input, units)
                 .activation(activation)
                 .dropout(0.25)
