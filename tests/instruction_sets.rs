@@ -103,7 +103,7 @@ fn training_pass<A: Scalar>(rnn: &Rnn<A>, (len, batch): (usize, usize)) -> Vec<A
     let config = rnn.config();
     let mut input = Array3::zeros((len, batch, config.input_size));
     random::uniform(&mut input, -1.0, 1.0, &mut rng).unwrap();
-    let lengths: Vec<_> = (0..batch).map(|n| (n * 7) % len + 1).collect();
+    let lengths: Vec<_> = (0..batch).map(|n| len - (n * 7) % len).collect();
     let (output, h_n, trace) = rnn.run(&input).lengths(&lengths).forward_train(&mut rng).unwrap();
     let gradients = rnn.backward(&trace, &output, Some(&h_n)).unwrap();
     let parameters = gradients.parameters.state_dict().into_iter().flat_map(|(_, value)| value);
@@ -154,7 +154,9 @@ fn passes_are_the_same_however_cut_up() {
 }
 
 fn same_for_every_number_of_threads<A: Scalar>(sizes: (usize, usize), shape: (usize, usize)) {
-    same_on_threads(&network::<A>(sizes, Nonlinearity::Tanh), shape);
+    // However late the other threads come, they share the work.
+    let plan = Plan { patience: 1e6, ..Plan::default() };
+    same_on_threads(&network::<A>(sizes, Nonlinearity::Tanh).on(plan), shape);
 }
 
 fn same_on_threads<A: Scalar>(rnn: &Rnn<A>, shape: (usize, usize)) {
@@ -196,12 +198,47 @@ fn one_sequence_is_the_same_for_every_number_of_threads() {
 #[test]
 fn passes_run_inside_parallel_loops() {
     use rayon::prelude::*;
-    let rnn = network::<f32>((64, 96), Nonlinearity::Tanh);
-    let one = training_pass(&rnn, (24, 13));
-    for threads in [1, 2] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let all: Vec<_> =
-            pool.install(|| (0..6).into_par_iter().map(|_| training_pass(&rnn, (24, 13))).collect());
-        assert!(all.iter().all(|pass| *pass == one), "{threads} threads");
+    for (sizes, shape) in [((64, 96), (24, 13)), ((64, 299), (40, 1))] {
+        let rnn = network::<f32>(sizes, Nonlinearity::Tanh);
+        let one = training_pass(&rnn, shape);
+        for threads in [1, 2, 5] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let all: Vec<_> =
+                pool.install(|| (0..6).into_par_iter().map(|_| training_pass(&rnn, shape)).collect());
+            assert!(all.iter().all(|pass| *pass == one), "{threads} threads, (L, N) = {shape:?}");
+        }
     }
+}
+
+/// The pool's other thread waits for the pass to end, so it cannot help.
+#[test]
+fn a_sequence_is_not_shared_with_busy_threads() {
+    use std::sync::mpsc::channel;
+    let rnn = network::<f32>((64, 299), Nonlinearity::Tanh);
+    let one = training_pass(&rnn, (40, 1));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let (started, is_started) = channel();
+    let (ended, is_ended) = channel();
+    let pass = pool.scope(move |scope| {
+        scope.spawn(move |_| {
+            started.send(()).unwrap();
+            is_ended.recv().unwrap();
+        });
+        is_started.recv().unwrap();
+        let pass = training_pass(&rnn, (40, 1));
+        ended.send(()).unwrap();
+        pass
+    });
+    assert!(pass == one);
+}
+
+/// More threads than cores lead, and all call the same pool for help.
+#[test]
+fn threads_that_all_lead_share_a_pool() {
+    let rnn = network::<f32>((64, 299), Nonlinearity::Tanh);
+    let one = training_pass(&rnn, (40, 1));
+    std::thread::scope(|scope| {
+        let leaders: Vec<_> = (0..8).map(|_| scope.spawn(|| training_pass(&rnn, (40, 1)))).collect();
+        assert!(leaders.into_iter().all(|leader| leader.join().unwrap() == one));
+    });
 }

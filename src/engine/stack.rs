@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::mem;
 use std::ops::Range;
-use std::thread;
 
 use pulp::{Simd, WithSimd};
 
@@ -72,30 +71,32 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 self.plan.arch.dispatch(Run { stack: self, worker, scratch, team: None });
             });
         } else {
-            self.plan.arch.dispatch(Run { stack: self, worker: &mut pass.whole(), scratch, team: None });
+            self.run(pass, scratch, None);
         }
+    }
+
+    /// Runs all of a pass, or a team member's part of it, on this thread.
+    #[inline(always)]
+    fn run(&self, pass: Forward<'_, A>, scratch: &mut Scratch<A>, team: Option<&Member<'_>>) {
+        self.plan.arch.dispatch(Run { stack: self, worker: &mut pass.whole(), scratch, team });
     }
 
     /// Runs one sequence on several threads: each keeps the whole state and makes the sums of some of the units.
     #[inline(always)]
     fn forward_together(&self, pass: Forward<'_, A>, threads: usize, scratch: &mut Scratch<A>) {
-        let team = Team::new(threads, self.hidden);
-        let mut states = vec![pass.state.to_vec(); threads - 1];
-        let run = |mut worker, scratch: &mut Scratch<A>, index| {
-            self.plan.arch.dispatch(Run {
-                stack: self,
-                worker: &mut worker,
-                scratch,
-                team: Some(&team.member(index)),
-            });
+        let (team, first) = (Team::new(self.hidden), pass.state.to_vec());
+        let patience = threads::time_alone(self.flops(pass.steps.rows())).mul_f64(self.plan.patience);
+        let Forward { source, steps, resets, factors, state_factors, .. } = pass;
+        let help = || {
+            let Some(member) = team.join() else { return };
+            // The first thread alone leaves what the caller wants.
+            let state = &mut first.clone();
+            let pass = Forward { resets, factors, state_factors, ..Forward::new(source, steps, state) };
+            self.run(pass, &mut Scratch::default(), Some(&member));
         };
-        thread::scope(|scope| {
-            for (i, state) in states.iter_mut().enumerate() {
-                // The first thread alone leaves what the caller wants.
-                let others = Forward { state, output: None, lower: Vec::new(), sums: Vec::new(), ..pass };
-                scope.spawn(move || run(others.whole(), &mut Scratch::default(), i + 1));
-            }
-            run(pass.whole(), scratch, 0);
+        threads::with_helpers(threads - 1, help, || {
+            let member = team.lead(threads - 1, patience);
+            self.run(pass, scratch, Some(&member).filter(|member| !member.is_alone()));
         });
     }
 

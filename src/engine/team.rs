@@ -3,17 +3,24 @@
 use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use std::{hint, thread};
 
 use crate::element::Element;
 
-/// How often a thread looks before it lets others run.
-const SPINS: usize = 2000;
+/// How often a thread looks before it lets others run: a few microseconds, in case these others are what it waits for.
+const SPINS: usize = 64;
+
+/// Set in [`Team::joined`] when no one can join any more.
+const CLOSED: usize = 1 << (usize::BITS - 1);
 
 /// What the threads of a team share.
 #[derive(Debug)]
 pub(super) struct Team {
-    members: usize,
+    /// The threads that came to help the first, and whether more may.
+    joined: AtomicUsize,
+    /// How many members the team has; 0 as long as more may join.
+    members: AtomicUsize,
     /// How often members have arrived at a meeting.
     arrivals: AtomicUsize,
     /// The state's bits, of even and odd steps: no one writes the one while others may still read the other.
@@ -59,26 +66,47 @@ impl Bits {
 pub(super) struct Member<'a> {
     team: &'a Team,
     index: usize,
+    /// How many there are.
+    members: usize,
     /// The meetings so far.
     meetings: Cell<usize>,
 }
 
 impl Team {
-    pub(super) fn new(members: usize, hidden: usize) -> Self {
+    pub(super) fn new(hidden: usize) -> Self {
         let states = || (0..hidden).map(|_| Bits::default()).collect();
-        Self { members, arrivals: AtomicUsize::new(0), states: [states(), states()] }
+        let [joined, members, arrivals] = [0; 3].map(AtomicUsize::new);
+        Self { joined, members, arrivals, states: [states(), states()] }
     }
 
-    pub(super) fn member(&self, index: usize) -> Member<'_> {
-        Member { team: self, index, meetings: Cell::new(0) }
+    /// The first member, as soon as so many threads have come to help, or with those that have come in time.
+    pub(super) fn lead(&self, helpers: usize, patience: Duration) -> Member<'_> {
+        let begin = Instant::now();
+        wait_until(|| self.joined.load(Ordering::Relaxed) == helpers || begin.elapsed() > patience);
+        let members = self.joined.fetch_or(CLOSED, Ordering::Relaxed) + 1;
+        self.members.store(members, Ordering::Release);
+        Member { team: self, index: 0, members, meetings: Cell::new(0) }
+    }
+
+    /// Another member, or nothing for a thread that comes too late.
+    pub(super) fn join(&self) -> Option<Member<'_>> {
+        let one_more = |joined| (joined & CLOSED == 0).then_some(joined + 1);
+        let joined = self.joined.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        wait_until(|| self.members.load(Ordering::Acquire) > 0);
+        let members = self.members.load(Ordering::Relaxed);
+        Some(Member { team: self, index: joined + 1, members, meetings: Cell::new(0) })
     }
 }
 
 impl Member<'_> {
+    /// Whether no one came to help.
+    pub(super) fn is_alone(&self) -> bool {
+        self.members == 1
+    }
+
     /// This thread's share of some panels.
     pub(super) fn share(&self, panels: usize) -> Range<usize> {
-        let members = self.team.members;
-        self.index * panels / members..(self.index + 1) * panels / members
+        self.index * panels / self.members..(self.index + 1) * panels / self.members
     }
 
     /// Hands out this thread's units of a state and takes the others'.
@@ -90,24 +118,24 @@ impl Member<'_> {
             to.store(from.into_f64().to_bits());
         }
         self.team.arrivals.fetch_add(1, Ordering::AcqRel);
-        self.wait(meeting * self.team.members);
+        let all = meeting * self.members;
+        wait_until(|| self.team.arrivals.load(Ordering::Acquire) >= all);
         for (i, (to, from)) in state.iter_mut().zip(shared).enumerate() {
             if !own.contains(&i) {
                 *to = A::from_f64(f64::from_bits(from.load()));
             }
         }
     }
+}
 
-    /// Waits until so many have arrived in all.
-    fn wait(&self, arrivals: usize) {
-        let mut spins = 0;
-        while self.team.arrivals.load(Ordering::Acquire) < arrivals {
-            if spins < SPINS {
-                spins += 1;
-                hint::spin_loop();
-            } else {
-                thread::yield_now();
-            }
+fn wait_until(done: impl Fn() -> bool) {
+    let mut spins = 0;
+    while !done() {
+        if spins < SPINS {
+            spins += 1;
+            hint::spin_loop();
+        } else {
+            thread::yield_now();
         }
     }
 }

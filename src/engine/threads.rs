@@ -1,6 +1,7 @@
 //! Work split among threads.
 
 use std::ops::Range;
+use std::time::Duration;
 
 /// The fewest floating-point operations worth a thread of their own: handing work to another thread takes 20 us
 /// or so, in which a core does a million of them.
@@ -40,4 +41,24 @@ pub(super) fn for_each<T: Send>(workers: usize, jobs: Vec<T>, work: impl Fn(T) +
 #[cfg(not(feature = "rayon"))]
 pub(super) fn for_each<T>(_workers: usize, jobs: Vec<T>, work: impl Fn(T)) {
     jobs.into_iter().for_each(work);
+}
+
+/// About how long one sequence takes alone, at a hundred floating-point operations a nanosecond.
+pub(super) fn time_alone(flops: usize) -> Duration {
+    Duration::from_nanos(flops as u64 / 100)
+}
+
+/// Leads on this thread, with helpers on those of the caller's rayon pool that are free.
+#[cfg(feature = "rayon")]
+pub(super) fn with_helpers(helpers: usize, help: impl Fn() + Send + Sync, lead: impl FnOnce() + Send) {
+    rayon::in_place_scope(|scope| {
+        (0..helpers).for_each(|_| scope.spawn(|_| help()));
+        lead();
+    });
+}
+
+/// Leads alone, without threads.
+#[cfg(not(feature = "rayon"))]
+pub(super) fn with_helpers(_helpers: usize, _help: impl Fn(), lead: impl FnOnce()) {
+    lead();
 }

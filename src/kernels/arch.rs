@@ -12,6 +12,9 @@ pub struct Plan {
     pub chunk: usize,
     /// Rows whose terms are added to the gradient of the weights together.
     pub terms: usize,
+    /// How long threads that are called to share a sequence are waited for, in parts of the time it takes alone. They
+    /// may be busy: after that it is run without them.
+    pub patience: f64,
 }
 
 impl Default for Plan {
@@ -23,7 +26,7 @@ impl Default for Plan {
 /// What was measured to be fastest.
 impl From<Arch> for Plan {
     fn from(arch: Arch) -> Self {
-        Self { arch, chunk: 192, terms: 256 }
+        Self { arch, chunk: 192, terms: 256, patience: 0.25 }
     }
 }
 
