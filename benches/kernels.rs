@@ -61,7 +61,7 @@ fn products<A: Scalar>(criterion: &mut Criterion) {
 fn multiply<A: Scalar>(a: &Array2<A>, weights: &Panels<A>, bias: &[A], c: &mut [A]) {
     let rows = a.as_slice().expect("it was made in standard layout");
     let a = Matrix::contiguous(rows, a.nrows(), a.ncols());
-    Arch::new().dispatch(Product::new(a, weights.all(), Start::Bias(bias), c));
+    Arch::new().dispatch(Product::new(&[(a, weights.all())], Start::Bias(bias), c));
 }
 
 /// The definition: one chain of fused multiply-adds over k, from the bias.

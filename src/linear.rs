@@ -215,7 +215,7 @@ impl<A: Scalar> Linear<A> {
         let (a, start) =
             (Matrix::contiguous(elements(&input), rows, in_features), Start::Bias(bias.unwrap_or(&zero)));
         let c = output.as_slice_mut().unwrap_or_default();
-        A::product(Arch::new(), Product::new(a, weights.all(), start, c));
+        A::product(Arch::new(), Product::new(&[(a, weights.all())], start, c));
         Ok(output)
     }
 
@@ -254,7 +254,7 @@ impl<A: Scalar> Linear<A> {
         let (a, c) =
             (Matrix::contiguous(d_output, rows, out_features), d_input.as_slice_mut().unwrap_or_default());
         let weights = self.packed.straight.get_or_init(|| Panels::straight(&self.parameters.weight)).all();
-        A::product(Arch::new(), Product::new(a, weights, Start::Output, c));
+        A::product(Arch::new(), Product::new(&[(a, weights)], Start::Output, c));
         d_input
     }
 
@@ -269,7 +269,7 @@ impl<A: Scalar> Linear<A> {
             panels.fill(in_features, input);
             let a = Matrix::contiguous(&columns, out_features, input.len());
             let c = d_weight.as_slice_mut().unwrap_or_default();
-            A::product(plan.arch, Product::new(a, panels.all(), Start::Output, c));
+            A::product(plan.arch, Product::new(&[(a, panels.all())], Start::Output, c));
         }
         Ok(d_weight)
     }

@@ -29,7 +29,7 @@ fn naive<A: Scalar>(a: &Array2<A>, w: &Array2<A>, start: &Array2<A>) -> Vec<A> {
 }
 
 fn product<A: Element>(arch: Arch, a: Matrix<'_, A>, weights: &Panels<A>, start: Start<'_, A>, c: &mut [A]) {
-    arch.dispatch(Product::new(a, weights.all(), start, c));
+    arch.dispatch(Product::new(&[(a, weights.all())], start, c));
 }
 
 fn products_equal_the_definition<A: Scalar>() {
@@ -64,11 +64,12 @@ fn products_are_the_same_however_cut_up<A: Scalar>() {
         let (a, w) = (uniform::<A>((m, k), &mut rng), uniform::<A>((n, k), &mut rng));
         let start = uniform::<A>((m, n), &mut rng);
         let expected = naive(&a, &w, &start);
-        let (rows, weights) = (Matrix::contiguous(a.as_slice().unwrap(), m, k), Panels::transposed(&w));
+        let weights = Panels::transposed(&w);
+        let pairs = [(Matrix::contiguous(a.as_slice().unwrap(), m, k), weights.all())];
         for (name, arch) in archs() {
             for (block, last_first) in [(0, true), (6, false), (12, true), (usize::MAX, true)] {
                 let mut c = start.clone().into_raw_vec_and_offset().0;
-                let mut product = Product::new(rows, weights.all(), Start::Output, &mut c);
+                let mut product = Product::new(&pairs, Start::Output, &mut c);
                 (product.block, product.last_first) = (block, last_first);
                 arch.dispatch(product);
                 assert_eq!(c, expected, "{name}, {m} x {k} x {n}, block {block}, last first: {last_first}");

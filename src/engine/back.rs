@@ -213,7 +213,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
             let state = i * shared.steps.batch(0) + *first;
             let span = BackSpan {
                 steps,
-                chunk: self.stack.plan.chunk,
+                plan: &self.stack.plan,
                 reverse: d == 1,
                 outputs: rows(&shared.outputs[layer], width),
                 kept: shared.kept.get(i).map(|kept| rows(kept, C::GATES * hidden)),

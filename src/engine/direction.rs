@@ -10,7 +10,7 @@ use super::share::ShareMut;
 use super::team::Member;
 use crate::cell::Cell;
 use crate::element::Element;
-use crate::kernels::{Matrix, Panels, PanelsRef, Product, Start};
+use crate::kernels::{Matrix, Panels, PanelsRef, Plan, Product, Start};
 use crate::sequence::Source;
 use crate::steps::Steps;
 
@@ -39,8 +39,7 @@ pub(super) struct Span<'a, 't, A> {
     pub(super) steps: &'a Steps,
     /// The steps to run over.
     pub(super) range: Range<usize>,
-    /// About how many rows' input products are made together.
-    pub(super) chunk: usize,
+    pub(super) plan: &'a Plan,
     /// Whether time runs from the last step to the first.
     pub(super) reverse: bool,
     /// A row of state for each row of the first step: before the pass the first state, after it the final one.
@@ -75,8 +74,7 @@ pub(super) struct Target<'a, 't, A> {
 pub(super) struct BackSpan<'a, 't, A> {
     /// How rows fall into steps.
     pub(super) steps: &'a Steps,
-    /// About how many rows' input products are made together.
-    pub(super) chunk: usize,
+    pub(super) plan: &'a Plan,
     /// Whether time ran from the last step to the first.
     pub(super) reverse: bool,
     /// The layer's output rows.
@@ -135,15 +133,32 @@ impl<A: Element> Weights<A> {
     #[inline(always)]
     fn part(&self, team: Option<&Member<'_>>) -> (PanelsRef<'_, A>, PanelsRef<'_, A>, Range<usize>) {
         let (input, hidden) = (self.input.all(), self.hidden.all());
-        let panels = team.map_or(0..hidden.count(), |team| team.share(hidden.count()));
+        let Some(team) = team else { return (input, hidden, 0..hidden.width()) };
+        let panels = team.share(hidden.count());
         let (input, hidden, first) =
             (input.part(panels.clone()), hidden.part(panels.clone()), panels.start * A::PANEL);
         (input, hidden, first..first + hidden.width())
     }
 
+    /// Cuts off the next steps, which take their input's terms together: one step where these and the state's are best
+    /// taken at once.
+    #[inline(always)]
+    fn next_steps(
+        &self,
+        steps: &Steps,
+        left: &mut Range<usize>,
+        plan: &Plan,
+        reverse: bool,
+    ) -> Option<Range<usize>> {
+        let next = if reverse { left.end.saturating_sub(1) } else { left.start };
+        let at_once = steps.batch(next) >= plan.ahead && self.len() <= plan.near;
+        steps.cut(left, if at_once { 1 } else { plan.chunk }, reverse)
+    }
+
     /// Runs a cell over some steps.
     ///
-    /// Sums start with the bias and take the input's terms, a chunk of steps at a time, then the state's.
+    /// Sums start with the bias and take the input's terms, many steps' ahead of the recurrence or each step's with the
+    /// state's, which come next.
     #[inline(always)]
     pub(super) fn forward<S: Simd, C: Cell<A>>(
         &self,
@@ -159,11 +174,14 @@ impl<A: Element> Weights<A> {
         let states = C::STATES * hidden;
         let (input_weights, hidden_weights, own) = self.part(team);
         let (bias, units) = (Start::Bias(&self.bias[own.clone()]), own.len());
-        while let Some(mut chunk) = steps.cut(&mut left, span.chunk, reverse) {
+        while let Some(mut chunk) = self.next_steps(steps, &mut left, span.plan, reverse) {
             let origin = steps.start(chunk.start);
             sums.resize((steps.start(chunk.end) - origin) * units, A::zero());
-            let a = source.matrix(steps, chunk.clone(), offsets);
-            Product::new(a, input_weights, bias, sums).run(simd);
+            let input = (source.matrix(steps, chunk.clone(), offsets), input_weights);
+            let ahead = chunk.len() > 1;
+            if ahead {
+                Product::new(&[input], bias, sums).run(simd);
+            }
             while let Some(t) = if reverse { chunk.next_back() } else { chunk.next() } {
                 let batch = steps.batch(t);
                 if let Some(resets) = &resets {
@@ -172,7 +190,12 @@ impl<A: Element> Weights<A> {
                 let state = &mut state[..batch * states];
                 let sums = &mut sums[(steps.start(t) - origin) * units..][..batch * units];
                 let a = recurrent(state, [batch, hidden, states], factors, second);
-                let mut product = Product::new(a, hidden_weights, Start::Output, sums);
+                let pairs = [input, (a, hidden_weights)];
+                let mut product = if ahead {
+                    Product::new(&pairs[1..], Start::Output, sums)
+                } else {
+                    Product::new(&pairs, bias, sums)
+                };
                 product.last_first = t % 2 == 1;
                 product.run(simd);
                 if let Some(kept) = &mut kept {
@@ -221,7 +244,7 @@ impl<A: Element> BackWeights<A> {
         let (hidden, inputs) = (self.hidden.all().width(), self.input.all().width());
         let (units, columns) = (C::GATES * hidden, column..column + hidden);
         let mut left = 0..steps.len();
-        while let Some(chunk) = steps.cut(&mut left, span.chunk, !reverse) {
+        while let Some(chunk) = steps.cut(&mut left, span.plan.chunk, !reverse) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
             let chunk_sums = d_sums.rows(rows.start * units..rows.end * units, sums);
             let mut times = chunk.clone();
@@ -247,7 +270,7 @@ impl<A: Element> BackWeights<A> {
             if let Some(d_inputs) = &mut d_inputs {
                 let a = Matrix::contiguous(chunk_sums, rows.len(), units);
                 let c = &mut d_inputs[rows.start * inputs..rows.end * inputs];
-                Product::new(a, self.input.all(), Start::Output, c).run(simd);
+                Product::new(&[(a, self.input.all())], Start::Output, c).run(simd);
             }
             d_sums.put(chunk, sums);
         }
@@ -267,7 +290,8 @@ impl<A: Element> BackWeights<A> {
         last_first: bool,
     ) {
         let run = |c| {
-            let mut product = Product::new(d_sums, self.hidden.all(), Start::Output, c);
+            let pairs = [(d_sums, self.hidden.all())];
+            let mut product = Product::new(&pairs, Start::Output, c);
             product.last_first = last_first;
             product.run(simd);
         };

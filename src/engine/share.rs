@@ -19,6 +19,13 @@ pub(super) enum ShareMut<'b, 'a, A> {
 }
 
 impl<'a, A> Share<'a, A> {
+    /// Whole arrays.
+    #[inline(always)]
+    pub(super) fn wholes(arrays: Vec<&'a mut [A]>) -> Vec<Self> {
+        // Mostly there are none, and collecting them would take longer than a small step.
+        if arrays.is_empty() { Vec::new() } else { arrays.into_iter().map(Self::Whole).collect() }
+    }
+
     /// Splits rows of `width` elements among workers, a range of each step's rows for each.
     pub(super) fn split(
         rows: &'a mut [A],

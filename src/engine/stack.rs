@@ -159,10 +159,10 @@ impl<'a, A: Element> Forward<'a, A> {
             state: Share::Whole(self.state),
             resets: self.resets,
             output: self.output.map(Share::Whole),
-            lower: self.lower.into_iter().map(Share::Whole).collect(),
+            lower: Share::wholes(self.lower),
             factors: self.factors,
             state_factors: self.state_factors,
-            sums: self.sums.into_iter().map(Share::Whole).collect(),
+            sums: Share::wholes(self.sums),
             all_steps: self.steps,
             first: 0,
         }
@@ -234,6 +234,7 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
         let Stack { layers, cell, hidden, .. } = self.stack;
         let Worker { source, steps, state, resets, output, state_factors, sums, all_steps, first, .. } =
             &mut self.worker;
+        let steps = &**steps;
         let Scratch { room, below, above } = &mut *self.scratch;
         let (directions, width) = (self.stack.directions(), self.stack.width());
         let origin = steps.start(segment.start);
@@ -254,7 +255,7 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
                 source: if layer == 0 { *source } else { Source::rows(below, width, steps, origin) },
                 steps,
                 range: segment.clone(),
-                chunk: self.stack.plan.chunk,
+                plan: &self.stack.plan,
                 reverse: d == 1,
                 state: state.borrow().into_step(i, i * block..(i + 1) * block),
                 resets: resets.map(|resets| resets.of_block(i, C::STATES * hidden)),

@@ -133,6 +133,6 @@ impl<A: Element> Room<A> {
             self.panels.fill(width, rows);
         }
         let a = Matrix::contiguous(&self.d_sums, gradient.len() / width, rows.len());
-        Product::new(a, self.panels.all(), Start::Output, gradient).run(simd);
+        Product::new(&[(a, self.panels.all())], Start::Output, gradient).run(simd);
     }
 }

@@ -7,6 +7,10 @@ pub use pulp::Arch;
 pub struct Plan {
     /// The instruction set.
     pub arch: Arch,
+    /// Steps of fewer rows, which fill no tile of the kernel, have their input products made many steps together.
+    pub ahead: usize,
+    /// So have layers of more weights than this: two matrices at once would not stay in cache.
+    pub near: usize,
     /// Rows whose input products are made together, and that pass through all layers together: enough to keep the kernel
     /// at full speed, few enough that the sums, and what lies between two layers, are still in cache when they are read.
     pub chunk: usize,
@@ -26,7 +30,7 @@ impl Default for Plan {
 /// What was measured to be fastest.
 impl From<Arch> for Plan {
     fn from(arch: Arch) -> Self {
-        Self { arch, chunk: 192, terms: 256, patience: 0.25 }
+        Self { arch, ahead: 5, near: 1 << 16, chunk: 192, terms: 256, patience: 0.25 }
     }
 }
 

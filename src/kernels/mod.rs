@@ -23,6 +23,6 @@ pub use arch::{Arch, Plan, archs};
 pub use matrix::Matrix;
 pub(crate) use panels::transpose;
 pub use panels::{Panels, PanelsRef};
-pub use product::{Product, Start};
+pub use product::{Pair, Product, Start};
 pub use update::Update;
 pub(crate) use update::{AdamStep, RmsPropStep, SgdStep};

@@ -3,7 +3,7 @@
 //! ```text
 //! for each block of rows, each group of panels, each group of rows in the block:
 //!     tile[r][j] = start(r, j)
-//!     for k ascending: tile[r][j] = fma(a[r][k], w[k][j], tile[r][j])
+//!     for each pair (a, w), k ascending: tile[r][j] = fma(a[r][k], w[k][j], tile[r][j])
 //!     c[r][j] = tile[r][j]
 //! ```
 //!
@@ -28,7 +28,7 @@ use crate::element::Element;
 const ROWS: usize = 6;
 
 /// See [`Product::block`].
-const BLOCK: usize = 192;
+const BLOCK: usize = 96;
 
 /// Where each sum starts.
 #[derive(Debug, Clone, Copy)]
@@ -39,11 +39,16 @@ pub enum Start<'a, A> {
     Output,
 }
 
-/// `c[r][j] = start + sum over k ascending of a[r][k] * w[k][j]`, `c` row-major and contiguous.
+/// A left operand and the weights of its terms.
+pub type Pair<'a, A> = (Matrix<'a, A>, PanelsRef<'a, A>);
+
+/// `c[r][j] = start + sum over k ascending of a[r][k] * w[k][j]`, the terms of one pair after those of another; `c` is
+/// row-major and contiguous.
 #[derive(Debug)]
 pub struct Product<'a, A: Element> {
-    a: Matrix<'a, A>,
-    weights: PanelsRef<'a, A>,
+    pairs: &'a [Pair<'a, A>],
+    rows: usize,
+    width: usize,
     start: Start<'a, A>,
     c: &'a mut [A],
     /// Whether the last columns are made first. Every other time so, weights that no cache holds whole are read from it
@@ -54,11 +59,13 @@ pub struct Product<'a, A: Element> {
 }
 
 impl<'a, A: Element> Product<'a, A> {
-    /// The product of `a` and `weights`, into `c` of `a.rows()` by `weights.width()` elements.
+    /// The product of pairs, one or more, of as many rows each and as many columns, into `c` of rows by columns
+    /// elements.
     #[inline(always)]
     #[must_use]
-    pub fn new(a: Matrix<'a, A>, weights: PanelsRef<'a, A>, start: Start<'a, A>, c: &'a mut [A]) -> Self {
-        Self { a, weights, start, c, last_first: false, block: BLOCK }
+    pub fn new(pairs: &'a [Pair<'a, A>], start: Start<'a, A>, c: &'a mut [A]) -> Self {
+        let (rows, width) = pairs.first().map_or((0, 0), |(a, weights)| (a.rows(), weights.width()));
+        Self { pairs, rows, width, start, c, last_first: false, block: BLOCK }
     }
 }
 
@@ -97,26 +104,30 @@ impl<A: Element> WithSimd for Product<'_, A> {
 impl<A: Element> Product<'_, A> {
     #[inline(always)]
     fn tiles<S: Simd, const P: usize>(&mut self, simd: S) {
-        let rows = self.a.rows();
+        let (rows, count) = (self.rows, self.width.div_ceil(A::PANEL));
         let groups = rows.div_ceil(ROWS);
-        // A division takes longer than a small tile.
-        let tallest = if groups > 1 { rows.div_ceil(groups) } else { rows };
-        let start = |group: usize| if groups > 1 { group * rows / groups } else { group * rows };
+        // Balanced: 32 rows are 6 + 6 + 5 + 5 + 5 + 5. A division takes longer than a small tile.
+        let (height, taller) = if groups > 1 { (rows / groups, rows % groups) } else { (rows, 0) };
+        let widest = const { widest::<S>(P) }[height + usize::from(taller > 0)];
         let together = (self.block / ROWS).max(1);
-        for first in (0..groups).step_by(together) {
-            let block = first..groups.min(first.saturating_add(together));
-            let mut left = self.weights.count();
+        let mut first = 0;
+        while first < groups {
+            let end = groups.min(first.saturating_add(together));
+            let mut left = count;
             while left > 0 {
-                let panels = panels_of_tile::<S, P>(tallest, left);
-                let panel = if self.last_first { left - panels } else { self.weights.count() - left };
-                for group in block.clone() {
-                    // Balanced groups: 32 rows are 6 + 6 + 5 + 5 + 5 + 5.
-                    let row = start(group);
-                    let place = Place { row, height: start(group + 1) - row, panel, panels };
-                    self.tile_of_height::<S, P>(simd, place);
+                let mut panels = widest;
+                while panels > left {
+                    panels /= 2;
+                }
+                let panel = if self.last_first { left - panels } else { count - left };
+                for group in first..end {
+                    let row = group * height + group.min(taller);
+                    let height = height + usize::from(group < taller);
+                    self.tile_of_height::<S, P>(simd, Place { row, height, panel, panels });
                 }
                 left -= panels;
             }
+            first = end;
         }
     }
 
@@ -160,11 +171,17 @@ const fn fits<S: Simd>(vectors: usize, rows: usize, panels: usize) -> bool {
     sums + operands <= S::REGISTER_COUNT && (rows > 1 || sums <= 16)
 }
 
-/// How many panels a tile of a height takes, of those that are left.
-#[inline(always)]
-fn panels_of_tile<S: Simd, const P: usize>(height: usize, left: usize) -> usize {
-    let wide = |&panels: &usize| panels <= left && fits::<S>(P, height, panels);
-    [8, 4, 2].into_iter().find(wide).unwrap_or(1)
+/// The most panels of a tile of each height: 8, 4, 2 or 1.
+const fn widest<S: Simd>(vectors: usize) -> [usize; ROWS + 1] {
+    let mut widest = [8; ROWS + 1];
+    let mut rows = 1;
+    while rows <= ROWS {
+        while widest[rows] > 1 && !fits::<S>(vectors, rows, widest[rows]) {
+            widest[rows] /= 2;
+        }
+        rows += 1;
+    }
+    widest
 }
 
 /// A tile's place: its first row and panel, and how many of each.
@@ -188,7 +205,7 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Ti
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let Place { panel, .. } = self.place;
-        let last = self.product.weights.width() - (panel + Q - 1) * A::PANEL;
+        let last = self.product.width - (panel + Q - 1) * A::PANEL;
         let whole = last >= A::PANEL;
         let start = if whole { self.start(simd, A::PANEL) } else { self.start(simd, last) };
         let sums = self.accumulate(simd, start);
@@ -208,46 +225,58 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
     #[inline(always)]
     fn start<S: Simd>(&self, simd: S, last: usize) -> Sums<A, S, P, R, Q> {
         let mut sums = [[[A::splat(simd, A::zero()); P]; Q]; R];
-        for r in 0..R {
-            let from = match self.product.start {
-                Start::Bias(bias) => &bias[self.columns(last)],
-                Start::Output => &self.product.c[self.row(r)][self.columns(last)],
-            };
-            for q in 0..Q {
-                let width = if q + 1 == Q { last } else { A::PANEL };
-                load(simd, &from[q * A::PANEL..][..width], &mut sums[r][q]);
+        match self.product.start {
+            Start::Bias(bias) => {
+                load_row(simd, &bias[self.columns(last)], &mut sums[0]);
+                sums = [sums[0]; R];
+            }
+            Start::Output => {
+                for r in 0..R {
+                    load_row(simd, &self.product.c[self.row(r)][self.columns(last)], &mut sums[r]);
+                }
             }
         }
         sums
     }
 
-    /// The whole sums over k, four steps at a time so that slice bounds are checked once in four.
+    /// The whole sums over k, four steps at a time.
     #[inline(always)]
     fn accumulate<S: Simd>(&self, simd: S, mut sums: Sums<A, S, P, R, Q>) -> Sums<A, S, P, R, Q> {
-        let Product { a, weights, .. } = &*self.product;
-        let mut rows: [&[A]; R] = [&[]; R];
-        for r in 0..R {
-            rows[r] = a.row(self.place.row + r);
-        }
-        let mut panels: [&[A::Line]; Q] = [&[]; Q];
-        for q in 0..Q {
-            panels[q] = weights.panel(self.place.panel + q);
-        }
-        for k in 0..weights.depth() / 4 {
-            let mut a: [&[A]; R] = [&[]; R];
+        for (a, weights) in self.product.pairs {
+            // All of one length that the compiler knows: no bounds are checked within the loops.
+            let (fours, rest) = (weights.depth() / 4, weights.depth() % 4);
+            let (mut rows, mut last_of_rows): ([&[[A; 4]]; R], [&[A]; R]) = ([&[]; R], [&[]; R]);
             for r in 0..R {
-                a[r] = &rows[r][4 * k..][..4];
+                let (whole, last) = a.row(self.place.row + r).as_chunks();
+                (rows[r], last_of_rows[r]) = (&whole[..fours], &last[..rest]);
             }
-            let mut w: [&[A::Line]; Q] = [&[]; Q];
+            let (mut panels, mut last_of_panels): ([&[[A::Line; 4]]; Q], [&[A::Line]; Q]) = ([&[]; Q], [&[]; Q]);
             for q in 0..Q {
-                w[q] = &panels[q][4 * k..][..4];
+                let (whole, last) = weights.panel(self.place.panel + q).as_chunks();
+                (panels[q], last_of_panels[q]) = (&whole[..fours], &last[..rest]);
             }
-            for i in 0..4 {
-                step(simd, i, &a, &w, &mut sums);
+            for k in 0..fours {
+                for i in 0..4 {
+                    let (mut a, mut w) = ([A::zero(); R], [&panels[0][k][i]; Q]);
+                    for r in 0..R {
+                        a[r] = rows[r][k][i];
+                    }
+                    for q in 0..Q {
+                        w[q] = &panels[q][k][i];
+                    }
+                    step(simd, a, w, &mut sums);
+                }
             }
-        }
-        for k in weights.depth() / 4 * 4..weights.depth() {
-            step(simd, k, &rows, &panels, &mut sums);
+            for k in 0..rest {
+                let (mut a, mut w) = ([A::zero(); R], [&last_of_panels[0][k]; Q]);
+                for r in 0..R {
+                    a[r] = last_of_rows[r][k];
+                }
+                for q in 0..Q {
+                    w[q] = &last_of_panels[q][k];
+                }
+                step(simd, a, w, &mut sums);
+            }
         }
         sums
     }
@@ -267,7 +296,7 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
     /// The range of row `r` of the tile within the output.
     #[inline(always)]
     fn row(&self, r: usize) -> Range<usize> {
-        let width = self.product.weights.width();
+        let width = self.product.width;
         let start = (self.place.row + r) * width;
         start..start + width
     }
@@ -280,21 +309,33 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
     }
 }
 
+/// Panels of one row, side by side; the last may have fewer columns.
+#[inline(always)]
+fn load_row<A: Element, S: Simd, const P: usize, const Q: usize>(
+    simd: S,
+    row: &[A],
+    sums: &mut [[A::Vector<S>; P]; Q],
+) {
+    for q in 0..Q {
+        let width = if q + 1 == Q { row.len() - q * A::PANEL } else { A::PANEL };
+        load(simd, &row[q * A::PANEL..][..width], &mut sums[q]);
+    }
+}
+
 /// One k: every sum of the tile takes one product.
 #[inline(always)]
 fn step<A: Element, S: Simd, const P: usize, const R: usize, const Q: usize>(
     simd: S,
-    k: usize,
-    a: &[&[A]; R],
-    w: &[&[A::Line]; Q],
+    a: [A; R],
+    w: [&A::Line; Q],
     sums: &mut Sums<A, S, P, R, Q>,
 ) {
     let mut vectors = [[A::splat(simd, A::zero()); P]; Q];
     for q in 0..Q {
-        load(simd, &w[q][k], &mut vectors[q]);
+        load(simd, w[q], &mut vectors[q]);
     }
     for r in 0..R {
-        let a = A::splat(simd, a[r][k]);
+        let a = A::splat(simd, a[r]);
         for q in 0..Q {
             for p in 0..P {
                 sums[r][q][p] = A::fma(simd, a, vectors[q][p], sums[r][q][p]);
@@ -313,9 +354,12 @@ fn load<A: Element, S: Simd, const P: usize>(simd: S, line: &[A], vectors: &mut 
             vectors[p] = line[p];
         }
     } else {
+        // Of the vectors there are, no more: each takes a jump.
         for p in 0..P {
-            let rest = &line[line.len().min(p * lanes)..];
-            vectors[p] = A::load_part(simd, &rest[..rest.len().min(lanes)]);
+            if p * lanes < line.len() {
+                let rest = &line[p * lanes..];
+                vectors[p] = A::load_part(simd, &rest[..rest.len().min(lanes)]);
+            }
         }
     }
 }
@@ -331,10 +375,11 @@ fn store<A: Element, S: Simd, const P: usize>(simd: S, vectors: &[A::Vector<S>; 
         }
     } else {
         for p in 0..P {
-            let start = line.len().min(p * lanes);
-            let rest = &mut line[start..];
-            let width = rest.len().min(lanes);
-            A::store_part(simd, &mut rest[..width], vectors[p]);
+            if p * lanes < line.len() {
+                let rest = &mut line[p * lanes..];
+                let width = rest.len().min(lanes);
+                A::store_part(simd, &mut rest[..width], vectors[p]);
+            }
         }
     }
 }

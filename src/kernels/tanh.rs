@@ -112,17 +112,30 @@ fn horner<const N: usize>(coefficients: &[f64; N], x: f64) -> f64 {
     y
 }
 
-/// A polynomial in `u`: the even and the odd terms by Horner in `u2 = u * u`, two chains of half the latency.
+/// Vectors that go through side by side: one alone would wait for each of its steps.
+const ABREAST: usize = 2;
+
+/// A polynomial in `u`, for each of some vectors: the even and the odd terms by Horner in `u2 = u * u`, two chains of
+/// half the latency.
 #[inline(always)]
-fn even_odd<S: Simd>(simd: S, coefficients: &[f64; 8], u: S::f64s, u2: S::f64s) -> S::f64s {
-    let half = |first: usize| {
-        let mut y = simd.splat_f64s(coefficients[6 + first]);
-        for k in [4, 2, 0] {
-            y = simd.mul_add_f64s(y, u2, simd.splat_f64s(coefficients[k + first]));
+fn even_odd<S: Simd>(
+    simd: S,
+    coefficients: &[f64; 8],
+    u: &[S::f64s; ABREAST],
+    u2: &[S::f64s; ABREAST],
+) -> [S::f64s; ABREAST] {
+    let [mut even, mut odd] = [6, 7].map(|k: usize| [simd.splat_f64s(coefficients[k]); ABREAST]);
+    for k in [4, 2, 0] {
+        let [c_even, c_odd] = [k, k + 1].map(|k| simd.splat_f64s(coefficients[k]));
+        for i in 0..ABREAST {
+            even[i] = simd.mul_add_f64s(even[i], u2[i], c_even);
+            odd[i] = simd.mul_add_f64s(odd[i], u2[i], c_odd);
         }
-        y
-    };
-    simd.mul_add_f64s(half(1), u, half(0))
+    }
+    for i in 0..ABREAST {
+        even[i] = simd.mul_add_f64s(odd[i], u[i], even[i]);
+    }
+    even
 }
 
 /// For each `f32` among `xs` a number that the `f32` nearest to its hyperbolic tangent is nearest to.
@@ -131,11 +144,19 @@ pub(super) fn tanh_f32<S: Simd>(simd: S, xs: &mut [f64; CHUNK]) {
     for x in &mut *xs {
         *x = x.clamp(-F32_END, F32_END); // lets a NaN through
     }
-    for x in S::as_mut_simd_f64s(xs).0 {
-        let u = simd.mul_f64s(*x, *x); // exact
-        let u2 = simd.mul_f64s(u, u);
-        let numerator = simd.mul_f64s(*x, even_odd(simd, &P, u, u2));
-        *x = simd.div_f64s(numerator, even_odd(simd, &Q, u, u2));
+    for x in S::as_mut_simd_f64s(xs).0.as_chunks_mut::<ABREAST>().0 {
+        let mut u = *x;
+        for i in 0..ABREAST {
+            u[i] = simd.mul_f64s(x[i], x[i]); // exact
+        }
+        let mut u2 = u;
+        for i in 0..ABREAST {
+            u2[i] = simd.mul_f64s(u[i], u[i]);
+        }
+        let (p, q) = (even_odd(simd, &P, &u, &u2), even_odd(simd, &Q, &u, &u2));
+        for i in 0..ABREAST {
+            x[i] = simd.div_f64s(simd.mul_f64s(x[i], p[i]), q[i]);
+        }
     }
 }
 
