@@ -110,6 +110,18 @@ impl<'a, A: Element> Source<'a, A> {
         &self.data[self.offset(t, b)..][..self.width]
     }
 
+    /// The first rows of step `t` if they lie one behind the other.
+    #[inline(always)]
+    pub(crate) fn step(&self, t: usize, rows: usize) -> Option<&'a [A]> {
+        let dense = match self.place {
+            Place::Rows { .. } => true,
+            Place::Grid { strides, order } => order.is_none() && strides[1] == self.width,
+            Place::Table { .. } => false,
+        };
+        let start = if dense && rows > 0 { self.offset(t, 0) } else { 0 };
+        dense.then(|| &self.data[start..start + rows * self.width])
+    }
+
     #[inline(always)]
     fn offset(&self, t: usize, b: usize) -> usize {
         let b = self.first + b;

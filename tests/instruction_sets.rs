@@ -57,6 +57,39 @@ fn products_equal_the_definition<A: Scalar>() {
     }
 }
 
+/// The chain of one pair goes on with the terms of the next.
+fn products_of_pairs_equal_products_one_by_one<A: Scalar>() {
+    let mut rng = manual_seed(5);
+    for (m, n, depths) in [(1, 64, [16, 16, 3]), (5, 2, [4, 2, 1]), (7, 33, [1, 9, 6]), (13, 129, [30, 5, 8])]
+    {
+        let start = uniform::<A>((m, n), &mut rng);
+        let operands = depths.map(|k| (uniform::<A>((m, k), &mut rng), uniform::<A>((n, k), &mut rng)));
+        let expected = operands
+            .iter()
+            .fold(start.clone(), |sums, (a, w)| Array2::from_shape_vec((m, n), naive(a, w, &sums)).unwrap());
+        let panels = operands.each_ref().map(|(_, w)| Panels::transposed(w));
+        let pairs = [0, 1, 2].map(|i| {
+            let a = &operands[i].0;
+            (Matrix::contiguous(a.as_slice().unwrap(), m, a.ncols()), panels[i].all())
+        });
+        for (name, arch) in archs() {
+            let mut c = start.clone();
+            arch.dispatch(Product::new(&pairs, Start::Output, c.as_slice_mut().unwrap()));
+            assert_eq!(c, expected, "{name}, {m} x {depths:?} x {n}");
+        }
+    }
+}
+
+#[test]
+fn products_of_pairs_equal_products_one_by_one_f32() {
+    products_of_pairs_equal_products_one_by_one::<f32>();
+}
+
+#[test]
+fn products_of_pairs_equal_products_one_by_one_f64() {
+    products_of_pairs_equal_products_one_by_one::<f64>();
+}
+
 /// Blocks of one group of tiles, of two, of all; the columns from both ends.
 fn products_are_the_same_however_cut_up<A: Scalar>() {
     let mut rng = manual_seed(4);
@@ -145,10 +178,16 @@ fn passes_are_the_same_however_cut_up() {
         let config = RnnConfig::new(17, 33).num_layers(3).bidirectional(bidirectional);
         let rnn = Rnn::<f32>::new(config, &mut manual_seed(3)).unwrap();
         let whole = training_pass(&rnn, (9, 13));
+        let same = |plan: Plan| {
+            assert_eq!(training_pass(&rnn.clone().on(plan), (9, 13)), whole, "{plan:?}, {rnn}");
+        };
         for chunk in [0, 1, 13, 40, usize::MAX] {
             for terms in [0, 14, 100, usize::MAX] {
-                let plan = Plan { chunk, terms, ..Plan::default() };
-                assert_eq!(training_pass(&rnn.clone().on(plan), (9, 13)), whole, "{plan:?}, {rnn}");
+                same(Plan { chunk, terms, ..Plan::default() });
+            }
+            // All steps take their input's terms with the state's, steps of some rows do, none do.
+            for (ahead, near) in [(0, usize::MAX), (7, usize::MAX), (usize::MAX, usize::MAX), (0, 0)] {
+                same(Plan { chunk, ahead, near, ..Plan::default() });
             }
         }
     }

@@ -252,15 +252,11 @@ impl<A: Element> BackWeights<A> {
                 let (start, batch) = (steps.start(t), steps.batch(t));
                 let d_state = &mut d_state[..batch * hidden];
                 let sums = &mut chunk_sums[(start - rows.start) * units..][..batch * units];
-                for (b, d_state) in d_state.chunks_exact_mut(hidden).enumerate() {
-                    let d_output = &d_outputs.row(t, b)[columns.clone()];
-                    d_state.iter_mut().zip(d_output).for_each(|(d_state, &d_output)| *d_state += d_output);
-                }
-                gather(outputs, t, batch, columns.clone(), states);
-                if let Some(kept) = kept {
-                    gather(kept, t, batch, 0..units, second);
-                }
-                cell.backward(simd, second, states, d_state, sums);
+                let d_output = gather(d_outputs, [t, batch], columns.clone(), states);
+                d_state.iter_mut().zip(d_output).for_each(|(d_state, &d_output)| *d_state += d_output);
+                let next = gather(outputs, [t, batch], columns.clone(), states);
+                let kept = kept.map_or(&[][..], |kept| gather(kept, [t, batch], 0..units, second));
+                cell.backward(simd, kept, next, d_state, sums);
                 let a = Matrix::contiguous(sums, batch, units);
                 self.to_state(simd, a, factors, d_state, second, t % 2 == 1);
                 if let Some(resets) = &resets {
@@ -324,11 +320,22 @@ fn recurrent<'r, A: Element>(
     Matrix::contiguous(room, rows, hidden)
 }
 
-/// Some columns of the rows of step `t`.
+/// Some columns of the rows of step `t`: where they lie if that is one behind the other, or else copied.
 #[inline(always)]
-fn gather<A: Element>(rows: Source<'_, A>, t: usize, batch: usize, columns: Range<usize>, to: &mut Vec<A>) {
-    to.clear();
-    (0..batch).for_each(|b| to.extend_from_slice(&rows.row(t, b)[columns.clone()]));
+fn gather<'r, A: Element>(
+    rows: Source<'r, A>,
+    [t, batch]: [usize; 2],
+    columns: Range<usize>,
+    room: &'r mut Vec<A>,
+) -> &'r [A] {
+    if columns.len() == rows.width()
+        && let Some(rows) = rows.step(t, batch)
+    {
+        return rows;
+    }
+    room.clear();
+    (0..batch).for_each(|b| room.extend_from_slice(&rows.row(t, b)[columns.clone()]));
+    room
 }
 
 impl<A: Element> Target<'_, '_, A> {

@@ -45,7 +45,8 @@ impl<A: Element> Terms<'_, A> {
     /// Adds the terms of every row in ascending order of (t, b), whichever way time ran.
     #[inline(always)]
     pub(super) fn add_to(&self, plan: Plan, gradient: Gradient<'_, A>) {
-        plan.arch.dispatch(Add { terms: self, gradient, rows: plan.terms });
+        let rows = plan.terms.max(self.hidden.min(plan.terms.saturating_mul(2)));
+        plan.arch.dispatch(Add { terms: self, gradient, rows });
     }
 
     /// The state that row b of step t came from; `zeros` is a state too.

@@ -14,7 +14,8 @@ pub struct Plan {
     /// Rows whose input products are made together, and that pass through all layers together: enough to keep the kernel
     /// at full speed, few enough that the sums, and what lies between two layers, are still in cache when they are read.
     pub chunk: usize,
-    /// Rows whose terms are added to the gradient of the weights together.
+    /// Rows whose terms are added to the gradient of the weights together; up to twice as many for wide layers, whose
+    /// gradient no near cache holds while it takes them.
     pub terms: usize,
     /// How long threads that are called to share a sequence are waited for, in parts of the time it takes alone. They
     /// may be busy: after that it is run without them.

@@ -28,7 +28,7 @@ use crate::element::Element;
 const ROWS: usize = 6;
 
 /// See [`Product::block`].
-const BLOCK: usize = 96;
+const BLOCK: usize = 192;
 
 /// Where each sum starts.
 #[derive(Debug, Clone, Copy)]
@@ -250,7 +250,8 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
                 let (whole, last) = a.row(self.place.row + r).as_chunks();
                 (rows[r], last_of_rows[r]) = (&whole[..fours], &last[..rest]);
             }
-            let (mut panels, mut last_of_panels): ([&[[A::Line; 4]]; Q], [&[A::Line]; Q]) = ([&[]; Q], [&[]; Q]);
+            let (mut panels, mut last_of_panels): ([&[[A::Line; 4]]; Q], [&[A::Line]; Q]) =
+                ([&[]; Q], [&[]; Q]);
             for q in 0..Q {
                 let (whole, last) = weights.panel(self.place.panel + q).as_chunks();
                 (panels[q], last_of_panels[q]) = (&whole[..fours], &last[..rest]);
