@@ -72,6 +72,30 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
 
     #[inline(always)]
     fn sums(&self, pass: &mut Backward<'_, A>, d_sums: &mut [Vec<A>], workers: usize) {
+        let run = |worker| self.plan.arch.dispatch(RunBack { stack: self, worker });
+        let shared = Shared {
+            weights: pass.weights,
+            steps: pass.steps,
+            outputs: pass.outputs,
+            factors: pass.factors,
+            state_factors: pass.state_factors,
+            kept: pass.kept,
+        };
+        if workers == 1 {
+            run(BackWorker::whole(shared, pass, d_sums));
+        } else {
+            threads::for_each(workers, self.split(shared, pass, d_sums, workers), run);
+        }
+    }
+
+    /// A worker for each range of each step's rows.
+    fn split<'a, 'p>(
+        &self,
+        shared: Shared<'a, A>,
+        pass: &'p mut Backward<'a, A>,
+        d_sums: &'p mut [Vec<A>],
+        workers: usize,
+    ) -> Vec<BackWorker<'a, 'p, A>> {
         let Backward { steps, .. } = *pass;
         let ranges = steps.ranges(workers);
         let mut d_sums: Vec<_> = d_sums
@@ -81,19 +105,12 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         let states = Steps::Equal { len: self.layers.len() * self.directions(), batch: steps.batch(0) };
         let mut d_state = Share::split(pass.d_state, C::STATES * self.hidden, &states, &ranges);
         let input = pass.inputs.len() / steps.rows().max(1);
-        let mut d_input = pass.d_input.take().map(|d_input| Share::split(d_input, input, steps, &ranges));
-        let shared = Shared {
-            weights: pass.weights,
-            steps,
-            outputs: pass.outputs,
-            factors: pass.factors,
-            state_factors: pass.state_factors,
-            kept: pass.kept,
-        };
-        let jobs = ranges.iter().rev().filter_map(|range| {
+        let d_input = pass.d_input.as_deref_mut();
+        let mut d_input = d_input.map(|d_input| Share::split(d_input, input, steps, &ranges));
+        let workers = ranges.iter().rev().filter_map(|range| {
             Some(BackWorker {
                 shared,
-                steps: if workers == 1 { Cow::Borrowed(steps) } else { Cow::Owned(steps.narrow(range)) },
+                steps: Cow::Owned(steps.narrow(range)),
                 first: range.start,
                 resets: pass.resets.map(|resets| resets.skip(range.start)),
                 d_output: pass.d_output.skip(range.start),
@@ -102,9 +119,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 d_sums: d_sums.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
             })
         });
-        threads::for_each(workers, jobs.collect(), |worker| {
-            self.plan.arch.dispatch(RunBack { stack: self, worker });
-        });
+        workers.collect()
     }
 
     #[inline(always)]
@@ -169,6 +184,22 @@ struct BackWorker<'a, 'p, A: Element> {
     d_state: Share<'p, A>,
     d_input: Option<Share<'p, A>>,
     d_sums: Vec<Share<'p, A>>,
+}
+
+impl<'a, 'p, A: Element> BackWorker<'a, 'p, A> {
+    /// All of a pass for one worker.
+    fn whole(shared: Shared<'a, A>, pass: &'p mut Backward<'a, A>, d_sums: &'p mut [Vec<A>]) -> Self {
+        Self {
+            shared,
+            steps: Cow::Borrowed(pass.steps),
+            first: 0,
+            resets: pass.resets,
+            d_output: pass.d_output,
+            d_state: Share::Whole(pass.d_state),
+            d_input: pass.d_input.as_deref_mut().map(Share::Whole),
+            d_sums: d_sums.iter_mut().map(|rows| Share::Whole(rows)).collect(),
+        }
+    }
 }
 
 struct RunBack<'s, 'a, 'p, A: Element, C> {

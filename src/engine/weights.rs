@@ -49,20 +49,21 @@ impl<A: Element> Terms<'_, A> {
         plan.arch.dispatch(Add { terms: self, gradient, rows });
     }
 
-    /// The state that row b of step t came from; `zeros` is a state too.
-    fn previous<'r>(&'r self, t: usize, b: usize, zeros: &'r [A]) -> &'r [A] {
+    /// Lists the states that the rows of step t came from; `zeros` is a state too.
+    fn previous<'r>(&'r self, t: usize, zeros: &'r [A], to: &mut Vec<&'r [A]>) {
         // The step before in the direction's own time, and the step whose mask stands between the two.
         let (before, border) = if self.reverse { (Some(t + 1), t + 1) } else { (t.checked_sub(1), t) };
-        let state = |states: &'r [A]| &states[b * self.hidden..][..self.hidden];
-        if b < self.steps.batch(border)
-            && let Some(resets) = self.resets.as_ref().filter(|resets| resets.at(border, b))
-        {
-            return resets.states.map_or(zeros, state);
-        }
-        match before.filter(|&before| b < self.steps.batch(before)) {
-            Some(before) => &self.outputs.row(before, b)[self.column..self.column + self.hidden],
-            None => state(self.first),
-        }
+        let (going_on, masked) = (before.map_or(0, |t| self.steps.batch(t)), self.steps.batch(border));
+        let state = |states: &'r [A], b: usize| &states[b * self.hidden..][..self.hidden];
+        to.extend((0..self.steps.batch(t)).map(|b| match (&self.resets, before) {
+            (Some(resets), _) if b < masked && resets.at(border, b) => {
+                resets.states.map_or(zeros, |states| state(states, b))
+            }
+            (_, Some(before)) if b < going_on => {
+                &self.outputs.row(before, b)[self.column..self.column + self.hidden]
+            }
+            _ => state(self.first, b),
+        }));
     }
 }
 
@@ -92,19 +93,20 @@ impl<A: Element> WithSimd for Add<'_, '_, A> {
                 gradient.bias.iter_mut().zip(*row).for_each(|(d_bias, &d_sum)| *d_bias += d_sum);
             }
             transpose(&d_sums, units.len(), &mut room.d_sums);
-            let places = steps.places(chunk);
             let mut list = Vec::with_capacity(rows.len());
-            list.extend(places.clone().map(|(t, b)| terms.inputs.row(t, b)));
+            for t in chunk.clone() {
+                list.extend((0..steps.batch(t)).map(|b| terms.inputs.row(t, b)));
+            }
             let width = terms.inputs.width();
             let factors =
                 terms.factors.map(|factors| factors[rows.start * width..].chunks_exact(width).collect());
             room.add(simd, &list, factors, gradient.weight_ih);
             list.clear();
-            list.extend(places.clone().map(|(t, b)| terms.previous(t, b, &zeros)));
+            chunk.clone().for_each(|t| terms.previous(t, &zeros, &mut list));
             let width = terms.hidden;
             let factors = terms
                 .state_factors
-                .map(|factors| places.map(|(_, b)| &factors[b * width..][..width]).collect());
+                .map(|factors| steps.places(chunk).map(|(_, b)| &factors[b * width..][..width]).collect());
             room.add(simd, &list, factors, gradient.weight_hh);
         }
     }

@@ -207,11 +207,10 @@ impl<A: Scalar> Rnn<A> {
         }
         let width = config.output_size();
         let view = D::time_major(d_output, config.batch_first);
-        expect_shape(
-            "d_output",
-            &D::sequence_shape([len, batch, width], config.batch_first),
-            d_output.shape(),
-        )?;
+        if view.dim() != (len, batch, width) {
+            let expected = D::sequence_shape([len, batch, width], config.batch_first);
+            expect_shape("d_output", &expected, d_output.shape())?;
+        }
         self.expect_state::<D>("d_h_n", d_h_n, batch)?;
         let rows = with_plain_rows("d_output", view)?;
         let source = Source::grid(&rows, trace.layout.order.as_deref());
@@ -237,7 +236,8 @@ impl<A: Scalar> Rnn<A> {
         let mut parameters = self.parameters.zeros_like();
         // What a sequence of no steps passes on.
         let mut d_h_0 = self.state_or_zeros(d_h_n, trace.dim.1);
-        let mut no_bias = vec![vec![A::zero(); self.config.hidden_size]; parameters.cells.len()];
+        let without_bias = if self.config.bias { 0 } else { self.config.hidden_size };
+        let mut no_bias = vec![vec![A::zero(); without_bias]; parameters.cells.len()];
         let d_parameters =
             parameters.cells.iter_mut().zip(&mut no_bias).map(|(cell, none)| cell.borrow(none)).collect();
         layout.with_sorted_state(&mut d_h_0, |d_state| {
