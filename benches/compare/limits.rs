@@ -35,20 +35,23 @@ pub fn peak<A: Element>(threads: usize) -> f64 {
     })
 }
 
-/// The least time of a forward pass on one thread, in nanoseconds, as far as its multiply-adds and tanh say.
+/// The least time of a case on one thread, in nanoseconds, as far as its multiply-adds and tanh say.
 ///
 /// The definition of a sum makes a step's multiply-adds wait for one another, hidden_size of them, and for the state
-/// before; beside that they run at the peak, or as fast as weights are read from the cache that holds them.
-pub fn forward<A: Element>(case: &Case) -> Option<f64> {
-    let steps = match case.mode.as_str() {
-        "forward" | "keras" | "keras-last" => case.len,
-        "step" | "cell" => 1,
+/// before; beside that they run at the peak, or as fast as weights are read from the cache that holds them. The way back
+/// waits likewise; what a training step does beside the network is not counted.
+pub fn least<A: Element>(case: &Case) -> Option<f64> {
+    let (steps, back) = match case.mode.as_str() {
+        "forward" | "keras" | "keras-last" => (case.len, false),
+        "backward" | "training" => (case.len, true),
+        "step" | "cell" => (1, false),
         _ => return None,
     };
     let Case { batch, hidden, bidirectional, .. } = *case;
     let directions = 1 + usize::from(bidirectional);
     let (peak, latency) = (peak::<A>(1), latency::<A>());
     let tanh = tanh::<A>(batch * hidden);
+    let together = |terms: usize| (2 * steps * batch * hidden * terms) as f64 / peak;
     let products = |terms: usize| {
         let flops = (2 * batch * hidden * terms) as f64;
         (flops / peak).max(terms as f64 * latency).max(reading::<A>(terms * hidden))
@@ -58,8 +61,11 @@ pub fn forward<A: Element>(case: &Case) -> Option<f64> {
         if steps == 1 {
             return products(input + hidden) + tanh;
         }
-        let inputs = (2 * steps * batch * hidden * input) as f64 / peak;
-        inputs + steps as f64 * (products(hidden) + tanh)
+        let recurrence = steps as f64 * products(hidden);
+        let forward = together(input) + recurrence + steps as f64 * tanh;
+        // The gradient of the first input is not wanted in training.
+        let d_input = if layer > 0 || case.mode == "backward" { together(input) } else { 0.0 };
+        if back { forward + recurrence + d_input + together(input + hidden) } else { forward }
     });
     Some(directions as f64 * layers.sum::<f64>())
 }

@@ -58,8 +58,8 @@ fn build<A: Scalar>(case: &Case) -> Result<Box<dyn Job>> {
 fn limits<A: Scalar>(case: &Case) -> Value {
     let threads = std::env::var("RAYON_NUM_THREADS").ok();
     let threads = threads.and_then(|threads| threads.parse().ok()).unwrap_or(1);
-    let forward = if threads == 1 { limits::forward::<A>(case) } else { None };
-    json!({ "peak": limits::peak::<A>(threads), "ns": forward })
+    let least = if threads == 1 { limits::least::<A>(case) } else { None };
+    json!({ "peak": limits::peak::<A>(threads), "ns": least })
 }
 
 /// Names and arrays: parameters, `input`, and what must come out of them.
