@@ -59,7 +59,16 @@ impl Steps {
     /// The rows of step `t`; none after the last step.
     #[inline(always)]
     pub(crate) fn batch(&self, t: usize) -> usize {
-        if t < self.len() { self.start(t + 1) - self.start(t) } else { 0 }
+        match self {
+            Self::Equal { len, batch } => {
+                if t < *len {
+                    *batch
+                } else {
+                    0
+                }
+            }
+            Self::Ragged { starts } => starts.get(t + 1).map_or(0, |end| end - starts[t]),
+        }
     }
 
     /// Step and row of each row of some steps, in their order.
@@ -106,22 +115,24 @@ impl Steps {
         if left.start >= left.end {
             return None;
         }
-        let Range { mut start, mut end } = *left;
-        let fits = |range: Range<usize>| self.start(range.end) - self.start(range.start) <= rows;
+        let count = match self {
+            Self::Equal { batch, .. } => rows / (*batch).max(1),
+            Self::Ragged { starts } if reverse => {
+                let (starts, end) = (&starts[left.clone()], starts[left.end]);
+                starts.len() - starts.partition_point(|start| end - start > rows)
+            }
+            Self::Ragged { starts } => {
+                let (ends, start) = (&starts[left.start + 1..=left.end], starts[left.start]);
+                ends.partition_point(|end| end - start <= rows)
+            }
+        };
+        let count = count.clamp(1, left.len());
         if reverse {
-            start = end - 1;
-            while start > left.start && fits(start - 1..end) {
-                start -= 1;
-            }
-            left.end = start;
-        } else {
-            end = start + 1;
-            while end < left.end && fits(start..end + 1) {
-                end += 1;
-            }
-            left.start = end;
+            left.end -= count;
+            return Some(left.end..left.end + count);
         }
-        Some(start..end)
+        left.start += count;
+        Some(left.start - count..left.start)
     }
 
     /// Cuts rows of `width` elements into those of each step, and these into those of each of some ranges, which

@@ -6,7 +6,7 @@ use ndarray::ArrayRef2;
 use pulp::Simd;
 
 use super::resets::Resets;
-use super::share::ShareMut;
+use super::share::{ShareMut, Target};
 use super::team::Member;
 use crate::cell::Cell;
 use crate::element::Element;
@@ -54,19 +54,6 @@ pub(super) struct Span<'a, 't, A> {
     pub(super) kept: Option<ShareMut<'a, 't, A>>,
     /// The threads that share the units of a single sequence, if there are any.
     pub(super) team: Option<&'a Member<'a>>,
-}
-
-/// Some columns of a layer's output rows.
-#[derive(Debug)]
-pub(super) struct Target<'a, 't, A> {
-    /// The rows, by step.
-    pub(super) rows: ShareMut<'a, 't, A>,
-    /// The first of the rows.
-    pub(super) origin: usize,
-    /// The rows' width.
-    pub(super) width: usize,
-    /// The first of the columns.
-    pub(super) column: usize,
 }
 
 /// What a direction runs back over. "Rows" are as wide as all directions' hidden states side by side.
@@ -336,19 +323,4 @@ fn gather<'r, A: Element>(
     room.clear();
     (0..batch).for_each(|b| room.extend_from_slice(&rows.row(t, b)[columns.clone()]));
     room
-}
-
-impl<A: Element> Target<'_, '_, A> {
-    /// Copies the hidden part of rows of state to the rows of step `t`.
-    #[inline(always)]
-    fn store(&mut self, steps: &Steps, t: usize, state: &[A], [states, hidden]: [usize; 2]) {
-        let start = (steps.start(t) - self.origin) * self.width;
-        let rows = self.rows.step(t, start..start + steps.batch(t) * self.width);
-        if [self.width, states] == [hidden, hidden] {
-            return rows.copy_from_slice(state);
-        }
-        for (row, state) in rows.chunks_exact_mut(self.width).zip(state.chunks_exact(states)) {
-            row[self.column..self.column + hidden].copy_from_slice(&state[..hidden]);
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::element::Element;
 use crate::steps::Steps;
 
 /// A worker's rows: a whole array's, or its share of each step.
@@ -95,6 +96,34 @@ impl<'b, A> ShareMut<'b, '_, A> {
         match self {
             Self::Whole(rows) => &mut rows[range],
             Self::Pieces(pieces) => pieces[t],
+        }
+    }
+}
+
+/// Some columns of a layer's output rows.
+#[derive(Debug)]
+pub(super) struct Target<'a, 't, A> {
+    /// The rows, by step.
+    pub(super) rows: ShareMut<'a, 't, A>,
+    /// The first of the rows.
+    pub(super) origin: usize,
+    /// The rows' width.
+    pub(super) width: usize,
+    /// The first of the columns.
+    pub(super) column: usize,
+}
+
+impl<A: Element> Target<'_, '_, A> {
+    /// Copies the hidden part of rows of state to the rows of step `t`.
+    #[inline(always)]
+    pub(super) fn store(&mut self, steps: &Steps, t: usize, state: &[A], [states, hidden]: [usize; 2]) {
+        let start = (steps.start(t) - self.origin) * self.width;
+        let rows = self.rows.step(t, start..start + steps.batch(t) * self.width);
+        if [self.width, states] == [hidden, hidden] {
+            return rows.copy_from_slice(state);
+        }
+        for (row, state) in rows.chunks_exact_mut(self.width).zip(state.chunks_exact(states)) {
+            row[self.column..self.column + hidden].copy_from_slice(&state[..hidden]);
         }
     }
 }

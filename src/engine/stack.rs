@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::direction::{Scratch, Span, Target, Weights};
+use super::direction::{Scratch, Span, Weights};
 use super::resets::Resets;
-use super::share::{Share, ShareMut};
+use super::share::{Share, ShareMut, Target};
 use super::team::{Member, Team};
 use super::threads;
 use crate::cell::Cell;

@@ -15,6 +15,7 @@ mod matrix;
 mod panels;
 mod product;
 mod tanh;
+mod tile;
 mod update;
 
 pub use crate::element::Element;

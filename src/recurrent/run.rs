@@ -148,7 +148,9 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         let (len, batch, width) = time_major.dim();
         expect_width("input", "input_size", config.input_size, width)?;
         self.rnn.expect_state::<D>("h_0", self.h_0, batch)?;
-        self.rnn.expect_state::<D>("reset_state", self.reset_state, batch)?;
+        if self.reset_state.is_some() {
+            self.rnn.expect_state::<D>("reset_state", self.reset_state, batch)?;
+        }
         expect_steps("input", len, self.input.shape())?;
         expect_room::<A>("output", &[len, batch, config.output_size()])?;
         if let Some(mask) = self.resets {

@@ -86,8 +86,8 @@ impl<'a, A: Scalar> Stream<'a, A> {
     /// unchanged then.
     pub fn step(&mut self, input: &ArrayRef2<A>) -> Result<ArrayView2<'_, A>> {
         self.check(input.shape())?;
-        let copy = if input.is_standard_layout() { None } else { Some(standard(input)) };
-        let rows = copy.as_ref().map_or(input.as_slice(), |copy| copy.as_slice()).unwrap_or_default();
+        let copy = if input.as_slice().is_none() { Some(standard(input)) } else { None };
+        let rows = copy.as_ref().map_or(input, |copy| copy).as_slice().unwrap_or_default();
         let Self { stack, input_size, state, output, scratch } = self;
         let steps = Steps::Equal { len: 1, batch: output.nrows() };
         run(stack, state, scratch, Source::rows(rows, *input_size, &steps, 0), &steps, output.as_slice_mut());
