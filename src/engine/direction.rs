@@ -144,8 +144,8 @@ impl<A: Element> Weights<A> {
 
     /// Runs a cell over some steps.
     ///
-    /// Sums start with the bias and take the input's terms, many steps' ahead of the recurrence or each step's with the
-    /// state's, which come next.
+    /// Sums start with the bias, take the input's terms, of many steps ahead of the recurrence or of each with the state's,
+    /// and then the state's.
     #[inline(always)]
     pub(super) fn forward<S: Simd, C: Cell<A>>(
         &self,
