@@ -71,6 +71,12 @@ impl<'a, A: Element> Source<'a, A> {
     where
         'a: 't,
     {
+        let batch = steps.batch(range.start);
+        if range.len() == 1
+            && let Some((rows, distance)) = self.step(range.start, batch)
+        {
+            return Matrix::strided(rows, batch, self.width, distance);
+        }
         if let Some(rows) = self.dense(steps, range.clone()) {
             return Matrix::contiguous(rows, steps.start(range.end) - steps.start(range.start), self.width);
         }
@@ -110,16 +116,16 @@ impl<'a, A: Element> Source<'a, A> {
         &self.data[self.offset(t, b)..][..self.width]
     }
 
-    /// The first rows of step `t` if they lie one behind the other.
+    /// The first rows of step `t`, one or more, and how far apart they start, if at a regular distance.
     #[inline(always)]
-    pub(crate) fn step(&self, t: usize, rows: usize) -> Option<&'a [A]> {
-        let dense = match self.place {
-            Place::Rows { .. } => true,
-            Place::Grid { strides, order } => order.is_none() && strides[1] == self.width,
-            Place::Table { .. } => false,
+    pub(crate) fn step(&self, t: usize, rows: usize) -> Option<(&'a [A], usize)> {
+        let distance = match self.place {
+            Place::Rows { .. } => self.width,
+            Place::Grid { strides, order: None } => strides[1],
+            _ => return None,
         };
-        let start = if dense && rows > 0 { self.offset(t, 0) } else { 0 };
-        dense.then(|| &self.data[start..start + rows * self.width])
+        let start = self.offset(t, 0);
+        Some((&self.data[start..start + rows.checked_sub(1)? * distance + self.width], distance))
     }
 
     #[inline(always)]

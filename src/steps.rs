@@ -116,6 +116,9 @@ impl Steps {
             return None;
         }
         let count = match self {
+            // A division takes longer than a small step.
+            _ if rows <= 1 || left.len() == 1 => 1,
+            _ if rows == usize::MAX => left.len(),
             Self::Equal { batch, .. } => rows / (*batch).max(1),
             Self::Ragged { starts } if reverse => {
                 let (starts, end) = (&starts[left.clone()], starts[left.end]);
@@ -135,24 +138,13 @@ impl Steps {
         Some(left.start - count..left.start)
     }
 
-    /// Cuts rows of `width` elements into those of each step, and these into those of each of some ranges, which
-    /// together are `0..batch(0)`: what each range's worker writes.
-    pub(crate) fn pieces<'a, A>(
-        &self,
-        mut rows: &'a mut [A],
-        width: usize,
-        ranges: &[Range<usize>],
-    ) -> Vec<Vec<&'a mut [A]>> {
-        let mut pieces: Vec<_> = ranges.iter().map(|_| Vec::with_capacity(self.len())).collect();
+    /// Cuts rows of `width` elements into those of each step.
+    pub(crate) fn pieces<'a, A>(&self, mut rows: &'a mut [A], width: usize) -> Vec<&'a mut [A]> {
+        let mut pieces = Vec::with_capacity(self.len());
         for t in 0..self.len() {
-            let mut done = 0;
-            for (range, pieces) in ranges.iter().zip(&mut pieces) {
-                let end = range.end.min(self.batch(t)).max(done);
-                let (piece, rest) = rows.split_at_mut((end - done) * width);
-                pieces.push(piece);
-                rows = rest;
-                done = end;
-            }
+            let (piece, rest) = rows.split_at_mut(self.batch(t) * width);
+            pieces.push(piece);
+            rows = rest;
         }
         pieces
     }

@@ -1,6 +1,7 @@
 //! The way back through the layers of a stack.
 
-use std::borrow::Cow;
+use std::mem;
+use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
@@ -63,78 +64,71 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         if rows == 0 {
             return;
         }
-        let mut d_sums = vec![vec![A::zero(); rows * units]; self.layers.len() * self.directions()];
         let workers = threads::count(self.flops(rows));
-        let batch = pass.steps.batch(0);
-        self.sums(&mut pass, &mut d_sums, workers.min(batch).max(1));
+        let mut d_sums = vec![A::zero(); self.layers.len() * self.directions() * rows * units];
+        let written = Written {
+            d_state: Share::Whole(mem::take(&mut pass.d_state)),
+            d_input: pass.d_input.take().map(Share::Whole),
+            d_sums: d_sums.chunks_exact_mut(rows * units).map(Share::Whole).collect(),
+        };
+        self.sums(&pass, written, workers.min(pass.steps.batch(0)));
         self.parameters(&mut pass, &d_sums, workers);
     }
 
     #[inline(always)]
-    fn sums(&self, pass: &mut Backward<'_, A>, d_sums: &mut [Vec<A>], workers: usize) {
-        let run = |worker| self.plan.arch.dispatch(RunBack { stack: self, worker });
-        let shared = Shared {
-            weights: pass.weights,
-            steps: pass.steps,
-            outputs: pass.outputs,
-            factors: pass.factors,
-            state_factors: pass.state_factors,
-            kept: pass.kept,
+    fn sums(&self, pass: &Backward<'_, A>, mut written: Written<'_, A>, workers: usize) {
+        let steps = pass.steps;
+        let run = |written: &mut Written<'_, A>, steps: &Steps, first| {
+            self.plan().arch.dispatch(RunBack { stack: self, pass, steps, first, written });
         };
         if workers == 1 {
-            run(BackWorker::whole(shared, pass, d_sums));
-        } else {
-            threads::for_each(workers, self.split(shared, pass, d_sums, workers), run);
+            return run(&mut written, steps, 0);
         }
+        let parts = self.split(pass, written, &steps.ranges(workers));
+        threads::for_each(workers, parts, |(mut written, rows)| {
+            run(&mut written, &steps.narrow(&rows), rows.start);
+        });
     }
 
-    /// A worker for each range of each step's rows.
-    fn split<'a, 'p>(
+    /// A part for each range of each step's rows, with the range.
+    fn split<'a>(
         &self,
-        shared: Shared<'a, A>,
-        pass: &'p mut Backward<'a, A>,
-        d_sums: &'p mut [Vec<A>],
-        workers: usize,
-    ) -> Vec<BackWorker<'a, 'p, A>> {
-        let Backward { steps, .. } = *pass;
-        let ranges = steps.ranges(workers);
-        let mut d_sums: Vec<_> = d_sums
-            .iter_mut()
-            .map(|rows| Share::split(rows, C::GATES * self.hidden, steps, &ranges))
-            .collect();
+        pass: &Backward<'_, A>,
+        written: Written<'a, A>,
+        ranges: &[Range<usize>],
+    ) -> Vec<(Written<'a, A>, Range<usize>)> {
+        let (steps, units) = (pass.steps, C::GATES * self.hidden);
         let states = Steps::Equal { len: self.layers.len() * self.directions(), batch: steps.batch(0) };
-        let mut d_state = Share::split(pass.d_state, C::STATES * self.hidden, &states, &ranges);
-        let input = pass.inputs.len() / steps.rows().max(1);
-        let d_input = pass.d_input.as_deref_mut();
-        let mut d_input = d_input.map(|d_input| Share::split(d_input, input, steps, &ranges));
-        let workers = ranges.iter().rev().filter_map(|range| {
-            Some(BackWorker {
-                shared,
-                steps: Cow::Owned(steps.narrow(range)),
-                first: range.start,
-                resets: pass.resets.map(|resets| resets.skip(range.start)),
-                d_output: pass.d_output.skip(range.start),
+        let mut d_state = written.d_state.split(C::STATES * self.hidden, &states, ranges);
+        let input = pass.weights[0][0].inputs();
+        let mut d_input = written.d_input.map(|d_input| d_input.split(input, steps, ranges));
+        let d_sums = written.d_sums.into_iter().map(|rows| rows.split(units, steps, ranges));
+        let mut d_sums: Vec<_> = d_sums.collect();
+        let parts = ranges.iter().rev().filter_map(|range| {
+            let part = Written {
                 d_state: d_state.pop()?,
                 d_input: d_input.as_mut().and_then(Vec::pop),
                 d_sums: d_sums.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
-            })
+            };
+            Some((part, range.clone()))
         });
-        workers.collect()
+        parts.collect()
     }
 
     #[inline(always)]
-    fn parameters(&self, pass: &mut Backward<'_, A>, d_sums: &[Vec<A>], workers: usize) {
+    fn parameters(&self, pass: &mut Backward<'_, A>, d_sums: &[A], workers: usize) {
         let (directions, units) = (self.directions(), C::GATES * self.hidden);
+        let rows = pass.steps.rows();
         let block = pass.steps.batch(0) * C::STATES * self.hidden;
         let mut jobs = Vec::new();
         for (i, gradient) in pass.d_parameters.iter_mut().enumerate() {
             let layer = i / directions;
             let inputs: &[A] = if layer == 0 { pass.inputs } else { &pass.outputs[layer - 1] };
-            let width = inputs.len() / pass.steps.rows().max(1);
+            let width = inputs.len() / rows;
             let terms = Terms {
                 steps: pass.steps,
                 reverse: i % directions == 1,
-                d_sums: &d_sums[i],
+                d_sums: &d_sums[i * rows * units..][..rows * units],
                 units,
                 inputs: Source::rows(inputs, width, pass.steps, 0),
                 factors: layer.checked_sub(1).and_then(|gap| pass.factors.get(gap)).map(Vec::as_slice),
@@ -157,54 +151,27 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 jobs.push((terms, Gradient { units: range, weight_ih, weight_hh, bias: part }));
             }
         }
-        threads::for_each(workers, jobs, |(terms, gradient)| terms.add_to(self.plan, gradient));
+        threads::for_each(workers, jobs, |(terms, gradient)| terms.add_to(*self.plan(), gradient));
     }
 }
 
-/// What all workers read.
-#[derive(Debug, Clone, Copy)]
-struct Shared<'a, A: Element> {
-    weights: &'a [Vec<BackWeights<A>>],
-    steps: &'a Steps,
-    outputs: &'a [Vec<A>],
-    factors: &'a [Vec<A>],
-    state_factors: Option<&'a [A]>,
-    kept: &'a [Vec<A>],
-}
-
-/// One thread's part of the way back: some rows of every step.
+/// What the first part of the way back writes: all of it, or one thread's rows of every step.
 #[derive(Debug)]
-struct BackWorker<'a, 'p, A: Element> {
-    shared: Shared<'a, A>,
-    steps: Cow<'a, Steps>,
-    /// The first row of each step.
+struct Written<'a, A> {
+    d_state: Share<'a, A>,
+    d_input: Option<Share<'a, A>>,
+    /// By layer, then direction.
+    d_sums: Vec<Share<'a, A>>,
+}
+
+/// The first part of the way back for some rows of every step, on one thread.
+struct RunBack<'r, 'a, 'l, A: Element, C> {
+    stack: &'r Stack<A, C>,
+    pass: &'r Backward<'a, A>,
+    /// How these rows fall into steps, and which is the first of each.
+    steps: &'r Steps,
     first: usize,
-    resets: Option<Resets<'a, A>>,
-    d_output: Source<'a, A>,
-    d_state: Share<'p, A>,
-    d_input: Option<Share<'p, A>>,
-    d_sums: Vec<Share<'p, A>>,
-}
-
-impl<'a, 'p, A: Element> BackWorker<'a, 'p, A> {
-    /// All of a pass for one worker.
-    fn whole(shared: Shared<'a, A>, pass: &'p mut Backward<'a, A>, d_sums: &'p mut [Vec<A>]) -> Self {
-        Self {
-            shared,
-            steps: Cow::Borrowed(pass.steps),
-            first: 0,
-            resets: pass.resets,
-            d_output: pass.d_output,
-            d_state: Share::Whole(pass.d_state),
-            d_input: pass.d_input.as_deref_mut().map(Share::Whole),
-            d_sums: d_sums.iter_mut().map(|rows| Share::Whole(rows)).collect(),
-        }
-    }
-}
-
-struct RunBack<'s, 'a, 'p, A: Element, C> {
-    stack: &'s Stack<A, C>,
-    worker: BackWorker<'a, 'p, A>,
+    written: &'r mut Written<'l, A>,
 }
 
 impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
@@ -215,7 +182,7 @@ impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
         let mut scratch = Scratch::default();
         for layer in (0..self.stack.layers.len()).rev() {
             self.layer(simd, layer, &mut scratch);
-            std::mem::swap(&mut scratch.above, &mut scratch.below);
+            mem::swap(&mut scratch.above, &mut scratch.below);
         }
     }
 }
@@ -224,13 +191,13 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
     /// From the gradient of a layer's output rows, above, to that of its input rows, below.
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, scratch: &mut Scratch<A>) {
-        let BackWorker { shared, steps, first, resets, d_output, d_state, d_input, d_sums } =
-            &mut self.worker;
+        let Self { stack, pass, steps, first, .. } = *self;
+        let Written { d_state, d_input, d_sums } = &mut *self.written;
         let Scratch { room, below, above } = scratch;
-        let (directions, width, hidden) = (self.stack.directions(), self.stack.width(), self.stack.hidden);
+        let (directions, width, hidden) = (stack.directions(), stack.width(), stack.hidden);
         let block = steps.batch(0) * C::STATES * hidden;
-        let inputs = 0..steps.rows() * shared.weights[layer][0].inputs();
-        let (mut d_input, last) = (d_input.as_mut().map(Share::borrow), layer + 1 == self.stack.layers.len());
+        let inputs = 0..steps.rows() * pass.weights[layer][0].inputs();
+        let (mut d_input, last) = (d_input.as_mut().map(Share::borrow), layer + 1 == stack.layers.len());
         let mut d_inputs = if layer == 0 {
             d_input.as_mut().map(|d_input| d_input.rows(inputs, below))
         } else {
@@ -238,25 +205,29 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
             below.resize(inputs.len(), A::zero());
             Some(&mut below[..])
         };
-        for (d, weights) in shared.weights[layer].iter().enumerate() {
+        for (d, weights) in pass.weights[layer].iter().enumerate() {
             let i = layer * directions + d;
-            let rows = |rows, width| Source::rows(rows, width, shared.steps, 0).skip(*first);
-            let state = i * shared.steps.batch(0) + *first;
+            let rows = |rows, width| Source::rows(rows, width, pass.steps, 0).skip(first);
+            let state = i * pass.steps.batch(0) + first;
             let span = BackSpan {
                 steps,
-                plan: &self.stack.plan,
+                plan: stack.plan(),
                 reverse: d == 1,
-                outputs: rows(&shared.outputs[layer], width),
-                kept: shared.kept.get(i).map(|kept| rows(kept, C::GATES * hidden)),
-                factors: shared.state_factors.map(|factors| &factors[state * hidden..]),
-                d_outputs: if last { *d_output } else { Source::rows(above, width, steps, 0) },
+                outputs: rows(&pass.outputs[layer], width),
+                kept: pass.kept.get(i).map(|kept| rows(kept, C::GATES * hidden)),
+                factors: pass.state_factors.map(|factors| &factors[state * hidden..]),
+                d_outputs: if last {
+                    pass.d_output.skip(first)
+                } else {
+                    Source::rows(above, width, steps, 0)
+                },
                 column: d * hidden,
                 d_state: d_state.borrow().into_step(i, i * block..(i + 1) * block),
-                resets: resets.map(|resets| resets.of_block(i, C::STATES * hidden)),
+                resets: pass.resets.map(|resets| resets.skip(first).of_block(i, C::STATES * hidden)),
                 d_sums: d_sums[i].borrow(),
                 d_inputs: d_inputs.as_deref_mut(),
             };
-            weights.backward(simd, self.stack.cell, span, room);
+            weights.backward(simd, stack.cell, span, room);
         }
         match d_input {
             _ if layer > 0 => self.drop_out(layer - 1, below),
@@ -267,13 +238,13 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
 
     /// The way back through the dropout behind a layer.
     fn drop_out(&self, layer: usize, d_inputs: &mut [A]) {
-        let BackWorker { shared, steps, first, .. } = &self.worker;
-        let (width, factors) = (self.stack.width(), shared.factors.get(layer));
+        let Self { pass, steps, first, .. } = *self;
+        let (width, factors) = (self.stack.width(), pass.factors.get(layer));
         for (t, factors) in
             factors.into_iter().flat_map(|factors| (0..steps.len()).map(move |t| (t, factors)))
         {
             let rows = &mut d_inputs[steps.start(t) * width..steps.start(t + 1) * width];
-            let factors = &factors[(shared.steps.start(t) + *first) * width..];
+            let factors = &factors[(pass.steps.start(t) + first) * width..];
             rows.iter_mut().zip(factors).for_each(|(d_x, &factor)| *d_x *= factor);
         }
     }

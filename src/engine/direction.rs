@@ -316,7 +316,8 @@ fn gather<'r, A: Element>(
     room: &'r mut Vec<A>,
 ) -> &'r [A] {
     if columns.len() == rows.width()
-        && let Some(rows) = rows.step(t, batch)
+        && let Some((rows, distance)) = rows.step(t, batch)
+        && distance == columns.len()
     {
         return rows;
     }

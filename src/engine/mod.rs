@@ -16,4 +16,5 @@ pub use back::{Backward, DirectionGradient};
 pub use cache::Cache;
 pub use direction::{BackWeights, Scratch, Weights};
 pub use resets::Resets;
+pub use share::Share;
 pub use stack::{Forward, Stack};

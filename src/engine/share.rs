@@ -7,8 +7,10 @@ use crate::steps::Steps;
 
 /// A worker's rows: a whole array's, or its share of each step.
 #[derive(Debug)]
-pub(super) enum Share<'a, A> {
+pub enum Share<'a, A> {
+    /// All rows.
     Whole(&'a mut [A]),
+    /// Those of each step.
     Pieces(Vec<&'a mut [A]>),
 }
 
@@ -21,22 +23,37 @@ pub(super) enum ShareMut<'b, 'a, A> {
 
 impl<'a, A> Share<'a, A> {
     /// Whole arrays.
-    #[inline(always)]
-    pub(super) fn wholes(arrays: Vec<&'a mut [A]>) -> Vec<Self> {
-        // Mostly there are none, and collecting them would take longer than a small step.
-        if arrays.is_empty() { Vec::new() } else { arrays.into_iter().map(Self::Whole).collect() }
+    pub(crate) fn wholes<'b: 'a>(arrays: &'b mut [Vec<A>]) -> Vec<Self> {
+        arrays.iter_mut().map(|rows| Self::Whole(rows)).collect()
     }
 
-    /// Splits rows of `width` elements among workers, a range of each step's rows for each.
-    pub(super) fn split(
-        rows: &'a mut [A],
-        width: usize,
-        steps: &Steps,
-        ranges: &[Range<usize>],
-    ) -> Vec<Self> {
-        match ranges {
-            [_] => vec![Self::Whole(rows)],
-            _ => steps.pieces(rows, width, ranges).into_iter().map(Self::Pieces).collect(),
+    /// Splits rows of `width` elements among workers: for each a range of each step's rows, together `0..batch(0)`.
+    pub(super) fn split(self, width: usize, steps: &Steps, ranges: &[Range<usize>]) -> Vec<Self> {
+        let pieces = match self {
+            Self::Whole(rows) => steps.pieces(rows, width),
+            Self::Pieces(pieces) => pieces,
+        };
+        let mut shares: Vec<_> = ranges.iter().map(|_| Vec::with_capacity(pieces.len())).collect();
+        for mut rows in pieces {
+            let (batch, mut done) = (rows.len() / width, 0);
+            for (range, share) in ranges.iter().zip(&mut shares) {
+                let end = range.end.min(batch).max(done);
+                let (piece, rest) = rows.split_at_mut((end - done) * width);
+                share.push(piece);
+                (rows, done) = (rest, end);
+            }
+        }
+        shares.into_iter().map(Self::Pieces).collect()
+    }
+
+    /// A copy of all rows.
+    pub(super) fn to_vec(&self) -> Vec<A>
+    where
+        A: Clone,
+    {
+        match self {
+            Self::Whole(rows) => rows.to_vec(),
+            Self::Pieces(pieces) => pieces.concat(),
         }
     }
 

@@ -1,6 +1,5 @@
 //! Layers and directions.
 
-use std::borrow::Cow;
 use std::mem;
 use std::ops::Range;
 
@@ -27,7 +26,9 @@ pub struct Stack<A: Element, C> {
     pub(crate) layers: Vec<Vec<Weights<A>>>,
     pub(crate) cell: C,
     pub(crate) hidden: usize,
-    pub(crate) plan: Plan,
+    plan: Plan,
+    /// The number of weights.
+    weights: usize,
 }
 
 /// What a stack runs over, and what it leaves. "Rows" are as wide as all directions' hidden states side by side.
@@ -38,72 +39,105 @@ pub struct Forward<'a, A> {
     /// How its rows fall into steps.
     pub(crate) steps: &'a Steps,
     /// Rows of state by layer, then direction: before the pass the first state, after it the final one.
-    pub(crate) state: &'a mut [A],
+    pub(crate) state: Share<'a, A>,
     /// Where sequences begin anew.
     pub(crate) resets: Option<Resets<'a, A>>,
     /// The last layer's output rows, if they are wanted.
-    pub(crate) output: Option<&'a mut [A]>,
+    pub(crate) output: Option<Share<'a, A>>,
     /// The other layers' output rows, if they are wanted.
-    pub(crate) lower: Vec<&'a mut [A]>,
+    pub(crate) lower: Vec<Share<'a, A>>,
     /// What these rows are multiplied with before the next layer reads them, if dropout is on.
     pub(crate) factors: &'a [Vec<A>],
     /// What the hidden states are multiplied with before a recurrent product reads them, if recurrent dropout is on:
     /// rows by layer, then direction, the same for all steps.
     pub(crate) state_factors: Option<&'a [A]>,
     /// The sums of every step by layer, then direction, if they are wanted; all or none.
-    pub(crate) sums: Vec<&'a mut [A]>,
+    pub(crate) sums: Vec<Share<'a, A>>,
+}
+
+impl<'a, A> Forward<'a, A> {
+    /// A pass that leaves the final state alone.
+    pub(crate) fn new(source: Source<'a, A>, steps: &'a Steps, state: &'a mut [A]) -> Self {
+        Self {
+            source,
+            steps,
+            state: Share::Whole(state),
+            resets: None,
+            output: None,
+            lower: Vec::new(),
+            factors: &[],
+            state_factors: None,
+            sums: Vec::new(),
+        }
+    }
 }
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
+    pub(crate) fn new(layers: Vec<Vec<Weights<A>>>, cell: C, hidden: usize, plan: Plan) -> Self {
+        let weights = layers.iter().flatten().map(Weights::len).sum();
+        Self { layers, cell, hidden, plan, weights }
+    }
+
     /// Runs every layer over every step, sequences split among threads where that pays.
     #[inline(always)]
-    pub(crate) fn forward(&self, pass: Forward<'_, A>, scratch: &mut Scratch<A>) {
-        let batch = pass.steps.batch(0);
-        let threads = threads::count(self.flops(pass.steps.rows()));
+    pub(crate) fn forward(&self, mut pass: Forward<'_, A>, scratch: &mut Scratch<A>) {
+        let steps = pass.steps;
+        let threads = threads::count(self.flops(steps.rows()));
         // Threads that share units have each but its own sums.
-        let shareable = batch == 1 && C::GATES * C::STATES == 1 && pass.sums.is_empty();
-        if shareable && threads > 1 && self.hidden >= SHARED_UNITS {
-            self.forward_together(pass, threads.min(2 * self.hidden / SHARED_UNITS), scratch);
-        } else if threads.min(batch) > 1 {
-            let ranges = pass.steps.ranges(threads.min(batch));
-            threads::for_each(ranges.len(), pass.split(self, &ranges), |mut worker| {
-                let (worker, scratch) = (&mut worker, &mut Scratch::default());
-                self.plan.arch.dispatch(Run { stack: self, worker, scratch, team: None });
+        let shareable = C::GATES * C::STATES == 1 && pass.sums.is_empty();
+        if threads == 1 {
+            self.run(&mut pass, (steps, 0), scratch, None);
+        } else if steps.batch(0) > 1 {
+            let ranges = steps.ranges(threads.min(steps.batch(0)));
+            threads::for_each(ranges.len(), pass.split(self, &ranges), |(mut part, rows)| {
+                self.run(&mut part, (&steps.narrow(&rows), rows.start), &mut Scratch::default(), None);
             });
+        } else if shareable && self.hidden >= SHARED_UNITS {
+            self.forward_together(pass, threads.min(2 * self.hidden / SHARED_UNITS), scratch);
         } else {
-            self.run(pass, scratch, None);
+            self.run(&mut pass, (steps, 0), scratch, None);
         }
     }
 
-    /// Runs all of a pass, or a team member's part of it, on this thread.
+    /// Runs a pass, or a thread's part of it, on this thread.
     #[inline(always)]
-    fn run(&self, pass: Forward<'_, A>, scratch: &mut Scratch<A>, team: Option<&Member<'_>>) {
-        self.plan.arch.dispatch(Run { stack: self, worker: &mut pass.whole(), scratch, team });
+    fn run(
+        &self,
+        pass: &mut Forward<'_, A>,
+        (steps, first): (&Steps, usize),
+        scratch: &mut Scratch<A>,
+        team: Option<&Member<'_>>,
+    ) {
+        self.plan.arch.dispatch(Run { stack: self, pass, steps, first, scratch, team });
     }
 
     /// Runs one sequence on several threads: each keeps the whole state and makes the sums of some of the units.
     #[inline(always)]
-    fn forward_together(&self, pass: Forward<'_, A>, threads: usize, scratch: &mut Scratch<A>) {
-        let (team, first) = (Team::new(self.hidden), pass.state.to_vec());
-        let patience = threads::time_alone(self.flops(pass.steps.rows())).mul_f64(self.plan.patience);
+    fn forward_together(&self, mut pass: Forward<'_, A>, threads: usize, scratch: &mut Scratch<A>) {
         let Forward { source, steps, resets, factors, state_factors, .. } = pass;
+        let (team, first) = (Team::new(self.hidden), pass.state.to_vec());
+        let patience = threads::time_alone(self.flops(steps.rows())).mul_f64(self.plan.patience);
         let help = || {
             let Some(member) = team.join() else { return };
             // The first thread alone leaves what the caller wants.
             let state = &mut first.clone();
-            let pass = Forward { resets, factors, state_factors, ..Forward::new(source, steps, state) };
-            self.run(pass, &mut Scratch::default(), Some(&member));
+            let mut pass = Forward { resets, factors, state_factors, ..Forward::new(source, steps, state) };
+            self.run(&mut pass, (steps, 0), &mut Scratch::default(), Some(&member));
         };
         threads::with_helpers(threads - 1, help, || {
             let member = team.lead(threads - 1, patience);
-            self.run(pass, scratch, Some(&member).filter(|member| !member.is_alone()));
+            self.run(&mut pass, (steps, 0), scratch, Some(&member).filter(|member| !member.is_alone()));
         });
     }
 
     /// Floating-point operations of a forward pass for a number of rows.
     pub(super) fn flops(&self, rows: usize) -> usize {
-        let weights = self.layers.iter().flatten();
-        weights.map(Weights::len).sum::<usize>().saturating_mul(2).saturating_mul(rows)
+        self.weights.saturating_mul(2).saturating_mul(rows)
+    }
+
+    /// How work is cut up.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// The directions of each layer.
@@ -117,92 +151,44 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     }
 }
 
-/// One thread's part of a pass: some rows of every step.
-#[derive(Debug)]
-struct Worker<'a, A> {
-    source: Source<'a, A>,
-    steps: Cow<'a, Steps>,
-    state: Share<'a, A>,
-    resets: Option<Resets<'a, A>>,
-    output: Option<Share<'a, A>>,
-    lower: Vec<Share<'a, A>>,
-    factors: &'a [Vec<A>],
-    state_factors: Option<&'a [A]>,
-    sums: Vec<Share<'a, A>>,
-    /// How rows of factors fall into steps, and the first of each step.
-    all_steps: &'a Steps,
-    first: usize,
-}
-
 impl<'a, A: Element> Forward<'a, A> {
-    /// A pass that leaves the final state alone.
-    pub(crate) fn new(source: Source<'a, A>, steps: &'a Steps, state: &'a mut [A]) -> Self {
-        Self {
-            source,
-            steps,
-            state,
-            resets: None,
-            output: None,
-            lower: Vec::new(),
-            factors: &[],
-            state_factors: None,
-            sums: Vec::new(),
-        }
-    }
-
-    /// All of it for one worker.
-    #[inline(always)]
-    fn whole(self) -> Worker<'a, A> {
-        Worker {
-            source: self.source,
-            steps: Cow::Borrowed(self.steps),
-            state: Share::Whole(self.state),
-            resets: self.resets,
-            output: self.output.map(Share::Whole),
-            lower: Share::wholes(self.lower),
-            factors: self.factors,
-            state_factors: self.state_factors,
-            sums: Share::wholes(self.sums),
-            all_steps: self.steps,
-            first: 0,
-        }
-    }
-
-    /// A worker for each range of each step's rows.
-    fn split<C: Cell<A>>(self, stack: &Stack<A, C>, ranges: &[Range<usize>]) -> Vec<Worker<'a, A>> {
-        let width = stack.width();
-        let states =
-            Steps::Equal { len: stack.layers.len() * stack.directions(), batch: self.steps.batch(0) };
-        let split = |rows, width| Share::split(rows, width, self.steps, ranges);
-        let mut states = Share::split(self.state, C::STATES * stack.hidden, &states, ranges);
-        let mut outputs = self.output.map(|rows| split(rows, width));
-        let mut lower: Vec<_> = self.lower.into_iter().map(|rows| split(rows, width)).collect();
+    /// A part for each range of each step's rows, with the range.
+    fn split<C: Cell<A>>(self, stack: &Stack<A, C>, ranges: &[Range<usize>]) -> Vec<(Self, Range<usize>)> {
+        let Self { source, steps, resets, factors, state_factors, .. } = self;
+        let states = Steps::Equal { len: stack.layers.len() * stack.directions(), batch: steps.batch(0) };
+        let split = |rows: Share<'a, A>, width| rows.split(width, steps, ranges);
+        let mut states = self.state.split(C::STATES * stack.hidden, &states, ranges);
+        let mut outputs = self.output.map(|rows| split(rows, stack.width()));
+        let mut lower: Vec<_> = self.lower.into_iter().map(|rows| split(rows, stack.width())).collect();
         let units = C::GATES * stack.hidden;
         let mut sums: Vec<_> = self.sums.into_iter().map(|rows| split(rows, units)).collect();
-        let workers = ranges.iter().rev().filter_map(|range| {
-            Some(Worker {
-                source: self.source.skip(range.start),
-                steps: Cow::Owned(self.steps.narrow(range)),
+        let parts = ranges.iter().rev().filter_map(|range| {
+            let part = Self {
+                source,
+                steps,
                 state: states.pop()?,
-                resets: self.resets.map(|resets| resets.skip(range.start)),
+                resets,
                 output: outputs.as_mut().and_then(Vec::pop),
                 lower: lower.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
-                factors: self.factors,
-                state_factors: self.state_factors,
+                factors,
+                state_factors,
                 sums: sums.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
-                all_steps: self.steps,
-                first: range.start,
-            })
+            };
+            Some((part, range.clone()))
         });
-        workers.collect()
+        parts.collect()
     }
 }
 
-struct Run<'a, 's, A: Element, C> {
-    stack: &'a Stack<A, C>,
-    worker: &'s mut Worker<'a, A>,
-    scratch: &'s mut Scratch<A>,
-    team: Option<&'s Member<'s>>,
+/// Some rows of every step of a pass, on one thread.
+struct Run<'r, 'a, A: Element, C> {
+    stack: &'r Stack<A, C>,
+    pass: &'r mut Forward<'a, A>,
+    /// How these rows fall into steps, and which is the first of each.
+    steps: &'r Steps,
+    first: usize,
+    scratch: &'r mut Scratch<A>,
+    team: Option<&'r Member<'r>>,
 }
 
 impl<A: Element, C: Cell<A>> WithSimd for Run<'_, '_, A, C> {
@@ -210,8 +196,12 @@ impl<A: Element, C: Cell<A>> WithSimd for Run<'_, '_, A, C> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let mut left = 0..self.worker.steps.len();
-        while let Some(segment) = self.segment(&mut left) {
+        // As many rows as pass through all layers together: few enough that what lies between two layers stays in cache,
+        // whatever the length; all where a layer runs in reverse and the next waits for its end.
+        let together = self.stack.layers.len() == 1 || self.stack.directions() > 1;
+        let rows = if together { usize::MAX } else { self.stack.plan.chunk };
+        let mut left = 0..self.steps.len();
+        while let Some(segment) = self.steps.cut(&mut left, rows, false) {
             for layer in 0..self.stack.layers.len() {
                 self.layer(simd, layer, segment.clone());
             }
@@ -220,31 +210,20 @@ impl<A: Element, C: Cell<A>> WithSimd for Run<'_, '_, A, C> {
 }
 
 impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
-    /// The next steps that pass through all layers together: few enough that what lies between two layers stays in
-    /// cache, whatever the length; all of them where a layer runs in reverse and the next waits for its end.
-    fn segment(&self, left: &mut Range<usize>) -> Option<Range<usize>> {
-        let together = self.stack.layers.len() == 1 || self.stack.directions() > 1;
-        let rows = if together { usize::MAX } else { self.stack.plan.chunk };
-        self.worker.steps.cut(left, rows, false)
-    }
-
     /// Runs one layer over a segment.
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, segment: Range<usize>) {
-        let Stack { layers, cell, hidden, .. } = self.stack;
-        let Worker { source, steps, state, resets, output, state_factors, sums, all_steps, first, .. } =
-            &mut self.worker;
-        let steps = &**steps;
+        let (stack, steps, first) = (self.stack, self.steps, self.first);
+        let Forward { source, steps: all_steps, state, resets, output, state_factors, sums, .. } =
+            &mut *self.pass;
         let Scratch { room, below, above } = &mut *self.scratch;
-        let (directions, width) = (self.stack.directions(), self.stack.width());
-        let origin = steps.start(segment.start);
-        let last = layer + 1 == layers.len();
+        let (hidden, directions, width) = (stack.hidden, stack.directions(), stack.width());
+        let (last, origin) = (layer + 1 == stack.layers.len(), steps.start(segment.start));
         let (block, rows_of_factors) = (steps.batch(0) * C::STATES * hidden, all_steps.batch(0));
-        let rows = steps.start(segment.end) - origin;
         if !last {
-            above.resize(rows * width, A::zero());
+            above.resize((steps.start(segment.end) - origin) * width, A::zero());
         }
-        for (d, weights) in layers[layer].iter().enumerate() {
+        for (d, weights) in stack.layers[layer].iter().enumerate() {
             let i = layer * directions + d;
             let target = match output {
                 _ if !last => Some((ShareMut::Whole(above), origin)),
@@ -252,19 +231,23 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
                 None => None,
             };
             let span = Span {
-                source: if layer == 0 { *source } else { Source::rows(below, width, steps, origin) },
+                source: if layer == 0 {
+                    source.skip(first)
+                } else {
+                    Source::rows(below, width, steps, origin)
+                },
                 steps,
                 range: segment.clone(),
-                plan: &self.stack.plan,
+                plan: &stack.plan,
                 reverse: d == 1,
                 state: state.borrow().into_step(i, i * block..(i + 1) * block),
-                resets: resets.map(|resets| resets.of_block(i, C::STATES * hidden)),
-                factors: state_factors.map(|factors| &factors[(i * rows_of_factors + *first) * hidden..]),
+                resets: resets.map(|resets| resets.skip(first).of_block(i, C::STATES * hidden)),
+                factors: state_factors.map(|factors| &factors[(i * rows_of_factors + first) * hidden..]),
                 kept: sums.get_mut(i).map(Share::borrow),
                 team: self.team,
                 target: target.map(|(rows, origin)| Target { rows, origin, width, column: d * hidden }),
             };
-            weights.forward(simd, *cell, span, room);
+            weights.forward(simd, stack.cell, span, room);
         }
         if !last {
             self.between(layer, &segment);
@@ -274,7 +257,8 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
 
     /// Keeps the rows between a layer and the next if they are wanted, and applies dropout.
     fn between(&mut self, layer: usize, segment: &Range<usize>) {
-        let Worker { steps, lower, factors, all_steps, first, .. } = &mut *self.worker;
+        let Self { steps, first, .. } = *self;
+        let Forward { lower, factors, steps: all_steps, .. } = &mut *self.pass;
         let width = self.stack.width();
         let origin = steps.start(segment.start);
         let mut kept = lower.get_mut(layer).map(Share::borrow);
@@ -285,7 +269,7 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
                 kept.step(t, range).copy_from_slice(rows);
             }
             if let Some(factors) = factors.get(layer) {
-                let factors = &factors[(all_steps.start(t) + *first) * width..];
+                let factors = &factors[(all_steps.start(t) + first) * width..];
                 rows.iter_mut().zip(factors).for_each(|(x, &factor)| *x *= factor);
             }
         }

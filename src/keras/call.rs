@@ -11,7 +11,7 @@ use super::rows::Rows;
 use super::seeds::SeedGenerator;
 use super::state::State;
 use super::train::Trace;
-use crate::engine::{Forward, Scratch};
+use crate::engine::{Forward, Scratch, Share};
 use crate::error::{Result, expect_room, expect_shape, expect_steps, expect_width};
 use crate::scalar::Scalar;
 use crate::sequence::{Source, standard, with_plain_rows};
@@ -193,7 +193,7 @@ impl<A: Scalar> Pass<'_, A> {
     /// Runs the layer; returns output and final states.
     pub(super) fn forward<D: OutputDim>(mut self) -> (Array<A, D>, Array2<A>) {
         let mut outputs = if D::SEQUENCES { self.room() } else { Vec::new() };
-        let states = self.run(self.source(), D::SEQUENCES.then_some(&mut outputs), None, Vec::new());
+        let states = self.run(self.source(), D::SEQUENCES.then_some(&mut outputs), None, &mut []);
         self.keep(&states);
         (D::output(&self.rows, outputs, &states), states)
     }
@@ -221,15 +221,15 @@ impl<A: Scalar> Pass<'_, A> {
         source: Source<'_, A>,
         outputs: Option<&mut Vec<A>>,
         state_factors: Option<&[A]>,
-        sums: Vec<&mut [A]>,
+        sums: &mut [Vec<A>],
     ) -> Array2<A> {
         let layout = &self.rows.layout;
         let mut states = self.first.clone();
         layout.with_sorted_state(&mut states, |state| {
             let pass = Forward {
-                output: outputs.map(Vec::as_mut_slice),
+                output: outputs.map(|rows| Share::Whole(rows)),
                 state_factors,
-                sums,
+                sums: Share::wholes(sums),
                 ..Forward::new(source, &layout.steps, state)
             };
             A::forward(self.layer.stack(), pass, &mut Scratch::default());

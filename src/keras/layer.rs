@@ -188,11 +188,9 @@ impl<A: Scalar> SimpleRnn<A> {
     }
 
     pub(super) fn stack(&self) -> &Stack<A, Elman> {
-        self.cache.stack(|plan| Stack {
-            layers: vec![vec![self.parameters.pack()]],
-            cell: Elman::new(self.config.activation),
-            hidden: self.config.units,
-            plan,
+        self.cache.stack(|plan| {
+            let cell = Elman::new(self.config.activation);
+            Stack::new(vec![vec![self.parameters.pack()]], cell, self.config.units, plan)
         })
     }
 

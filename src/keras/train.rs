@@ -118,7 +118,7 @@ impl<A: Scalar> Pass<'_, A> {
             Source::rows(&input, config.input_dim, &layout.steps, 0),
             Some(&mut outputs),
             state_factors.as_ref().and_then(|factors| factors.as_slice()),
-            sums.iter_mut().map(Vec::as_mut_slice).collect(),
+            &mut sums,
         );
         self.keep(&states);
         let shown = if R::Dim::SEQUENCES { outputs.clone() } else { Vec::new() };

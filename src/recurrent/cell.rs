@@ -205,11 +205,9 @@ impl<A: Scalar> RnnCell<A> {
     }
 
     pub(super) fn stack(&self) -> &Stack<A, Elman> {
-        self.cache.stack(|plan| Stack {
-            layers: vec![vec![self.parameters.pack()]],
-            cell: Elman::new(self.config.nonlinearity.activation()),
-            hidden: self.config.hidden_size,
-            plan,
+        self.cache.stack(|plan| {
+            let cell = Elman::new(self.config.nonlinearity.activation());
+            Stack::new(vec![vec![self.parameters.pack()]], cell, self.config.hidden_size, plan)
         })
     }
 

@@ -225,12 +225,13 @@ impl<A: Scalar> Rnn<A> {
     fn stack(&self) -> &Stack<A, Elman> {
         self.cache.stack(|plan| {
             let layers = self.parameters.cells.chunks(self.config.num_directions());
-            Stack {
-                layers: layers.map(|cells| cells.iter().map(RnnCellParameters::pack).collect()).collect(),
-                cell: Elman::new(self.config.nonlinearity.activation()),
-                hidden: self.config.hidden_size,
+            let layers = layers.map(|cells| cells.iter().map(RnnCellParameters::pack).collect()).collect();
+            Stack::new(
+                layers,
+                Elman::new(self.config.nonlinearity.activation()),
+                self.config.hidden_size,
                 plan,
-            }
+            )
         })
     }
 

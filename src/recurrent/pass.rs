@@ -3,7 +3,7 @@
 use ndarray::{Array3, CowArray, Ix3};
 
 use super::Rnn;
-use crate::engine::{Forward, Resets, Scratch};
+use crate::engine::{Forward, Resets, Scratch, Share};
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, Source};
 
@@ -56,8 +56,8 @@ impl<A: Scalar> Pass<'_, A> {
         self.layout.with_sorted_state(&mut h_n, |state| {
             let pass = Forward {
                 resets: resets(&self.layout, self.mask.as_deref(), self.reset_state.as_ref()),
-                output: output.map(Vec::as_mut_slice),
-                lower: lower.iter_mut().map(Vec::as_mut_slice).collect(),
+                output: output.map(|rows| Share::Whole(rows)),
+                lower: Share::wholes(lower),
                 factors,
                 ..Forward::new(self.source(), &self.layout.steps, state)
             };

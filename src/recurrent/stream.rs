@@ -4,7 +4,7 @@ use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView2, Axis};
 
 use super::{Rnn, RnnCell};
 use crate::cell::Elman;
-use crate::engine::{Forward, Scratch, Stack};
+use crate::engine::{Forward, Scratch, Share, Stack};
 use crate::error::{Error, Result, expect_room, expect_shape, expect_steps, expect_width};
 use crate::scalar::Scalar;
 use crate::sequence::{Source, standard, with_plain_rows};
@@ -168,5 +168,6 @@ fn run<A: Scalar>(
     output: Option<&mut [A]>,
 ) {
     let state = state.as_slice_mut().unwrap_or_default();
+    let output = output.map(Share::Whole);
     A::forward(stack, Forward { output, ..Forward::new(source, steps, state) }, scratch);
 }

@@ -4,7 +4,7 @@ use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, Axis, CowArray, Ix3
 
 use super::node::RnnNode;
 use crate::cell::Elman;
-use crate::engine::{Forward, Scratch, Stack};
+use crate::engine::{Forward, Scratch, Share, Stack};
 use crate::error::{Result, expect_room, expect_shape, expect_steps, expect_width};
 use crate::kernels::Plan;
 use crate::recurrent::{Direction, RnnCellParameters};
@@ -97,11 +97,9 @@ impl<A: Scalar> RnnNode<A> {
     /// Each direction as the engine wants it.
     pub(super) fn pack(&self) -> Vec<Stack<A, Elman>> {
         let directions = self.cells().iter().zip(self.activations());
-        let stack = |(cell, &activation): (&RnnCellParameters<A>, _)| Stack {
-            layers: vec![vec![cell.pack()]],
-            cell: Elman::new(activation).clip(self.clip()),
-            hidden: self.hidden_size(),
-            plan: Plan::default(),
+        let stack = |(parameters, &activation): (&RnnCellParameters<A>, _)| {
+            let cell = Elman::new(activation).clip(self.clip());
+            Stack::new(vec![vec![parameters.pack()]], cell, self.hidden_size(), Plan::default())
         };
         directions.map(stack).collect()
     }
@@ -135,7 +133,7 @@ fn run<A: Scalar>(
     let mut rows = Array2::zeros((places.len(), stack.hidden));
     layout.with_sorted_state(state, |state| {
         let source = Source::table(data, x.len_of(Axis(2)), &layout.steps, &offsets);
-        let output = rows.as_slice_mut();
+        let output = rows.as_slice_mut().map(Share::Whole);
         let pass = Forward { output, ..Forward::new(source, &layout.steps, state) };
         A::forward(stack, pass, &mut Scratch::default());
     });
