@@ -111,31 +111,36 @@ impl Steps {
     }
 
     /// Cuts the next run of steps off `left`, from its end if `reverse`: one step or more, up to about `rows` rows.
+    #[inline(always)]
     pub(crate) fn cut(&self, left: &mut Range<usize>, rows: usize, reverse: bool) -> Option<Range<usize>> {
-        if left.start >= left.end {
+        let Range { start, end } = *left;
+        if start >= end {
             return None;
         }
-        let count = match self {
-            // A division takes longer than a small step.
-            _ if rows <= 1 || left.len() == 1 => 1,
-            _ if rows == usize::MAX => left.len(),
+        // Counting takes longer than a small step.
+        let alone = rows <= 1 || end - start == 1;
+        let count = if alone { 1 } else { self.count(left, rows, reverse).clamp(1, end - start) };
+        if reverse {
+            left.end = end - count;
+            return Some(left.end..end);
+        }
+        left.start = start + count;
+        Some(start..left.start)
+    }
+
+    /// How many of the first or, if `reverse`, last of some steps have up to `rows` rows together.
+    fn count(&self, of: &Range<usize>, rows: usize, reverse: bool) -> usize {
+        match self {
             Self::Equal { batch, .. } => rows / (*batch).max(1),
             Self::Ragged { starts } if reverse => {
-                let (starts, end) = (&starts[left.clone()], starts[left.end]);
+                let (starts, end) = (&starts[of.clone()], starts[of.end]);
                 starts.len() - starts.partition_point(|start| end - start > rows)
             }
             Self::Ragged { starts } => {
-                let (ends, start) = (&starts[left.start + 1..=left.end], starts[left.start]);
+                let (ends, start) = (&starts[of.start + 1..=of.end], starts[of.start]);
                 ends.partition_point(|end| end - start <= rows)
             }
-        };
-        let count = count.clamp(1, left.len());
-        if reverse {
-            left.end -= count;
-            return Some(left.end..left.end + count);
         }
-        left.start += count;
-        Some(left.start - count..left.start)
     }
 
     /// Cuts rows of `width` elements into those of each step.

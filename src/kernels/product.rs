@@ -106,10 +106,7 @@ impl<A: Element> Product<'_, A> {
             let end = groups.min(first.saturating_add(together));
             let mut left = count;
             while left > 0 {
-                let mut panels = widest;
-                while panels > left {
-                    panels /= 2;
-                }
+                let panels = widest.min(1 << left.ilog2());
                 let panel = if self.last_first { left - panels } else { count - left };
                 for group in first..end {
                     let row = group * height + group.min(taller);

@@ -84,42 +84,26 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
         sums
     }
 
-    /// The whole sums over k, four steps at a time.
+    /// The whole sums over k.
     #[inline(always)]
     fn accumulate<S: Simd>(&self, simd: S, mut sums: Sums<A, S, P, R, Q>) -> Sums<A, S, P, R, Q> {
         for (a, weights) in self.product.pairs {
-            // All of one length that the compiler knows: no bounds are checked within the loops.
-            let (fours, rest) = (weights.depth() / 4, weights.depth() % 4);
-            let (mut rows, mut last_of_rows): ([&[[A; 4]]; R], [&[A]; R]) = ([&[]; R], [&[]; R]);
+            // All of one length that the compiler knows: no bounds are checked within the loop.
+            let depth = weights.depth();
+            let (mut rows, mut panels): ([&[A]; R], [&[A::Line]; Q]) = ([&[]; R], [&[]; Q]);
             for r in 0..R {
-                let (whole, last) = a.row(self.row + r).as_chunks();
-                (rows[r], last_of_rows[r]) = (&whole[..fours], &last[..rest]);
+                rows[r] = &a.row(self.row + r)[..depth];
             }
-            let (mut panels, mut last_of_panels): ([&[[A::Line; 4]]; Q], [&[A::Line]; Q]) =
-                ([&[]; Q], [&[]; Q]);
             for q in 0..Q {
-                let (whole, last) = weights.panel(self.panel + q).as_chunks();
-                (panels[q], last_of_panels[q]) = (&whole[..fours], &last[..rest]);
+                panels[q] = &weights.panel(self.panel + q)[..depth];
             }
-            for k in 0..fours {
-                for i in 0..4 {
-                    let (mut a, mut w) = ([A::zero(); R], [&panels[0][k][i]; Q]);
-                    for r in 0..R {
-                        a[r] = rows[r][k][i];
-                    }
-                    for q in 0..Q {
-                        w[q] = &panels[q][k][i];
-                    }
-                    step(simd, a, w, &mut sums);
-                }
-            }
-            for k in 0..rest {
-                let (mut a, mut w) = ([A::zero(); R], [&last_of_panels[0][k]; Q]);
+            for k in 0..depth {
+                let (mut a, mut w) = ([A::zero(); R], [&panels[0][k]; Q]);
                 for r in 0..R {
-                    a[r] = last_of_rows[r][k];
+                    a[r] = rows[r][k];
                 }
                 for q in 0..Q {
-                    w[q] = &last_of_panels[q][k];
+                    w[q] = &panels[q][k];
                 }
                 step(simd, a, w, &mut sums);
             }
