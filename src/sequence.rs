@@ -62,6 +62,7 @@ impl<'a, A: Element> Source<'a, A> {
     }
 
     /// The rows of some of the steps `steps` as one matrix; `table` is room for their offsets.
+    #[inline(always)]
     pub(crate) fn matrix<'t>(
         &self,
         steps: &Steps,
@@ -77,6 +78,14 @@ impl<'a, A: Element> Source<'a, A> {
         {
             return Matrix::strided(rows, batch, self.width, distance);
         }
+        self.gathered(steps, range, table)
+    }
+
+    /// As [`matrix`](Self::matrix), wherever the rows lie.
+    fn gathered<'t>(&self, steps: &Steps, range: Range<usize>, table: &'t mut Vec<usize>) -> Matrix<'t, A>
+    where
+        'a: 't,
+    {
         if let Some(rows) = self.dense(steps, range.clone()) {
             return Matrix::contiguous(rows, steps.start(range.end) - steps.start(range.start), self.width);
         }
@@ -116,7 +125,15 @@ impl<'a, A: Element> Source<'a, A> {
         &self.data[self.offset(t, b)..][..self.width]
     }
 
-    /// The first rows of step `t`, one or more, and how far apart they start, if at a regular distance.
+    /// Lists some columns of the first rows of step `t`.
+    pub(crate) fn list(&self, t: usize, rows: usize, columns: Range<usize>, to: &mut Vec<&'a [A]>) {
+        match self.step(t, rows) {
+            Some((data, distance)) => to.extend(data.chunks(distance).map(|row| &row[columns.clone()])),
+            None => to.extend((0..rows).map(|b| &self.row(t, b)[columns.clone()])),
+        }
+    }
+
+    /// The first rows of step `t`, if there are any, and how far apart they start, if at a regular distance.
     #[inline(always)]
     pub(crate) fn step(&self, t: usize, rows: usize) -> Option<(&'a [A], usize)> {
         let distance = match self.place {
@@ -124,8 +141,8 @@ impl<'a, A: Element> Source<'a, A> {
             Place::Grid { strides, order: None } => strides[1],
             _ => return None,
         };
-        let start = self.offset(t, 0);
-        Some((&self.data[start..start + rows.checked_sub(1)? * distance + self.width], distance))
+        let (others, start) = (rows.checked_sub(1)?, self.offset(t, 0));
+        Some((&self.data[start..start + others * distance + self.width], distance))
     }
 
     #[inline(always)]

@@ -56,7 +56,7 @@ impl Steps {
         }
     }
 
-    /// The rows of step `t`; none after the last step.
+    /// The rows of step `t`; none where there is no such step.
     #[inline(always)]
     pub(crate) fn batch(&self, t: usize) -> usize {
         match self {
@@ -67,7 +67,10 @@ impl Steps {
                     0
                 }
             }
-            Self::Ragged { starts } => starts.get(t + 1).map_or(0, |end| end - starts[t]),
+            Self::Ragged { starts } => {
+                let end = t.checked_add(1).and_then(|next| starts.get(next));
+                end.map_or(0, |end| end - starts[t])
+            }
         }
     }
 

@@ -52,6 +52,7 @@ pub struct Backward<'a, A: Element> {
 pub struct DirectionGradient<'a, A> {
     pub(crate) weight_ih: &'a mut [A],
     pub(crate) weight_hh: &'a mut [A],
+    /// Empty if there is none.
     pub(crate) bias: &'a mut [A],
 }
 
@@ -66,13 +67,14 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         }
         let workers = threads::count(self.flops(rows));
         let mut d_sums = vec![A::zero(); self.layers.len() * self.directions() * rows * units];
+        let d_parameters = mem::take(&mut pass.d_parameters);
         let written = Written {
             d_state: Share::Whole(mem::take(&mut pass.d_state)),
             d_input: pass.d_input.take().map(Share::Whole),
             d_sums: d_sums.chunks_exact_mut(rows * units).map(Share::Whole).collect(),
         };
         self.sums(&pass, written, workers.min(pass.steps.batch(0)));
-        self.parameters(&mut pass, &d_sums, workers);
+        self.parameters(&pass, d_parameters, &d_sums, workers);
     }
 
     #[inline(always)]
@@ -116,43 +118,68 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     }
 
     #[inline(always)]
-    fn parameters(&self, pass: &mut Backward<'_, A>, d_sums: &[A], workers: usize) {
-        let (directions, units) = (self.directions(), C::GATES * self.hidden);
-        let rows = pass.steps.rows();
-        let block = pass.steps.batch(0) * C::STATES * self.hidden;
-        let mut jobs = Vec::new();
-        for (i, gradient) in pass.d_parameters.iter_mut().enumerate() {
-            let layer = i / directions;
-            let inputs: &[A] = if layer == 0 { pass.inputs } else { &pass.outputs[layer - 1] };
-            let width = inputs.len() / rows;
-            let terms = Terms {
-                steps: pass.steps,
-                reverse: i % directions == 1,
-                d_sums: &d_sums[i * rows * units..][..rows * units],
-                units,
-                inputs: Source::rows(inputs, width, pass.steps, 0),
-                factors: layer.checked_sub(1).and_then(|gap| pass.factors.get(gap)).map(Vec::as_slice),
-                outputs: Source::rows(&pass.outputs[layer], self.width(), pass.steps, 0),
-                column: i % directions * self.hidden,
-                first: &pass.first[i * block..][..block],
-                hidden: self.hidden,
-                state_factors: pass
-                    .state_factors
-                    .map(|factors| &factors[i * pass.steps.batch(0) * self.hidden..]),
-                resets: pass.resets.map(|resets| resets.of_block(i, C::STATES * self.hidden)),
-            };
-            let DirectionGradient { weight_ih, weight_hh, bias } = gradient;
-            let (mut ih, mut hh, mut bias) = (&mut **weight_ih, &mut **weight_hh, &mut **bias);
-            for range in threads::ranges(units, workers) {
-                let (weight_ih, rest_ih) = ih.split_at_mut(range.len() * width);
-                let (weight_hh, rest_hh) = hh.split_at_mut(range.len() * self.hidden);
-                let (part, rest) = bias.split_at_mut(range.len());
-                (ih, hh, bias) = (rest_ih, rest_hh, rest);
-                jobs.push((terms, Gradient { units: range, weight_ih, weight_hh, bias: part }));
-            }
-        }
-        threads::for_each(workers, jobs, |(terms, gradient)| terms.add_to(*self.plan(), gradient));
+    fn parameters(
+        &self,
+        pass: &Backward<'_, A>,
+        d_parameters: Vec<DirectionGradient<'_, A>>,
+        d_sums: &[A],
+        workers: usize,
+    ) {
+        let jobs = d_parameters.into_iter().enumerate().flat_map(|(i, gradient)| {
+            let terms = self.terms(pass, i, d_sums);
+            gradient.split(&terms, workers).map(move |part| (terms, part))
+        });
+        threads::for_each(workers, jobs, |(terms, part)| terms.add_to(*self.plan(), part));
     }
+
+    /// What the gradient of the parameters of a layer's direction is made of, by layer, then direction.
+    fn terms<'t>(&self, pass: &Backward<'t, A>, i: usize, d_sums: &'t [A]) -> Terms<'t, A> {
+        let (layer, direction) = (i / self.directions(), i % self.directions());
+        let (rows, batch, units) = (pass.steps.rows(), pass.steps.batch(0), C::GATES * self.hidden);
+        let inputs: &[A] = if layer == 0 { pass.inputs } else { &pass.outputs[layer - 1] };
+        let block = batch * C::STATES * self.hidden;
+        Terms {
+            steps: pass.steps,
+            reverse: direction == 1,
+            d_sums: &d_sums[i * rows * units..][..rows * units],
+            units,
+            inputs: Source::rows(inputs, pass.weights[layer][direction].inputs(), pass.steps, 0),
+            factors: layer.checked_sub(1).and_then(|gap| pass.factors.get(gap)).map(Vec::as_slice),
+            outputs: Source::rows(&pass.outputs[layer], self.width(), pass.steps, 0),
+            column: direction * self.hidden,
+            first: &pass.first[i * block..][..block],
+            hidden: self.hidden,
+            state_factors: pass.state_factors.map(|factors| &factors[i * batch * self.hidden..]),
+            resets: pass.resets.map(|resets| resets.of_block(i, C::STATES * self.hidden)),
+        }
+    }
+}
+
+impl<'a, A: Element> DirectionGradient<'a, A> {
+    /// Splits it among workers, some units for each.
+    fn split(
+        self,
+        terms: &Terms<'_, A>,
+        workers: usize,
+    ) -> impl Iterator<Item = Gradient<'a, A>> + use<'a, A> {
+        let Self { mut weight_ih, mut weight_hh, mut bias } = self;
+        let (width, hidden) = (terms.inputs.width(), terms.hidden);
+        threads::ranges(terms.units, workers).map(move |units| {
+            let count = units.len();
+            Gradient {
+                units,
+                weight_ih: cut(&mut weight_ih, count * width),
+                weight_hh: cut(&mut weight_hh, count * hidden),
+                bias: cut(&mut bias, count),
+            }
+        })
+    }
+}
+
+/// Cuts the first elements off, or all there are.
+fn cut<'a, A>(elements: &mut &'a mut [A], count: usize) -> &'a mut [A] {
+    let count = count.min(elements.len());
+    elements.split_off_mut(..count).unwrap_or_default()
 }
 
 /// What the first part of the way back writes: all of it, or one thread's rows of every step.

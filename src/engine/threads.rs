@@ -9,8 +9,8 @@ use std::time::Duration;
 const SHARE: usize = 5_000_000;
 
 /// `0..len` in `count` parts of about the same size.
-pub(super) fn ranges(len: usize, count: usize) -> Vec<Range<usize>> {
-    (0..count).map(|i| i * len / count..(i + 1) * len / count).collect()
+pub(super) fn ranges(len: usize, count: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..count).map(move |i| i * len / count..(i + 1) * len / count)
 }
 
 /// How many workers some work is worth.
@@ -28,18 +28,23 @@ pub(super) fn count(_flops: usize) -> usize {
 
 /// Does every job, for more than one worker on the threads of the caller's rayon pool.
 #[cfg(feature = "rayon")]
-pub(super) fn for_each<T: Send>(workers: usize, jobs: Vec<T>, work: impl Fn(T) + Send + Sync) {
+pub(super) fn for_each<T: Send>(
+    workers: usize,
+    jobs: impl IntoIterator<Item = T>,
+    work: impl Fn(T) + Send + Sync,
+) {
     use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+    let jobs = jobs.into_iter();
     if workers <= 1 {
-        jobs.into_iter().for_each(work);
+        jobs.for_each(work);
     } else {
-        jobs.into_par_iter().with_max_len(1).for_each(work);
+        jobs.collect::<Vec<_>>().into_par_iter().with_max_len(1).for_each(work);
     }
 }
 
 /// Does every job, one after another.
 #[cfg(not(feature = "rayon"))]
-pub(super) fn for_each<T>(_workers: usize, jobs: Vec<T>, work: impl Fn(T)) {
+pub(super) fn for_each<T>(_workers: usize, jobs: impl IntoIterator<Item = T>, work: impl Fn(T)) {
     jobs.into_iter().for_each(work);
 }
 

@@ -52,18 +52,17 @@ impl<A: Element> Terms<'_, A> {
     /// Lists the states that the rows of step t came from; `zeros` is a state too.
     fn previous<'r>(&'r self, t: usize, zeros: &'r [A], to: &mut Vec<&'r [A]>) {
         // The step before in the direction's own time, and the step whose mask stands between the two.
-        let (before, border) = if self.reverse { (Some(t + 1), t + 1) } else { (t.checked_sub(1), t) };
-        let (going_on, masked) = (before.map_or(0, |t| self.steps.batch(t)), self.steps.batch(border));
+        let (before, border) = if self.reverse { (t + 1, t + 1) } else { (t.wrapping_sub(1), t) };
+        let (batch, listed) = (self.steps.batch(t), to.len());
+        let going_on = self.steps.batch(before).min(batch);
+        let columns = self.column..self.column + self.hidden;
         let state = |states: &'r [A], b: usize| &states[b * self.hidden..][..self.hidden];
-        to.extend((0..self.steps.batch(t)).map(|b| match (&self.resets, before) {
-            (Some(resets), _) if b < masked && resets.at(border, b) => {
-                resets.states.map_or(zeros, |states| state(states, b))
-            }
-            (_, Some(before)) if b < going_on => {
-                &self.outputs.row(before, b)[self.column..self.column + self.hidden]
-            }
-            _ => state(self.first, b),
-        }));
+        self.outputs.list(before, going_on, columns, to);
+        to.extend((going_on..batch).map(|b| state(self.first, b)));
+        if let Some(resets) = &self.resets {
+            let anew = (0..self.steps.batch(border).min(batch)).filter(|&b| resets.at(border, b));
+            anew.for_each(|b| to[listed + b] = resets.states.map_or(zeros, |states| state(states, b)));
+        }
     }
 }
 
@@ -81,23 +80,20 @@ impl<A: Element> WithSimd for Add<'_, '_, A> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { terms, gradient, rows } = self;
         let (steps, units) = (terms.steps, gradient.units);
-        let mut room = Room::default();
-        let zeros = vec![A::zero(); terms.hidden];
+        let (mut room, mut list) = (Room::default(), Vec::new());
+        let zeros = vec![A::zero(); if terms.resets.is_some() { terms.hidden } else { 0 }];
         let mut left = 0..steps.len();
         while let Some(chunk) = steps.cut(&mut left, rows, false) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
-            let d_sums =
-                terms.d_sums[rows.start * terms.units..rows.end * terms.units].chunks_exact(terms.units);
-            let d_sums: Vec<_> = d_sums.map(|row| &row[units.clone()]).collect();
-            for row in &d_sums {
+            let d_sums = &terms.d_sums[rows.start * terms.units..rows.end * terms.units];
+            list.extend(d_sums.chunks_exact(terms.units).map(|row| &row[units.clone()]));
+            for row in &list {
                 gradient.bias.iter_mut().zip(*row).for_each(|(d_bias, &d_sum)| *d_bias += d_sum);
             }
-            transpose(&d_sums, units.len(), &mut room.d_sums);
-            let mut list = Vec::with_capacity(rows.len());
-            for t in chunk.clone() {
-                list.extend((0..steps.batch(t)).map(|b| terms.inputs.row(t, b)));
-            }
+            transpose(&list, units.len(), &mut room.d_sums);
+            list.clear();
             let width = terms.inputs.width();
+            chunk.clone().for_each(|t| terms.inputs.list(t, steps.batch(t), 0..width, &mut list));
             let factors =
                 terms.factors.map(|factors| factors[rows.start * width..].chunks_exact(width).collect());
             room.add(simd, &list, factors, gradient.weight_ih);
@@ -108,6 +104,7 @@ impl<A: Element> WithSimd for Add<'_, '_, A> {
                 .state_factors
                 .map(|factors| steps.places(chunk).map(|(_, b)| &factors[b * width..][..width]).collect());
             room.add(simd, &list, factors, gradient.weight_hh);
+            list.clear();
         }
     }
 }

@@ -302,10 +302,11 @@ pub(crate) fn expect_probability(name: &'static str, actual: f64) -> Result<()> 
 /// Checks that an array of a shape, of elements of so many bytes, can be addressed, and counts these bytes.
 pub(crate) fn expect_addressable(name: &str, shape: &[usize], size: usize) -> Result<usize> {
     // ndarray counts an empty array's other axes too. Rust allocates at most isize::MAX bytes.
-    if shape.iter().fold(size, |bytes, &axis| bytes.saturating_mul(axis.max(1))) > isize::MAX as usize {
+    let bytes = shape.iter().fold(size, |bytes, &axis| bytes.saturating_mul(axis.max(1)));
+    if bytes > isize::MAX as usize {
         return Err(Error::SizeOverflow { name: name.into(), shape: shape.into() });
     }
-    Ok(shape.iter().fold(size, |bytes, &axis| bytes * axis))
+    Ok(if shape.contains(&0) { 0 } else { bytes })
 }
 
 /// Checks that memory can hold an array of a shape: an allocation that fails later ends the program.

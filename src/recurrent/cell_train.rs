@@ -100,8 +100,6 @@ impl<A: Scalar> RnnCell<A> {
         let mut d_input = Array2::zeros((batch, config.input_size));
         let mut d_hidden = Array2::zeros((batch, config.hidden_size));
         let mut parameters = self.parameters.zeros_like();
-        let mut no_bias = vec![A::zero(); config.hidden_size];
-        let d_parameters = parameters.borrow(&mut no_bias);
         let pass = Backward {
             weights: self.back_weights(),
             steps: &steps,
@@ -115,10 +113,10 @@ impl<A: Scalar> RnnCell<A> {
             d_output: Source::rows(d_next.as_slice().unwrap_or_default(), config.hidden_size, &steps, 0),
             d_state: d_hidden.as_slice_mut().unwrap_or_default(),
             d_input: d_input.as_slice_mut(),
-            d_parameters: vec![d_parameters],
+            d_parameters: vec![parameters.borrow()],
         };
         A::backward(self.stack(), pass);
-        parameters.bias_hh = parameters.bias_ih.clone();
+        parameters.copy_bias();
         Ok(CellGradients { parameters, input: D::from_rows(d_input), hidden: D::from_rows(d_hidden) })
     }
 }

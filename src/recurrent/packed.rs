@@ -42,10 +42,10 @@ impl<A: Scalar> Rnn<A> {
         h_0: Option<&ArrayRef3<A>>,
     ) -> Result<(PackedSequence<A>, Array3<A>)> {
         let data = input.data().as_standard_layout();
-        let pass = self.packed_pass(input, &data, h_0)?;
+        let mut pass = self.packed_pass(input, &data, h_0)?;
         let mut output = pass.rows();
-        let h_n = pass.forward(Some(&mut output), &mut [], &[]);
-        Ok((input.with_data(rows_of(output, self.config.output_size()))?, h_n))
+        pass.forward(Some(&mut output), &mut [], &[]);
+        Ok((input.with_data(rows_of(output, self.config.output_size()))?, pass.state))
     }
 
     /// As [`forward_train`](Self::forward_train), over a packed sequence.
@@ -128,7 +128,7 @@ impl<A: Scalar> Rnn<A> {
                 order: input.sorted_indices().map(<[usize]>::to_vec),
             },
             len: input.max_len(),
-            h_0: self.state_or_zeros(h_0.map(|h_0| h_0.view()), input.batch()),
+            state: self.state_or_zeros(h_0.map(|h_0| h_0.view()), input.batch()),
             mask: None,
             reset_state: None,
         })

@@ -147,12 +147,19 @@ impl<A: Scalar> RnnCellParameters<A> {
         BackWeights::new(&self.weight_ih, &self.weight_hh)
     }
 
-    /// As the engine fills it: the gradient of `b_ih`, which is that of `b_hh` too; `no_bias` where there is none.
-    pub(super) fn borrow<'a>(&'a mut self, no_bias: &'a mut [A]) -> DirectionGradient<'a, A> {
+    /// As the engine fills it: the gradient of `b_ih`, which is that of `b_hh` too.
+    pub(super) fn borrow(&mut self) -> DirectionGradient<'_, A> {
         DirectionGradient {
             weight_ih: self.weight_ih.as_slice_mut().unwrap_or_default(),
             weight_hh: self.weight_hh.as_slice_mut().unwrap_or_default(),
-            bias: self.bias_ih.as_mut().and_then(|bias| bias.as_slice_mut()).unwrap_or(no_bias),
+            bias: self.bias_ih.as_mut().and_then(|bias| bias.as_slice_mut()).unwrap_or_default(),
+        }
+    }
+
+    /// Gives `bias_hh` the gradient of `bias_ih`.
+    pub(super) fn copy_bias(&mut self) {
+        if let (Some(bias_hh), Some(bias_ih)) = (&mut self.bias_hh, &self.bias_ih) {
+            bias_hh.assign(bias_ih);
         }
     }
 

@@ -15,8 +15,8 @@ pub(super) struct Pass<'a, A: Scalar> {
     pub(super) layout: Layout,
     /// The number of steps that the caller's arrays have.
     pub(super) len: usize,
-    /// The first states in the caller's order.
-    pub(super) h_0: Array3<A>,
+    /// The states in the caller's order: h_0, after the pass h_n.
+    pub(super) state: Array3<A>,
     /// Where sequences begin anew, by row, and with which states, in the rows' order.
     pub(super) mask: Option<Vec<bool>>,
     pub(super) reset_state: Option<Array3<A>>,
@@ -37,33 +37,30 @@ impl<A: Scalar> Pass<'_, A> {
         vec![A::zero(); self.layout.steps.rows() * self.rnn.config.output_size()]
     }
 
-    /// The first layer's rows.
-    pub(super) fn source(&self) -> Source<'_, A> {
-        match self.input {
-            Input::Array(array) => Source::grid(array, self.layout.order.as_deref()),
-            Input::Rows(rows) => Source::rows(rows, self.rnn.config.input_size, &self.layout.steps, 0),
-        }
-    }
-
-    /// Runs the engine; returns h_n in the caller's order.
-    pub(super) fn forward(
-        &self,
-        output: Option<&mut Vec<A>>,
-        lower: &mut [Vec<A>],
-        factors: &[Vec<A>],
-    ) -> Array3<A> {
-        let mut h_n = self.h_0.clone();
-        self.layout.with_sorted_state(&mut h_n, |state| {
+    /// Runs the engine, from h_0 to h_n.
+    pub(super) fn forward(&mut self, output: Option<&mut Vec<A>>, lower: &mut [Vec<A>], factors: &[Vec<A>]) {
+        let Self { rnn, input, layout, mask, reset_state, state, .. } = self;
+        let source = input.source(rnn.config.input_size, layout);
+        layout.with_sorted_state(state, |state| {
             let pass = Forward {
-                resets: resets(&self.layout, self.mask.as_deref(), self.reset_state.as_ref()),
+                resets: resets(layout, mask.as_deref(), reset_state.as_ref()),
                 output: output.map(|rows| Share::Whole(rows)),
                 lower: Share::wholes(lower),
                 factors,
-                ..Forward::new(self.source(), &self.layout.steps, state)
+                ..Forward::new(source, &layout.steps, state)
             };
-            A::forward(self.rnn.stack(), pass, &mut Scratch::default());
+            A::forward(rnn.stack(), pass, &mut Scratch::default());
         });
-        h_n
+    }
+}
+
+impl<A: Scalar> Input<'_, A> {
+    /// The rows in the order of a layout.
+    pub(super) fn source<'a>(&'a self, input_size: usize, layout: &'a Layout) -> Source<'a, A> {
+        match self {
+            Input::Array(array) => Source::grid(array, layout.order.as_deref()),
+            Input::Rows(rows) => Source::rows(rows, input_size, &layout.steps, 0),
+        }
     }
 }
 

@@ -88,10 +88,10 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     /// lengths of another shape; [`Error::EntryOutOfRange`](crate::Error::EntryOutOfRange) for a length over L; [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0.
     pub fn forward(self) -> Result<(Array<A, D>, Array<A, D>)> {
         let input = self.input()?;
-        let pass = self.pass(&input)?;
+        let mut pass = self.pass(&input)?;
         let mut output = pass.rows();
-        let h_n = pass.forward(Some(&mut output), &mut [], &[]);
-        Ok((self.padded(&pass.layout, output), D::state(h_n)))
+        pass.forward(Some(&mut output), &mut [], &[]);
+        Ok((self.padded(&pass.layout, output), D::state(pass.state)))
     }
 
     /// Returns each sequence's last output, (N, D hidden_size) or (D hidden_size), and `h_n`.
@@ -103,7 +103,9 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     /// As [`forward`](Self::forward).
     pub fn last(self) -> Result<(Array<A, D::Smaller>, Array<A, D>)> {
         let input = self.input()?;
-        let h_n = D::state(self.pass(&input)?.forward(None, &mut [], &[]));
+        let mut pass = self.pass(&input)?;
+        pass.forward(None, &mut [], &[]);
+        let h_n = D::state(pass.state);
         Ok((D::last(&h_n, self.rnn.config.num_directions()), h_n))
     }
 
@@ -115,12 +117,12 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     #[doc(alias = "all_hidden_states")]
     pub fn states(self) -> Result<(Vec<Array<A, D>>, Array<A, D>)> {
         let input = self.input()?;
-        let pass = self.pass(&input)?;
+        let mut pass = self.pass(&input)?;
         let mut lower: Vec<_> = (1..self.rnn.config.num_layers).map(|_| pass.rows()).collect();
         let mut output = pass.rows();
-        let h_n = pass.forward(Some(&mut output), &mut lower, &[]);
+        pass.forward(Some(&mut output), &mut lower, &[]);
         let layers = lower.into_iter().chain([output]);
-        Ok((layers.map(|rows| self.padded(&pass.layout, rows)).collect(), D::state(h_n)))
+        Ok((layers.map(|rows| self.padded(&pass.layout, rows)).collect(), D::state(pass.state)))
     }
 
     /// As [`forward`](Self::forward), in training mode: draws and applies dropout, and returns a [`Trace`] for
@@ -169,7 +171,7 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         let batch_first = self.rnn.config.batch_first;
         Ok(Pass {
             rnn: self.rnn,
-            h_0: self.rnn.state_or_zeros(self.h_0.map(D::batched_state), batch),
+            state: self.rnn.state_or_zeros(self.h_0.map(D::batched_state), batch),
             mask: self.resets.map(|mask| layout.gather_mask(&D::time_major_mask(mask, batch_first))),
             reset_state: self.reset_state.map(|state| layout.sorted_state(&D::batched_state(state))),
             input: Input::Array(input),

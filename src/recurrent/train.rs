@@ -3,7 +3,7 @@
 use ndarray::{Array, Array3, ArrayRef, ArrayView3, Axis, Dimension};
 use rand::Rng;
 
-use super::parameters::RnnParameters;
+use super::parameters::{RnnCellParameters, RnnParameters};
 use super::pass::{Pass, resets};
 use super::{Rnn, RnnConfig, Run};
 use crate::dim::SequenceDim;
@@ -70,29 +70,28 @@ impl<A: Scalar> Trace<A> {
 
 impl<A: Scalar> Pass<'_, A> {
     /// Runs the engine in training mode; returns h_n in the caller's order, and the trace.
-    pub(super) fn forward_train<R: Rng + ?Sized>(self, rng: &mut R) -> Result<(Array3<A>, Trace<A>)> {
+    pub(super) fn forward_train<R: Rng + ?Sized>(mut self, rng: &mut R) -> Result<(Array3<A>, Trace<A>)> {
         let config = self.rnn.config.clone();
         let mut outputs: Vec<_> = (0..config.num_layers).map(|_| self.rows()).collect();
         let gaps = (1..config.num_layers).map(|_| self.rows()).filter(|_| config.dropout > 0.0);
         let mut factors: Vec<_> = gaps.collect();
         factors.iter_mut().try_for_each(|factors| dropout(factors, config.dropout, rng))?;
+        let first = self.layout.sorted_state(&self.state.view());
         let mut last = outputs.pop().unwrap_or_default();
-        let h_n = self.forward(Some(&mut last), &mut outputs, &factors);
+        self.forward(Some(&mut last), &mut outputs, &factors);
         outputs.push(last);
-        let (source, steps) = (self.source(), &self.layout.steps);
-        let input = source.to_vec(steps);
         let trace = Trace {
-            dim: (self.len, self.h_0.len_of(Axis(1))),
-            first: self.layout.sorted_state(&self.h_0.view()),
+            dim: (self.len, self.state.len_of(Axis(1))),
+            first,
+            input: self.input.source(config.input_size, &self.layout).to_vec(&self.layout.steps),
             config,
-            input,
             outputs,
             factors,
             mask: self.mask,
             reset_state: self.reset_state,
             layout: self.layout,
         };
-        Ok((h_n, trace))
+        Ok((self.state, trace))
     }
 }
 
@@ -236,10 +235,7 @@ impl<A: Scalar> Rnn<A> {
         let mut parameters = self.parameters.zeros_like();
         // What a sequence of no steps passes on.
         let mut d_h_0 = self.state_or_zeros(d_h_n, trace.dim.1);
-        let without_bias = if self.config.bias { 0 } else { self.config.hidden_size };
-        let mut no_bias = vec![vec![A::zero(); without_bias]; parameters.cells.len()];
-        let d_parameters =
-            parameters.cells.iter_mut().zip(&mut no_bias).map(|(cell, none)| cell.borrow(none)).collect();
+        let d_parameters = parameters.cells.iter_mut().map(RnnCellParameters::borrow).collect();
         layout.with_sorted_state(&mut d_h_0, |d_state| {
             let pass = Backward {
                 weights: self.back_weights(),
@@ -258,9 +254,7 @@ impl<A: Scalar> Rnn<A> {
             };
             A::backward(self.stack(), pass);
         });
-        for cell in &mut parameters.cells {
-            cell.bias_hh = cell.bias_ih.clone();
-        }
+        parameters.cells.iter_mut().for_each(RnnCellParameters::copy_bias);
         (parameters, d_h_0)
     }
 }
