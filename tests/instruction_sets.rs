@@ -34,7 +34,7 @@ fn product<A: Element>(arch: Arch, a: Matrix<'_, A>, weights: &Panels<A>, start:
 
 fn products_equal_the_definition<A: Scalar>() {
     let mut rng = manual_seed(1);
-    let sizes = [1, 2, 3, 5, 6, 7, 8, 13, 16, 17, 33, 64, 65];
+    let sizes = [1, 2, 3, 5, 6, 7, 8, 13, 16, 17, 33, 48, 52, 64, 65];
     for (i, (m, k)) in sizes.iter().flat_map(|&m| sizes.map(|k| (m, k))).enumerate() {
         for n in [sizes[i % sizes.len()], 129] {
             let (a, w) = (uniform::<A>((m, k), &mut rng), uniform::<A>((n, k), &mut rng));

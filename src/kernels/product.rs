@@ -106,7 +106,9 @@ impl<A: Element> Product<'_, A> {
             let end = groups.min(first.saturating_add(together));
             let mut left = count;
             while left > 0 {
-                let panels = widest.min(1 << left.ilog2());
+                // A single row waits for its chains: for three panels no longer than for one.
+                let three = left == 3 && rows == 1 && widest > 3;
+                let panels = if three { 3 } else { widest.min(1 << left.ilog2()) };
                 let panel = if self.last_first { left - panels } else { count - left };
                 for group in first..end {
                     let row = group * height + group.min(taller);
@@ -138,6 +140,8 @@ impl<A: Element> Product<'_, A> {
             simd.vectorize(Tile::<A, P, R, 8> { product: self, row, panel });
         } else if const { fits::<S>(P, R, 4) } && panels == 4 {
             simd.vectorize(Tile::<A, P, R, 4> { product: self, row, panel });
+        } else if const { R == 1 && fits::<S>(P, R, 4) } && panels == 3 {
+            simd.vectorize(Tile::<A, P, R, 3> { product: self, row, panel });
         } else if const { fits::<S>(P, R, 2) } && panels == 2 {
             simd.vectorize(Tile::<A, P, R, 2> { product: self, row, panel });
         } else {
