@@ -7,7 +7,7 @@ use ndarray::{Array, Array3, ArrayRef, ArrayView2, ArrayView3, Axis, CowArray, D
 
 use crate::element::Element;
 use crate::error::{Error, Result, expect_room, expect_shape};
-use crate::kernels::Matrix;
+use crate::kernels::{Matrix, copy, to_vec};
 use crate::steps::Steps;
 
 /// The rows of a sequence, wherever they lie: what a layer reads.
@@ -97,7 +97,7 @@ impl<'a, A: Element> Source<'a, A> {
     /// A copy of the rows of all steps, one behind the other.
     pub(crate) fn to_vec(self, steps: &Steps) -> Vec<A> {
         if let Some(rows) = self.dense(steps, 0..steps.len()) {
-            return rows.to_vec();
+            return to_vec(rows);
         }
         let mut rows = Vec::with_capacity(steps.rows() * self.width);
         steps.places(0..steps.len()).for_each(|(t, b)| rows.extend_from_slice(self.row(t, b)));
@@ -236,38 +236,20 @@ impl Layout {
         Self { steps: Steps::ragged(batches), order: Some(order) }
     }
 
-    /// A state's rows in the order of the steps' rows, if that differs from the caller's.
-    fn gather_state<A: Clone>(&self, state: &ArrayView3<'_, A>) -> Option<Array3<A>> {
-        let (count, _, hidden) = state.dim();
-        let gather = |order: &Vec<usize>| {
-            Array3::from_shape_fn((count, order.len(), hidden), |(i, b, j)| state[[i, order[b], j]].clone())
-        };
-        self.order.as_ref().map(gather)
-    }
-
     /// A copy of a state with its rows in the order of the steps' rows.
     pub(crate) fn sorted_state<A: Element>(&self, state: &ArrayView3<'_, A>) -> Array3<A> {
-        self.gather_state(state).unwrap_or_else(|| standard(state))
+        let Some(order) = &self.order else { return standard(state) };
+        let (count, _, hidden) = state.dim();
+        Array3::from_shape_fn((count, order.len(), hidden), |(i, b, j)| state[[i, order[b], j]])
     }
 
-    /// The inverse of [`sorted_state`](Self::sorted_state): sequences of no steps keep their state.
-    fn scatter_state<A: Clone>(&self, sorted: &Array3<A>, state: &mut Array3<A>) {
-        if self.order.is_none() {
-            state.assign(sorted);
-        }
-        for (&n, rows) in self.order.iter().flatten().zip(sorted.axis_iter(Axis(1))) {
-            state.index_axis_mut(Axis(1), n).assign(&rows);
-        }
-    }
-
-    /// Runs a pass over a state, its rows in the order of the steps' rows meanwhile.
+    /// Runs a pass over a state, its rows in the order of the steps' rows meanwhile; sequences of no steps keep theirs.
     pub(crate) fn with_sorted_state<A: Element>(&self, state: &mut Array3<A>, run: impl FnOnce(&mut [A])) {
-        match self.gather_state(&state.view()) {
-            None => run(state.as_slice_mut().unwrap_or_default()),
-            Some(mut sorted) => {
-                run(sorted.as_slice_mut().unwrap_or_default());
-                self.scatter_state(&sorted, state);
-            }
+        let Some(order) = &self.order else { return run(state.as_slice_mut().unwrap_or_default()) };
+        let mut sorted = self.sorted_state(&state.view());
+        run(sorted.as_slice_mut().unwrap_or_default());
+        for (&n, rows) in order.iter().zip(sorted.axis_iter(Axis(1))) {
+            state.index_axis_mut(Axis(1), n).assign(&rows);
         }
     }
 
@@ -293,7 +275,7 @@ impl Layout {
         let mut rows = rows.chunks_exact(width);
         for t in 0..self.steps.len() {
             for (&n, row) in order.iter().zip(rows.by_ref().take(self.steps.batch(t))) {
-                array[(t * batch + n) * width..][..width].copy_from_slice(row);
+                copy(row, &mut array[(t * batch + n) * width..][..width]);
             }
         }
         Array3::from_shape_vec((len, batch, width), array).unwrap_or_default()

@@ -10,7 +10,7 @@ use super::share::{ShareMut, Target};
 use super::team::Member;
 use crate::cell::Cell;
 use crate::element::Element;
-use crate::kernels::{Matrix, Panels, PanelsRef, Plan, Product, Start};
+use crate::kernels::{Matrix, Panels, PanelsRef, Plan, Product, Start, copy};
 use crate::sequence::Source;
 use crate::steps::Steps;
 
@@ -186,7 +186,7 @@ impl<A: Element> Weights<A> {
                 product.last_first = t % 2 == 1;
                 product.run(simd);
                 if let Some(kept) = &mut kept {
-                    kept.step(t, steps.start(t) * units..steps.start(t + 1) * units).copy_from_slice(sums);
+                    copy(sums, kept.step(t, steps.start(t) * units..steps.start(t + 1) * units));
                 }
                 if let Some(team) = team {
                     cell.forward(simd, sums, &mut state[own.clone()]);

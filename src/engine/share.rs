@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::element::Element;
+use crate::kernels::copy;
 use crate::steps::Steps;
 
 /// A worker's rows: a whole array's, or its share of each step.
@@ -102,7 +103,7 @@ impl<'b, A> ShareMut<'b, '_, A> {
             let mut rest = room;
             for piece in &mut pieces[steps] {
                 let (rows, behind) = rest.split_at(piece.len());
-                piece.copy_from_slice(rows);
+                copy(rows, piece);
                 rest = behind;
             }
         }
@@ -137,10 +138,10 @@ impl<A: Element> Target<'_, '_, A> {
         let start = (steps.start(t) - self.origin) * self.width;
         let rows = self.rows.step(t, start..start + steps.batch(t) * self.width);
         if [self.width, states] == [hidden, hidden] {
-            return rows.copy_from_slice(state);
+            return copy(state, rows);
         }
         for (row, state) in rows.chunks_exact_mut(self.width).zip(state.chunks_exact(states)) {
-            row[self.column..self.column + hidden].copy_from_slice(&state[..hidden]);
+            copy(&state[..hidden], &mut row[self.column..self.column + hidden]);
         }
     }
 }

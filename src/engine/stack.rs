@@ -12,7 +12,7 @@ use super::team::{Member, Team};
 use super::threads;
 use crate::cell::Cell;
 use crate::element::Element;
-use crate::kernels::Plan;
+use crate::kernels::{Plan, copy};
 use crate::sequence::Source;
 use crate::steps::Steps;
 
@@ -266,7 +266,7 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
             let range = steps.start(t) * width..steps.start(t + 1) * width;
             let rows = &mut self.scratch.above[range.start - origin * width..range.end - origin * width];
             if let Some(kept) = &mut kept {
-                kept.step(t, range).copy_from_slice(rows);
+                copy(rows, kept.step(t, range));
             }
             if let Some(factors) = factors.get(layer) {
                 let factors = &factors[(all_steps.start(t) + first) * width..];

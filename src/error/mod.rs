@@ -310,12 +310,18 @@ pub(crate) fn expect_addressable(name: &str, shape: &[usize], size: usize) -> Re
 }
 
 /// Checks that memory can hold an array of a shape: an allocation that fails later ends the program.
+#[inline(always)]
 pub(crate) fn expect_room<A>(name: &str, shape: &[usize]) -> Result<()> {
     /// The bytes from which on memory is asked first, which takes a few system calls.
     const LARGE: usize = 1 << 28;
-    let bytes = expect_addressable(name, shape, size_of::<A>())?;
-    if bytes < LARGE || Vec::<u8>::new().try_reserve_exact(bytes).is_ok() {
-        return Ok(());
-    }
-    Err(Error::SizeOverflow { name: name.into(), shape: shape.into() })
+    let bytes = shape.iter().fold(size_of::<A>(), |bytes, &axis| bytes.saturating_mul(axis.max(1)));
+    if bytes < LARGE { Ok(()) } else { ask_for_room(name, shape, size_of::<A>()) }
+}
+
+/// Asks for memory for an array of elements of so many bytes, and gives it back.
+#[cold]
+fn ask_for_room(name: &str, shape: &[usize], size: usize) -> Result<()> {
+    let bytes = expect_addressable(name, shape, size)?;
+    let asked = Vec::<u8>::new().try_reserve_exact(bytes);
+    asked.map_err(|_| Error::SizeOverflow { name: name.into(), shape: shape.into() })
 }

@@ -10,6 +10,7 @@
 
 mod activation;
 mod arch;
+mod copy;
 mod formulas;
 mod matrix;
 mod panels;
@@ -21,6 +22,7 @@ mod update;
 pub use crate::element::Element;
 pub use activation::{Activate, Activation};
 pub use arch::{Arch, Plan, archs};
+pub(crate) use copy::{copy, to_vec};
 pub use matrix::Matrix;
 pub(crate) use panels::transpose;
 pub use panels::{Panels, PanelsRef};

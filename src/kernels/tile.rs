@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::product::{Product, Start};
+use super::product::{Pair, Product, Start};
 use crate::element::Element;
 
 /// The most rows of a tile.
@@ -84,31 +84,48 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
         sums
     }
 
-    /// The whole sums over k.
+    /// The whole sums over k, four steps at a time: a loop has its own cost.
     #[inline(always)]
     fn accumulate<S: Simd>(&self, simd: S, mut sums: Sums<A, S, P, R, Q>) -> Sums<A, S, P, R, Q> {
-        for (a, weights) in self.product.pairs {
-            // All of one length that the compiler knows: no bounds are checked within the loop.
-            let depth = weights.depth();
-            let (mut rows, mut panels): ([&[A]; R], [&[A::Line]; Q]) = ([&[]; R], [&[]; Q]);
-            for r in 0..R {
-                rows[r] = &a.row(self.row + r)[..depth];
-            }
-            for q in 0..Q {
-                panels[q] = &weights.panel(self.panel + q)[..depth];
-            }
-            for k in 0..depth {
-                let (mut a, mut w) = ([A::zero(); R], [&panels[0][k]; Q]);
-                for r in 0..R {
-                    a[r] = rows[r][k];
-                }
-                for q in 0..Q {
-                    w[q] = &panels[q][k];
-                }
-                step(simd, a, w, &mut sums);
-            }
+        for pair in self.product.pairs {
+            let depth = pair.1.depth();
+            let fours = depth / 4 * 4;
+            self.terms::<S, 4>(simd, pair, 0..fours, &mut sums);
+            self.terms::<S, 1>(simd, pair, fours..depth, &mut sums);
         }
         sums
+    }
+
+    /// Adds the terms of some of a pair's k, `K` in each turn of the loop.
+    #[inline(always)]
+    fn terms<S: Simd, const K: usize>(
+        &self,
+        simd: S,
+        (a, weights): &Pair<'_, A>,
+        range: Range<usize>,
+        sums: &mut Sums<A, S, P, R, Q>,
+    ) {
+        // All of one length that the compiler knows: no bounds are checked within the loop.
+        let turns = range.len() / K;
+        let (mut rows, mut panels): ([&[[A; K]]; R], [&[[A::Line; K]]; Q]) = ([&[]; R], [&[]; Q]);
+        for r in 0..R {
+            rows[r] = &a.row(self.row + r)[range.clone()].as_chunks().0[..turns];
+        }
+        for q in 0..Q {
+            panels[q] = &weights.panel(self.panel + q)[range.clone()].as_chunks().0[..turns];
+        }
+        for k in 0..turns {
+            for i in 0..K {
+                let (mut a, mut w) = ([A::zero(); R], [&panels[0][k][i]; Q]);
+                for r in 0..R {
+                    a[r] = rows[r][k][i];
+                }
+                for q in 0..Q {
+                    w[q] = &panels[q][k][i];
+                }
+                step(simd, a, w, sums);
+            }
+        }
     }
 
     #[inline(always)]
