@@ -116,23 +116,28 @@ impl Steps {
     /// Cuts the next run of steps off `left`, from its end if `reverse`: one step or more, up to about `rows` rows.
     #[inline(always)]
     pub(crate) fn cut(&self, left: &mut Range<usize>, rows: usize, reverse: bool) -> Option<Range<usize>> {
-        let Range { start, end } = *left;
-        if start >= end {
+        if left.start >= left.end {
             return None;
         }
         // Counting takes longer than a small step.
-        let alone = rows <= 1 || end - start == 1;
-        let count = if alone { 1 } else { self.count(left, rows, reverse).clamp(1, end - start) };
-        if reverse {
-            left.end = end - count;
-            return Some(left.end..end);
-        }
-        left.start = start + count;
-        Some(start..left.start)
+        let count = if left.len() == 1 { 1 } else { self.fitting(left, rows, reverse).clamp(1, left.len()) };
+        Some(cut(left, count, reverse))
+    }
+
+    /// Cuts the next run of steps of `batch` rows or more each off `left`, from its end if `reverse`.
+    #[inline(always)]
+    pub(crate) fn cut_large(&self, left: &mut Range<usize>, batch: usize, reverse: bool) -> Range<usize> {
+        let large = |t: &usize| self.batch(*t) >= batch;
+        let count = match self {
+            Self::Equal { .. } => left.len(),
+            Self::Ragged { .. } if reverse => left.clone().rev().take_while(large).count(),
+            Self::Ragged { .. } => left.clone().take_while(large).count(),
+        };
+        cut(left, count, reverse)
     }
 
     /// How many of the first or, if `reverse`, last of some steps have up to `rows` rows together.
-    fn count(&self, of: &Range<usize>, rows: usize, reverse: bool) -> usize {
+    fn fitting(&self, of: &Range<usize>, rows: usize, reverse: bool) -> usize {
         match self {
             Self::Equal { batch, .. } => rows / (*batch).max(1),
             Self::Ragged { starts } if reverse => {
@@ -156,4 +161,15 @@ impl Steps {
         }
         pieces
     }
+}
+
+/// Cuts a number of steps off `left`, from its end if `reverse`.
+#[inline(always)]
+fn cut(left: &mut Range<usize>, count: usize, reverse: bool) -> Range<usize> {
+    if reverse {
+        left.end -= count;
+        return left.end..left.end + count;
+    }
+    left.start += count;
+    left.start - count..left.start
 }

@@ -1,6 +1,7 @@
 //! One direction of one layer: the crate's loop over time.
 
 use std::ops::Range;
+use std::slice;
 
 use ndarray::ArrayRef2;
 use pulp::Simd;
@@ -127,8 +128,8 @@ impl<A: Element> Weights<A> {
         (input, hidden, first..first + hidden.width())
     }
 
-    /// Cuts off the next steps, which take their input's terms together: one step where these and the state's are best
-    /// taken at once.
+    /// Cuts off the next steps, and says whether they are best given their input's terms together, ahead of the
+    /// recurrence.
     #[inline(always)]
     fn next_steps(
         &self,
@@ -136,10 +137,14 @@ impl<A: Element> Weights<A> {
         left: &mut Range<usize>,
         plan: &Plan,
         reverse: bool,
-    ) -> Option<Range<usize>> {
+    ) -> Option<(Range<usize>, bool)> {
         let next = if reverse { left.end.saturating_sub(1) } else { left.start };
-        let at_once = steps.batch(next) >= plan.ahead && self.len() <= plan.near;
-        steps.cut(left, if at_once { 1 } else { plan.chunk }, reverse)
+        if steps.batch(next) >= plan.ahead.max(1) && self.len() <= plan.near && left.start < left.end {
+            return Some((steps.cut_large(left, plan.ahead, reverse), false));
+        }
+        let chunk = steps.cut(left, plan.chunk, reverse)?;
+        let several = chunk.len() > 1;
+        Some((chunk, several))
     }
 
     /// Runs a cell over some steps.
@@ -161,13 +166,13 @@ impl<A: Element> Weights<A> {
         let states = C::STATES * hidden;
         let (input_weights, hidden_weights, own) = self.part(team);
         let (bias, units) = (Start::Bias(&self.bias[own.clone()]), own.len());
-        while let Some(mut chunk) = self.next_steps(steps, &mut left, span.plan, reverse) {
+        while let Some((mut chunk, ahead)) = self.next_steps(steps, &mut left, span.plan, reverse) {
             let origin = steps.start(chunk.start);
-            sums.resize((steps.start(chunk.end) - origin) * units, A::zero());
-            let input = (source.matrix(steps, chunk.clone(), offsets), input_weights);
-            let ahead = chunk.len() > 1;
+            let rows = if ahead { steps.start(chunk.end) - origin } else { steps.batch(chunk.start) };
+            sums.resize(rows * units, A::zero());
             if ahead {
-                Product::new(&[input], bias, sums).run(simd);
+                let a = source.matrix(steps, chunk.clone(), offsets);
+                Product::new(&[(a, input_weights)], bias, sums).run(simd);
             }
             while let Some(t) = if reverse { chunk.next_back() } else { chunk.next() } {
                 let batch = steps.batch(t);
@@ -175,13 +180,15 @@ impl<A: Element> Weights<A> {
                     resets.apply(if reverse { t + 1 } else { t }, state, states);
                 }
                 let state = &mut state[..batch * states];
-                let sums = &mut sums[(steps.start(t) - origin) * units..][..batch * units];
-                let a = recurrent(state, [batch, hidden, states], factors, second);
-                let pairs = [input, (a, hidden_weights)];
+                let first = if ahead { steps.start(t) - origin } else { 0 };
+                let sums = &mut sums[first * units..][..batch * units];
+                let a = (recurrent(state, [batch, hidden, states], factors, second), hidden_weights);
+                let both;
                 let mut product = if ahead {
-                    Product::new(&pairs[1..], Start::Output, sums)
+                    Product::new(slice::from_ref(&a), Start::Output, sums)
                 } else {
-                    Product::new(&pairs, bias, sums)
+                    both = [(source.matrix(steps, t..t + 1, offsets), input_weights), a];
+                    Product::new(&both, bias, sums)
                 };
                 product.last_first = t % 2 == 1;
                 product.run(simd);

@@ -105,8 +105,11 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
         range: Range<usize>,
         sums: &mut Sums<A, S, P, R, Q>,
     ) {
-        // All of one length that the compiler knows: no bounds are checked within the loop.
         let turns = range.len() / K;
+        if turns == 0 {
+            return;
+        }
+        // All of one length that the compiler knows: no bounds are checked within the loop.
         let (mut rows, mut panels): ([&[[A; K]]; R], [&[[A::Line; K]]; Q]) = ([&[]; R], [&[]; Q]);
         for r in 0..R {
             rows[r] = &a.row(self.row + r)[range.clone()].as_chunks().0[..turns];
