@@ -81,7 +81,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     fn sums(&self, pass: &Backward<'_, A>, mut written: Written<'_, A>, workers: usize) {
         let steps = pass.steps;
         let run = |written: &mut Written<'_, A>, steps: &Steps, first| {
-            self.plan().arch.dispatch(RunBack { stack: self, pass, steps, first, written });
+            self.plan.arch.dispatch(RunBack { stack: self, pass, steps, first, written });
         };
         if workers == 1 {
             return run(&mut written, steps, 0);
@@ -100,7 +100,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         ranges: &[Range<usize>],
     ) -> Vec<(Written<'a, A>, Range<usize>)> {
         let (steps, units) = (pass.steps, C::GATES * self.hidden);
-        let states = Steps::Equal { len: self.layers.len() * self.directions(), batch: steps.batch(0) };
+        let states = self.states(steps.batch(0));
         let mut d_state = written.d_state.split(C::STATES * self.hidden, &states, ranges);
         let input = pass.weights[0][0].inputs();
         let mut d_input = written.d_input.map(|d_input| d_input.split(input, steps, ranges));
@@ -129,7 +129,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             let terms = self.terms(pass, i, d_sums);
             gradient.split(&terms, workers).map(move |part| (terms, part))
         });
-        threads::for_each(workers, jobs, |(terms, part)| terms.add_to(*self.plan(), part));
+        threads::for_each(workers, jobs, |(terms, part)| terms.add_to(self.plan, part));
     }
 
     /// What the gradient of the parameters of a layer's direction is made of, by layer, then direction.
@@ -238,7 +238,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
             let state = i * pass.steps.batch(0) + first;
             let span = BackSpan {
                 steps,
-                plan: stack.plan(),
+                plan: &stack.plan,
                 reverse: d == 1,
                 outputs: rows(&pass.outputs[layer], width),
                 kept: pass.kept.get(i).map(|kept| rows(kept, C::GATES * hidden)),

@@ -1,7 +1,6 @@
 //! One direction of one layer: the crate's loop over time.
 
 use std::ops::Range;
-use std::slice;
 
 use ndarray::ArrayRef2;
 use pulp::Simd;
@@ -138,8 +137,11 @@ impl<A: Element> Weights<A> {
         plan: &Plan,
         reverse: bool,
     ) -> Option<(Range<usize>, bool)> {
-        let next = if reverse { left.end.saturating_sub(1) } else { left.start };
-        if steps.batch(next) >= plan.ahead.max(1) && self.len() <= plan.near && left.start < left.end {
+        if left.start >= left.end {
+            return None;
+        }
+        let next = if reverse { left.end - 1 } else { left.start };
+        if steps.batch(next) >= plan.ahead && self.len() <= plan.near {
             return Some((steps.cut_large(left, plan.ahead, reverse), false));
         }
         let chunk = steps.cut(left, plan.chunk, reverse)?;
@@ -168,6 +170,7 @@ impl<A: Element> Weights<A> {
         let (bias, units) = (Start::Bias(&self.bias[own.clone()]), own.len());
         while let Some((mut chunk, ahead)) = self.next_steps(steps, &mut left, span.plan, reverse) {
             let origin = steps.start(chunk.start);
+            // The earliest of some steps has the most rows.
             let rows = if ahead { steps.start(chunk.end) - origin } else { steps.batch(chunk.start) };
             sums.resize(rows * units, A::zero());
             if ahead {
@@ -183,15 +186,12 @@ impl<A: Element> Weights<A> {
                 let first = if ahead { steps.start(t) - origin } else { 0 };
                 let sums = &mut sums[first * units..][..batch * units];
                 let a = (recurrent(state, [batch, hidden, states], factors, second), hidden_weights);
-                let both;
-                let mut product = if ahead {
-                    Product::new(slice::from_ref(&a), Start::Output, sums)
+                if ahead {
+                    run(simd, Product::new(&[a], Start::Output, sums), t);
                 } else {
-                    both = [(source.matrix(steps, t..t + 1, offsets), input_weights), a];
-                    Product::new(&both, bias, sums)
-                };
-                product.last_first = t % 2 == 1;
-                product.run(simd);
+                    let x = (source.matrix(steps, t..t + 1, offsets), input_weights);
+                    run(simd, Product::new(&[x, a], bias, sums), t);
+                }
                 if let Some(kept) = &mut kept {
                     copy(sums, kept.step(t, steps.start(t) * units..steps.start(t + 1) * units));
                 }
@@ -252,7 +252,7 @@ impl<A: Element> BackWeights<A> {
                 let kept = kept.map_or(&[][..], |kept| gather(kept, [t, batch], 0..units, second));
                 cell.backward(simd, kept, next, d_state, sums);
                 let a = Matrix::contiguous(sums, batch, units);
-                self.to_state(simd, a, factors, d_state, second, t % 2 == 1);
+                self.to_state(simd, a, factors, d_state, second, t);
                 if let Some(resets) = &resets {
                     resets.cut(if reverse { t + 1 } else { t }, d_state, hidden);
                 }
@@ -277,14 +277,9 @@ impl<A: Element> BackWeights<A> {
         factors: Option<&[A]>,
         d_state: &mut [A],
         room: &mut Vec<A>,
-        last_first: bool,
+        t: usize,
     ) {
-        let run = |c| {
-            let pairs = [(d_sums, self.hidden.all())];
-            let mut product = Product::new(&pairs, Start::Output, c);
-            product.last_first = last_first;
-            product.run(simd);
-        };
+        let run = |c| run(simd, Product::new(&[(d_sums, self.hidden.all())], Start::Output, c), t);
         let Some(factors) = factors else {
             return run(d_state);
         };
@@ -294,6 +289,13 @@ impl<A: Element> BackWeights<A> {
         let terms = room.iter().zip(factors);
         d_state.iter_mut().zip(terms).for_each(|(d, (&term, &factor))| *d = term.mul_add(factor, *d));
     }
+}
+
+/// Makes the recurrent product of step `t`, every other one from the weights' end.
+#[inline(always)]
+fn run<A: Element, S: Simd>(simd: S, mut product: Product<'_, A>, t: usize) {
+    product.last_first = t % 2 == 1;
+    product.run(simd);
 }
 
 /// What the recurrent product reads of rows of state: their hidden part, times factors if there are any.

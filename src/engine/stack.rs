@@ -26,7 +26,7 @@ pub struct Stack<A: Element, C> {
     pub(crate) layers: Vec<Vec<Weights<A>>>,
     pub(crate) cell: C,
     pub(crate) hidden: usize,
-    plan: Plan,
+    pub(super) plan: Plan,
     /// The number of weights.
     weights: usize,
 }
@@ -84,15 +84,13 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         let steps = pass.steps;
         let threads = threads::count(self.flops(steps.rows()));
         // Threads that share units have each but its own sums.
-        let shareable = C::GATES * C::STATES == 1 && pass.sums.is_empty();
-        if threads == 1 {
-            self.run(&mut pass, (steps, 0), scratch, None);
-        } else if steps.batch(0) > 1 {
+        let shareable = self.hidden >= SHARED_UNITS && C::GATES * C::STATES == 1 && pass.sums.is_empty();
+        if threads > 1 && steps.batch(0) > 1 {
             let ranges = steps.ranges(threads.min(steps.batch(0)));
             threads::for_each(ranges.len(), pass.split(self, &ranges), |(mut part, rows)| {
                 self.run(&mut part, (&steps.narrow(&rows), rows.start), &mut Scratch::default(), None);
             });
-        } else if shareable && self.hidden >= SHARED_UNITS {
+        } else if threads > 1 && shareable {
             self.forward_together(pass, threads.min(2 * self.hidden / SHARED_UNITS), scratch);
         } else {
             self.run(&mut pass, (steps, 0), scratch, None);
@@ -135,9 +133,9 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         self.weights.saturating_mul(2).saturating_mul(rows)
     }
 
-    /// How work is cut up.
-    pub(super) fn plan(&self) -> &Plan {
-        &self.plan
+    /// How the rows of states of a batch lie, as steps: one for each direction of each layer.
+    pub(super) fn states(&self, batch: usize) -> Steps {
+        Steps::Equal { len: self.layers.len() * self.directions(), batch }
     }
 
     /// The directions of each layer.
@@ -155,9 +153,8 @@ impl<'a, A: Element> Forward<'a, A> {
     /// A part for each range of each step's rows, with the range.
     fn split<C: Cell<A>>(self, stack: &Stack<A, C>, ranges: &[Range<usize>]) -> Vec<(Self, Range<usize>)> {
         let Self { source, steps, resets, factors, state_factors, .. } = self;
-        let states = Steps::Equal { len: stack.layers.len() * stack.directions(), batch: steps.batch(0) };
         let split = |rows: Share<'a, A>, width| rows.split(width, steps, ranges);
-        let mut states = self.state.split(C::STATES * stack.hidden, &states, ranges);
+        let mut states = self.state.split(C::STATES * stack.hidden, &stack.states(steps.batch(0)), ranges);
         let mut outputs = self.output.map(|rows| split(rows, stack.width()));
         let mut lower: Vec<_> = self.lower.into_iter().map(|rows| split(rows, stack.width())).collect();
         let units = C::GATES * stack.hidden;

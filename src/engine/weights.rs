@@ -51,7 +51,8 @@ impl<A: Element> Terms<'_, A> {
 
     /// Lists the states that the rows of step t came from; `zeros` is a state too.
     fn previous<'r>(&'r self, t: usize, zeros: &'r [A], to: &mut Vec<&'r [A]>) {
-        // The step before in the direction's own time, and the step whose mask stands between the two.
+        // The step before in the direction's own time, which for the first is none there is and has no rows; and the step
+        // whose mask stands between the two.
         let (before, border) = if self.reverse { (t + 1, t + 1) } else { (t.wrapping_sub(1), t) };
         let (batch, listed) = (self.steps.batch(t), to.len());
         let going_on = self.steps.batch(before).min(batch);

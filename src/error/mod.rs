@@ -301,12 +301,18 @@ pub(crate) fn expect_probability(name: &'static str, actual: f64) -> Result<()> 
 
 /// Checks that an array of a shape, of elements of so many bytes, can be addressed, and counts these bytes.
 pub(crate) fn expect_addressable(name: &str, shape: &[usize], size: usize) -> Result<usize> {
-    // ndarray counts an empty array's other axes too. Rust allocates at most isize::MAX bytes.
-    let bytes = shape.iter().fold(size, |bytes, &axis| bytes.saturating_mul(axis.max(1)));
+    let bytes = counted_bytes(shape, size);
+    // Rust allocates at most isize::MAX bytes.
     if bytes > isize::MAX as usize {
         return Err(Error::SizeOverflow { name: name.into(), shape: shape.into() });
     }
     Ok(if shape.contains(&0) { 0 } else { bytes })
+}
+
+/// The bytes of an array of a shape; ndarray counts an empty array's other axes too.
+#[inline(always)]
+fn counted_bytes(shape: &[usize], size: usize) -> usize {
+    shape.iter().fold(size, |bytes, &axis| bytes.saturating_mul(axis.max(1)))
 }
 
 /// Checks that memory can hold an array of a shape: an allocation that fails later ends the program.
@@ -314,8 +320,11 @@ pub(crate) fn expect_addressable(name: &str, shape: &[usize], size: usize) -> Re
 pub(crate) fn expect_room<A>(name: &str, shape: &[usize]) -> Result<()> {
     /// The bytes from which on memory is asked first, which takes a few system calls.
     const LARGE: usize = 1 << 28;
-    let bytes = shape.iter().fold(size_of::<A>(), |bytes, &axis| bytes.saturating_mul(axis.max(1)));
-    if bytes < LARGE { Ok(()) } else { ask_for_room(name, shape, size_of::<A>()) }
+    if counted_bytes(shape, size_of::<A>()) < LARGE {
+        Ok(())
+    } else {
+        ask_for_room(name, shape, size_of::<A>())
+    }
 }
 
 /// Asks for memory for an array of elements of so many bytes, and gives it back.

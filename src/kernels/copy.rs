@@ -1,8 +1,8 @@
 //! Copies at the speed of memory.
 //!
-//! C libraries leave a copy of more than a few kB to `rep movsb`, which on some processors (AMD's Zen 3) takes fifteen
-//! times as long as it should where the target lies a few bytes behind the source, each within its page; allocators
-//! like such places. Copies of a few kB go by vectors everywhere.
+//! glibc leaves a copy of more than some 2 kB to `rep movsb`, which on AMD's Zen 3 and 4 is many times slower where the
+//! target lies a few bytes behind the source, each within its page, as allocations do; smaller ones go by vectors. See
+//! <https://sourceware.org/bugzilla/show_bug.cgi?id=30994>.
 
 use std::mem::size_of;
 
@@ -14,6 +14,7 @@ const fn piece<A>() -> usize {
 /// Copies a slice to one of the same length.
 #[inline(always)]
 pub(crate) fn copy<A: Copy>(from: &[A], to: &mut [A]) {
+    debug_assert_eq!(from.len(), to.len());
     for (to, from) in to.chunks_mut(piece::<A>()).zip(from.chunks(piece::<A>())) {
         to.copy_from_slice(from);
     }

@@ -197,18 +197,15 @@ fn step<A: Element, S: Simd, const P: usize, const R: usize, const Q: usize>(
 /// The elements of a line, or the first of them, as vectors.
 #[inline(always)]
 fn load<A: Element, S: Simd, const P: usize>(simd: S, line: &[A], vectors: &mut [A::Vector<S>; P]) {
-    let lanes = A::PANEL / P;
     if line.len() == A::PANEL {
         let line = A::vectors::<S>(line);
         for p in 0..P {
             vectors[p] = line[p];
         }
     } else {
-        // Of the vectors there are, no more: each takes a jump.
         for p in 0..P {
-            if p * lanes < line.len() {
-                let rest = &line[p * lanes..];
-                vectors[p] = A::load_part(simd, &rest[..rest.len().min(lanes)]);
+            if let Some(part) = part::<A, P>(p, line.len()) {
+                vectors[p] = A::load_part(simd, &line[part]);
             }
         }
     }
@@ -217,7 +214,6 @@ fn load<A: Element, S: Simd, const P: usize>(simd: S, line: &[A], vectors: &mut 
 /// The inverse of [`load`].
 #[inline(always)]
 fn store<A: Element, S: Simd, const P: usize>(simd: S, vectors: &[A::Vector<S>; P], line: &mut [A]) {
-    let lanes = A::PANEL / P;
     if line.len() == A::PANEL {
         let line = A::vectors_mut::<S>(line);
         for p in 0..P {
@@ -225,11 +221,17 @@ fn store<A: Element, S: Simd, const P: usize>(simd: S, vectors: &[A::Vector<S>; 
         }
     } else {
         for p in 0..P {
-            if p * lanes < line.len() {
-                let rest = &mut line[p * lanes..];
-                let width = rest.len().min(lanes);
-                A::store_part(simd, &mut rest[..width], vectors[p]);
+            if let Some(part) = part::<A, P>(p, line.len()) {
+                A::store_part(simd, &mut line[part], vectors[p]);
             }
         }
     }
+}
+
+/// Where the elements of vector `p` of a line lie if only the first `len` are there, and if any of them are: a part takes
+/// a jump, an empty one too.
+#[inline(always)]
+fn part<A: Element, const P: usize>(p: usize, len: usize) -> Option<Range<usize>> {
+    let lanes = A::PANEL / P;
+    (p * lanes < len).then(|| p * lanes..len.min((p + 1) * lanes))
 }

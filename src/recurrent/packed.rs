@@ -8,7 +8,6 @@ use super::parameters::RnnParameters;
 use super::pass::{Input, Pass};
 use super::train::{Gradients, Trace};
 use crate::error::{Result, expect_shape, expect_width};
-use crate::kernels::to_vec;
 use crate::packed::PackedSequence;
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, Source};
@@ -61,7 +60,7 @@ impl<A: Scalar> Rnn<A> {
     ) -> Result<(PackedSequence<A>, Array3<A>, Trace<A>)> {
         let data = input.data().as_standard_layout();
         let (h_n, trace) = self.packed_pass(input, &data, h_0)?.forward_train(rng)?;
-        let output = rows_of(to_vec(trace.output()), self.config.output_size());
+        let output = rows_of(trace.output(), self.config.output_size());
         Ok((input.with_data(output)?, h_n, trace))
     }
 

@@ -8,7 +8,6 @@ use super::pass::{Input, Pass};
 use super::train::Trace;
 use crate::dim::SequenceDim;
 use crate::error::{Result, expect_room, expect_shape, expect_steps, expect_width};
-use crate::kernels::to_vec;
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, with_plain_rows};
 
@@ -140,7 +139,7 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     pub fn forward_train<R: Rng + ?Sized>(self, rng: &mut R) -> Result<(Array<A, D>, Array<A, D>, Trace<A>)> {
         let input = self.input()?;
         let (h_n, trace) = self.pass(&input)?.forward_train(rng)?;
-        let output = self.padded(trace.layout(), to_vec(trace.output()));
+        let output = self.padded(trace.layout(), trace.output());
         Ok((output, D::state(h_n), trace))
     }
 

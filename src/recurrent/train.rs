@@ -9,6 +9,7 @@ use super::{Rnn, RnnConfig, Run};
 use crate::dim::SequenceDim;
 use crate::engine::Backward;
 use crate::error::{Error, Result, expect_shape};
+use crate::kernels::to_vec;
 use crate::random;
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, Source, with_plain_rows};
@@ -62,9 +63,9 @@ impl<A: Scalar> Trace<A> {
         vec![A::zero(); self.input.len()]
     }
 
-    /// The last layer's output rows.
-    pub(super) fn output(&self) -> &[A] {
-        self.outputs.last().map_or(&[], Vec::as_slice)
+    /// A copy of the last layer's output rows.
+    pub(super) fn output(&self) -> Vec<A> {
+        self.outputs.last().map_or_else(Vec::new, |rows| to_vec(rows))
     }
 }
 
