@@ -78,20 +78,18 @@ impl<'a, A: Element> Source<'a, A> {
         {
             return Matrix::strided(rows, batch, self.width, distance);
         }
-        self.gathered(steps, range, table)
-    }
-
-    /// As [`matrix`](Self::matrix), wherever the rows lie.
-    fn gathered<'t>(&self, steps: &Steps, range: Range<usize>, table: &'t mut Vec<usize>) -> Matrix<'t, A>
-    where
-        'a: 't,
-    {
         if let Some(rows) = self.dense(steps, range.clone()) {
             return Matrix::contiguous(rows, steps.start(range.end) - steps.start(range.start), self.width);
         }
-        table.clear();
-        table.extend(steps.places(range).map(|(t, b)| self.offset(t, b)));
+        self.list_offsets(steps, range, table);
         Matrix::gathered(self.data, table, self.width)
+    }
+
+    /// Lists where the rows of some steps start.
+    #[inline(never)]
+    fn list_offsets(&self, steps: &Steps, range: Range<usize>, to: &mut Vec<usize>) {
+        to.clear();
+        to.extend(steps.places(range).map(|(t, b)| self.offset(t, b)));
     }
 
     /// A copy of the rows of all steps, one behind the other.
@@ -105,6 +103,7 @@ impl<'a, A: Element> Source<'a, A> {
     }
 
     /// The rows of some of the steps `steps` if they lie one behind the other.
+    #[inline(never)]
     fn dense(&self, steps: &Steps, range: Range<usize>) -> Option<&'a [A]> {
         if !self.is_dense(steps, range.start) {
             return None;

@@ -7,6 +7,8 @@ use crate::element::Element;
 use crate::kernels::Activation;
 
 /// Elman's cell, one gate and one state.
+///
+/// Its passes are not inlined: what they prepare for loops that are not taken would be done in every step.
 #[derive(Debug, Clone, Copy)]
 pub struct Elman {
     activation: Activation,
@@ -30,7 +32,7 @@ impl<A: Element> Cell<A> for Elman {
     const GATES: usize = 1;
     const STATES: usize = 1;
 
-    #[inline(always)]
+    #[inline(never)]
     fn forward<S: Simd>(self, simd: S, sums: &mut [A], state: &mut [A]) {
         if let Some(clip) = self.clip {
             let bound = A::from_f64(clip.into());
@@ -43,7 +45,7 @@ impl<A: Element> Cell<A> for Elman {
         self.clip.is_some() || self.activation.derives_from_sums()
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn backward<S: Simd>(self, simd: S, sums: &[A], next: &[A], d_state: &mut [A], d_sums: &mut [A]) {
         self.activation.derive(simd, sums, next, d_state, d_sums);
         if let Some(clip) = self.clip {

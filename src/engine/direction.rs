@@ -161,48 +161,48 @@ impl<A: Element> Weights<A> {
         span: Span<'_, '_, A>,
         room: &mut Room<A>,
     ) {
-        let Span { source, steps, range: mut left, reverse, state, resets, factors, team, .. } = span;
+        let Span { source, steps, mut range, plan, reverse, state, resets, factors, team, .. } = span;
         let Span { mut target, mut kept, .. } = span;
-        let Room { sums, offsets, second, .. } = room;
-        let hidden = self.hidden.all().depth();
-        let states = C::STATES * hidden;
-        let (input_weights, hidden_weights, own) = self.part(team);
+        let (input, hidden, own) = self.part(team);
         let (bias, units) = (Start::Bias(&self.bias[own.clone()]), own.len());
-        while let Some((mut chunk, ahead)) = self.next_steps(steps, &mut left, span.plan, reverse) {
+        let width = C::STATES * hidden.depth();
+        let Room { sums, offsets, second, .. } = room;
+        while let Some((mut chunk, ahead)) = self.next_steps(steps, &mut range, plan, reverse) {
             let origin = steps.start(chunk.start);
             // The earliest of some steps has the most rows.
             let rows = if ahead { steps.start(chunk.end) - origin } else { steps.batch(chunk.start) };
-            sums.resize(rows * units, A::zero());
+            let sums = first_of(sums, rows * units);
             if ahead {
                 let a = source.matrix(steps, chunk.clone(), offsets);
-                Product::new(&[(a, input_weights)], bias, sums).run(simd);
+                Product::new(&[(a, input)], bias, sums).run(simd);
             }
             while let Some(t) = if reverse { chunk.next_back() } else { chunk.next() } {
-                let batch = steps.batch(t);
+                let (start, batch) = (steps.start(t), steps.batch(t));
                 if let Some(resets) = &resets {
-                    resets.apply(if reverse { t + 1 } else { t }, state, states);
+                    resets.apply(if reverse { t + 1 } else { t }, state, width);
                 }
-                let state = &mut state[..batch * states];
-                let first = if ahead { steps.start(t) - origin } else { 0 };
+                let state = &mut state[..batch * width];
+                let first = if ahead { start - origin } else { 0 };
                 let sums = &mut sums[first * units..][..batch * units];
-                let a = (recurrent(state, [batch, hidden, states], factors, second), hidden_weights);
+                let a = (recurrent(state, [batch, hidden.depth(), width], factors, second), hidden);
                 if ahead {
                     run(simd, Product::new(&[a], Start::Output, sums), t);
                 } else {
-                    let x = (source.matrix(steps, t..t + 1, offsets), input_weights);
+                    let x = (source.matrix(steps, t..t + 1, offsets), input);
                     run(simd, Product::new(&[x, a], bias, sums), t);
                 }
                 if let Some(kept) = &mut kept {
-                    copy(sums, kept.step(t, steps.start(t) * units..steps.start(t + 1) * units));
+                    copy(sums, kept.step(t, start * units..(start + batch) * units));
                 }
-                if let Some(team) = team {
-                    cell.forward(simd, sums, &mut state[own.clone()]);
-                    team.exchange(own.clone(), state);
-                } else {
-                    cell.forward(simd, sums, state);
+                match team {
+                    None => cell.forward(simd, sums, state),
+                    Some(team) => {
+                        cell.forward(simd, sums, &mut state[own.clone()]);
+                        team.exchange(own.clone(), state);
+                    }
                 }
                 if let Some(target) = &mut target {
-                    target.store(steps, t, state, [states, hidden]);
+                    target.store(t, start..start + batch, state, [width, hidden.depth()]);
                 }
             }
         }
@@ -291,6 +291,15 @@ impl<A: Element> BackWeights<A> {
     }
 }
 
+/// The first elements of some room, which grows where it is too small.
+#[inline(always)]
+fn first_of<A: Element>(room: &mut Vec<A>, len: usize) -> &mut [A] {
+    if room.len() < len {
+        room.resize(len, A::zero());
+    }
+    &mut room[..len]
+}
+
 /// Makes the recurrent product of step `t`, every other one from the weights' end.
 #[inline(always)]
 fn run<A: Element, S: Simd>(simd: S, mut product: Product<'_, A>, t: usize) {
@@ -309,11 +318,17 @@ fn recurrent<'r, A: Element>(
     let Some(factors) = factors else {
         return Matrix::strided(state, rows, hidden, width);
     };
-    room.clear();
-    for (state, factors) in state.chunks_exact(width).zip(factors.chunks_exact(hidden)) {
-        room.extend(state.iter().zip(factors).map(|(&h, &factor)| h * factor));
-    }
+    multiply(state, [hidden, width], factors, room);
     Matrix::contiguous(room, rows, hidden)
+}
+
+/// Multiplies the hidden part of rows of state with factors.
+#[inline(never)]
+fn multiply<A: Element>(state: &[A], [hidden, width]: [usize; 2], factors: &[A], to: &mut Vec<A>) {
+    to.clear();
+    for (state, factors) in state.chunks_exact(width).zip(factors.chunks_exact(hidden)) {
+        to.extend(state.iter().zip(factors).map(|(&h, &factor)| h * factor));
+    }
 }
 
 /// Some columns of the rows of step `t`: where they lie if that is one behind the other, or else copied.

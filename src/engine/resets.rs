@@ -29,7 +29,7 @@ impl<'a, A: Element> Resets<'a, A> {
     }
 
     /// Replaces rows of state of `width` elements that begin anew at step `t`.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn apply(&self, t: usize, state: &mut [A], width: usize) {
         for (b, row) in state.chunks_exact_mut(width).enumerate().take(self.batch(t)) {
             if self.at(t, b) {
@@ -42,7 +42,7 @@ impl<'a, A: Element> Resets<'a, A> {
     }
 
     /// The way back of [`apply`](Self::apply): no gradient passes to a state that was replaced.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn cut(&self, t: usize, d_state: &mut [A], width: usize) {
         for (b, row) in d_state.chunks_exact_mut(width).enumerate().take(self.batch(t)) {
             if self.at(t, b) {

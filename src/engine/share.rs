@@ -132,16 +132,30 @@ pub(super) struct Target<'a, 't, A> {
 }
 
 impl<A: Element> Target<'_, '_, A> {
-    /// Copies the hidden part of rows of state to the rows of step `t`.
+    /// Copies the hidden part of rows of state to the rows of step `t`, which among all are `range`.
     #[inline(always)]
-    pub(super) fn store(&mut self, steps: &Steps, t: usize, state: &[A], [states, hidden]: [usize; 2]) {
-        let start = (steps.start(t) - self.origin) * self.width;
-        let rows = self.rows.step(t, start..start + steps.batch(t) * self.width);
+    pub(super) fn store(&mut self, t: usize, range: Range<usize>, state: &[A], [states, hidden]: [usize; 2]) {
+        let [start, end] = [range.start, range.end].map(|row| (row - self.origin) * self.width);
+        let rows = self.rows.step(t, start..end);
         if [self.width, states] == [hidden, hidden] {
-            return copy(state, rows);
+            copy(state, rows);
+        } else {
+            let columns = self.column..self.column + hidden;
+            store_columns(state, states, rows, self.width, columns);
         }
-        for (row, state) in rows.chunks_exact_mut(self.width).zip(state.chunks_exact(states)) {
-            copy(&state[..hidden], &mut row[self.column..self.column + hidden]);
-        }
+    }
+}
+
+/// Copies the first columns of rows of state to some columns of other rows.
+#[inline(never)]
+fn store_columns<A: Element>(
+    state: &[A],
+    states: usize,
+    rows: &mut [A],
+    width: usize,
+    columns: Range<usize>,
+) {
+    for (row, state) in rows.chunks_exact_mut(width).zip(state.chunks_exact(states)) {
+        copy(&state[..columns.len()], &mut row[columns.clone()]);
     }
 }

@@ -210,46 +210,50 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
     /// Runs one layer over a segment.
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, segment: Range<usize>) {
-        let (stack, steps, first) = (self.stack, self.steps, self.first);
-        let Forward { source, steps: all_steps, state, resets, output, state_factors, sums, .. } =
-            &mut *self.pass;
-        let Scratch { room, below, above } = &mut *self.scratch;
-        let (hidden, directions, width) = (stack.hidden, stack.directions(), stack.width());
-        let (last, origin) = (layer + 1 == stack.layers.len(), steps.start(segment.start));
-        let (block, rows_of_factors) = (steps.batch(0) * C::STATES * hidden, all_steps.batch(0));
+        let (stack, steps) = (self.stack, self.steps);
+        let last = layer + 1 == stack.layers.len();
         if !last {
-            above.resize((steps.start(segment.end) - origin) * width, A::zero());
+            let rows = steps.start(segment.end) - steps.start(segment.start);
+            self.scratch.above.resize(rows * stack.width(), A::zero());
         }
-        for (d, weights) in stack.layers[layer].iter().enumerate() {
-            let i = layer * directions + d;
-            let target = match output {
-                _ if !last => Some((ShareMut::Whole(above), origin)),
-                Some(output) => Some((output.borrow(), 0)),
-                None => None,
-            };
-            let span = Span {
-                source: if layer == 0 {
-                    source.skip(first)
-                } else {
-                    Source::rows(below, width, steps, origin)
-                },
-                steps,
-                range: segment.clone(),
-                plan: &stack.plan,
-                reverse: d == 1,
-                state: state.borrow().into_step(i, i * block..(i + 1) * block),
-                resets: resets.map(|resets| resets.skip(first).of_block(i, C::STATES * hidden)),
-                factors: state_factors.map(|factors| &factors[(i * rows_of_factors + first) * hidden..]),
-                kept: sums.get_mut(i).map(Share::borrow),
-                team: self.team,
-                target: target.map(|(rows, origin)| Target { rows, origin, width, column: d * hidden }),
-            };
-            weights.forward(simd, stack.cell, span, room);
+        for direction in 0..stack.directions() {
+            self.direction(simd, [layer, direction], segment.clone());
         }
         if !last {
             self.between(layer, &segment);
         }
         mem::swap(&mut self.scratch.below, &mut self.scratch.above);
+    }
+
+    /// Runs one direction of a layer over a segment.
+    #[inline(never)]
+    fn direction<S: Simd>(&mut self, simd: S, [layer, direction]: [usize; 2], segment: Range<usize>) {
+        let (stack, steps, first) = (self.stack, self.steps, self.first);
+        let Forward { source, steps: all_steps, state, resets, output, state_factors, sums, .. } =
+            &mut *self.pass;
+        let Scratch { room, below, above } = &mut *self.scratch;
+        let (hidden, width, origin) = (stack.hidden, stack.width(), steps.start(segment.start));
+        let (block, rows_of_factors) = (steps.batch(0) * C::STATES * hidden, all_steps.batch(0));
+        let i = layer * stack.directions() + direction;
+        let target = match output {
+            _ if layer + 1 < stack.layers.len() => Some((ShareMut::Whole(above), origin)),
+            Some(output) => Some((output.borrow(), 0)),
+            None => None,
+        };
+        let span = Span {
+            source: if layer == 0 { source.skip(first) } else { Source::rows(below, width, steps, origin) },
+            steps,
+            range: segment,
+            plan: &stack.plan,
+            reverse: direction == 1,
+            state: state.borrow().into_step(i, i * block..(i + 1) * block),
+            resets: resets.map(|resets| resets.skip(first).of_block(i, C::STATES * hidden)),
+            factors: state_factors.map(|factors| &factors[(i * rows_of_factors + first) * hidden..]),
+            kept: sums.get_mut(i).map(Share::borrow),
+            team: self.team,
+            target: target.map(|(rows, origin)| Target { rows, origin, width, column: direction * hidden }),
+        };
+        stack.layers[layer][direction].forward(simd, stack.cell, span, room);
     }
 
     /// Keeps the rows between a layer and the next if they are wanted, and applies dropout.

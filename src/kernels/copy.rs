@@ -15,6 +15,15 @@ const fn piece<A>() -> usize {
 #[inline(always)]
 pub(crate) fn copy<A: Copy>(from: &[A], to: &mut [A]) {
     debug_assert_eq!(from.len(), to.len());
+    if from.len() <= piece::<A>() {
+        to.copy_from_slice(from);
+    } else {
+        in_pieces(from, to);
+    }
+}
+
+#[inline(never)]
+fn in_pieces<A: Copy>(from: &[A], to: &mut [A]) {
     for (to, from) in to.chunks_mut(piece::<A>()).zip(from.chunks(piece::<A>())) {
         to.copy_from_slice(from);
     }

@@ -77,7 +77,7 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
             }
             Start::Output => {
                 for r in 0..R {
-                    load_row(simd, &self.product.c[self.row(r)][self.columns(last)], &mut sums[r]);
+                    load_row(simd, &self.product.c[self.place(r, last)], &mut sums[r]);
                 }
             }
         }
@@ -134,8 +134,8 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
     #[inline(always)]
     fn store<S: Simd>(&mut self, simd: S, sums: &Sums<A, S, P, R, Q>, last: usize) {
         for r in 0..R {
-            let (row, columns) = (self.row(r), self.columns(last));
-            let to = &mut self.product.c[row][columns];
+            let place = self.place(r, last);
+            let to = &mut self.product.c[place];
             for q in 0..Q {
                 let width = if q + 1 == Q { last } else { A::PANEL };
                 store(simd, &sums[r][q], &mut to[q * A::PANEL..][..width]);
@@ -143,12 +143,12 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
         }
     }
 
-    /// The range of row `r` of the tile within the output.
+    /// Where row `r` of the tile lies in the output, `last` columns in the last panel.
     #[inline(always)]
-    fn row(&self, r: usize) -> Range<usize> {
-        let width = self.product.width;
-        let start = (self.row + r) * width;
-        start..start + width
+    fn place(&self, r: usize, last: usize) -> Range<usize> {
+        let Range { start, end } = self.columns(last);
+        let row = (self.row + r) * self.product.width;
+        row + start..row + end
     }
 
     /// The columns of the tile, `last` of them in the last panel.
