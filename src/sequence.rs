@@ -132,6 +132,28 @@ impl<'a, A: Element> Source<'a, A> {
         }
     }
 
+    /// Some columns of the first rows of step `t`: where they lie if that is one behind the other, or else copied.
+    #[inline(always)]
+    pub(crate) fn columns<'r>(
+        self,
+        [t, rows]: [usize; 2],
+        columns: Range<usize>,
+        room: &'r mut Vec<A>,
+    ) -> &'r [A]
+    where
+        'a: 'r,
+    {
+        if columns.len() == self.width
+            && let Some((rows, distance)) = self.step(t, rows)
+            && distance == columns.len()
+        {
+            return rows;
+        }
+        room.clear();
+        (0..rows).for_each(|b| room.extend_from_slice(&self.row(t, b)[columns.clone()]));
+        room
+    }
+
     /// The first rows of step `t`, if there are any, and how far apart they start, if at a regular distance.
     #[inline(always)]
     pub(crate) fn step(&self, t: usize, rows: usize) -> Option<(&'a [A], usize)> {

@@ -7,7 +7,7 @@ use pulp::{Simd, WithSimd};
 
 use super::direction::{BackSpan, BackWeights, Scratch};
 use super::resets::Resets;
-use super::share::Share;
+use super::share::{Share, ShareMut};
 use super::stack::Stack;
 use super::threads;
 use super::weights::{Gradient, Terms};
@@ -223,15 +223,11 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
         let Scratch { room, below, above } = scratch;
         let (directions, width, hidden) = (stack.directions(), stack.width(), stack.hidden);
         let block = steps.batch(0) * C::STATES * hidden;
-        let inputs = 0..steps.rows() * pass.weights[layer][0].inputs();
-        let (mut d_input, last) = (d_input.as_mut().map(Share::borrow), layer + 1 == stack.layers.len());
-        let mut d_inputs = if layer == 0 {
-            d_input.as_mut().map(|d_input| d_input.rows(inputs, below))
-        } else {
+        let last = layer + 1 == stack.layers.len();
+        if layer > 0 {
             below.clear();
-            below.resize(inputs.len(), A::zero());
-            Some(&mut below[..])
-        };
+            below.resize(steps.rows() * pass.weights[layer][0].inputs(), A::zero());
+        }
         for (d, weights) in pass.weights[layer].iter().enumerate() {
             let i = layer * directions + d;
             let rows = |rows, width| Source::rows(rows, width, pass.steps, 0).skip(first);
@@ -252,14 +248,15 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                 d_state: d_state.borrow().into_step(i, i * block..(i + 1) * block),
                 resets: pass.resets.map(|resets| resets.skip(first).of_block(i, C::STATES * hidden)),
                 d_sums: d_sums[i].borrow(),
-                d_inputs: d_inputs.as_deref_mut(),
+                d_inputs: match layer {
+                    0 => d_input.as_mut().map(Share::borrow),
+                    _ => Some(ShareMut::Whole(below)),
+                },
             };
             weights.backward(simd, stack.cell, span, room);
         }
-        match d_input {
-            _ if layer > 0 => self.drop_out(layer - 1, below),
-            Some(mut d_input) => d_input.put(0..steps.len(), below),
-            None => (),
+        if layer > 0 {
+            self.drop_out(layer - 1, below);
         }
     }
 

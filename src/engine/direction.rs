@@ -80,8 +80,9 @@ pub(super) struct BackSpan<'a, 't, A> {
     pub(super) resets: Option<Resets<'a, A>>,
     /// Takes the gradient of every sum.
     pub(super) d_sums: ShareMut<'a, 't, A>,
-    /// The gradient of the layer's input rows, one behind the other, if it is wanted: this direction's is added.
-    pub(super) d_inputs: Option<&'a mut [A]>,
+    /// The gradient of the layer's input rows, if it is wanted: this direction's is added, the forward direction's to
+    /// zeros.
+    pub(super) d_inputs: Option<ShareMut<'a, 't, A>>,
 }
 
 /// Room that passes reuse.
@@ -240,16 +241,17 @@ impl<A: Element> BackWeights<A> {
         let mut left = 0..steps.len();
         while let Some(chunk) = steps.cut(&mut left, span.plan.chunk, !reverse) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
-            let chunk_sums = d_sums.rows(rows.start * units..rows.end * units, sums);
+            let range = rows.start * units..rows.end * units;
+            let chunk_sums = d_sums.rows(chunk.clone(), range, false, sums);
             let mut times = chunk.clone();
             while let Some(t) = if reverse { times.next() } else { times.next_back() } {
                 let (start, batch) = (steps.start(t), steps.batch(t));
                 let d_state = &mut d_state[..batch * hidden];
                 let sums = &mut chunk_sums[(start - rows.start) * units..][..batch * units];
-                let d_output = gather(d_outputs, [t, batch], columns.clone(), states);
+                let d_output = d_outputs.columns([t, batch], columns.clone(), states);
                 d_state.iter_mut().zip(d_output).for_each(|(d_state, &d_output)| *d_state += d_output);
-                let next = gather(outputs, [t, batch], columns.clone(), states);
-                let kept = kept.map_or(&[][..], |kept| gather(kept, [t, batch], 0..units, second));
+                let next = outputs.columns([t, batch], columns.clone(), states);
+                let kept = kept.map_or(&[][..], |kept| kept.columns([t, batch], 0..units, second));
                 cell.backward(simd, kept, next, d_state, sums);
                 let a = Matrix::contiguous(sums, batch, units);
                 self.to_state(simd, a, factors, d_state, second, t);
@@ -259,8 +261,10 @@ impl<A: Element> BackWeights<A> {
             }
             if let Some(d_inputs) = &mut d_inputs {
                 let a = Matrix::contiguous(chunk_sums, rows.len(), units);
-                let c = &mut d_inputs[rows.start * inputs..rows.end * inputs];
+                let range = rows.start * inputs..rows.end * inputs;
+                let c = d_inputs.rows(chunk.clone(), range, reverse, states);
                 Product::new(&[(a, self.input.all())], Start::Output, c).run(simd);
+                d_inputs.put(chunk.clone(), states);
             }
             d_sums.put(chunk, sums);
         }
@@ -329,23 +333,4 @@ fn multiply<A: Element>(state: &[A], [hidden, width]: [usize; 2], factors: &[A],
     for (state, factors) in state.chunks_exact(width).zip(factors.chunks_exact(hidden)) {
         to.extend(state.iter().zip(factors).map(|(&h, &factor)| h * factor));
     }
-}
-
-/// Some columns of the rows of step `t`: where they lie if that is one behind the other, or else copied.
-#[inline(always)]
-fn gather<'r, A: Element>(
-    rows: Source<'r, A>,
-    [t, batch]: [usize; 2],
-    columns: Range<usize>,
-    room: &'r mut Vec<A>,
-) -> &'r [A] {
-    if columns.len() == rows.width()
-        && let Some((rows, distance)) = rows.step(t, batch)
-        && distance == columns.len()
-    {
-        return rows;
-    }
-    room.clear();
-    (0..batch).for_each(|b| room.extend_from_slice(&rows.row(t, b)[columns.clone()]));
-    room
 }

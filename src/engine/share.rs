@@ -76,17 +76,26 @@ impl<'b, A> ShareMut<'b, '_, A> {
         }
     }
 
-    /// The rows that in the whole array are `range`, or room for as many, zeros, where there is no whole array, for
-    /// [`put`](Self::put) to copy from.
+    /// The rows of some steps, which in the whole array are `range`. Where there is no whole array they are in `room`, for
+    /// [`put`](Self::put) to copy from: as they are if they were written before, or else zeros.
     #[inline(always)]
-    pub(super) fn rows<'r>(&'r mut self, range: Range<usize>, room: &'r mut Vec<A>) -> &'r mut [A]
+    pub(super) fn rows<'r>(
+        &'r mut self,
+        steps: Range<usize>,
+        range: Range<usize>,
+        written: bool,
+        room: &'r mut Vec<A>,
+    ) -> &'r mut [A]
     where
-        A: Default + Clone,
+        A: Default + Copy,
     {
         match self {
             Self::Whole(rows) => &mut rows[range],
-            Self::Pieces(_) => {
+            Self::Pieces(pieces) => {
                 room.clear();
+                if written {
+                    pieces[steps].iter().for_each(|piece| room.extend_from_slice(piece));
+                }
                 room.resize(range.len(), A::default());
                 room
             }
