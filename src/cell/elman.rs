@@ -8,7 +8,7 @@ use crate::kernels::Activation;
 
 /// Elman's cell, one gate and one state.
 ///
-/// Its passes are not inlined: what they prepare for loops that are not taken would be done in every step.
+/// Its passes are not inlined: the loop over time would prepare the loops of every activation at every step.
 #[derive(Debug, Clone, Copy)]
 pub struct Elman {
     activation: Activation,

@@ -1,4 +1,7 @@
 //! One direction of one layer: the crate's loop over time.
+//!
+//! What few passes take (factors, resets, columns of wider rows) is called and not inlined: the compiler would prepare
+//! its loops at every step, and keep less in registers.
 
 use std::ops::Range;
 
