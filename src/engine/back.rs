@@ -223,7 +223,6 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
         let Scratch { room, below, above } = scratch;
         let (directions, width, hidden) = (stack.directions(), stack.width(), stack.hidden);
         let block = steps.batch(0) * C::STATES * hidden;
-        let last = layer + 1 == stack.layers.len();
         if layer > 0 {
             below.clear();
             below.resize(steps.rows() * pass.weights[layer][0].inputs(), A::zero());
@@ -239,7 +238,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                 outputs: rows(&pass.outputs[layer], width),
                 kept: pass.kept.get(i).map(|kept| rows(kept, C::GATES * hidden)),
                 factors: pass.state_factors.map(|factors| &factors[state * hidden..]),
-                d_outputs: if last {
+                d_outputs: if stack.is_last(layer) {
                     pass.d_output.skip(first)
                 } else {
                     Source::rows(above, width, steps, 0)

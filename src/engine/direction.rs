@@ -102,7 +102,8 @@ pub struct Scratch<A> {
 pub(super) struct Room<A> {
     sums: Vec<A>,
     offsets: Vec<usize>,
-    states: Vec<A>,
+    /// Rows of the output or its gradient, and of the input's gradient, where they are not read or written in place.
+    rows: Vec<A>,
     /// States times factors, on the way back sums that were kept.
     second: Vec<A>,
 }
@@ -238,7 +239,7 @@ impl<A: Element> BackWeights<A> {
     ) {
         let BackSpan { steps, reverse, outputs, kept, factors, d_outputs, column, .. } = span;
         let BackSpan { d_state, resets, mut d_sums, mut d_inputs, .. } = span;
-        let Room { sums, states, second, .. } = room;
+        let Room { sums, rows: copied, second, .. } = room;
         let (hidden, inputs) = (self.hidden.all().width(), self.input.all().width());
         let (units, columns) = (C::GATES * hidden, column..column + hidden);
         let mut left = 0..steps.len();
@@ -251,9 +252,9 @@ impl<A: Element> BackWeights<A> {
                 let (start, batch) = (steps.start(t), steps.batch(t));
                 let d_state = &mut d_state[..batch * hidden];
                 let sums = &mut chunk_sums[(start - rows.start) * units..][..batch * units];
-                let d_output = d_outputs.columns([t, batch], columns.clone(), states);
+                let d_output = d_outputs.columns([t, batch], columns.clone(), copied);
                 d_state.iter_mut().zip(d_output).for_each(|(d_state, &d_output)| *d_state += d_output);
-                let next = outputs.columns([t, batch], columns.clone(), states);
+                let next = outputs.columns([t, batch], columns.clone(), copied);
                 let kept = kept.map_or(&[][..], |kept| kept.columns([t, batch], 0..units, second));
                 cell.backward(simd, kept, next, d_state, sums);
                 let a = Matrix::contiguous(sums, batch, units);
@@ -265,9 +266,9 @@ impl<A: Element> BackWeights<A> {
             if let Some(d_inputs) = &mut d_inputs {
                 let a = Matrix::contiguous(chunk_sums, rows.len(), units);
                 let range = rows.start * inputs..rows.end * inputs;
-                let c = d_inputs.rows(chunk.clone(), range, reverse, states);
+                let c = d_inputs.rows(chunk.clone(), range, reverse, copied);
                 Product::new(&[(a, self.input.all())], Start::Output, c).run(simd);
-                d_inputs.put(chunk.clone(), states);
+                d_inputs.put(chunk.clone(), copied);
             }
             d_sums.put(chunk, sums);
         }

@@ -143,6 +143,11 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         self.layers[0].len()
     }
 
+    /// Whether no layer reads this one's output rows.
+    pub(super) fn is_last(&self, layer: usize) -> bool {
+        layer + 1 == self.layers.len()
+    }
+
     /// The width of a layer's output rows.
     pub(super) fn width(&self) -> usize {
         self.directions() * self.hidden
@@ -211,7 +216,7 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, segment: Range<usize>) {
         let (stack, steps) = (self.stack, self.steps);
-        let last = layer + 1 == stack.layers.len();
+        let last = stack.is_last(layer);
         if !last {
             let rows = steps.start(segment.end) - steps.start(segment.start);
             self.scratch.above.resize(rows * stack.width(), A::zero());
@@ -236,7 +241,7 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
         let (block, rows_of_factors) = (steps.batch(0) * C::STATES * hidden, all_steps.batch(0));
         let i = layer * stack.directions() + direction;
         let target = match output {
-            _ if layer + 1 < stack.layers.len() => Some((ShareMut::Whole(above), origin)),
+            _ if !stack.is_last(layer) => Some((ShareMut::Whole(above), origin)),
             Some(output) => Some((output.borrow(), 0)),
             None => None,
         };

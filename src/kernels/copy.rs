@@ -22,6 +22,7 @@ pub(crate) fn copy<A: Copy>(from: &[A], to: &mut [A]) {
     }
 }
 
+/// Not inlined: most copies are small.
 #[inline(never)]
 fn in_pieces<A: Copy>(from: &[A], to: &mut [A]) {
     for (to, from) in to.chunks_mut(piece::<A>()).zip(from.chunks(piece::<A>())) {
