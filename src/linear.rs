@@ -206,14 +206,13 @@ impl<A: Scalar> Linear<A> {
     /// [`Error::SizeOverflow`] for an output that no memory can hold.
     pub fn forward<D: Dimension>(&self, input: &ArrayRef<A, D>) -> Result<Array<A, D>> {
         let rows = self.check_input(input)?;
-        let LinearConfig { in_features, out_features, .. } = self.config;
+        let LinearConfig { in_features, .. } = self.config;
         let mut output = Array::zeros(self.output_dim(input)?);
-        let zero = vec![A::zero(); out_features];
         let bias = self.parameters.bias.as_ref().and_then(|bias| bias.as_slice());
         let weights = self.packed.transposed.get_or_init(|| Panels::transposed(&self.parameters.weight));
         let input = input.as_standard_layout();
         let (a, start) =
-            (Matrix::contiguous(elements(&input), rows, in_features), Start::Bias(bias.unwrap_or(&zero)));
+            (Matrix::contiguous(elements(&input), rows, in_features), bias.map_or(Start::Zero, Start::Bias));
         let c = output.as_slice_mut().unwrap_or_default();
         A::product(Arch::new(), Product::new(&[(a, weights.all())], start, c));
         Ok(output)
@@ -254,7 +253,7 @@ impl<A: Scalar> Linear<A> {
         let (a, c) =
             (Matrix::contiguous(d_output, rows, out_features), d_input.as_slice_mut().unwrap_or_default());
         let weights = self.packed.straight.get_or_init(|| Panels::straight(&self.parameters.weight)).all();
-        A::product(Arch::new(), Product::new(&[(a, weights)], Start::Output, c));
+        A::product(Arch::new(), Product::new(&[(a, weights)], Start::Zero, c));
         d_input
     }
 

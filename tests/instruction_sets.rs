@@ -42,6 +42,7 @@ fn products_equal_the_definition<A: Scalar>() {
             let expected = naive(&a, &w, &start);
             let row = start.row(0).to_vec();
             let from_bias = naive(&a, &w, &Array2::from_shape_fn((m, n), |(_, j)| row[j]));
+            let from_zero = naive(&a, &w, &Array2::zeros((m, n)));
             let rows = Matrix::contiguous(a.as_slice().unwrap(), m, k);
             let table: Vec<_> = (0..m).map(|r| r * k).collect();
             let gathered = Matrix::gathered(a.as_slice().unwrap(), &table, k);
@@ -52,6 +53,8 @@ fn products_equal_the_definition<A: Scalar>() {
                 assert_eq!(c, expected, "{name}, {m} x {k} x {n}");
                 product(arch, gathered, &straight, Start::Bias(&row), &mut c);
                 assert_eq!(c, from_bias, "{name}, {m} x {k} x {n}, gathered rows, from a bias");
+                product(arch, rows, &straight, Start::Zero, &mut c);
+                assert_eq!(c, from_zero, "{name}, {m} x {k} x {n}, from zero");
             }
         }
     }

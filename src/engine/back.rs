@@ -224,7 +224,6 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
         let (directions, width, hidden) = (stack.directions(), stack.width(), stack.hidden);
         let block = steps.batch(0) * C::STATES * hidden;
         if layer > 0 {
-            below.clear();
             below.resize(steps.rows() * pass.weights[layer][0].inputs(), A::zero());
         }
         for (d, weights) in pass.weights[layer].iter().enumerate() {

@@ -83,8 +83,8 @@ pub(super) struct BackSpan<'a, 't, A> {
     pub(super) resets: Option<Resets<'a, A>>,
     /// Takes the gradient of every sum.
     pub(super) d_sums: ShareMut<'a, 't, A>,
-    /// The gradient of the layer's input rows, if it is wanted: this direction's is added, the forward direction's to
-    /// zeros.
+    /// The gradient of the layer's input rows, if it is wanted: the forward direction's replaces what is there, the
+    /// reverse direction's is added.
     pub(super) d_inputs: Option<ShareMut<'a, 't, A>>,
 }
 
@@ -267,7 +267,8 @@ impl<A: Element> BackWeights<A> {
                 let a = Matrix::contiguous(chunk_sums, rows.len(), units);
                 let range = rows.start * inputs..rows.end * inputs;
                 let c = d_inputs.rows(chunk.clone(), range, reverse, copied);
-                Product::new(&[(a, self.input.all())], Start::Output, c).run(simd);
+                let start = if reverse { Start::Output } else { Start::Zero };
+                Product::new(&[(a, self.input.all())], start, c).run(simd);
                 d_inputs.put(chunk.clone(), copied);
             }
             d_sums.put(chunk, sums);

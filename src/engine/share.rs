@@ -77,7 +77,7 @@ impl<'b, A> ShareMut<'b, '_, A> {
     }
 
     /// The rows of some steps, which in the whole array are `range`. Where there is no whole array they are in `room`, for
-    /// [`put`](Self::put) to copy from: as they are if they were written before, or else zeros.
+    /// [`put`](Self::put) to copy from: as they are if they were `written` before, or else anything.
     #[inline(always)]
     pub(super) fn rows<'r>(
         &'r mut self,
@@ -92,8 +92,8 @@ impl<'b, A> ShareMut<'b, '_, A> {
         match self {
             Self::Whole(rows) => &mut rows[range],
             Self::Pieces(pieces) => {
-                room.clear();
                 if written {
+                    room.clear();
                     pieces[steps].iter().for_each(|piece| room.extend_from_slice(piece));
                 }
                 room.resize(range.len(), A::default());

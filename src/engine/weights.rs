@@ -97,14 +97,15 @@ impl<A: Element> WithSimd for Add<'_, '_, A> {
             chunk.clone().for_each(|t| terms.inputs.list(t, steps.batch(t), 0..width, &mut list));
             let factors =
                 terms.factors.map(|factors| factors[rows.start * width..].chunks_exact(width).collect());
-            room.add(simd, &list, factors, gradient.weight_ih);
+            let start = if chunk.start == 0 { Start::Zero } else { Start::Output };
+            room.add(simd, &list, factors, start, gradient.weight_ih);
             list.clear();
             chunk.clone().for_each(|t| terms.previous(t, &zeros, &mut list));
             let width = terms.hidden;
             let factors = terms
                 .state_factors
                 .map(|factors| steps.places(chunk).map(|(_, b)| &factors[b * width..][..width]).collect());
-            room.add(simd, &list, factors, gradient.weight_hh);
+            room.add(simd, &list, factors, start, gradient.weight_hh);
             list.clear();
         }
     }
@@ -120,9 +121,16 @@ struct Room<A: Element> {
 }
 
 impl<A: Element> Room<A> {
-    /// Adds `d_sums` times rows, themselves multiplied with `factors` if there are any, to `gradient`.
+    /// Adds `d_sums` times rows, themselves multiplied with `factors` if there are any, to where `gradient` starts.
     #[inline(always)]
-    fn add<S: Simd>(&mut self, simd: S, rows: &[&[A]], factors: Option<Vec<&[A]>>, gradient: &mut [A]) {
+    fn add<S: Simd>(
+        &mut self,
+        simd: S,
+        rows: &[&[A]],
+        factors: Option<Vec<&[A]>>,
+        start: Start<'_, A>,
+        gradient: &mut [A],
+    ) {
         let width = rows.first().map_or(0, |row| row.len());
         if let Some(factors) = factors {
             self.rows.clear();
@@ -134,6 +142,6 @@ impl<A: Element> Room<A> {
             self.panels.fill(width, rows);
         }
         let a = Matrix::contiguous(&self.d_sums, gradient.len() / width, rows.len());
-        Product::new(&[(a, self.panels.all())], Start::Output, gradient).run(simd);
+        Product::new(&[(a, self.panels.all())], start, gradient).run(simd);
     }
 }

@@ -24,6 +24,8 @@ const BLOCK: usize = 192;
 /// Where each sum starts.
 #[derive(Debug, Clone, Copy)]
 pub enum Start<'a, A> {
+    /// At zero.
+    Zero,
     /// At a value for each column.
     Bias(&'a [A]),
     /// At what the output holds.

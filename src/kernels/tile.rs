@@ -71,6 +71,7 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
     fn start<S: Simd>(&self, simd: S, last: usize) -> Sums<A, S, P, R, Q> {
         let mut sums = [[[A::splat(simd, A::zero()); P]; Q]; R];
         match self.product.start {
+            Start::Zero => {}
             Start::Bias(bias) => {
                 load_row(simd, &bias[self.columns(last)], &mut sums[0]);
                 sums = [sums[0]; R];
