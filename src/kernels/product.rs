@@ -98,6 +98,10 @@ impl<A: Element> Product<'_, A> {
     #[inline(always)]
     fn tiles<S: Simd, const P: usize>(&mut self, simd: S) {
         let (rows, count) = (self.rows, self.width.div_ceil(A::PANEL));
+        if (1..=ROWS).contains(&rows) && count == 1 {
+            // To look for a way through takes longer than one narrow tile.
+            return self.tile_of_height::<S, P>(simd, Place { row: 0, height: rows, panel: 0, panels: 1 });
+        }
         let groups = rows.div_ceil(ROWS);
         // Balanced: 32 rows are 6 + 6 + 5 + 5 + 5 + 5. A division takes longer than a small tile.
         let (height, taller) = if groups > 1 { (rows / groups, rows % groups) } else { (rows, 0) };

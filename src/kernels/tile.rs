@@ -77,8 +77,12 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
                 sums = [sums[0]; R];
             }
             Start::Output => {
+                let (columns, width) = (self.columns(last), self.product.width);
+                let mut rows = &self.product.c[self.row * width..][..R * width];
                 for r in 0..R {
-                    load_row(simd, &self.product.c[self.place(r, last)], &mut sums[r]);
+                    let row;
+                    (row, rows) = rows.split_at(width);
+                    load_row(simd, &row[columns.clone()], &mut sums[r]);
                 }
             }
         }
@@ -134,22 +138,17 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
 
     #[inline(always)]
     fn store<S: Simd>(&mut self, simd: S, sums: &Sums<A, S, P, R, Q>, last: usize) {
+        let (columns, width) = (self.columns(last), self.product.width);
+        let mut rows = &mut self.product.c[self.row * width..][..R * width];
         for r in 0..R {
-            let place = self.place(r, last);
-            let to = &mut self.product.c[place];
+            let row;
+            (row, rows) = rows.split_at_mut(width);
+            let to = &mut row[columns.clone()];
             for q in 0..Q {
                 let width = if q + 1 == Q { last } else { A::PANEL };
                 store(simd, &sums[r][q], &mut to[q * A::PANEL..][..width]);
             }
         }
-    }
-
-    /// Where row `r` of the tile lies in the output, `last` columns in the last panel.
-    #[inline(always)]
-    fn place(&self, r: usize, last: usize) -> Range<usize> {
-        let Range { start, end } = self.columns(last);
-        let row = (self.row + r) * self.product.width;
-        row + start..row + end
     }
 
     /// The columns of the tile, `last` of them in the last panel.
