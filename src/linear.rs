@@ -261,12 +261,11 @@ impl<A: Scalar> Linear<A> {
         let LinearConfig { in_features, out_features, .. } = self.config;
         let mut d_weight = parameters::zeros("d_weight", out_features, in_features)?;
         let (plan, mut columns, mut panels) = (Plan::default(), Vec::new(), Panels::default());
-        let input: Vec<_> = input.chunks_exact(in_features).collect();
-        let d_output: Vec<_> = d_output.chunks_exact(out_features).collect();
-        for (input, d_output) in input.chunks(plan.terms).zip(d_output.chunks(plan.terms)) {
-            transpose(d_output, out_features, &mut columns);
-            panels.fill(in_features, input);
-            let a = Matrix::contiguous(&columns, out_features, input.len());
+        let inputs = input.chunks(plan.terms * in_features);
+        for (input, d_output) in inputs.zip(d_output.chunks(plan.terms * out_features)) {
+            transpose(d_output, out_features, 0..out_features, &mut columns);
+            panels.fill(in_features, input.chunks_exact(in_features));
+            let a = Matrix::contiguous(&columns, out_features, input.len() / in_features);
             let c = d_weight.as_slice_mut().unwrap_or_default();
             A::product(plan.arch, Product::new(&[(a, panels.all())], Start::Output, c));
         }

@@ -143,7 +143,8 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             reverse: direction == 1,
             d_sums: &d_sums[i * rows * units..][..rows * units],
             units,
-            inputs: Source::rows(inputs, pass.weights[layer][direction].inputs(), pass.steps, 0),
+            inputs,
+            width: pass.weights[layer][direction].inputs(),
             factors: layer.checked_sub(1).and_then(|gap| pass.factors.get(gap)).map(Vec::as_slice),
             outputs: Source::rows(&pass.outputs[layer], self.width(), pass.steps, 0),
             column: direction * self.hidden,
@@ -156,15 +157,15 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
 }
 
 impl<'a, A: Element> DirectionGradient<'a, A> {
-    /// Splits it among workers, some units for each.
+    /// Splits it among workers, one unit or more for each.
     fn split(
         self,
         terms: &Terms<'_, A>,
         workers: usize,
     ) -> impl Iterator<Item = Gradient<'a, A>> + use<'a, A> {
         let Self { mut weight_ih, mut weight_hh, mut bias } = self;
-        let (width, hidden) = (terms.inputs.width(), terms.hidden);
-        threads::ranges(terms.units, workers).map(move |units| {
+        let (width, hidden) = (terms.width, terms.hidden);
+        threads::ranges(terms.units, workers.min(terms.units)).map(move |units| {
             let count = units.len();
             Gradient {
                 units,

@@ -1,5 +1,6 @@
 //! Weights packed for the product kernel.
 
+use std::array::from_fn;
 use std::ops::Range;
 
 use ndarray::{ArrayRef2, Axis};
@@ -28,19 +29,19 @@ impl<A: Element> Panels<A> {
         let mut panels = Self::default();
         let weight = weight.as_standard_layout();
         let rows = weight.as_slice().unwrap_or_default().chunks_exact(weight.ncols().max(1));
-        panels.fill(weight.ncols(), &rows.collect::<Vec<_>>());
+        panels.fill(weight.ncols(), rows);
         panels
     }
 
     /// Packs rows of `width` elements in place of what was packed before.
-    pub(crate) fn fill(&mut self, width: usize, rows: &[&[A]]) {
+    pub(crate) fn fill<'r>(&mut self, width: usize, rows: impl ExactSizeIterator<Item = &'r [A]> + Clone) {
         self.depth = rows.len();
         self.width = width;
         self.lines.resize(width.div_ceil(A::PANEL) * self.depth, A::Line::default());
         let panels = self.lines.chunks_exact_mut(self.depth.max(1));
         for (panel, start) in panels.zip((0..width).step_by(A::PANEL)) {
             let whole = width - start >= A::PANEL;
-            for (line, row) in panel.iter_mut().zip(rows) {
+            for (line, row) in panel.iter_mut().zip(rows.clone()) {
                 if whole {
                     // As many elements as the compiler knows: no call.
                     line[..A::PANEL].copy_from_slice(&row[start..][..A::PANEL]);
@@ -116,14 +117,16 @@ impl<'a, A: Element> PanelsRef<'a, A> {
     }
 }
 
-/// Turns rows of `width` elements into `width` rows, one behind the other.
-pub(crate) fn transpose<A: Element>(rows: &[&[A]], width: usize, to: &mut Vec<A>) {
+/// Turns some columns of rows of `width` elements, one behind the other, into rows.
+pub(crate) fn transpose<A: Element>(rows: &[A], width: usize, columns: Range<usize>, to: &mut Vec<A>) {
     /// Rows that are turned together, so that whole parts of cache lines are written.
     const TOGETHER: usize = 8;
-    let count = rows.len();
-    to.resize(width * count, A::zero());
-    let (blocks, rest) = rows.as_chunks::<TOGETHER>();
-    for (block, rows) in blocks.iter().enumerate() {
+    let count = rows.len() / width;
+    to.resize(columns.len() * count, A::zero());
+    let blocks = rows.chunks_exact(TOGETHER * width);
+    let (rest, turned) = (blocks.remainder(), count / TOGETHER * TOGETHER);
+    for (block, rows) in blocks.enumerate() {
+        let rows: [&[A]; TOGETHER] = from_fn(|i| &rows[i * width..][columns.clone()]);
         for (j, to) in to.chunks_exact_mut(count).enumerate() {
             let to = &mut to[block * TOGETHER..][..TOGETHER];
             for i in 0..TOGETHER {
@@ -131,8 +134,7 @@ pub(crate) fn transpose<A: Element>(rows: &[&[A]], width: usize, to: &mut Vec<A>
             }
         }
     }
-    for (j, to) in to.chunks_exact_mut(count).enumerate() {
-        let to = &mut to[count - rest.len()..];
-        to.iter_mut().zip(rest).for_each(|(to, row)| *to = row[j]);
+    for (j, to) in columns.zip(to.chunks_exact_mut(count)) {
+        to[turned..].iter_mut().zip(rest.chunks_exact(width)).for_each(|(to, row)| *to = row[j]);
     }
 }

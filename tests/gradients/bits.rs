@@ -38,6 +38,12 @@ fn threads_change_nothing() -> TestResult {
     Ok(())
 }
 
+/// Fewer units than threads.
+#[test]
+fn threads_without_units_change_nothing() -> TestResult {
+    expect_same_for_threads::<f32>(&Options::new(RnnConfig::new(5, 1), 1000, 1300))
+}
+
 /// Without the input's gradient, too, whatever the number of threads.
 #[test]
 fn the_parameters_alone_have_the_same_gradients() -> TestResult {

@@ -332,6 +332,10 @@ fn backward_is_the_formula_for_large_sizes() -> TestResult {
         expect_oracle::<f32, Ix3>(&options)?;
         expect_oracle::<f64, Ix3>(&options.with_everything())?;
     }
+    // Few columns and more, of input and state.
+    for (inputs, hidden) in (1..=9).flat_map(|inputs| [1, 4, 6, 7, 8, 9].map(|hidden| (inputs, hidden))) {
+        expect_oracle::<f32, Ix3>(&Options::new(RnnConfig::new(inputs, hidden), 4, 5).with_everything())?;
+    }
     // One sequence of more steps than are done together.
     expect_oracle::<f32, Ix2>(&Options::new(RnnConfig::new(3, 33), 600, 1).with_everything())
 }
