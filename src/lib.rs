@@ -75,6 +75,7 @@ pub mod random;
 mod recurrent;
 mod scalar;
 mod sequence;
+mod spares;
 mod steps;
 
 pub use dim::SequenceDim;

@@ -7,7 +7,8 @@ use ndarray::{Array, Array3, ArrayRef, ArrayView2, ArrayView3, Axis, CowArray, D
 
 use crate::element::Element;
 use crate::error::{Error, Result, expect_room, expect_shape};
-use crate::kernels::{Matrix, copy, to_vec};
+use crate::kernels::{Matrix, append, copy};
+use crate::spares::Spares;
 use crate::steps::Steps;
 
 /// The rows of a sequence, wherever they lie: what a layer reads.
@@ -92,14 +93,12 @@ impl<'a, A: Element> Source<'a, A> {
         to.extend(steps.places(range).map(|(t, b)| self.offset(t, b)));
     }
 
-    /// A copy of the rows of all steps, one behind the other.
-    pub(crate) fn to_vec(self, steps: &Steps) -> Vec<A> {
-        if let Some(rows) = self.dense(steps, 0..steps.len()) {
-            return to_vec(rows);
+    /// Appends the rows of all steps, one behind the other.
+    pub(crate) fn append_to(self, steps: &Steps, to: &mut Vec<A>) {
+        match self.dense(steps, 0..steps.len()) {
+            Some(rows) => append(rows, to),
+            None => steps.places(0..steps.len()).for_each(|(t, b)| to.extend_from_slice(self.row(t, b))),
         }
-        let mut rows = Vec::with_capacity(steps.rows() * self.width);
-        steps.places(0..steps.len()).for_each(|(t, b)| rows.extend_from_slice(self.row(t, b)));
-        rows
     }
 
     /// The rows of some of the steps `steps` if they lie one behind the other.
@@ -288,17 +287,17 @@ impl Layout {
         rows: Vec<A>,
         (len, batch, width): (usize, usize, usize),
         padding: A,
+        spares: &Spares<A>,
     ) -> Array3<A> {
         let Some(order) = &self.order else {
             return Array3::from_shape_vec((len, batch, width), rows).unwrap_or_default();
         };
-        let mut array = vec![padding; len * batch * width];
-        let mut rows = rows.chunks_exact(width);
-        for t in 0..self.steps.len() {
-            for (&n, row) in order.iter().zip(rows.by_ref().take(self.steps.batch(t))) {
-                copy(row, &mut array[(t * batch + n) * width..][..width]);
-            }
+        let mut array = spares.empty(len * batch * width);
+        array.resize(len * batch * width, padding);
+        for ((t, b), row) in self.steps.places(0..self.steps.len()).zip(rows.chunks_exact(width)) {
+            copy(row, &mut array[(t * batch + order[b]) * width..][..width]);
         }
+        spares.give(rows);
         Array3::from_shape_vec((len, batch, width), array).unwrap_or_default()
     }
 }

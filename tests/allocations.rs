@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+use std::mem;
+
 use allocation_counter::{AllocationInfo, measure};
 use ndarray::{Array2, Array3};
 use ndarray_rnn::keras::{SimpleRnn, SimpleRnnConfig, set_random_seed};
-use ndarray_rnn::{Rnn, RnnCell, RnnCellConfig, RnnConfig, manual_seed};
+use ndarray_rnn::{Rnn, RnnCell, RnnCellConfig, RnnConfig, Trace, manual_seed};
 
 fn rnn(layers: usize) -> Rnn<f32> {
     Rnn::new(RnnConfig::new(24, 32).num_layers(layers), &mut manual_seed(0)).unwrap()
@@ -78,4 +80,34 @@ fn keras_s_last_outputs_need_no_more_memory_for_longer_sequences() {
     assert_eq!(bytes(&short), bytes(&long));
     let bytes = |input| second(|| _ = layer.call(input).return_state().forward().unwrap()).bytes_max;
     assert_eq!(bytes(&short), bytes(&long), "with the state");
+}
+
+/// Passes in training mode of one sequence, or of four of different lengths.
+fn allocated_by_training(len: usize, lengths: Option<&[usize]>) -> AllocationInfo {
+    let (mut rng, mut trace) = (manual_seed(0), Trace::default());
+    let rnn = Rnn::<f32>::new(RnnConfig::new(24, 32).num_layers(2).dropout(0.5), &mut rng).unwrap();
+    let (input, d_output) = (input(len, 4), Array3::ones((len, 4, 32)));
+    second(|| {
+        let mut run = rnn.run(&input).reuse(mem::take(&mut trace));
+        if let Some(lengths) = lengths {
+            run = run.lengths(lengths);
+        }
+        let output;
+        (output, _, trace) = run.forward_train(&mut rng).unwrap();
+        let gradients = rnn.backward(&trace, &d_output, None).unwrap();
+        trace.recycle(output);
+        trace.recycle(gradients.input);
+        // More than the pass takes: it keeps no more.
+        (0..5).for_each(|_| trace.recycle(Array2::<f32>::zeros((10, 10))));
+    })
+}
+
+#[test]
+fn training_in_used_memory_allocates_nothing_that_grows_with_the_sequence() {
+    let [short, long] = [300, 3000].map(|len| allocated_by_training(len, None));
+    assert_eq!((short.count_total, short.bytes_total), (long.count_total, long.bytes_total));
+    assert_eq!(short.bytes_current, 0, "nothing is kept");
+    // Where rows fall into steps, and a few of them: one word a step.
+    let [short, long] = [300, 3000].map(|len| allocated_by_training(len, Some(&[len, len / 2, len / 3, 0])));
+    assert!(long.bytes_total - short.bytes_total < 2700 * 64, "{short:?}, {long:?}");
 }

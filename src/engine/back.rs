@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::direction::{BackSpan, BackWeights, Scratch};
+use super::direction::{BackSpan, BackWeights, Room};
 use super::resets::Resets;
 use super::share::{Share, ShareMut};
 use super::stack::Stack;
@@ -14,6 +14,7 @@ use super::weights::{Gradient, Terms};
 use crate::cell::Cell;
 use crate::element::Element;
 use crate::sequence::Source;
+use crate::spares::Spares;
 use crate::steps::Steps;
 
 /// What the way back reads and leaves. "Rows" are as wide as all directions' hidden states side by side.
@@ -43,6 +44,8 @@ pub struct Backward<'a, A: Element> {
     pub(crate) d_state: &'a mut [A],
     /// Takes the gradient of the input rows, if it is wanted.
     pub(crate) d_input: Option<&'a mut [A]>,
+    /// Where its room comes from and goes back to.
+    pub(crate) spares: &'a Spares<A>,
     /// Take the gradients of the parameters by layer, then direction; to be filled with zeros before.
     pub(crate) d_parameters: Vec<DirectionGradient<'a, A>>,
 }
@@ -66,7 +69,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             return;
         }
         let workers = threads::count(self.flops(rows));
-        let mut d_sums = vec![A::zero(); self.layers.len() * self.directions() * rows * units];
+        let mut d_sums = pass.spares.take(self.layers.len() * self.directions() * rows * units);
         let d_parameters = mem::take(&mut pass.d_parameters);
         let written = Written {
             d_state: Share::Whole(mem::take(&mut pass.d_state)),
@@ -75,6 +78,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         };
         self.sums(&pass, written, workers.min(pass.steps.batch(0)));
         self.parameters(&pass, d_parameters, &d_sums, workers);
+        pass.spares.give(d_sums);
     }
 
     #[inline(always)]
@@ -207,26 +211,26 @@ impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let mut scratch = Scratch::default();
+        let (mut room, mut above) = (Room::default(), Vec::new());
         for layer in (0..self.stack.layers.len()).rev() {
-            self.layer(simd, layer, &mut scratch);
-            mem::swap(&mut scratch.above, &mut scratch.below);
+            let below = self.layer(simd, layer, &above, &mut room);
+            self.pass.spares.give(mem::replace(&mut above, below));
         }
     }
 }
 
 impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
-    /// From the gradient of a layer's output rows, above, to that of its input rows, below.
+    /// From the gradient of a layer's output rows, unless they are the pass's, to that of its input rows, unless they are.
     #[inline(always)]
-    fn layer<S: Simd>(&mut self, simd: S, layer: usize, scratch: &mut Scratch<A>) {
+    fn layer<S: Simd>(&mut self, simd: S, layer: usize, above: &[A], room: &mut Room<A>) -> Vec<A> {
         let Self { stack, pass, steps, first, .. } = *self;
         let Written { d_state, d_input, d_sums } = &mut *self.written;
-        let Scratch { room, below, above } = scratch;
         let (directions, width, hidden) = (stack.directions(), stack.width(), stack.hidden);
         let block = steps.batch(0) * C::STATES * hidden;
-        if layer > 0 {
-            below.resize(steps.rows() * pass.weights[layer][0].inputs(), A::zero());
-        }
+        let mut below = match layer {
+            0 => Vec::new(),
+            _ => pass.spares.take(steps.rows() * pass.weights[layer][0].inputs()),
+        };
         for (d, weights) in pass.weights[layer].iter().enumerate() {
             let i = layer * directions + d;
             let rows = |rows, width| Source::rows(rows, width, pass.steps, 0).skip(first);
@@ -249,14 +253,15 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                 d_sums: d_sums[i].borrow(),
                 d_inputs: match layer {
                     0 => d_input.as_mut().map(Share::borrow),
-                    _ => Some(ShareMut::Whole(below)),
+                    _ => Some(ShareMut::Whole(&mut below)),
                 },
             };
             weights.backward(simd, stack.cell, span, room);
         }
         if layer > 0 {
-            self.drop_out(layer - 1, below);
+            self.drop_out(layer - 1, &mut below);
         }
+        below
     }
 
     /// The way back through the dropout behind a layer.

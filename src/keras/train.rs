@@ -14,9 +14,10 @@ use super::seeds::SeedGenerator;
 use crate::cell::Cell;
 use crate::engine::Backward;
 use crate::error::{Error, Result, expect_room, expect_shape};
-use crate::kernels::to_vec;
+use crate::kernels::append;
 use crate::scalar::Scalar;
 use crate::sequence::Source;
+use crate::spares::Spares;
 
 /// What a call in training mode leaves for [`SimpleRnn::backward`], any number of times.
 ///
@@ -122,7 +123,10 @@ impl<A: Scalar> Pass<'_, A> {
             &mut sums,
         );
         self.keep(&states);
-        let shown = if R::Dim::SEQUENCES { to_vec(&outputs) } else { Vec::new() };
+        let mut shown = Vec::new();
+        if R::Dim::SEQUENCES {
+            append(&outputs, &mut shown);
+        }
         let output = R::Dim::output(&self.rows, shown, &states);
         let trace = Trace {
             config,
@@ -243,6 +247,7 @@ impl<A: Scalar> SimpleRnn<A> {
                 d_output: Source::rows(&d_rows, config.units, &trace.rows.layout.steps, 0),
                 d_state,
                 d_input: Some(&mut d_input),
+                spares: &Spares::default(),
                 d_parameters: vec![parameters.borrow()],
             };
             A::backward(self.stack(), pass);

@@ -30,16 +30,15 @@ fn in_pieces<A: Copy>(from: &[A], to: &mut [A]) {
     }
 }
 
-/// A copy of a slice.
-pub(crate) fn to_vec<A: Copy>(from: &[A]) -> Vec<A> {
-    let mut copy = Vec::with_capacity(from.len());
-    from.chunks(piece::<A>()).for_each(|piece| copy.extend_from_slice(piece));
-    copy
+/// Appends a copy of a slice.
+pub(crate) fn append<A: Copy>(from: &[A], to: &mut Vec<A>) {
+    to.reserve_exact(from.len());
+    from.chunks(piece::<A>()).for_each(|piece| to.extend_from_slice(piece));
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{copy, to_vec};
+    use super::{append, copy};
 
     #[test]
     fn all_elements_are_copied() {
@@ -47,7 +46,9 @@ mod tests {
             let from: Vec<f64> = (0..len).map(f64::from).collect();
             let mut to = vec![-1.0; from.len()];
             copy(&from, &mut to);
-            assert_eq!((&to, to_vec(&from)), (&from, from.clone()));
+            assert_eq!(to, from);
+            append(&from, &mut to);
+            assert_eq!(to, [&from[..], &from].concat());
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::error::{Result, expect_shape, expect_width};
 use crate::packed::PackedSequence;
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, Source};
+use crate::spares::Spares;
 use crate::steps::Steps;
 
 impl<A: Scalar> Rnn<A> {
@@ -59,7 +60,7 @@ impl<A: Scalar> Rnn<A> {
         rng: &mut R,
     ) -> Result<(PackedSequence<A>, Array3<A>, Trace<A>)> {
         let data = input.data().as_standard_layout();
-        let (h_n, trace) = self.packed_pass(input, &data, h_0)?.forward_train(rng)?;
+        let (h_n, trace) = self.packed_pass(input, &data, h_0)?.forward_train(Spares::default(), rng)?;
         let output = rows_of(trace.output(), self.config.output_size());
         Ok((input.with_data(output)?, h_n, trace))
     }

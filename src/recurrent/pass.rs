@@ -32,9 +32,14 @@ pub(super) enum Input<'a, A> {
 }
 
 impl<A: Scalar> Pass<'_, A> {
+    /// How many elements a layer's output rows have.
+    pub(super) fn rows_len(&self) -> usize {
+        self.layout.steps.rows() * self.rnn.config.output_size()
+    }
+
     /// Room for a layer's output rows.
     pub(super) fn rows(&self) -> Vec<A> {
-        vec![A::zero(); self.layout.steps.rows() * self.rnn.config.output_size()]
+        vec![A::zero(); self.rows_len()]
     }
 
     /// Runs the engine, from h_0 to h_n.

@@ -1,5 +1,7 @@
 //! One pass over sequences, with its options.
 
+use std::mem;
+
 use ndarray::{Array, ArrayRef, CowArray, Ix3};
 use rand::Rng;
 
@@ -10,6 +12,7 @@ use crate::dim::SequenceDim;
 use crate::error::{Result, expect_room, expect_shape, expect_steps, expect_width};
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, with_plain_rows};
+use crate::spares::Spares;
 
 /// One pass of an [`Rnn`] over a batch (3-D) or one sequence (2-D), made by [`Rnn::run`]: options first, then one of
 /// [`forward`](Self::forward), [`last`](Self::last), [`states`](Self::states) and [`forward_train`](Self::forward_train).
@@ -38,11 +41,21 @@ pub struct Run<'a, A: Scalar, D: SequenceDim> {
     padding_value: A,
     resets: Option<&'a ArrayRef<bool, D::Smaller>>,
     reset_state: Option<&'a ArrayRef<A, D>>,
+    spares: Spares<A>,
 }
 
 impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     pub(super) fn new(rnn: &'a Rnn<A>, input: &'a ArrayRef<A, D>, h_0: Option<&'a ArrayRef<A, D>>) -> Self {
-        Self { rnn, input, h_0, lengths: None, padding_value: A::zero(), resets: None, reset_state: None }
+        Self {
+            rnn,
+            input,
+            h_0,
+            lengths: None,
+            padding_value: A::zero(),
+            resets: None,
+            reset_state: None,
+            spares: Spares::default(),
+        }
     }
 
     /// The first state, shaped as [`Rnn`] says. Default: zero.
@@ -80,6 +93,34 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         Self { reset_state: Some(state), ..self }
     }
 
+    /// Takes the memory of a trace that is no longer needed for the new one, and with it what the trace was given to
+    /// [`recycle`](Trace::recycle). The same bits; other shapes, and traces of other networks, are welcome. Only
+    /// [`forward_train`](Self::forward_train) makes use of it. Default: memory from the allocator.
+    ///
+    /// Worth it from some megabytes on: an allocator may give large arrays back to the system, which hands out zeroed pages
+    /// anew in every pass.
+    ///
+    /// ```
+    /// use ndarray::Array3;
+    /// use ndarray_rnn::{Rnn, RnnConfig, Trace, manual_seed};
+    ///
+    /// let mut rng = manual_seed(0);
+    /// let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut rng)?;
+    /// let input = Array3::ones((3, 5, 4));
+    /// let mut trace = Trace::default();
+    /// for _ in 0..10 {
+    ///     let output;
+    ///     (output, _, trace) = rnn.run(&input).reuse(trace).forward_train(&mut rng)?;
+    ///     let gradients = rnn.backward(&trace, &output, None)?; // of half the sum of squares
+    ///     trace.recycle(output);
+    ///     trace.recycle(gradients.input);
+    /// }
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    pub fn reuse(self, trace: Trace<A>) -> Self {
+        Self { spares: trace.into_spares(), ..self }
+    }
+
     /// Returns `output`, the last layer's hidden state after every step, and `h_n`, every layer's and direction's final
     /// state, shaped as [`Rnn`] says.
     ///
@@ -91,7 +132,7 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         let mut pass = self.pass(&input)?;
         let mut output = pass.rows();
         pass.forward(Some(&mut output), &mut [], &[]);
-        Ok((self.padded(&pass.layout, output), D::state(pass.state)))
+        Ok((self.padded(&pass.layout, output, &Spares::default()), D::state(pass.state)))
     }
 
     /// Returns each sequence's last output, (N, D hidden_size) or (D hidden_size), and `h_n`.
@@ -122,7 +163,8 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         let mut output = pass.rows();
         pass.forward(Some(&mut output), &mut lower, &[]);
         let layers = lower.into_iter().chain([output]);
-        Ok((layers.map(|rows| self.padded(&pass.layout, rows)).collect(), D::state(pass.state)))
+        let padded = |rows| self.padded(&pass.layout, rows, &Spares::default());
+        Ok((layers.map(padded).collect(), D::state(pass.state)))
     }
 
     /// As [`forward`](Self::forward), in training mode: draws and applies dropout, and returns a [`Trace`] for
@@ -136,10 +178,14 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     /// # Errors
     /// As [`forward`](Self::forward).
     #[doc(alias = "train")]
-    pub fn forward_train<R: Rng + ?Sized>(self, rng: &mut R) -> Result<(Array<A, D>, Array<A, D>, Trace<A>)> {
+    pub fn forward_train<R: Rng + ?Sized>(
+        mut self,
+        rng: &mut R,
+    ) -> Result<(Array<A, D>, Array<A, D>, Trace<A>)> {
+        let spares = mem::take(&mut self.spares);
         let input = self.input()?;
-        let (h_n, trace) = self.pass(&input)?.forward_train(rng)?;
-        let output = self.padded(trace.layout(), trace.output());
+        let (h_n, trace) = self.pass(&input)?.forward_train(spares, rng)?;
+        let output = self.padded(trace.layout(), trace.output(), trace.spares());
         Ok((output, D::state(h_n), trace))
     }
 
@@ -181,10 +227,11 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     }
 
     /// A layer's output rows as an array, padding behind the sequences' ends.
-    fn padded(&self, layout: &Layout, rows: Vec<A>) -> Array<A, D> {
+    fn padded(&self, layout: &Layout, rows: Vec<A>, spares: &Spares<A>) -> Array<A, D> {
         let batch_first = self.rnn.config.batch_first;
         let (len, batch, _) = D::time_major(self.input, batch_first).dim();
         let width = self.rnn.config.output_size();
-        D::output(layout.scatter_rows(rows, (len, batch, width), self.padding_value), batch_first)
+        let dim = (len, batch, width);
+        D::output(layout.scatter_rows(rows, dim, self.padding_value, spares), batch_first)
     }
 }

@@ -9,15 +9,17 @@ use super::{Rnn, RnnConfig, Run};
 use crate::dim::SequenceDim;
 use crate::engine::Backward;
 use crate::error::{Error, Result, expect_shape};
-use crate::kernels::to_vec;
+use crate::kernels::append;
 use crate::random;
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, Source, with_plain_rows};
+use crate::spares::Spares;
 
 /// What a forward pass in training mode leaves for [`Rnn::backward`], any number of times.
 ///
 /// With R rows (steps times sequences, less what lengths leave out) it keeps `R (input_size + K D hidden_size)` numbers,
-/// and `R (K - 1) D hidden_size` more where dropout is on.
+/// and `R (K - 1) D hidden_size` more where dropout is on; after a way back also its memory, `R K D hidden_size` numbers
+/// or, with several layers, `R (K + 2) D hidden_size`, for the next one. A clone keeps what it needs only.
 #[derive(Debug, Clone)]
 pub struct Trace<A> {
     config: RnnConfig,
@@ -32,6 +34,7 @@ pub struct Trace<A> {
     factors: Vec<Vec<A>>,
     mask: Option<Vec<bool>>,
     reset_state: Option<Array3<A>>,
+    spares: Spares<A>,
 }
 
 /// The gradient of everything that a pass read.
@@ -48,7 +51,38 @@ pub struct Gradients<A, D: Dimension, S: Dimension = D> {
     pub h_0: Array<A, S>,
 }
 
+/// The trace of no pass, to begin a loop with (see [`Run::reuse`](super::Run::reuse)): no network takes it back.
+impl<A: Scalar> Default for Trace<A> {
+    fn default() -> Self {
+        Self {
+            config: RnnConfig::new(0, 0),
+            layout: Layout::equal(0, 0),
+            dim: (0, 0),
+            input: Vec::new(),
+            first: Array3::default((0, 0, 0)),
+            outputs: Vec::new(),
+            factors: Vec::new(),
+            mask: None,
+            reset_state: None,
+            spares: Spares::default(),
+        }
+    }
+}
+
 impl<A: Scalar> Trace<A> {
+    /// Keeps an array that is no longer needed, an output or a gradient of an input, for
+    /// [`reuse`](super::Run::reuse) and the next way back.
+    pub fn recycle<D: Dimension>(&mut self, array: Array<A, D>) {
+        self.spares.give(array.into_raw_vec_and_offset().0);
+    }
+
+    /// The memory of a trace that is no longer needed.
+    pub(super) fn into_spares(self) -> Spares<A> {
+        let Self { input, outputs, factors, spares, .. } = self;
+        outputs.into_iter().chain(factors).chain([input]).for_each(|rows| spares.give(rows));
+        spares.renewed()
+    }
+
     pub(super) fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -58,39 +92,55 @@ impl<A: Scalar> Trace<A> {
         self.dim.1
     }
 
+    pub(super) fn spares(&self) -> &Spares<A> {
+        &self.spares
+    }
+
     /// Room for the gradient of the input rows.
     pub(super) fn room_for_input(&self) -> Vec<A> {
-        vec![A::zero(); self.input.len()]
+        self.spares.take(self.input.len())
     }
 
     /// A copy of the last layer's output rows.
     pub(super) fn output(&self) -> Vec<A> {
-        self.outputs.last().map_or_else(Vec::new, |rows| to_vec(rows))
+        let rows = self.outputs.last().map_or(&[][..], Vec::as_slice);
+        let mut output = self.spares.empty(rows.len());
+        append(rows, &mut output);
+        output
     }
 }
 
 impl<A: Scalar> Pass<'_, A> {
     /// Runs the engine in training mode; returns h_n in the caller's order, and the trace.
-    pub(super) fn forward_train<R: Rng + ?Sized>(mut self, rng: &mut R) -> Result<(Array3<A>, Trace<A>)> {
+    pub(super) fn forward_train<R: Rng + ?Sized>(
+        mut self,
+        spares: Spares<A>,
+        rng: &mut R,
+    ) -> Result<(Array3<A>, Trace<A>)> {
         let config = self.rnn.config.clone();
-        let mut outputs: Vec<_> = (0..config.num_layers).map(|_| self.rows()).collect();
-        let gaps = (1..config.num_layers).map(|_| self.rows()).filter(|_| config.dropout > 0.0);
-        let mut factors: Vec<_> = gaps.collect();
+        let rows = || spares.take(self.rows_len());
+        let mut outputs: Vec<_> = (0..config.num_layers).map(|_| rows()).collect();
+        let gaps = if config.dropout > 0.0 { config.num_layers - 1 } else { 0 };
+        let mut factors: Vec<_> = (0..gaps).map(|_| rows()).collect();
         factors.iter_mut().try_for_each(|factors| dropout(factors, config.dropout, rng))?;
         let first = self.layout.sorted_state(&self.state.view());
         let mut last = outputs.pop().unwrap_or_default();
         self.forward(Some(&mut last), &mut outputs, &factors);
         outputs.push(last);
+        let source = self.input.source(config.input_size, &self.layout);
+        let mut input = spares.empty(self.layout.steps.rows() * config.input_size);
+        source.append_to(&self.layout.steps, &mut input);
         let trace = Trace {
             dim: (self.len, self.state.len_of(Axis(1))),
             first,
-            input: self.input.source(config.input_size, &self.layout).to_vec(&self.layout.steps),
+            input,
             config,
             outputs,
             factors,
             mask: self.mask,
             reset_state: self.reset_state,
             layout: self.layout,
+            spares,
         };
         Ok((self.state, trace))
     }
@@ -99,8 +149,8 @@ impl<A: Scalar> Pass<'_, A> {
 /// torch's dropout factors: 0, or 1 / (1 - p).
 fn dropout<A: Scalar, R: Rng + ?Sized>(factors: &mut [A], p: f64, rng: &mut R) -> Result<()> {
     let kept = A::one() / A::from_f64(1.0 - p);
-    for factor in factors.iter_mut().filter(|_| p < 1.0) {
-        *factor = if random::bernoulli(1.0 - p, rng)? { kept } else { A::zero() };
+    for factor in factors {
+        *factor = if p < 1.0 && random::bernoulli(1.0 - p, rng)? { kept } else { A::zero() };
     }
     Ok(())
 }
@@ -161,7 +211,8 @@ impl<A: Scalar> Rnn<A> {
         let (config, (len, batch)) = (&self.config, trace.dim);
         let mut d_input = trace.room_for_input();
         let (parameters, d_h_0) = self.back_from(trace, d_output, d_h_n, Some(&mut d_input))?;
-        let input = trace.layout.scatter_rows(d_input, (len, batch, config.input_size), A::zero());
+        let dim = (len, batch, config.input_size);
+        let input = trace.layout.scatter_rows(d_input, dim, A::zero(), &trace.spares);
         Ok(Gradients { parameters, input: D::output(input, config.batch_first), h_0: D::state(d_h_0) })
     }
 
@@ -251,6 +302,7 @@ impl<A: Scalar> Rnn<A> {
                 d_output,
                 d_state,
                 d_input,
+                spares: &trace.spares,
                 d_parameters,
             };
             A::backward(self.stack(), pass);

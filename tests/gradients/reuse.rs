@@ -1,0 +1,89 @@
+//! Memory that is used again changes no bit, whatever it held and whichever network it comes from.
+
+use ndarray::{Array, Array1, Ix2, Ix3};
+use ndarray_rnn::{RnnConfig, Scalar, SequenceDim, Trace, manual_seed};
+use proptest::prelude::*;
+use rayon::ThreadPoolBuilder;
+
+use crate::problem::{Options, Problem, TestResult, bits, cases, expect_same, small};
+
+/// Gives a trace arrays of NaN, more and larger ones than any pass here takes: what is read before it is written shows.
+fn spoil<A: Scalar>(trace: &mut Trace<A>) {
+    (0..16).for_each(|i| trace.recycle(Array1::from_elem(20_000 + i, A::nan())));
+}
+
+/// Runs a problem in the memory of `trace`, and expects what it gives without.
+fn expect_the_same<A: Scalar, D: SequenceDim>(
+    problem: &Problem<A, D>,
+    mut trace: Trace<A>,
+) -> TestResult<Trace<A>> {
+    let (expected_output, expected_h_n, expected) = problem.forward()?;
+    let expected = problem.backward(&expected)?;
+    spoil(&mut trace);
+    let (output, h_n, mut trace) =
+        problem.run().reuse(trace).forward_train(&mut manual_seed(problem.dropout_seed))?;
+    assert_eq!(bits(&output), bits(&expected_output), "output");
+    assert_eq!(bits(&h_n), bits(&expected_h_n), "h_n");
+    spoil(&mut trace);
+    let gradients = problem.backward(&trace)?;
+    expect_same(&gradients, &expected, "in used memory");
+    // What the first way back left is what the second begins with.
+    expect_same(&problem.backward(&trace.clone())?, &expected, "from a clone");
+    expect_same(&problem.backward(&trace)?, &expected, "again");
+    trace.recycle(output);
+    trace.recycle(gradients.input);
+    Ok(trace)
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+
+    #[test]
+    fn memory_used_again_changes_nothing(problems in [small(), small(), small()]) {
+        let (mut of_batches, mut of_sequences) = (Trace::default(), Trace::default());
+        for options in problems {
+            of_batches = expect_the_same::<f32, Ix3>(&options.problem().unwrap(), of_batches).unwrap();
+            of_sequences = expect_the_same::<f64, Ix2>(&options.problem().unwrap(), of_sequences).unwrap();
+        }
+    }
+}
+
+/// Some 40 Mflop: worth four threads, forwards and back.
+#[test]
+fn memory_used_again_changes_nothing_on_threads() -> TestResult {
+    let deep = RnnConfig::new(30, 96).num_layers(2).bidirectional(true).dropout(0.5);
+    let options = Options::new(deep, 40, 9);
+    for options in [options.clone(), options.with_everything()] {
+        let problem = options.problem::<f32, Ix3>()?;
+        for threads in [1, 2, 4] {
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
+            let twice = || -> ndarray_rnn::Result<()> {
+                let trace = expect_the_same(&problem, Trace::default()).unwrap();
+                _ = expect_the_same(&problem, trace).unwrap();
+                Ok(())
+            };
+            pool.install(twice)?;
+        }
+    }
+    Ok(())
+}
+
+/// A trace of no pass is no network's.
+#[test]
+fn the_default_trace_is_refused() -> TestResult {
+    let problem = Options::new(RnnConfig::new(3, 2), 4, 2).problem::<f32, Ix3>()?;
+    let error = problem.backward(&Trace::default()).unwrap_err().to_string();
+    assert!(error.contains("RNN(3, 2)") && error.contains("RNN(0, 0)"), "{error}");
+    Ok(())
+}
+
+/// The memory of arrays whose rows lie apart is used too.
+#[test]
+fn arrays_of_any_layout_are_taken() -> TestResult {
+    let problem = Options::new(RnnConfig::new(3, 2), 4, 2).problem::<f32, Ix3>()?;
+    let mut trace = problem.forward()?.2;
+    trace.recycle(Array::<f32, Ix3>::from_elem((7, 5, 9), f32::NAN).permuted_axes([2, 0, 1]));
+    trace.recycle(Array::<f32, Ix2>::zeros((0, 3)));
+    expect_the_same(&problem, trace)?;
+    Ok(())
+}
