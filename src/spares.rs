@@ -1,5 +1,6 @@
 //! Memory that passes use again.
 
+use std::cmp::Reverse;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::element::Element;
@@ -10,7 +11,6 @@ pub struct Spares<A>(Mutex<Pool<A>>);
 
 #[derive(Debug)]
 struct Pool<A> {
-    /// The smallest first.
     vectors: Vec<Vec<A>>,
     /// How many were asked for since the pass began.
     taken: usize,
@@ -56,17 +56,17 @@ impl<A: Element> Spares<A> {
     /// Keeps a vector for later, if it has any room.
     pub(crate) fn give(&self, spare: Vec<A>) {
         if spare.capacity() > 0 {
-            let vectors = &mut self.lock().vectors;
-            let place = vectors.partition_point(|other| other.capacity() < spare.capacity());
-            vectors.insert(place, spare);
+            self.lock().vectors.push(spare);
         }
     }
 
     /// For the next pass: as many as the last one asked for, the largest.
     pub(crate) fn renewed(self) -> Self {
         let mut pool = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let surplus = pool.vectors.len().saturating_sub(pool.taken);
-        pool.vectors.drain(..surplus);
+        if pool.vectors.len() > pool.taken {
+            pool.vectors.sort_by_key(|spare| Reverse(spare.capacity()));
+            pool.vectors.truncate(pool.taken);
+        }
         pool.taken = 0;
         Self(Mutex::new(pool))
     }
@@ -75,8 +75,9 @@ impl<A: Element> Spares<A> {
     fn find(&self, len: usize) -> Option<Vec<A>> {
         let mut pool = self.lock();
         pool.taken += 1;
-        let place = pool.vectors.partition_point(|spare| spare.capacity() < len);
-        (place < pool.vectors.len()).then(|| pool.vectors.remove(place))
+        let large = pool.vectors.iter().enumerate().filter(|(_, spare)| spare.capacity() >= len);
+        let (place, _) = large.min_by_key(|(_, spare)| spare.capacity())?;
+        Some(pool.vectors.swap_remove(place))
     }
 
     fn lock(&self) -> MutexGuard<'_, Pool<A>> {

@@ -9,11 +9,12 @@ mod training;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{BufWriter, Write};
+use std::mem;
 
 use ndarray::{Array, Array2, Array3, ArrayD, Axis, Dimension, IntoDimension, Ix3};
 use ndarray_rnn::random::Mt19937;
 use ndarray_rnn::{
-    Gradients, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Stream, manual_seed, random,
+    Gradients, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Stream, Trace, manual_seed, random,
 };
 use protocol::{Case, Job, Result, Worker};
 use serde_json::{Value, json};
@@ -152,21 +153,27 @@ impl<A: Scalar> Measured for Forward<A> {
     }
 }
 
-/// Forward, then backward from a cotangent of ones: `output.sum().backward()`.
+/// Forward, then backward from a cotangent of ones: `output.sum().backward()`, each in the memory of the one before, as
+/// in a training loop.
 struct Backward<A: Scalar> {
     whole: Forward<A>,
+    trace: Trace<A>,
     rng: Mt19937,
 }
 
 impl<A: Scalar> Backward<A> {
     fn new(case: &Case) -> Result<Self> {
-        Ok(Self { whole: Forward::new(case)?, rng: manual_seed(0) })
+        Ok(Self { whole: Forward::new(case)?, trace: Trace::default(), rng: manual_seed(0) })
     }
 
     fn gradients(&mut self) -> ndarray_rnn::Result<Gradients<A, Ix3>> {
         let Forward { rnn, input } = &self.whole;
-        let (output, _, trace) = rnn.forward_train(black_box(input), None, &mut self.rng)?;
-        rnn.backward(&trace, &Array3::ones(output.dim()), None)
+        let run = rnn.run(black_box(input)).reuse(mem::take(&mut self.trace));
+        let output;
+        (output, _, self.trace) = run.forward_train(&mut self.rng)?;
+        let gradients = rnn.backward(&self.trace, &Array3::ones(output.dim()), None)?;
+        self.trace.recycle(output);
+        Ok(gradients)
     }
 }
 
@@ -174,7 +181,8 @@ impl<A: Scalar> Measured for Backward<A> {
     type Elem = A;
 
     fn call(&mut self) {
-        black_box(self.gradients()).expect("it was checked");
+        let gradients = black_box(self.gradients()).expect("it was checked");
+        self.trace.recycle(gradients.input);
     }
 
     fn arrays(&mut self) -> Result<Named<A>> {
