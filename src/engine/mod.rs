@@ -5,6 +5,7 @@
 mod back;
 mod cache;
 mod direction;
+mod few;
 mod resets;
 mod share;
 mod stack;

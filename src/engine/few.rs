@@ -1,0 +1,81 @@
+//! The gradient of one direction's parameters where rows have few columns.
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use super::weights::{Gradient, Terms};
+use crate::element::Element;
+
+/// The most columns whose terms are added row by row: to turn and to pack the rows takes longer.
+pub(super) const FEW: usize = 8;
+
+/// Adds the terms of every row, an outer product for each.
+pub(super) struct AddFew<'t, 'a, A> {
+    /// Without factors.
+    pub(super) terms: &'t Terms<'t, A>,
+    pub(super) gradient: Gradient<'a, A>,
+}
+
+impl<A: Element> WithSimd for AddFew<'_, '_, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { terms, gradient: Gradient { units, weight_ih, weight_hh, bias } } = self;
+        let (steps, zeros, mut states) = (terms.steps, [A::zero(); FEW], Vec::new());
+        for t in 0..steps.len() {
+            let [start, end] = [steps.start(t), steps.start(t + 1)];
+            let d_sums = terms.d_sums[start * terms.units..end * terms.units].chunks_exact(terms.units);
+            for (unit, d_bias) in units.clone().zip(&mut *bias) {
+                d_sums.clone().for_each(|row| *d_bias += row[unit]);
+            }
+            let inputs = terms.inputs[start * terms.width..end * terms.width].chunks_exact(terms.width);
+            add_outer(terms.width, d_sums.clone(), &units, inputs, weight_ih);
+            states.clear();
+            terms.previous(t, &zeros[..terms.hidden], &mut states);
+            add_outer(terms.hidden, d_sums, &units, states.iter().copied(), weight_hh);
+        }
+    }
+}
+
+/// Adds the outer product of some units of a row and another row of `width` elements, for all rows.
+#[inline(always)]
+fn add_outer<'r, A: Element>(
+    width: usize,
+    left: impl Iterator<Item = &'r [A]> + Clone,
+    units: &Range<usize>,
+    right: impl Iterator<Item = &'r [A]> + Clone,
+    to: &mut [A],
+) {
+    match width {
+        1 => add_outer_of_width::<A, 1>(left, units, right, to),
+        2 => add_outer_of_width::<A, 2>(left, units, right, to),
+        3 => add_outer_of_width::<A, 3>(left, units, right, to),
+        4 => add_outer_of_width::<A, 4>(left, units, right, to),
+        5 => add_outer_of_width::<A, 5>(left, units, right, to),
+        6 => add_outer_of_width::<A, 6>(left, units, right, to),
+        7 => add_outer_of_width::<A, 7>(left, units, right, to),
+        _ => add_outer_of_width::<A, FEW>(left, units, right, to),
+    }
+}
+
+/// As [`add_outer`], of a width that the compiler knows: the sums of a unit stay in registers.
+#[inline(always)]
+fn add_outer_of_width<'r, A: Element, const W: usize>(
+    left: impl Iterator<Item = &'r [A]> + Clone,
+    units: &Range<usize>,
+    right: impl Iterator<Item = &'r [A]> + Clone,
+    to: &mut [A],
+) {
+    for (unit, to) in units.clone().zip(to.as_chunks_mut::<W>().0) {
+        let mut sums = *to;
+        for (left, right) in left.clone().zip(right.clone()) {
+            let (left, right) = (left[unit], &right[..W]);
+            for j in 0..W {
+                sums[j] = left.mul_add(right[j], sums[j]);
+            }
+        }
+        *to = sums;
+    }
+}
