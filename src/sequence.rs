@@ -287,7 +287,7 @@ impl Layout {
         rows: Vec<A>,
         (len, batch, width): (usize, usize, usize),
         padding: A,
-        spares: &Spares<A>,
+        spares: &mut Spares<A>,
     ) -> Array3<A> {
         let Some(order) = &self.order else {
             return Array3::from_shape_vec((len, batch, width), rows).unwrap_or_default();

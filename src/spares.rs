@@ -1,16 +1,14 @@
 //! Memory that passes use again.
 
 use std::cmp::Reverse;
+use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::element::Element;
 
 /// Vectors that are no longer needed, for a training pass and the way back from it. What they hold means nothing.
 #[derive(Debug)]
-pub struct Spares<A>(Mutex<Pool<A>>);
-
-#[derive(Debug)]
-struct Pool<A> {
+pub struct Spares<A> {
     vectors: Vec<Vec<A>>,
     /// How many were asked for since the pass began.
     taken: usize,
@@ -18,20 +16,13 @@ struct Pool<A> {
 
 impl<A> Default for Spares<A> {
     fn default() -> Self {
-        Self(Mutex::new(Pool { vectors: Vec::new(), taken: 0 }))
-    }
-}
-
-/// A copy has no spares of its own.
-impl<A> Clone for Spares<A> {
-    fn clone(&self) -> Self {
-        Self::default()
+        Self { vectors: Vec::new(), taken: 0 }
     }
 }
 
 impl<A: Element> Spares<A> {
     /// A vector of `len` elements, whatever these are.
-    pub(crate) fn take(&self, len: usize) -> Vec<A> {
+    pub(crate) fn take(&mut self, len: usize) -> Vec<A> {
         match self.find(len) {
             Some(mut spare) => {
                 spare.resize(len, A::zero());
@@ -43,7 +34,7 @@ impl<A: Element> Spares<A> {
     }
 
     /// A vector without elements that has room for `len`.
-    pub(crate) fn empty(&self, len: usize) -> Vec<A> {
+    pub(crate) fn empty(&mut self, len: usize) -> Vec<A> {
         match self.find(len) {
             Some(mut spare) => {
                 spare.clear();
@@ -54,33 +45,63 @@ impl<A: Element> Spares<A> {
     }
 
     /// Keeps a vector for later, if it has any room.
-    pub(crate) fn give(&self, spare: Vec<A>) {
+    pub(crate) fn give(&mut self, spare: Vec<A>) {
         if spare.capacity() > 0 {
-            self.lock().vectors.push(spare);
+            self.vectors.push(spare);
         }
     }
 
     /// For the next pass: as many as the last one asked for, the largest.
-    pub(crate) fn renewed(self) -> Self {
-        let mut pool = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if pool.vectors.len() > pool.taken {
-            pool.vectors.sort_by_key(|spare| Reverse(spare.capacity()));
-            pool.vectors.truncate(pool.taken);
+    pub(crate) fn renew(&mut self) {
+        let taken = mem::take(&mut self.taken);
+        if self.vectors.len() > taken {
+            self.vectors.sort_by_key(|spare| Reverse(spare.capacity()));
+            self.vectors.truncate(taken);
         }
-        pool.taken = 0;
-        Self(Mutex::new(pool))
     }
 
     /// The smallest vector that has room for `len` elements.
-    fn find(&self, len: usize) -> Option<Vec<A>> {
-        let mut pool = self.lock();
-        pool.taken += 1;
-        let large = pool.vectors.iter().enumerate().filter(|(_, spare)| spare.capacity() >= len);
+    fn find(&mut self, len: usize) -> Option<Vec<A>> {
+        self.taken += 1;
+        let large = self.vectors.iter().enumerate().filter(|(_, spare)| spare.capacity() >= len);
         let (place, _) = large.min_by_key(|(_, spare)| spare.capacity())?;
-        Some(pool.vectors.swap_remove(place))
+        Some(self.vectors.swap_remove(place))
+    }
+}
+
+/// Spares that several ways back may ask for at once.
+#[derive(Debug)]
+pub struct SharedSpares<A>(Mutex<Spares<A>>);
+
+impl<A> From<Spares<A>> for SharedSpares<A> {
+    fn from(spares: Spares<A>) -> Self {
+        Self(Mutex::new(spares))
+    }
+}
+
+impl<A> Default for SharedSpares<A> {
+    fn default() -> Self {
+        Spares::default().into()
+    }
+}
+
+/// A copy has no spares of its own.
+impl<A> Clone for SharedSpares<A> {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl<A> SharedSpares<A> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Spares<A>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Pool<A>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn get_mut(&mut self) -> &mut Spares<A> {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn into_inner(self) -> Spares<A> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,7 +14,7 @@ use super::weights::{Gradient, Terms};
 use crate::cell::Cell;
 use crate::element::Element;
 use crate::sequence::Source;
-use crate::spares::Spares;
+use crate::spares::SharedSpares;
 use crate::steps::Steps;
 
 /// What the way back reads and leaves. "Rows" are as wide as all directions' hidden states side by side.
@@ -45,7 +45,7 @@ pub struct Backward<'a, A: Element> {
     /// Takes the gradient of the input rows, if it is wanted.
     pub(crate) d_input: Option<&'a mut [A]>,
     /// Where its room comes from and goes back to.
-    pub(crate) spares: &'a Spares<A>,
+    pub(crate) spares: &'a SharedSpares<A>,
     /// Take the gradients of the parameters by layer, then direction; to be filled with zeros before.
     pub(crate) d_parameters: Vec<DirectionGradient<'a, A>>,
 }
@@ -69,7 +69,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             return;
         }
         let workers = threads::count(self.flops(rows));
-        let mut d_sums = pass.spares.take(self.layers.len() * self.directions() * rows * units);
+        let mut d_sums = pass.spares.lock().take(self.layers.len() * self.directions() * rows * units);
         let d_parameters = mem::take(&mut pass.d_parameters);
         let written = Written {
             d_state: Share::Whole(mem::take(&mut pass.d_state)),
@@ -78,7 +78,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         };
         self.sums(&pass, written, workers.min(pass.steps.batch(0)));
         self.parameters(&pass, d_parameters, &d_sums, workers);
-        pass.spares.give(d_sums);
+        pass.spares.lock().give(d_sums);
     }
 
     #[inline(always)]
@@ -214,7 +214,7 @@ impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
         let (mut room, mut above) = (Room::default(), Vec::new());
         for layer in (0..self.stack.layers.len()).rev() {
             let below = self.layer(simd, layer, &above, &mut room);
-            self.pass.spares.give(mem::replace(&mut above, below));
+            self.pass.spares.lock().give(mem::replace(&mut above, below));
         }
     }
 }
@@ -229,7 +229,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
         let block = steps.batch(0) * C::STATES * hidden;
         let mut below = match layer {
             0 => Vec::new(),
-            _ => pass.spares.take(steps.rows() * pass.weights[layer][0].inputs()),
+            _ => pass.spares.lock().take(steps.rows() * pass.weights[layer][0].inputs()),
         };
         for (d, weights) in pass.weights[layer].iter().enumerate() {
             let i = layer * directions + d;

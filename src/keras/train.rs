@@ -17,7 +17,7 @@ use crate::error::{Error, Result, expect_room, expect_shape};
 use crate::kernels::append;
 use crate::scalar::Scalar;
 use crate::sequence::Source;
-use crate::spares::Spares;
+use crate::spares::SharedSpares;
 
 /// What a call in training mode leaves for [`SimpleRnn::backward`], any number of times.
 ///
@@ -247,7 +247,7 @@ impl<A: Scalar> SimpleRnn<A> {
                 d_output: Source::rows(&d_rows, config.units, &trace.rows.layout.steps, 0),
                 d_state,
                 d_input: Some(&mut d_input),
-                spares: &Spares::default(),
+                spares: &SharedSpares::default(),
                 d_parameters: vec![parameters.borrow()],
             };
             A::backward(self.stack(), pass);

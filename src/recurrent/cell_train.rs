@@ -8,7 +8,7 @@ use crate::engine::Backward;
 use crate::error::{Error, Result, expect_shape};
 use crate::scalar::Scalar;
 use crate::sequence::{Source, standard};
-use crate::spares::Spares;
+use crate::spares::SharedSpares;
 use crate::steps::Steps;
 
 /// What a step in training mode leaves for [`RnnCell::backward`]: `N (input_size + 2 hidden_size)` numbers.
@@ -114,7 +114,7 @@ impl<A: Scalar> RnnCell<A> {
             d_output: Source::rows(d_next.as_slice().unwrap_or_default(), config.hidden_size, &steps, 0),
             d_state: d_hidden.as_slice_mut().unwrap_or_default(),
             d_input: d_input.as_slice_mut(),
-            spares: &Spares::default(),
+            spares: &SharedSpares::default(),
             d_parameters: vec![parameters.borrow()],
         };
         A::backward(self.stack(), pass);

@@ -60,8 +60,8 @@ impl<A: Scalar> Rnn<A> {
         rng: &mut R,
     ) -> Result<(PackedSequence<A>, Array3<A>, Trace<A>)> {
         let data = input.data().as_standard_layout();
-        let (h_n, trace) = self.packed_pass(input, &data, h_0)?.forward_train(Spares::default(), rng)?;
-        let output = rows_of(trace.output(), self.config.output_size());
+        let (h_n, mut trace) = self.packed_pass(input, &data, h_0)?.forward_train(Spares::default(), rng)?;
+        let output = rows_of(trace.output().0, self.config.output_size());
         Ok((input.with_data(output)?, h_n, trace))
     }
 

@@ -132,7 +132,7 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         let mut pass = self.pass(&input)?;
         let mut output = pass.rows();
         pass.forward(Some(&mut output), &mut [], &[]);
-        Ok((self.padded(&pass.layout, output, &Spares::default()), D::state(pass.state)))
+        Ok((self.padded(&pass.layout, output, &mut Spares::default()), D::state(pass.state)))
     }
 
     /// Returns each sequence's last output, (N, D hidden_size) or (D hidden_size), and `h_n`.
@@ -163,7 +163,7 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         let mut output = pass.rows();
         pass.forward(Some(&mut output), &mut lower, &[]);
         let layers = lower.into_iter().chain([output]);
-        let padded = |rows| self.padded(&pass.layout, rows, &Spares::default());
+        let padded = |rows| self.padded(&pass.layout, rows, &mut Spares::default());
         Ok((layers.map(padded).collect(), D::state(pass.state)))
     }
 
@@ -184,8 +184,9 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     ) -> Result<(Array<A, D>, Array<A, D>, Trace<A>)> {
         let spares = mem::take(&mut self.spares);
         let input = self.input()?;
-        let (h_n, trace) = self.pass(&input)?.forward_train(spares, rng)?;
-        let output = self.padded(trace.layout(), trace.output(), trace.spares());
+        let (h_n, mut trace) = self.pass(&input)?.forward_train(spares, rng)?;
+        let (rows, layout, spares) = trace.output();
+        let output = self.padded(layout, rows, spares);
         Ok((output, D::state(h_n), trace))
     }
 
@@ -227,7 +228,7 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     }
 
     /// A layer's output rows as an array, padding behind the sequences' ends.
-    fn padded(&self, layout: &Layout, rows: Vec<A>, spares: &Spares<A>) -> Array<A, D> {
+    fn padded(&self, layout: &Layout, rows: Vec<A>, spares: &mut Spares<A>) -> Array<A, D> {
         let batch_first = self.rnn.config.batch_first;
         let (len, batch, _) = D::time_major(self.input, batch_first).dim();
         let width = self.rnn.config.output_size();

@@ -13,7 +13,7 @@ use crate::kernels::append;
 use crate::random;
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, Source, with_plain_rows};
-use crate::spares::Spares;
+use crate::spares::{SharedSpares, Spares};
 
 /// What a forward pass in training mode leaves for [`Rnn::backward`], any number of times.
 ///
@@ -34,7 +34,7 @@ pub struct Trace<A> {
     factors: Vec<Vec<A>>,
     mask: Option<Vec<bool>>,
     reset_state: Option<Array3<A>>,
-    spares: Spares<A>,
+    spares: SharedSpares<A>,
 }
 
 /// The gradient of everything that a pass read.
@@ -64,7 +64,7 @@ impl<A: Scalar> Default for Trace<A> {
             factors: Vec::new(),
             mask: None,
             reset_state: None,
-            spares: Spares::default(),
+            spares: SharedSpares::default(),
         }
     }
 }
@@ -73,14 +73,16 @@ impl<A: Scalar> Trace<A> {
     /// Keeps an array that is no longer needed, an output or a gradient of an input, for
     /// [`reuse`](super::Run::reuse) and the next way back.
     pub fn recycle<D: Dimension>(&mut self, array: Array<A, D>) {
-        self.spares.give(array.into_raw_vec_and_offset().0);
+        self.spares.get_mut().give(array.into_raw_vec_and_offset().0);
     }
 
     /// The memory of a trace that is no longer needed.
     pub(super) fn into_spares(self) -> Spares<A> {
         let Self { input, outputs, factors, spares, .. } = self;
+        let mut spares = spares.into_inner();
         outputs.into_iter().chain(factors).chain([input]).for_each(|rows| spares.give(rows));
-        spares.renewed()
+        spares.renew();
+        spares
     }
 
     pub(super) fn layout(&self) -> &Layout {
@@ -92,21 +94,18 @@ impl<A: Scalar> Trace<A> {
         self.dim.1
     }
 
-    pub(super) fn spares(&self) -> &Spares<A> {
-        &self.spares
-    }
-
     /// Room for the gradient of the input rows.
     pub(super) fn room_for_input(&self) -> Vec<A> {
-        self.spares.take(self.input.len())
+        self.spares.lock().take(self.input.len())
     }
 
-    /// A copy of the last layer's output rows.
-    pub(super) fn output(&self) -> Vec<A> {
+    /// A copy of the last layer's output rows, and how they become an array.
+    pub(super) fn output(&mut self) -> (Vec<A>, &Layout, &mut Spares<A>) {
         let rows = self.outputs.last().map_or(&[][..], Vec::as_slice);
-        let mut output = self.spares.empty(rows.len());
+        let spares = self.spares.get_mut();
+        let mut output = spares.empty(rows.len());
         append(rows, &mut output);
-        output
+        (output, &self.layout, spares)
     }
 }
 
@@ -114,11 +113,11 @@ impl<A: Scalar> Pass<'_, A> {
     /// Runs the engine in training mode; returns h_n in the caller's order, and the trace.
     pub(super) fn forward_train<R: Rng + ?Sized>(
         mut self,
-        spares: Spares<A>,
+        mut spares: Spares<A>,
         rng: &mut R,
     ) -> Result<(Array3<A>, Trace<A>)> {
         let config = self.rnn.config.clone();
-        let rows = || spares.take(self.rows_len());
+        let mut rows = || spares.take(self.rows_len());
         let mut outputs: Vec<_> = (0..config.num_layers).map(|_| rows()).collect();
         let gaps = if config.dropout > 0.0 { config.num_layers - 1 } else { 0 };
         let mut factors: Vec<_> = (0..gaps).map(|_| rows()).collect();
@@ -140,7 +139,7 @@ impl<A: Scalar> Pass<'_, A> {
             mask: self.mask,
             reset_state: self.reset_state,
             layout: self.layout,
-            spares,
+            spares: spares.into(),
         };
         Ok((self.state, trace))
     }
@@ -212,7 +211,7 @@ impl<A: Scalar> Rnn<A> {
         let mut d_input = trace.room_for_input();
         let (parameters, d_h_0) = self.back_from(trace, d_output, d_h_n, Some(&mut d_input))?;
         let dim = (len, batch, config.input_size);
-        let input = trace.layout.scatter_rows(d_input, dim, A::zero(), &trace.spares);
+        let input = trace.layout.scatter_rows(d_input, dim, A::zero(), &mut trace.spares.lock());
         Ok(Gradients { parameters, input: D::output(input, config.batch_first), h_0: D::state(d_h_0) })
     }
 
