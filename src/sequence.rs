@@ -292,8 +292,7 @@ impl Layout {
         let Some(order) = &self.order else {
             return Array3::from_shape_vec((len, batch, width), rows).unwrap_or_default();
         };
-        let mut array = spares.empty(len * batch * width);
-        array.resize(len * batch * width, padding);
+        let mut array = spares.filled(len * batch * width, padding);
         for ((t, b), row) in self.steps.places(0..self.steps.len()).zip(rows.chunks_exact(width)) {
             copy(row, &mut array[(t * batch + order[b]) * width..][..width]);
         }

@@ -44,6 +44,18 @@ impl<A: Element> Spares<A> {
         }
     }
 
+    /// A vector of `len` times a value.
+    pub(crate) fn filled(&mut self, len: usize, value: A) -> Vec<A> {
+        match self.find(len) {
+            Some(mut spare) => {
+                spare.clear();
+                spare.resize(len, value);
+                spare
+            }
+            None => vec![value; len],
+        }
+    }
+
     /// Keeps a vector for later, if it has any room.
     pub(crate) fn give(&mut self, spare: Vec<A>) {
         if spare.capacity() > 0 {

@@ -15,6 +15,8 @@ pub(super) struct AddFew<'t, 'a, A> {
     /// Without factors.
     pub(super) terms: &'t Terms<'t, A>,
     pub(super) gradient: Gradient<'a, A>,
+    /// About how many rows' terms are added together.
+    pub(super) rows: usize,
 }
 
 impl<A: Element> WithSimd for AddFew<'_, '_, A> {
@@ -22,10 +24,11 @@ impl<A: Element> WithSimd for AddFew<'_, '_, A> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { terms, gradient: Gradient { units, weight_ih, weight_hh, bias } } = self;
+        let Self { terms, gradient: Gradient { units, weight_ih, weight_hh, bias }, rows } = self;
         let (steps, zeros, mut states) = (terms.steps, [A::zero(); FEW], Vec::new());
-        for t in 0..steps.len() {
-            let [start, end] = [steps.start(t), steps.start(t + 1)];
+        let mut left = 0..steps.len();
+        while let Some(chunk) = steps.cut(&mut left, rows, false) {
+            let [start, end] = [steps.start(chunk.start), steps.start(chunk.end)];
             let d_sums = terms.d_sums[start * terms.units..end * terms.units].chunks_exact(terms.units);
             for (unit, d_bias) in units.clone().zip(&mut *bias) {
                 d_sums.clone().for_each(|row| *d_bias += row[unit]);
@@ -33,7 +36,8 @@ impl<A: Element> WithSimd for AddFew<'_, '_, A> {
             let inputs = terms.inputs[start * terms.width..end * terms.width].chunks_exact(terms.width);
             add_outer(terms.width, d_sums.clone(), &units, inputs, weight_ih);
             states.clear();
-            terms.previous(t, &zeros[..terms.hidden], &mut states);
+            states.reserve(end - start);
+            chunk.for_each(|t| terms.previous(t, &zeros[..terms.hidden], &mut states));
             add_outer(terms.hidden, d_sums, &units, states.iter().copied(), weight_hh);
         }
     }

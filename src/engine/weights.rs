@@ -48,7 +48,7 @@ impl<A: Element> Terms<'_, A> {
     #[inline(always)]
     pub(super) fn add_to(&self, plan: Plan, gradient: Gradient<'_, A>) {
         if self.width.max(self.hidden) <= FEW && self.factors.is_none() && self.state_factors.is_none() {
-            return plan.arch.dispatch(AddFew { terms: self, gradient });
+            return plan.arch.dispatch(AddFew { terms: self, gradient, rows: plan.terms });
         }
         let rows = plan.terms.max(self.hidden.min(plan.terms.saturating_mul(2)));
         plan.arch.dispatch(Add { terms: self, gradient, rows });

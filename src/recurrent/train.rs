@@ -34,6 +34,7 @@ pub struct Trace<A> {
     factors: Vec<Vec<A>>,
     mask: Option<Vec<bool>>,
     reset_state: Option<Array3<A>>,
+    /// For the way back and the next pass.
     spares: SharedSpares<A>,
 }
 
