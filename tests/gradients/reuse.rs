@@ -4,6 +4,7 @@ use ndarray::{Array, Array1, Ix2, Ix3};
 use ndarray_rnn::{Error, RnnConfig, Scalar, SequenceDim, Trace, manual_seed};
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::problem::{Options, Problem, TestResult, bits, cases, expect_same, small};
 
@@ -66,6 +67,22 @@ fn memory_used_again_changes_nothing_on_threads() -> TestResult {
             let once = |trace| expect_the_same(&problem, trace).map_err(|error| error.to_string());
             pool.install(|| once(Trace::default()).and_then(once))?;
         }
+    }
+    Ok(())
+}
+
+/// One trace, and what memory it has to lend, for eight ways back that begin together.
+#[test]
+fn ways_back_at_once_do_not_share_memory() -> TestResult {
+    let config = RnnConfig::new(5, 9).num_layers(2).bidirectional(true);
+    let problem = Options::new(config, 50, 4).with_everything().problem::<f32, Ix3>()?;
+    let mut trace = problem.forward()?.2;
+    let expected = problem.backward(&trace)?;
+    spoil(&mut trace);
+    let pool = ThreadPoolBuilder::new().num_threads(8).build()?;
+    let all = pool.install(|| (0..8).into_par_iter().map(|_| problem.backward(&trace)).collect::<Vec<_>>());
+    for gradients in all {
+        expect_same(&gradients?, &expected, "at once");
     }
     Ok(())
 }
