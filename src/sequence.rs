@@ -289,12 +289,13 @@ impl Layout {
         padding: A,
         spares: &mut Spares<A>,
     ) -> Array3<A> {
-        let Some(order) = &self.order else {
+        if let (Steps::Equal { .. }, None) = (&self.steps, &self.order) {
             return Array3::from_shape_vec((len, batch, width), rows).unwrap_or_default();
-        };
+        }
         let mut array = spares.filled(len * batch * width, padding);
         for ((t, b), row) in self.steps.places(0..self.steps.len()).zip(rows.chunks_exact(width)) {
-            copy(row, &mut array[(t * batch + order[b]) * width..][..width]);
+            let n = self.order.as_ref().map_or(b, |order| order[b]);
+            copy(row, &mut array[(t * batch + n) * width..][..width]);
         }
         spares.give(rows);
         Array3::from_shape_vec((len, batch, width), array).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! Packed sequences have the gradients of the same sequences padded.
 
 use ndarray::{Array3, Ix3};
-use ndarray_rnn::{Gradients, PackedSequence, Padding, manual_seed};
+use ndarray_rnn::{Gradients, PackedSequence, Padding, RnnConfig, manual_seed};
 use proptest::prelude::{ProptestConfig, TestCaseError, proptest};
 
 use crate::problem::{Options, Problem, TestResult, cases, expect_same, expect_same_parameters, small};
@@ -42,4 +42,17 @@ proptest! {
     fn packed_equals_padded(options in small()) {
         expect_padded(&options).map_err(|error| TestCaseError::fail(error.to_string()))?;
     }
+}
+
+/// The padded way back from a trace of sequences that were packed in their own order, the longest first.
+#[test]
+fn a_packed_trace_serves_padded_gradients() -> TestResult {
+    let options = Options::new(RnnConfig::new(3, 4).bidirectional(true), 5, 3);
+    let mut problem: Problem<f64, Ix3> = options.problem()?;
+    let lengths = [5, 3, 1];
+    let packed = PackedSequence::from_padded(&problem.input, &lengths, false, true)?;
+    let (_, _, trace) = problem.rnn.forward_packed_train(&packed, None, &mut manual_seed(0))?;
+    problem.lengths = Some(lengths.into());
+    expect_same(&problem.backward(&trace)?, &problem.gradients()?, "padded");
+    Ok(())
 }
