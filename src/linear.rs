@@ -261,8 +261,8 @@ impl<A: Scalar> Linear<A> {
         let LinearConfig { in_features, out_features, .. } = self.config;
         let mut d_weight = parameters::zeros("d_weight", out_features, in_features)?;
         let (plan, mut columns, mut panels) = (Plan::default(), Vec::new(), Panels::default());
-        let inputs = input.chunks(plan.terms * in_features);
-        for (input, d_output) in inputs.zip(d_output.chunks(plan.terms * out_features)) {
+        let inputs = input.chunks(plan.terms.saturating_mul(in_features));
+        for (input, d_output) in inputs.zip(d_output.chunks(plan.terms.saturating_mul(out_features))) {
             transpose(d_output, out_features, 0..out_features, &mut columns);
             panels.fill(in_features, input.chunks_exact(in_features));
             let a = Matrix::contiguous(&columns, out_features, input.len() / in_features);
