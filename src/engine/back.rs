@@ -133,7 +133,13 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             let terms = self.terms(pass, i, d_sums);
             gradient.split(&terms, workers).map(move |part| (terms, part))
         });
-        threads::for_each(workers, jobs, |(terms, part)| terms.add_to(self.plan, part));
+        threads::for_each(workers, jobs, |(terms, part)| {
+            if terms.are_few() {
+                terms.add_to_few(self.plan, part);
+            } else {
+                terms.add_to(self.plan, part);
+            }
+        });
     }
 
     /// What the gradient of the parameters of a layer's direction is made of, by layer, then direction.
@@ -220,7 +226,8 @@ impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
 }
 
 impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
-    /// From the gradient of a layer's output rows, unless they are the pass's, to that of its input rows, unless they are.
+    /// The way back through a layer: reads the gradient of its output rows, the last layer's from the pass, and returns that
+    /// of its input rows, or for the first layer nothing: it goes where the pass wants it.
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, above: &[A], room: &mut Room<A>) -> Vec<A> {
         let Self { stack, pass, steps, first, .. } = *self;

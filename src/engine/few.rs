@@ -6,17 +6,29 @@ use pulp::{Simd, WithSimd};
 
 use super::weights::{Gradient, Terms};
 use crate::element::Element;
+use crate::kernels::Plan;
 
 /// The most columns whose terms are added row by row: to turn and to pack the rows takes longer.
-pub(super) const FEW: usize = 8;
+const FEW: usize = 8;
 
-/// Adds the terms of every row, an outer product for each.
-pub(super) struct AddFew<'t, 'a, A> {
-    /// Without factors.
-    pub(super) terms: &'t Terms<'t, A>,
-    pub(super) gradient: Gradient<'a, A>,
+impl<A: Element> Terms<'_, A> {
+    /// Whether [`add_to_few`](Self::add_to_few) serves.
+    pub(super) fn are_few(&self) -> bool {
+        self.width.max(self.hidden) <= FEW && self.factors.is_none() && self.state_factors.is_none()
+    }
+
+    /// As [`add_to`](Self::add_to), an outer product for each row.
+    #[inline(always)]
+    pub(super) fn add_to_few(&self, plan: Plan, gradient: Gradient<'_, A>) {
+        plan.arch.dispatch(AddFew { terms: self, gradient, rows: plan.terms });
+    }
+}
+
+struct AddFew<'t, 'a, A> {
+    terms: &'t Terms<'t, A>,
+    gradient: Gradient<'a, A>,
     /// About how many rows' terms are added together.
-    pub(super) rows: usize,
+    rows: usize,
 }
 
 impl<A: Element> WithSimd for AddFew<'_, '_, A> {

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::few::{AddFew, FEW};
 use super::resets::Resets;
 use crate::element::Element;
 use crate::kernels::{Matrix, Panels, Plan, Product, Start, transpose};
@@ -47,9 +46,6 @@ impl<A: Element> Terms<'_, A> {
     /// Adds the terms of every row in ascending order of (t, b), whichever way time ran.
     #[inline(always)]
     pub(super) fn add_to(&self, plan: Plan, gradient: Gradient<'_, A>) {
-        if self.width.max(self.hidden) <= FEW && self.factors.is_none() && self.state_factors.is_none() {
-            return plan.arch.dispatch(AddFew { terms: self, gradient, rows: plan.terms });
-        }
         let rows = plan.terms.max(self.hidden.min(plan.terms.saturating_mul(2)));
         plan.arch.dispatch(Add { terms: self, gradient, rows });
     }

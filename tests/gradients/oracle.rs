@@ -336,6 +336,7 @@ fn backward_is_the_formula_for_large_sizes() -> TestResult {
     for (inputs, hidden) in (1..=9).flat_map(|inputs| [1, 4, 6, 7, 8, 9].map(|hidden| (inputs, hidden))) {
         expect_oracle::<f32, Ix3>(&Options::new(RnnConfig::new(inputs, hidden), 4, 5).with_everything())?;
     }
-    // One sequence of more steps than are done together.
+    // One sequence of more steps than are done together, of few columns and of more.
+    expect_oracle::<f32, Ix2>(&Options::new(RnnConfig::new(3, 4), 600, 1).with_everything())?;
     expect_oracle::<f32, Ix2>(&Options::new(RnnConfig::new(3, 33), 600, 1).with_everything())
 }
