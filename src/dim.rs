@@ -5,7 +5,7 @@ use ndarray::{
 };
 
 use crate::element::Element;
-use crate::sequence::into_standard;
+use crate::spares::Spares;
 
 /// The number of axes of an input: [`Ix3`](type@Ix3) for a batch, [`Ix2`](type@Ix2) for one sequence. Sealed.
 pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
@@ -17,9 +17,9 @@ pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
     #[doc(hidden)]
     fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A>;
 
-    /// The output's array from (L, N, width), in standard layout.
+    /// The output's array from (L, N, width), in standard layout; where that takes a copy, in the place of a spare.
     #[doc(hidden)]
-    fn output<A: Element>(array: Array3<A>, batch_first: bool) -> Array<A, Self>;
+    fn output<A: Element>(array: Array3<A>, batch_first: bool, spares: &mut Spares<A>) -> Array<A, Self>;
 
     /// A state's array from (layers x directions, N, hidden).
     #[doc(hidden)]
@@ -63,11 +63,22 @@ impl SequenceDim for Ix3 {
         array.view()
     }
 
-    fn output<A: Element>(mut array: Array3<A>, batch_first: bool) -> Array<A, Self> {
+    fn output<A: Element>(mut array: Array3<A>, batch_first: bool, spares: &mut Spares<A>) -> Array<A, Self> {
         if batch_first {
             array.swap_axes(0, 1);
         }
-        into_standard(array)
+        if array.is_standard_layout() {
+            return array;
+        }
+        let mut elements = spares.empty(array.len());
+        array
+            .rows()
+            .into_iter()
+            .filter_map(|row| row.to_slice())
+            .for_each(|row| elements.extend_from_slice(row));
+        let turned = Array3::from_shape_vec(array.raw_dim(), elements).unwrap_or_default();
+        spares.give(array.into_raw_vec_and_offset().0);
+        turned
     }
 
     fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {
@@ -100,7 +111,7 @@ impl SequenceDim for Ix2 {
         array.view().insert_axis(Axis(1))
     }
 
-    fn output<A: Element>(array: Array3<A>, _batch_first: bool) -> Array<A, Self> {
+    fn output<A: Element>(array: Array3<A>, _batch_first: bool, _: &mut Spares<A>) -> Array<A, Self> {
         array.index_axis_move(Axis(1), 0)
     }
 

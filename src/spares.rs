@@ -1,7 +1,5 @@
 //! Memory that passes use again.
 
-use std::cmp::Reverse;
-use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::element::Element;
@@ -10,13 +8,13 @@ use crate::element::Element;
 #[derive(Debug)]
 pub struct Spares<A> {
     vectors: Vec<Vec<A>>,
-    /// How many were asked for since the pass began.
-    taken: usize,
+    /// How many of them, the first, were there when the pass began.
+    old: usize,
 }
 
 impl<A> Default for Spares<A> {
     fn default() -> Self {
-        Self { vectors: Vec::new(), taken: 0 }
+        Self { vectors: Vec::new(), old: 0 }
     }
 }
 
@@ -63,21 +61,22 @@ impl<A: Element> Spares<A> {
         }
     }
 
-    /// For the next pass: as many as the last one asked for, the largest.
+    /// Begins the next pass, without what the last one had no use for.
     pub(crate) fn renew(&mut self) {
-        let taken = mem::take(&mut self.taken);
-        if self.vectors.len() > taken {
-            self.vectors.sort_by_key(|spare| Reverse(spare.capacity()));
-            self.vectors.truncate(taken);
-        }
+        self.vectors.drain(..self.old);
+        self.old = self.vectors.len();
     }
 
-    /// The smallest vector that has room for `len` elements.
+    /// The smallest vector that has room for `len` elements, and not for many more: it may become a caller's array.
     fn find(&mut self, len: usize) -> Option<Vec<A>> {
-        self.taken += 1;
-        let large = self.vectors.iter().enumerate().filter(|(_, spare)| spare.capacity() >= len);
-        let (place, _) = large.min_by_key(|(_, spare)| spare.capacity())?;
-        Some(self.vectors.swap_remove(place))
+        let fitting = len.max(1)..=len.saturating_mul(2);
+        let vectors = self.vectors.iter().enumerate();
+        let fitting = vectors.filter(|(_, spare)| fitting.contains(&spare.capacity()));
+        let (place, _) = fitting.min_by_key(|(_, spare)| spare.capacity())?;
+        if place < self.old {
+            self.old -= 1;
+        }
+        Some(self.vectors.remove(place))
     }
 }
 

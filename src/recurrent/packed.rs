@@ -76,8 +76,7 @@ impl<A: Scalar> Rnn<A> {
         d_output: &ArrayRef2<A>,
         d_h_n: Option<&ArrayRef3<A>>,
     ) -> Result<Gradients<A, Ix2, Ix3>> {
-        let mut d_input = trace.room_for_input();
-        let (parameters, h_0) = self.packed_back(trace, d_output, d_h_n, Some(&mut d_input))?;
+        let (parameters, h_0, d_input) = self.packed_back(trace, d_output, d_h_n, true)?;
         let input = rows_of(d_input, self.config.input_size);
         Ok(Gradients { parameters, input, h_0 })
     }
@@ -92,24 +91,24 @@ impl<A: Scalar> Rnn<A> {
         d_output: &ArrayRef2<A>,
         d_h_n: Option<&ArrayRef3<A>>,
     ) -> Result<RnnParameters<A>> {
-        Ok(self.packed_back(trace, d_output, d_h_n, None)?.0)
+        Ok(self.packed_back(trace, d_output, d_h_n, false)?.0)
     }
 
-    /// The gradients of the parameters and, in the caller's order, of the first states; of the input rows if wanted.
+    /// The gradients of the parameters, of the first states in the caller's order and, if wanted, of the input rows.
     fn packed_back(
         &self,
         trace: &Trace<A>,
         d_output: &ArrayRef2<A>,
         d_h_n: Option<&ArrayRef3<A>>,
-        d_input: Option<&mut [A]>,
-    ) -> Result<(RnnParameters<A>, Array3<A>)> {
+        wants_input: bool,
+    ) -> Result<(RnnParameters<A>, Array3<A>, Vec<A>)> {
         self.expect_trace(trace)?;
         let steps = &trace.layout().steps;
         expect_shape("d_output", &[steps.rows(), self.config.output_size()], d_output.shape())?;
         self.expect_state::<Ix3>("d_h_n", d_h_n, trace.batch())?;
         let rows = d_output.as_standard_layout();
         let source = Source::rows(rows.as_slice().unwrap_or_default(), rows.ncols(), steps, 0);
-        Ok(self.way_back(trace, source, d_h_n.map(|d_h_n| d_h_n.view()), d_input))
+        Ok(self.way_back(trace, source, d_h_n.map(|d_h_n| d_h_n.view()), wants_input))
     }
 
     /// The pass over checked arguments.

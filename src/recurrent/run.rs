@@ -32,7 +32,7 @@ use crate::spares::Spares;
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "a run does nothing until `forward`, `last` or `states` is called"]
+#[must_use = "a run does nothing until `forward`, `last`, `states` or `forward_train` is called"]
 pub struct Run<'a, A: Scalar, D: SequenceDim> {
     rnn: &'a Rnn<A>,
     input: &'a ArrayRef<A, D>,
@@ -94,7 +94,7 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     }
 
     /// Takes the memory of a trace that is no longer needed for the new one, and with it what the trace was given to
-    /// [`recycle`](Trace::recycle). The same bits; other shapes, and traces of other networks, are welcome. Only
+    /// [`recycle`](Trace::recycle). The same bits; traces of other shapes and networks serve too. Only
     /// [`forward_train`](Self::forward_train) makes use of it. Default: memory from the allocator.
     ///
     /// Worth it from some megabytes on: an allocator may give large arrays back to the system, which hands out zeroed pages
@@ -233,6 +233,7 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         let (len, batch, _) = D::time_major(self.input, batch_first).dim();
         let width = self.rnn.config.output_size();
         let dim = (len, batch, width);
-        D::output(layout.scatter_rows(rows, dim, self.padding_value, spares), batch_first)
+        let array = layout.scatter_rows(rows, dim, self.padding_value, spares);
+        D::output(array, batch_first, spares)
     }
 }

@@ -18,8 +18,9 @@ use crate::spares::{SharedSpares, Spares};
 /// What a forward pass in training mode leaves for [`Rnn::backward`], any number of times.
 ///
 /// With R rows (steps times sequences, less what lengths leave out) it keeps `R (input_size + K D hidden_size)` numbers,
-/// and `R (K - 1) D hidden_size` more where dropout is on; after a way back also its memory, `R K D hidden_size` numbers
-/// or, with several layers, `R (K + 2) D hidden_size`, for the next one. A clone keeps what it needs only.
+/// and `R (K - 1) D hidden_size` more where dropout is on; beside that memory for the next way back and the next pass: what
+/// the last way back used, up to `R (K + 2) D hidden_size` numbers, the rows behind padded arrays, and what it was given to
+/// [`recycle`](Self::recycle). A clone has none of that.
 #[derive(Debug, Clone)]
 pub struct Trace<A> {
     config: RnnConfig,
@@ -71,8 +72,8 @@ impl<A: Scalar> Default for Trace<A> {
 }
 
 impl<A: Scalar> Trace<A> {
-    /// Keeps an array that is no longer needed, an output or a gradient of an input, for
-    /// [`reuse`](super::Run::reuse) and the next way back.
+    /// Keeps the memory of an array that is no longer needed, an output or a gradient of an input, for the next way back
+    /// and the next pass: [`Run::reuse`](super::Run::reuse). What that has no use for goes with the pass.
     pub fn recycle<D: Dimension>(&mut self, array: Array<A, D>) {
         self.spares.get_mut().give(array.into_raw_vec_and_offset().0);
     }
@@ -93,11 +94,6 @@ impl<A: Scalar> Trace<A> {
     /// The number of sequences.
     pub(super) fn batch(&self) -> usize {
         self.dim.1
-    }
-
-    /// Room for the gradient of the input rows.
-    pub(super) fn room_for_input(&self) -> Vec<A> {
-        self.spares.lock().take(self.input.len())
     }
 
     /// A copy of the last layer's output rows, and how they become an array.
@@ -209,11 +205,14 @@ impl<A: Scalar> Rnn<A> {
         d_h_n: Option<&ArrayRef<A, D>>,
     ) -> Result<Gradients<A, D>> {
         let (config, (len, batch)) = (&self.config, trace.dim);
-        let mut d_input = trace.room_for_input();
-        let (parameters, d_h_0) = self.back_from(trace, d_output, d_h_n, Some(&mut d_input))?;
-        let dim = (len, batch, config.input_size);
-        let input = trace.layout.scatter_rows(d_input, dim, A::zero(), &mut trace.spares.lock());
-        Ok(Gradients { parameters, input: D::output(input, config.batch_first), h_0: D::state(d_h_0) })
+        let (parameters, d_h_0, d_input) = self.back_from(trace, d_output, d_h_n, true)?;
+        let (dim, spares) = ((len, batch, config.input_size), &mut trace.spares.lock());
+        let input = trace.layout.scatter_rows(d_input, dim, A::zero(), spares);
+        Ok(Gradients {
+            parameters,
+            input: D::output(input, config.batch_first, spares),
+            h_0: D::state(d_h_0),
+        })
     }
 
     /// As [`backward`](Self::backward), without the gradients of input and first state: all that training needs where the
@@ -240,17 +239,17 @@ impl<A: Scalar> Rnn<A> {
         d_output: &ArrayRef<A, D>,
         d_h_n: Option<&ArrayRef<A, D>>,
     ) -> Result<RnnParameters<A>> {
-        Ok(self.back_from(trace, d_output, d_h_n, None)?.0)
+        Ok(self.back_from(trace, d_output, d_h_n, false)?.0)
     }
 
-    /// The gradients of the parameters and, in the caller's order, of the first states; of the input rows if wanted.
+    /// The gradients of the parameters, of the first states in the caller's order and, if wanted, of the input rows.
     fn back_from<D: SequenceDim>(
         &self,
         trace: &Trace<A>,
         d_output: &ArrayRef<A, D>,
         d_h_n: Option<&ArrayRef<A, D>>,
-        d_input: Option<&mut [A]>,
-    ) -> Result<(RnnParameters<A>, Array3<A>)> {
+        wants_input: bool,
+    ) -> Result<(RnnParameters<A>, Array3<A>, Vec<A>)> {
         let (config, (len, batch)) = (&self.config, trace.dim);
         self.expect_trace(trace)?;
         if d_output.ndim() == 2 && batch != 1 {
@@ -265,7 +264,7 @@ impl<A: Scalar> Rnn<A> {
         self.expect_state::<D>("d_h_n", d_h_n, batch)?;
         let rows = with_plain_rows("d_output", view)?;
         let source = Source::grid(&rows, trace.layout.order.as_deref());
-        Ok(self.way_back(trace, source, d_h_n.map(D::batched_state), d_input))
+        Ok(self.way_back(trace, source, d_h_n.map(D::batched_state), wants_input))
     }
 
     pub(super) fn expect_trace(&self, trace: &Trace<A>) -> Result<()> {
@@ -275,16 +274,17 @@ impl<A: Scalar> Rnn<A> {
         Err(Error::ForeignTrace { expected: self.config.to_string(), actual: trace.config.to_string() })
     }
 
-    /// Runs the engine back.
+    /// Runs the engine back; returns as [`backward`](Self::backward), the input's gradient by row.
     pub(super) fn way_back(
         &self,
         trace: &Trace<A>,
         d_output: Source<'_, A>,
         d_h_n: Option<ArrayView3<'_, A>>,
-        d_input: Option<&mut [A]>,
-    ) -> (RnnParameters<A>, Array3<A>) {
+        wants_input: bool,
+    ) -> (RnnParameters<A>, Array3<A>, Vec<A>) {
         let Trace { layout, input, first, outputs, factors, .. } = trace;
         let mut parameters = self.parameters.zeros_like();
+        let mut d_input = if wants_input { trace.spares.lock().take(input.len()) } else { Vec::new() };
         // What a sequence of no steps passes on.
         let mut d_h_0 = self.state_or_zeros(d_h_n, trace.dim.1);
         let d_parameters = parameters.cells.iter_mut().map(RnnCellParameters::borrow).collect();
@@ -301,13 +301,13 @@ impl<A: Scalar> Rnn<A> {
                 kept: &[],
                 d_output,
                 d_state,
-                d_input,
+                d_input: wants_input.then_some(&mut d_input),
                 spares: &trace.spares,
                 d_parameters,
             };
             A::backward(self.stack(), pass);
         });
         parameters.cells.iter_mut().for_each(RnnCellParameters::copy_bias);
-        (parameters, d_h_0)
+        (parameters, d_h_0, d_input)
     }
 }

@@ -3,8 +3,9 @@
 //! Right: torch's over every combination of options ([`torch`]), and finite differences of the forward pass for what
 //! torch has not, resets among it ([`differences`]). Fixed: equal bit for bit to the formula written as plain loops in
 //! the documented order of sums ([`oracle`]); hence the same for any number of threads, alone or in a batch, whatever
-//! stands in the padding ([`bits`]) and in memory used again ([`reuse`]). A sequence with resets, or carried on in chunks, has the gradients of its pieces
-//! ([`pieces`]), packed sequences those of padded ones ([`packed`]). What a caller gets wrong is an error that names it ([`limits`]).
+//! stands in the padding ([`bits`]) and in memory used again ([`reuse`]). A sequence with resets, or carried on in
+//! chunks, has the gradients of its pieces ([`pieces`]), packed sequences those of padded ones ([`packed`]). What a
+//! caller gets wrong is an error that names it ([`limits`]).
 
 mod bits;
 mod differences;

@@ -1,5 +1,7 @@
 //! Memory that is used again changes no bit, whatever it held and whichever network it comes from.
 
+use std::iter;
+
 use ndarray::{Array, Array1, Ix2, Ix3};
 use ndarray_rnn::{Error, RnnConfig, Scalar, SequenceDim, Trace, manual_seed};
 use proptest::prelude::*;
@@ -8,9 +10,14 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::problem::{Options, Problem, TestResult, bits, cases, expect_same, small};
 
-/// Gives a trace arrays of NaN, more and larger ones than any pass here takes: what is read before it is written shows.
-fn spoil<A: Scalar>(trace: &mut Trace<A>) {
-    (0..16).for_each(|i| trace.recycle(Array1::from_elem(20_000 + i, A::nan())));
+/// Gives a trace arrays of NaN, some for every size that a pass over the problem asks for: what is read before it is
+/// written shows.
+fn spoil<A: Scalar, D: SequenceDim>(trace: &mut Trace<A>, problem: &Problem<A, D>) {
+    let config = problem.rnn.config();
+    let sums = problem.d_output.len() * config.num_layers;
+    let most = sums.max(problem.input.len());
+    let sizes = iter::successors(Some(1), |size| Some(size * 2)).take_while(|&size| size < 2 * most);
+    sizes.for_each(|size| (0..9).for_each(|_| trace.recycle(Array1::from_elem(size, A::nan()))));
 }
 
 /// Runs a problem in the memory of `trace`, and expects what it gives without.
@@ -20,19 +27,21 @@ fn expect_the_same<A: Scalar, D: SequenceDim>(
 ) -> TestResult<Trace<A>> {
     let (expected_output, expected_h_n, expected) = problem.forward()?;
     let expected = problem.backward(&expected)?;
-    spoil(&mut trace);
+    spoil(&mut trace, problem);
     let (output, h_n, mut trace) =
         problem.run().reuse(trace).forward_train(&mut manual_seed(problem.dropout_seed))?;
     assert_eq!(bits(&output), bits(&expected_output), "output");
     assert_eq!(bits(&h_n), bits(&expected_h_n), "h_n");
-    spoil(&mut trace);
+    spoil(&mut trace, problem);
     let gradients = problem.backward(&trace)?;
     expect_same(&gradients, &expected, "in used memory");
+    let of_input = gradients.input.clone();
+    assert!(gradients.input.into_raw_vec_and_offset().0.capacity() <= 2 * of_input.len(), "little is wasted");
     // What the first way back left is what the second begins with.
     expect_same(&problem.backward(&trace.clone())?, &expected, "from a clone");
     expect_same(&problem.backward(&trace)?, &expected, "again");
     trace.recycle(output);
-    trace.recycle(gradients.input);
+    trace.recycle(of_input);
     Ok(trace)
 }
 
@@ -78,7 +87,7 @@ fn ways_back_at_once_do_not_share_memory() -> TestResult {
     let problem = Options::new(config, 50, 4).with_everything().problem::<f32, Ix3>()?;
     let mut trace = problem.forward()?.2;
     let expected = problem.backward(&trace)?;
-    spoil(&mut trace);
+    spoil(&mut trace, &problem);
     let pool = ThreadPoolBuilder::new().num_threads(8).build()?;
     let all = pool.install(|| (0..8).into_par_iter().map(|_| problem.backward(&trace)).collect::<Vec<_>>());
     for gradients in all {
@@ -97,13 +106,19 @@ fn the_default_trace_is_refused() -> TestResult {
     Ok(())
 }
 
-/// The memory of arrays whose rows lie apart is used too.
+/// An array's memory is used whatever its layout.
 #[test]
 fn arrays_of_any_layout_are_taken() -> TestResult {
     let problem = Options::new(RnnConfig::new(3, 2), 4, 2).problem::<f32, Ix3>()?;
     let mut trace = problem.forward()?.2;
-    trace.recycle(Array::<f32, Ix3>::from_elem((7, 5, 9), f32::NAN).permuted_axes([2, 0, 1]));
+    let expected = problem.backward(&trace)?;
+    let array = Array::<f32, Ix3>::from_elem((3, 2, 4), f32::NAN).permuted_axes([2, 0, 1]);
+    let place = array.as_slice_memory_order().map(<[f32]>::as_ptr);
+    trace = problem.forward()?.2;
+    trace.recycle(array);
     trace.recycle(Array::<f32, Ix2>::zeros((0, 3)));
-    expect_the_same(&problem, trace)?;
+    let gradients = problem.backward(&trace)?;
+    expect_same(&gradients, &expected, "in an array's memory");
+    assert_eq!(gradients.input.as_slice().map(<[f32]>::as_ptr), place);
     Ok(())
 }
