@@ -125,8 +125,22 @@ def heading(result):
     )
 
 
+def verdict(rows):
+    """How many comparisons were lost, and the closest for each number of threads."""
+    ratios = [(row["threads"], value, name, row) for row in rows for name, value in row.get("ratio", {}).items()]
+    if not ratios:
+        return ""
+    lost = sum(value < 1 for _, value, _, _ in ratios)
+    closest = {}
+    for threads, value, name, row in sorted(ratios, key=lambda each: each[1]):
+        place = f"{TITLES[row['case']['group']]}, {row['case']['dtype']}, {row['name']}: {name}, {ratio(value)}"
+        closest.setdefault(threads, f"* {counted(threads)}: {place}")
+    lines = "\n".join(closest[threads] for threads in sorted(closest))
+    return f"Of {len(ratios)} comparisons {lost} were lost. The closest:\n\n{lines}"
+
+
 def whole(result, names):
-    parts = [heading(result)]
+    parts = [heading(result), *filter(None, [verdict(result["rows"])])]
     if result["rows"]:
         parts.append(tables(result["rows"], names))
     if result["memory"]:
