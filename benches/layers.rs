@@ -3,18 +3,16 @@
 //! ```text
 //! cargo bench --bench layers             # elements are flops: Gelem/s is GF/s
 //! cargo bench --bench layers -- 'forward/f32/\(100,1,'
-//! cargo bench --bench layers -- training
 //! ```
 //!
 //! Each case first agrees with the recurrence written as loops. For other frameworks see `benches/compare`.
 
 use std::hint::black_box;
-use std::mem;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::{Array, Array2, Array3, ArrayView1, Axis, Dimension, IntoDimension};
-use ndarray_rnn::{Direction, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Trace, manual_seed, random};
+use ndarray_rnn::{Direction, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, manual_seed, random};
 
 /// L, N, input, hidden: what `benches/compare` has of one layer.
 const SIZES: [[usize; 4]; 9] = [
@@ -35,7 +33,7 @@ criterion_group! {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1));
-    targets = forward::<f32>, forward::<f64>, training, step::<f32>, step::<f64>
+    targets = forward::<f32>, forward::<f64>, step::<f32>, step::<f64>
 }
 criterion_main!(layers);
 
@@ -52,40 +50,6 @@ fn forward<A: Scalar>(criterion: &mut Criterion) {
         let name = format!("({len},{batch},{input_size},{hidden_size})");
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher.iter(|| rnn.forward(black_box(&input), None));
-        });
-    }
-}
-
-/// Forward and backward on the threads that the pool has, in new memory and in that of the pass before.
-fn training(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("training/f32");
-    for [len, batch, input_size, hidden_size] in SIZES.into_iter().filter(|size| size[1] > 1) {
-        let mut rng = manual_seed(0);
-        let rnn =
-            Rnn::new(RnnConfig::new(input_size, hidden_size), &mut rng).expect("the sizes are positive");
-        let input: Array3<f32> = uniform((len, batch, input_size));
-        let d_output = uniform((len, batch, hidden_size));
-        let mut pass = |trace| {
-            let run = rnn.run(black_box(&input)).reuse(trace);
-            let (output, _, mut trace) = run.forward_train(&mut rng).expect("the shapes fit");
-            let gradients = rnn.backward(&trace, &d_output, None).expect("the shapes fit");
-            trace.recycle(output);
-            (trace, gradients)
-        };
-        let (trace, in_new_memory) = pass(Trace::default());
-        let (mut trace, gradients) = pass(trace);
-        assert_eq!(gradients, in_new_memory);
-
-        let name = format!("({len},{batch},{input_size},{hidden_size})");
-        group.bench_function(BenchmarkId::new("new memory", &name), |bencher| {
-            bencher.iter(|| pass(Trace::default()));
-        });
-        group.bench_function(BenchmarkId::new("reused", &name), |bencher| {
-            bencher.iter(|| {
-                let gradients;
-                (trace, gradients) = pass(mem::take(&mut trace));
-                trace.recycle(gradients.input);
-            });
         });
     }
 }

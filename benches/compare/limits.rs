@@ -43,7 +43,7 @@ pub fn peak<A: Element>(threads: usize) -> f64 {
 pub fn least<A: Element>(case: &Case) -> Option<f64> {
     let (steps, back) = match case.mode.as_str() {
         "forward" | "keras" | "keras-last" => (case.len, false),
-        "backward" | "training" => (case.len, true),
+        "backward" | "backward-new" | "training" => (case.len, true),
         "step" | "cell" => (1, false),
         _ => return None,
     };
@@ -64,7 +64,7 @@ pub fn least<A: Element>(case: &Case) -> Option<f64> {
         let recurrence = steps as f64 * products(hidden);
         let forward = together(input) + recurrence + steps as f64 * tanh;
         // The gradient of the first input is not wanted in training.
-        let d_input = if layer > 0 || case.mode == "backward" { together(input) } else { 0.0 };
+        let d_input = if layer > 0 || case.mode != "training" { together(input) } else { 0.0 };
         if back { forward + recurrence + d_input + together(input + hidden) } else { forward }
     });
     Some(directions as f64 * layers.sum::<f64>())

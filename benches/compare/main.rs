@@ -45,7 +45,8 @@ impl Worker for Ours {
 fn build<A: Scalar>(case: &Case) -> Result<Box<dyn Job>> {
     Ok(match case.mode.as_str() {
         "forward" => Box::new(Checked(Forward::<A>::new(case)?)),
-        "backward" => Box::new(Checked(Backward::<A>::new(case)?)),
+        "backward" => Box::new(Checked(Backward::<A>::new(case, true)?)),
+        "backward-new" => Box::new(Checked(Backward::<A>::new(case, false)?)),
         "training" => Box::new(Checked(Training::<A>::new(case)?)),
         "step" => Box::new(Checked(Step::<A>::new(case, false)?)),
         "cell" => Box::new(Checked(Step::<A>::new(case, true)?)),
@@ -153,17 +154,17 @@ impl<A: Scalar> Measured for Forward<A> {
     }
 }
 
-/// Forward, then backward from a cotangent of ones: `output.sum().backward()`, each in the memory of the one before, as
-/// in a training loop.
+/// Forward, then backward from a cotangent of ones: `output.sum().backward()`, in the memory of the call before or not.
 struct Backward<A: Scalar> {
     whole: Forward<A>,
     trace: Trace<A>,
+    reuse: bool,
     rng: Mt19937,
 }
 
 impl<A: Scalar> Backward<A> {
-    fn new(case: &Case) -> Result<Self> {
-        Ok(Self { whole: Forward::new(case)?, trace: Trace::default(), rng: manual_seed(0) })
+    fn new(case: &Case, reuse: bool) -> Result<Self> {
+        Ok(Self { whole: Forward::new(case)?, trace: Trace::default(), reuse, rng: manual_seed(0) })
     }
 
     fn gradients(&mut self) -> ndarray_rnn::Result<Gradients<A, Ix3>> {
@@ -183,6 +184,9 @@ impl<A: Scalar> Measured for Backward<A> {
     fn call(&mut self) {
         let gradients = black_box(self.gradients()).expect("it was checked");
         self.trace.recycle(gradients.input);
+        if !self.reuse {
+            self.trace = Trace::default();
+        }
     }
 
     fn arrays(&mut self) -> Result<Named<A>> {
