@@ -70,13 +70,9 @@ impl SequenceDim for Ix3 {
         if array.is_standard_layout() {
             return array;
         }
-        let mut elements = spares.empty(array.len());
-        array
-            .rows()
-            .into_iter()
-            .filter_map(|row| row.to_slice())
-            .for_each(|row| elements.extend_from_slice(row));
-        let turned = Array3::from_shape_vec(array.raw_dim(), elements).unwrap_or_default();
+        let elements = spares.take(array.len());
+        let mut turned = Array3::from_shape_vec(array.raw_dim(), elements).unwrap_or_default();
+        turned.assign(&array);
         spares.give(array.into_raw_vec_and_offset().0);
         turned
     }

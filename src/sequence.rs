@@ -7,7 +7,7 @@ use ndarray::{Array, Array3, ArrayRef, ArrayView2, ArrayView3, Axis, CowArray, D
 
 use crate::element::Element;
 use crate::error::{Error, Result, expect_room, expect_shape};
-use crate::kernels::{Matrix, append, copy};
+use crate::kernels::{Matrix, copy};
 use crate::spares::Spares;
 use crate::steps::Steps;
 
@@ -93,12 +93,13 @@ impl<'a, A: Element> Source<'a, A> {
         to.extend(steps.places(range).map(|(t, b)| self.offset(t, b)));
     }
 
-    /// Appends the rows of all steps, one behind the other.
-    pub(crate) fn append_to(self, steps: &Steps, to: &mut Vec<A>) {
-        match self.dense(steps, 0..steps.len()) {
-            Some(rows) => append(rows, to),
-            None => steps.places(0..steps.len()).for_each(|(t, b)| to.extend_from_slice(self.row(t, b))),
+    /// Copies the rows of all steps, one behind the other.
+    pub(crate) fn copy_to(self, steps: &Steps, to: &mut [A]) {
+        if let Some(rows) = self.dense(steps, 0..steps.len()) {
+            return copy(rows, to);
         }
+        let places = steps.places(0..steps.len());
+        places.zip(to.chunks_exact_mut(self.width)).for_each(|((t, b), to)| copy(self.row(t, b), to));
     }
 
     /// The rows of some of the steps `steps` if they lie one behind the other.

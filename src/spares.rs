@@ -31,17 +31,6 @@ impl<A: Element> Spares<A> {
         }
     }
 
-    /// A vector without elements that has room for `len`.
-    pub(crate) fn empty(&mut self, len: usize) -> Vec<A> {
-        match self.find(len) {
-            Some(mut spare) => {
-                spare.clear();
-                spare
-            }
-            None => Vec::with_capacity(len),
-        }
-    }
-
     /// A vector of `len` times a value.
     pub(crate) fn filled(&mut self, len: usize, value: A) -> Vec<A> {
         match self.find(len) {

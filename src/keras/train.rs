@@ -14,7 +14,7 @@ use super::seeds::SeedGenerator;
 use crate::cell::Cell;
 use crate::engine::Backward;
 use crate::error::{Error, Result, expect_room, expect_shape};
-use crate::kernels::append;
+use crate::kernels::to_vec;
 use crate::scalar::Scalar;
 use crate::sequence::Source;
 use crate::spares::SharedSpares;
@@ -123,10 +123,7 @@ impl<A: Scalar> Pass<'_, A> {
             &mut sums,
         );
         self.keep(&states);
-        let mut shown = Vec::new();
-        if R::Dim::SEQUENCES {
-            append(&outputs, &mut shown);
-        }
+        let shown = if R::Dim::SEQUENCES { to_vec(&outputs) } else { Vec::new() };
         let output = R::Dim::output(&self.rows, shown, &states);
         let trace = Trace {
             config,

@@ -30,15 +30,16 @@ fn in_pieces<A: Copy>(from: &[A], to: &mut [A]) {
     }
 }
 
-/// Appends a copy of a slice.
-pub(crate) fn append<A: Copy>(from: &[A], to: &mut Vec<A>) {
-    to.reserve_exact(from.len());
-    from.chunks(piece::<A>()).for_each(|piece| to.extend_from_slice(piece));
+/// A copy of a slice.
+pub(crate) fn to_vec<A: Copy>(from: &[A]) -> Vec<A> {
+    let mut copy = Vec::with_capacity(from.len());
+    from.chunks(piece::<A>()).for_each(|piece| copy.extend_from_slice(piece));
+    copy
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{append, copy};
+    use super::{copy, to_vec};
 
     #[test]
     fn all_elements_are_copied() {
@@ -46,9 +47,7 @@ mod tests {
             let from: Vec<f64> = (0..len).map(f64::from).collect();
             let mut to = vec![-1.0; from.len()];
             copy(&from, &mut to);
-            assert_eq!(to, from);
-            append(&from, &mut to);
-            assert_eq!(to, [&from[..], &from].concat());
+            assert_eq!((&to, to_vec(&from)), (&from, from.clone()));
         }
     }
 }

@@ -22,7 +22,7 @@ mod update;
 pub use crate::element::Element;
 pub use activation::{Activate, Activation};
 pub use arch::{Arch, Plan, archs};
-pub(crate) use copy::{append, copy};
+pub(crate) use copy::{copy, to_vec};
 pub use matrix::Matrix;
 pub(crate) use panels::transpose;
 pub use panels::{Panels, PanelsRef};

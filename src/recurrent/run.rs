@@ -97,8 +97,8 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     /// [`recycle`](Trace::recycle). The same bits; traces of other shapes and networks serve too. Only
     /// [`forward_train`](Self::forward_train) makes use of it. Default: memory from the allocator.
     ///
-    /// Worth it from some megabytes on: an allocator may give large arrays back to the system, which hands out zeroed pages
-    /// anew in every pass.
+    /// An allocator may give large arrays back to the system, which then hands out zeroed pages anew in every pass: the
+    /// README says what that costs.
     ///
     /// ```
     /// use ndarray::Array3;

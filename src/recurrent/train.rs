@@ -9,7 +9,7 @@ use super::{Rnn, RnnConfig, Run};
 use crate::dim::SequenceDim;
 use crate::engine::Backward;
 use crate::error::{Error, Result, expect_shape};
-use crate::kernels::append;
+use crate::kernels::copy;
 use crate::random;
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, Source, with_plain_rows};
@@ -100,8 +100,8 @@ impl<A: Scalar> Trace<A> {
     pub(super) fn output(&mut self) -> (Vec<A>, &Layout, &mut Spares<A>) {
         let rows = self.outputs.last().map_or(&[][..], Vec::as_slice);
         let spares = self.spares.get_mut();
-        let mut output = spares.empty(rows.len());
-        append(rows, &mut output);
+        let mut output = spares.take(rows.len());
+        copy(rows, &mut output);
         (output, &self.layout, spares)
     }
 }
@@ -124,8 +124,8 @@ impl<A: Scalar> Pass<'_, A> {
         self.forward(Some(&mut last), &mut outputs, &factors);
         outputs.push(last);
         let source = self.input.source(config.input_size, &self.layout);
-        let mut input = spares.empty(self.layout.steps.rows() * config.input_size);
-        source.append_to(&self.layout.steps, &mut input);
+        let mut input = spares.take(self.layout.steps.rows() * config.input_size);
+        source.copy_to(&self.layout.steps, &mut input);
         let trace = Trace {
             dim: (self.len, self.state.len_of(Axis(1))),
             first,

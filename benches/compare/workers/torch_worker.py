@@ -130,7 +130,15 @@ def ragged(case, arrays):
     return Job(call, lambda: {"output": call()[0], "h_n": call()[1]}, torch.inference_mode)
 
 
-MODES = {"forward": forward, "backward": backward, "backward-new": backward, "training": training, "step": step, "cell": cell, "ragged": ragged}
+MODES = {
+    "forward": forward,
+    "backward": backward,
+    "backward-new": backward,  # what is new is the memory of this crate
+    "training": training,
+    "step": step,
+    "cell": cell,
+    "ragged": ragged,
+}
 
 
 def build(case, arrays):
