@@ -15,7 +15,8 @@ The metadata's one key, `cases`, is a list. For every i of it:
 
 What goes in is not stored. All is drawn in the case's dtype from manual_seed(seed), in this order: the
 module; uniform in (-1, 1) the input, h_0 if `h_0`, the cotangent of the output, that of h_n if `d_h_n`.
-With dropout the generator is then seeded anew, with `dropout_seed`, right before the forward pass.
+With dropout the generator is then seeded anew, with `dropout_seed`, right before the forward pass; dropout 1 is
+checked to draw nothing from it.
 Where there are `lengths` the input is packed, enforce_sorted=False, and the output padded to all of
 seq_len again. batch is null for one sequence alone.
 """
@@ -31,6 +32,7 @@ import torch.nn.functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 FLAGS = (False, True)
+DTYPES = ("f64", "f32")
 MAGNITUDE = 64.0  # of gradients, sums of up to 280 terms; values stay of order one
 TOLERANCE = {"f32": 1e-5, "f64": 1e-12}  # relative to the largest value of a tensor
 
@@ -72,10 +74,10 @@ def draw_lengths(rng, seq_len, batch):
 
 
 def plain_cases(rng):
-    """Every combination of the options in f64, every fifth in f32 too; every second has a gradient of h_n."""
+    """Every combination of the options; every second has a gradient of h_n."""
     combinations = product((1, 2, 3), FLAGS, ("tanh", "relu"), *(FLAGS,) * 4)
     for i, (*options, batched) in enumerate(combinations):
-        for dtype in ("f64", "f32") if i % 5 == 0 else ("f64",):
+        for dtype in DTYPES:
             # Of the parity of the bits, so that it goes with and without every option.
             yield case(dtype, (*options, i.bit_count() % 2 == 1, batched), draw_sizes(rng, options[0]))
 
@@ -96,19 +98,19 @@ def packed_cases(rng):
         options = (layers, bidirectional, nonlinearity, *flags)
         inputs, hidden, seq_len, batch = draw_sizes(rng, layers)
         sizes = (inputs, hidden, seq_len + 2, batch + 2)
-        for dtype in ("f64", "f32") if i % 5 == 0 else ("f64",):
+        for dtype in DTYPES:
             yield case(dtype, options, sizes, lengths=draw_lengths(rng, *sizes[2:]))
 
 
 def dropout_cases(rng):
-    combinations = product((2, 3), FLAGS, ("tanh", "relu"), (0.3, 0.5), ("sequence", "batch", "packed"))
+    combinations = product((2, 3), FLAGS, ("tanh", "relu"), (0.3, 0.5, 1.0), ("sequence", "batch", "packed"))
     for i, (layers, bidirectional, nonlinearity, dropout, kind) in enumerate(combinations):
         flags = (i % 3 > 0, i % 4 > 1, i % 5 > 1, i % 7 > 3, kind != "sequence")
         options = (layers, bidirectional, nonlinearity, *flags)
         inputs, hidden, seq_len, batch = draw_sizes(rng, layers)
         sizes = (inputs, hidden, seq_len + 1, batch + 1)
         lengths = draw_lengths(rng, *sizes[2:]) if kind == "packed" else None
-        for dtype in ("f64", "f32") if i % 5 == 0 else ("f64",):
+        for dtype in DTYPES:
             yield case(dtype, options, sizes, lengths=lengths, dropout=dropout, dropout_seed=100 + i)
 
 
@@ -162,7 +164,9 @@ def run(case):
         leaf.requires_grad_()
     if case["dropout"]:
         torch.manual_seed(case["dropout_seed"])
+    before = torch.get_rng_state()
     output, h_n = forward(case, rnn, x, h_0)
+    assert torch.equal(before, torch.get_rng_state()) == (case["dropout"] in (0.0, 1.0))
     torch.autograd.backward((output, h_n), (d_output, torch.zeros_like(h_n) if d_h_n is None else d_h_n))
     tensors = {name: leaf.grad for name, leaf in leaves.items()}
     tensors["parameters"] = torch.cat([p.grad.flatten() for p in rnn.parameters()])

@@ -1,7 +1,7 @@
 //! The limits: nothing to run over, padding that is not read, and what a caller gets wrong.
 
 use ndarray::{Array2, Array3, Axis, Ix2, Ix3};
-use ndarray_rnn::{Error, Parameters, RnnConfig};
+use ndarray_rnn::{Error, Parameters, RnnConfig, manual_seed};
 
 use crate::problem::{Options, Problem, TestResult, expect_same, named};
 
@@ -66,6 +66,25 @@ fn padding_is_not_read() -> TestResult {
     let gradients = dirty.gradients()?;
     assert!(named(&gradients).iter().all(|(_, gradient)| gradient.iter().all(|x| x.is_finite())));
     expect_same(&gradients, &clean.gradients()?, "NaN in the padding");
+    Ok(())
+}
+
+/// Nothing is drawn, and the last layer does not depend on the input.
+#[test]
+fn dropout_of_everything_is_zeros() -> TestResult {
+    let problem = Options::new(config().num_layers(3).dropout(1.0), 5, 2).problem::<f64, Ix3>()?;
+    let mut rng = manual_seed(7);
+    let (output, _, trace) = problem.rnn.forward_train(&problem.input, None, &mut rng)?;
+    assert_eq!(rng, manual_seed(7));
+    let (of_zeros, _, _) = problem.rnn.forward_train(&Array3::zeros((5, 2, 3)), None, &mut rng)?;
+    assert_eq!(output, of_zeros);
+    let gradients = problem.backward(&trace)?;
+    let is_top = |name: &str| name.contains("_l2") && !name.contains("weight_ih");
+    for (name, gradient) in named(&gradients) {
+        let is_zero = gradient.iter().all(|&x| x == 0.0);
+        assert_eq!(is_zero, !is_top(&name) && name != "h_0", "{name}");
+        assert!(gradient.iter().all(|x| x.is_finite()), "{name}");
+    }
     Ok(())
 }
 
