@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::training::{cases, difference, draw, expect_message, fixture, flat, model};
+use common::training::{cases, difference, draw, expect_message, fixture, flat, model, schedule};
 use common::{Real, TestResult};
 use ndarray::{ArrayD, array};
 use ndarray_rnn::optim::{CosineAnnealingLr, ExponentialLr, StepLr, clip_grad_norm, clip_grad_value};
@@ -12,18 +12,14 @@ use ndarray_rnn::{Linear, LinearConfig, Parameters};
 #[test]
 fn schedules_are_torchs() -> TestResult {
     let golden = fixture()?;
-    let step = StepLr::new(0.1, 7, 0.5)?;
-    let exponential = ExponentialLr::new(0.1, 0.9)?;
-    let cosine = CosineAnnealingLr::new(0.1, 11, 0.001)?;
-    let rates: [(_, &dyn Fn(usize) -> f64); 3] = [
-        ("StepLR", &|epoch| step.lr(epoch)),
-        ("ExponentialLR", &|epoch| exponential.lr(epoch)),
-        ("CosineAnnealingLR", &|epoch| cosine.lr(epoch)),
-    ];
-    for (name, lr) in rates {
-        let expected = golden.array::<f64>(&format!("schedule.{name}"))?;
+    let cases = cases::<f64>(&golden, "schedule")?;
+    assert_eq!(cases.len(), 14);
+    for (name, case) in cases {
+        let lr = schedule(&case)?;
+        let expected = golden.array::<f64>(&format!("{name}.rates"))?;
+        assert_eq!(expected.len(), 41);
         for (epoch, &expected) in expected.iter().enumerate() {
-            assert!((lr(epoch) - expected).abs() <= 1e-15 * expected, "{name} at {epoch}: {}", lr(epoch));
+            assert!((lr(epoch) - expected).abs() <= 1e-15 * expected, "{case} at {epoch}: {}", lr(epoch));
         }
     }
     Ok(())

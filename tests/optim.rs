@@ -1,38 +1,40 @@
 //! Optimisers against torch; saved state; bad input changes nothing.
 //!
 //! torch's kernels fuse `add(alpha)`, `addcmul` and `lerp` but not `addcdiv`. Done likewise, parameters are equal bit
-//! for bit after 50 steps; but for Adam's and RMSprop's in `f64`, where one in a hundred of torch's square roots
+//! for bit after every step; but for Adam's and RMSprop's in `f64`, where one in a hundred of torch's square roots
 //! (MKL's) is not the nearest number.
 
 mod common;
 
 use common::golden::Golden;
-use common::training::{cases, difference, draw, expect_message, fixture, flat, model};
+use common::training::{cases, difference, draw, expect_message, fixture, flat, model, schedule};
 use common::{Real, TestResult};
-use ndarray::{Array2, ArrayD, ArrayViewD, ArrayViewMutD};
+use ndarray::{Array2, ArrayD, ArrayViewD, ArrayViewMutD, Axis};
 use ndarray_rnn::optim::{Adam, AdamConfig, Algorithm, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig};
 use ndarray_rnn::{Linear, LinearConfig, Parameters, Rnn, RnnConfig, manual_seed};
 use serde_json::Value;
 
-/// Fifty steps beside torch; returns the largest difference.
+/// As many steps beside torch as the fixture has; returns their number and the largest difference.
 fn follow<A: Real>(
     golden: &Golden,
     (name, case): &(String, Value),
     config: impl Algorithm,
-) -> TestResult<f64> {
+) -> TestResult<(usize, f64)> {
     let (mut linear, mut rng) = model::<A>(case)?;
     let mut gradients = linear.clone();
     let mut optimizer = Optimizer::new(config, &linear)?;
+    let lr = case["scheduler"].is_string().then(|| schedule(case)).transpose()?;
+    let expected = golden.array::<A>(&format!("{name}.parameters"))?;
     let mut worst = 0.0_f64;
-    for step in 1..=50 {
+    for (step, expected) in expected.outer_iter().enumerate() {
         draw(&mut gradients, &mut rng)?;
-        optimizer.step(&mut linear, &gradients)?;
-        if [1, 2, 10, 50].contains(&step) {
-            let expected = golden.array::<A>(&format!("{name}.{step}"))?;
-            worst = worst.max(difference(&flat(&linear), &expected, name));
+        if let Some(lr) = &lr {
+            optimizer.set_lr(lr(step))?;
         }
+        optimizer.step(&mut linear, &gradients)?;
+        worst = worst.max(difference(&flat(&linear), &expected.to_owned(), name));
     }
-    Ok(worst)
+    Ok((expected.len_of(Axis(0)), worst))
 }
 
 fn sgd(options: &Value) -> SgdConfig {
@@ -67,11 +69,14 @@ fn rmsprop(options: &Value) -> RmsPropConfig {
     config.centered(options["centered"] == true).maximize(options["maximize"] == true)
 }
 
-fn fifty_steps<A: Real>(tolerance_of_roots: f64) -> TestResult {
+/// Follows the cases of a group, which are so many of so many steps.
+fn follow_all<A: Real>(group: &str, [count, steps]: [usize; 2], tolerance_of_roots: f64) -> TestResult {
     let golden = fixture()?;
-    for case in &cases::<A>(&golden, "optimizer")? {
+    let cases = cases::<A>(&golden, group)?;
+    assert_eq!(cases.len(), count);
+    for case in &cases {
         let options = &case.1["options"];
-        let difference = match case.1["optimizer"].as_str() {
+        let (followed, difference) = match case.1["optimizer"].as_str() {
             Some("SGD") => follow::<A>(&golden, case, sgd(options))?,
             Some("Adam") => follow::<A>(&golden, case, adam(AdamConfig::new(), options))?,
             Some("AdamW") => follow::<A>(&golden, case, adam(AdamConfig::adamw(), options))?,
@@ -80,6 +85,7 @@ fn fifty_steps<A: Real>(tolerance_of_roots: f64) -> TestResult {
         };
         let tolerance = if case.1["optimizer"] == "SGD" { 0.0 } else { tolerance_of_roots };
         println!("{difference:e}: {}", case.1);
+        assert_eq!(followed, steps, "{}", case.1);
         assert!(difference <= tolerance, "{difference:e}: {}", case.1);
     }
     Ok(())
@@ -87,12 +93,18 @@ fn fifty_steps<A: Real>(tolerance_of_roots: f64) -> TestResult {
 
 #[test]
 fn fifty_steps_are_torchs_in_f32() -> TestResult {
-    fifty_steps::<f32>(0.0)
+    follow_all::<f32>("optimizer", [31, 50], 0.0)
 }
 
 #[test]
 fn fifty_steps_are_torchs_in_f64() -> TestResult {
-    fifty_steps::<f64>(1e-15)
+    follow_all::<f64>("optimizer", [31, 50], 1e-15)
+}
+
+#[test]
+fn scheduled_steps_are_torchs() -> TestResult {
+    follow_all::<f32>("scheduled", [2, 20], 0.0)?;
+    follow_all::<f64>("scheduled", [2, 20], 1e-15)
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use ndarray::{Array, ArrayRef, ArrayView1, ArrayViewMut1, Axis, Dimension};
 
-use super::{Loss, Losses, Reduction};
+use super::{Loss, Losses, Reach, Reduction};
 use crate::error::{Error, Result, expect_index, expect_probability, expect_shape};
 use crate::scalar::Scalar;
 
@@ -14,8 +14,8 @@ use crate::scalar::Scalar;
 /// loss = -(1 - s) w[t] log softmax(x)[t] - s / C (sum over c of w[c] log softmax(x)[c])
 /// ```
 ///
-/// The mean is the sum of losses over the sum of `w[t]`; ignored targets count in neither, and if all are ignored it
-/// is NaN.
+/// The mean is the sum of losses over the sum of `w[t]`; ignored targets count in neither. If all are ignored, or the
+/// weights sum to 0, it is NaN; so is then the gradient of what counts, but not of what is ignored.
 ///
 /// | | one row | batch | more axes |
 /// |---|---|---|---|
@@ -95,15 +95,20 @@ impl CrossEntropyLoss {
         input: &ArrayRef<A, D>,
         target: &ArrayRef<usize, D::Smaller>,
     ) -> Result<Losses<A, D, D::Smaller>> {
-        self.options.unreduced(input, target, self.row(input.shape())?)
+        self.options.unreduced(input, target, self.row(input.shape())?, |_| Reach::Row)
     }
 
-    /// The loss of a row of logits, which become its gradient.
-    fn row(&self, shape: &[usize]) -> Result<impl Fn(&mut [f64], usize) -> f64> {
+    /// The loss of a row of logits, which become its gradient over a divisor.
+    fn row(&self, shape: &[usize]) -> Result<impl Fn(&mut [f64], usize, f64) -> f64> {
         let s = self.label_smoothing;
         expect_probability("label_smoothing", s)?;
         let spread = s / classes(shape)? as f64;
-        Ok(move |row: &mut [f64], target: usize| {
+        Ok(move |row: &mut [f64], target: usize, divisor: f64| {
+            // The target's part is 0 / 0 then, and NaN whatever the smoothing adds.
+            if divisor == 0.0 {
+                row.fill(f64::NAN);
+                return f64::NAN;
+            }
             // What multiplies -log softmax of each class.
             let share = |class: usize| {
                 let own = if class == target { (1.0 - s) * self.options.weight_of(target) } else { 0.0 };
@@ -120,7 +125,9 @@ impl CrossEntropyLoss {
                 *x = libm::exp(*x - max);
                 sum += *x;
             }
-            row.iter_mut().enumerate().for_each(|(class, x)| *x = *x / sum * total - share(class));
+            row.iter_mut().enumerate().for_each(|(class, x)| {
+                *x = (*x / sum * total - share(class)) / divisor;
+            });
             loss + total * libm::log(sum)
         })
     }
@@ -182,7 +189,7 @@ impl NllLoss {
         input: &ArrayRef<A, D>,
         target: &ArrayRef<usize, D::Smaller>,
     ) -> Result<Loss<A, D>> {
-        self.options.reduced(input, target, |row, target| self.row(row, target))
+        self.options.reduced(input, target, |row, target, divisor| self.row(row, target, divisor))
     }
 
     /// A loss for each target, 0 for ignored ones.
@@ -194,14 +201,19 @@ impl NllLoss {
         input: &ArrayRef<A, D>,
         target: &ArrayRef<usize, D::Smaller>,
     ) -> Result<Losses<A, D, D::Smaller>> {
-        self.options.unreduced(input, target, |row, target| self.row(row, target))
+        self.options.unreduced(
+            input,
+            target,
+            |row, target, divisor| self.row(row, target, divisor),
+            Reach::Class,
+        )
     }
 
-    fn row(&self, row: &mut [f64], target: usize) -> f64 {
+    fn row(&self, row: &mut [f64], target: usize, divisor: f64) -> f64 {
         let weight = self.options.weight_of(target);
         let loss = -weight * row[target];
         row.fill(0.0);
-        row[target] = -weight;
+        row[target] = -weight / divisor;
         loss
     }
 }
@@ -223,12 +235,12 @@ impl Options {
         self.weight.as_ref().map_or(1.0, |weight| weight[class])
     }
 
-    /// Reduces the losses of `row`, which turns a row of the input into its gradient.
+    /// Reduces the losses of `row`, which turns a row of the input into its gradient over a divisor.
     fn reduced<A: Scalar, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,
         target: &ArrayRef<usize, D::Smaller>,
-        row: impl Fn(&mut [f64], usize) -> f64,
+        row: impl Fn(&mut [f64], usize, f64) -> f64,
     ) -> Result<Loss<A, D>> {
         let axis = self.check(input, target)?;
         let counted = target.iter().filter(|&&target| Some(target) != self.ignore_index);
@@ -241,12 +253,13 @@ impl Options {
         Ok(Loss { value: A::from_f64(sum / total), gradient })
     }
 
-    /// The losses of `row`, see [`reduced`](Self::reduced).
+    /// The losses of `row`, see [`reduced`](Self::reduced); `reach` is of a target that counts.
     fn unreduced<A: Scalar, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,
         target: &ArrayRef<usize, D::Smaller>,
-        row: impl Fn(&mut [f64], usize) -> f64,
+        row: impl Fn(&mut [f64], usize, f64) -> f64,
+        reach: impl Fn(usize) -> Reach,
     ) -> Result<Losses<A, D, D::Smaller>> {
         let axis = self.check(input, target)?;
         let mut values = Array::zeros(target.raw_dim());
@@ -257,17 +270,18 @@ impl Options {
             }
         };
         let gradient = self.each_row(input, target, axis, 1.0, row, store);
-        Ok(Losses { values, gradient, class_axis: Some(axis) })
+        let reaches = target.mapv(|t| if Some(t) == self.ignore_index { Reach::Nothing } else { reach(t) });
+        Ok(Losses { values, gradient, rows: Some((axis, reaches)) })
     }
 
-    /// Hands every row's loss to `store`; returns the gradient over `total`.
+    /// Hands every row's loss to `store`; returns the gradient over `divisor`.
     fn each_row<A: Scalar, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,
         target: &ArrayRef<usize, D::Smaller>,
         axis: Axis,
-        total: f64,
-        row: impl Fn(&mut [f64], usize) -> f64,
+        divisor: f64,
+        row: impl Fn(&mut [f64], usize, f64) -> f64,
         mut store: impl FnMut(f64),
     ) -> Array<A, D> {
         let mut gradient = Array::zeros(input.raw_dim());
@@ -279,8 +293,8 @@ impl Options {
                 continue;
             }
             load(&mut buffer, from);
-            store(row(&mut buffer, target));
-            save(to, &buffer, total);
+            store(row(&mut buffer, target, divisor));
+            save(to, &buffer);
         }
         gradient
     }
@@ -321,6 +335,6 @@ fn load<A: Scalar>(buffer: &mut [f64], row: ArrayView1<'_, A>) {
     buffer.iter_mut().zip(row).for_each(|(to, from)| *to = from.into_f64());
 }
 
-fn save<A: Scalar>(row: ArrayViewMut1<'_, A>, buffer: &[f64], total: f64) {
-    row.into_iter().zip(buffer).for_each(|(to, from)| *to = A::from_f64(from / total));
+fn save<A: Scalar>(row: ArrayViewMut1<'_, A>, buffer: &[f64]) {
+    row.into_iter().zip(buffer).for_each(|(to, &from)| *to = A::from_f64(from));
 }

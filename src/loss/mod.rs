@@ -61,8 +61,16 @@ pub struct Losses<A, D: Dimension, E: Dimension> {
     pub values: Array<A, E>,
     /// The gradient of each loss with respect to those elements of the input that it depends on.
     pub gradient: Array<A, D>,
-    /// The axis of the classes, if a loss depends on more than one element.
-    class_axis: Option<Axis>,
+    /// The axis of the classes and what each loss reads of its row, if there are classes.
+    rows: Option<(Axis, Array<Reach, E>)>,
+}
+
+/// What a loss depends on in its row of classes. The gradient of the rest is 0, whatever it is multiplied with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Reach {
+    Nothing,
+    Class(usize),
+    Row,
 }
 
 impl<A: Scalar, D: Dimension, E: Dimension> Losses<A, D, E> {
@@ -83,11 +91,16 @@ impl<A: Scalar, D: Dimension, E: Dimension> Losses<A, D, E> {
     pub fn backward(&self, d_values: &ArrayRef<A, E>) -> Result<Array<A, D>> {
         expect_shape("d_values", self.values.shape(), d_values.shape())?;
         let mut gradient = self.gradient.clone();
-        match self.class_axis {
-            None => gradient.iter_mut().zip(d_values).for_each(|(g, &d)| *g *= d),
-            Some(axis) => {
-                let rows = gradient.lanes_mut(axis).into_iter();
-                rows.zip(d_values).for_each(|(mut row, &d)| row.mapv_inplace(|g| g * d));
+        let Some((axis, reaches)) = &self.rows else {
+            gradient.iter_mut().zip(d_values).for_each(|(g, &d)| *g *= d);
+            return Ok(gradient);
+        };
+        let rows = gradient.lanes_mut(*axis).into_iter().zip(d_values);
+        for ((mut row, &d), reach) in rows.zip(reaches) {
+            match *reach {
+                Reach::Nothing => {}
+                Reach::Class(class) => row[class] *= d,
+                Reach::Row => row.mapv_inplace(|g| g * d),
             }
         }
         Ok(gradient)

@@ -41,7 +41,7 @@ pub(super) fn unreduced<A: Scalar, D: Dimension>(
     for (i, (((value, gradient), x), y)) in results.zip(input).zip(target).enumerate() {
         [*value, *gradient] = f(i, x.into_f64(), y.into_f64()).map(A::from_f64);
     }
-    Ok(Losses { values, gradient, class_axis: None })
+    Ok(Losses { values, gradient, rows: None })
 }
 
 /// A loss for each element of the input, of that element and the target's.

@@ -1,6 +1,7 @@
 //! What the tests of training share: their fixture, drawn arrays, comparisons.
 
 use ndarray::{Array, ArrayD, Dimension, ShapeBuilder};
+use ndarray_rnn::optim::{CosineAnnealingLr, ExponentialLr, StepLr};
 use ndarray_rnn::random::{self, Mt19937};
 use ndarray_rnn::{Linear, LinearConfig, Parameters, Scalar, manual_seed};
 use rand::Rng;
@@ -50,6 +51,28 @@ pub(crate) fn model<A: Scalar>(case: &Value) -> TestResult<(Linear<A>, Mt19937)>
     Ok((Linear::new(LinearConfig::new(5, 3), &mut rng)?, rng))
 }
 
+/// The schedule of a case: the learning rate of each epoch.
+pub(crate) fn schedule(case: &Value) -> TestResult<Box<dyn Fn(usize) -> f64>> {
+    let base_lr = case["lr"].as_f64().ok_or("no lr")?;
+    let options = &case["schedule"];
+    let number = |key: &str| options[key].as_f64().ok_or_else(|| format!("no {key}"));
+    Ok(match case["scheduler"].as_str() {
+        Some("StepLR") => {
+            let schedule = StepLr::new(base_lr, size(&options["step_size"])?, number("gamma")?)?;
+            Box::new(move |epoch| schedule.lr(epoch))
+        }
+        Some("ExponentialLR") => {
+            let schedule = ExponentialLr::new(base_lr, number("gamma")?)?;
+            Box::new(move |epoch| schedule.lr(epoch))
+        }
+        Some("CosineAnnealingLR") => {
+            let schedule = CosineAnnealingLr::new(base_lr, size(&options["T_max"])?, number("eta_min")?)?;
+            Box::new(move |epoch| schedule.lr(epoch))
+        }
+        other => return Err(format!("no schedule {other:?}").into()),
+    })
+}
+
 /// Draws a gradient for every parameter.
 pub(crate) fn draw<A: Scalar>(gradients: &mut Linear<A>, rng: &mut Mt19937) -> TestResult {
     for (_, mut gradient) in gradients.named_parameters_mut() {
@@ -66,15 +89,22 @@ pub(crate) fn flat<A: Scalar>(model: &impl Parameters<Elem = A>) -> ArrayD<A> {
     elements.collect::<ndarray::Array1<A>>().into_dyn()
 }
 
-/// The largest difference of two arrays of one shape, over the largest value expected. A NaN is expected to be NaN.
+/// The largest difference of two arrays of one shape, over the largest finite value expected. A NaN is expected to be
+/// NaN, an infinity that infinity.
 #[track_caller]
 pub(crate) fn difference<A: Scalar>(actual: &ArrayD<A>, expected: &ArrayD<A>, what: &str) -> f64 {
     assert_eq!(actual.shape(), expected.shape(), "{what}: shape");
-    let scale = expected.iter().map(|x| x.into_f64().abs()).fold(f64::MIN_POSITIVE, f64::max);
-    let differences = actual.iter().zip(expected).map(|(a, e)| match (a.is_nan(), e.is_nan()) {
-        (true, true) => 0.0,
-        (false, false) => (a.into_f64() - e.into_f64()).abs() / scale,
-        _ => f64::INFINITY,
+    let sizes = expected.iter().map(|x| x.into_f64().abs()).filter(|size| size.is_finite());
+    let scale = sizes.fold(f64::MIN_POSITIVE, f64::max);
+    let differences = actual.iter().zip(expected).map(|(a, e)| {
+        let (a, e) = (a.into_f64(), e.into_f64());
+        if a == e || a.is_nan() && e.is_nan() {
+            0.0
+        } else if a.is_finite() && e.is_finite() {
+            (a - e).abs() / scale
+        } else {
+            f64::INFINITY
+        }
     });
     differences.fold(0.0, f64::max)
 }

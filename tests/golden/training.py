@@ -13,16 +13,13 @@ linear.{i}.{output, input, weight, bias}
         are gradients.
 embedding.{i}.{table, output, weight}
         Embedding(10, 3, padding_idx), its table, the vectors of INDICES and, for a drawn d_output, the gradient.
-loss.{i}.{value, gradient}
-        The input in (-scale, scale), the target, and for reduction "none" the cotangent of the losses. Targets:
-        of cross_entropy and nll uniform f64 numbers in (0, 1) times the classes, rounded down; of
-        bce_with_logits in (0, 1); of others in (-scale, scale). With `grid` the input is (-4, ..., 4) / 2 and the
-        target 0; bce_with_logits has none. nll takes log_softmax of the drawn input, in f64, as its input.
-optimizer.{i}.{step}
-        All parameters of Linear(5, 3), flat, after steps 1, 2, 10 and 50; at each step a gradient is drawn for the
-        weight, then for the bias.
-schedule.{name}
-        The learning rates of the epochs 0 to 40, f64.
+optimizer.{i}.parameters
+        All parameters of Linear(5, 3), flat, after each of 50 steps, a row each; at each step a gradient is drawn for
+        the weight, then for the bias.
+schedule.{i}.rates
+        The learning rates of the epochs 0 to 40.
+scheduled.{i}.parameters
+        As optimizer, 20 steps, after each of which the scheduler steps, too.
 clip.{i}.{total_norm, gradients}
         The gradients of Linear(5, 3), drawn after it, are clipped: all of them, flat, and their norm.
 """
@@ -33,9 +30,8 @@ from itertools import product
 from generate import TORCH, save
 
 import torch
-import torch.nn.functional as F
 
-STEPS = (1, 2, 10, 50)
+STEPS = 50
 INDICES = ((4, 2, 4), (0, 9, 2))
 
 
@@ -78,103 +74,6 @@ def run_embedding(case):
     return {"table": embedding.weight, "output": output, "weight": embedding.weight.grad}
 
 
-# Losses
-
-WEIGHT = (0.25, 1.5, 1.0)
-REDUCTIONS = ("mean", "sum", "none")
-CLASS_LOSSES = ("cross_entropy", "nll")
-POINTWISE = (
-    ("mse", {}),
-    ("l1", {}),
-    *(("smooth_l1", {"beta": beta}) for beta in (1.0, 0.5, 0.0)),
-    *(("huber", {"delta": delta}) for delta in (1.0, 0.5)),
-)
-
-
-def class_options():
-    """Shape and options: all combinations for a batch, fewer for one row and for more axes."""
-    for weight, ignored, smoothing in product((None, WEIGHT), (None, 1), (0.0, 0.1, 1.0)):
-        yield "cross_entropy", (4, 3), {"weight": weight, "ignore_index": ignored, "label_smoothing": smoothing}
-    for shape, weight, smoothing in product(((3,), (2, 3, 2)), (None, WEIGHT), (0.0, 0.1)):
-        yield "cross_entropy", shape, {"weight": weight, "ignore_index": None, "label_smoothing": smoothing}
-    for shape, weight, ignored in product(((3,), (4, 3), (2, 3, 2)), (None, WEIGHT), (None, 1)):
-        yield "nll", shape, {"weight": weight, "ignore_index": ignored}
-
-
-def pointwise_options():
-    for name, options in POINTWISE:
-        yield name, (2, 5), options
-    for pos_weight in (None, (2.5,), WEIGHT):
-        yield "bce_with_logits", (4, 3), {"pos_weight": pos_weight}
-
-
-def all_loss_cases():
-    for (name, shape, options), reduction, dtype in product(
-        (*class_options(), *pointwise_options()), REDUCTIONS, TORCH
-    ):
-        yield {"loss": name, "shape": shape, **options, "reduction": reduction, "dtype": dtype, "scale": 3}
-    for (name, options), dtype in product(POINTWISE, TORCH):
-        yield {"loss": name, "shape": (9,), **options, "reduction": "sum", "dtype": dtype, "grid": True}
-    # Exponentials that overflow if they are computed naively.
-    for dtype in TORCH:
-        wide = {"reduction": "mean", "dtype": dtype, "scale": 800}
-        yield {"loss": "cross_entropy", "shape": (4, 3), **wide}
-        yield {"loss": "bce_with_logits", "shape": (4, 3), **wide}
-
-
-def draw_loss_input(case):
-    if case.get("grid"):
-        return torch.arange(-4, 5, dtype=TORCH[case["dtype"]]) / 2
-    drawn = uniform(case["shape"], case["dtype"], -case["scale"], case["scale"])
-    if case["loss"] != "nll":
-        return drawn
-    return drawn.double().log_softmax(0 if drawn.dim() == 1 else 1).to(drawn.dtype)
-
-
-def draw_loss_target(case):
-    if case.get("grid"):
-        return torch.zeros(9, dtype=TORCH[case["dtype"]])
-    if case["loss"] in CLASS_LOSSES:
-        axis = min(1, len(case["shape"]) - 1)
-        shape = case["shape"][:axis] + case["shape"][axis + 1 :]
-        return (uniform(shape, "f64", 0, 1) * case["shape"][axis]).long()
-    low = 0 if case["loss"] == "bce_with_logits" else -case["scale"]
-    return uniform(case["shape"], case["dtype"], low, case.get("scale") if low else 1)
-
-
-def loss_function(case):
-    dtype = TORCH[case["dtype"]]
-    options = {key: case[key] for key in ("label_smoothing", "beta", "delta") if key in case}
-    for key in ("weight", "pos_weight"):
-        if case.get(key) is not None:
-            options[key] = torch.tensor(case[key], dtype=dtype)
-    if case.get("ignore_index") is not None:
-        options["ignore_index"] = case["ignore_index"]
-    functions = {
-        "cross_entropy": F.cross_entropy,
-        "nll": F.nll_loss,
-        "mse": F.mse_loss,
-        "l1": F.l1_loss,
-        "smooth_l1": F.smooth_l1_loss,
-        "huber": F.huber_loss,
-        "bce_with_logits": F.binary_cross_entropy_with_logits,
-    }
-    function = functions[case["loss"]]
-    return lambda x, target: function(x, target, reduction=case["reduction"], **options)
-
-
-def run_loss(case):
-    x = draw_loss_input(case).requires_grad_()
-    target = draw_loss_target(case)
-    value = loss_function(case)(x, target)
-    value.backward(uniform(value.shape, case["dtype"]) if case["reduction"] == "none" else None)
-    return {"value": value, "gradient": x.grad}
-
-
-def loss_cases():
-    return [case | {"seed": seed} for seed, case in enumerate(all_loss_cases())]
-
-
 # Optimisers
 
 OPTIMIZERS = {"SGD": torch.optim.SGD, "Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW, "RMSprop": torch.optim.RMSprop}
@@ -212,33 +111,63 @@ def draw_gradients(linear, dtype):
 def run_optimizer(case):
     linear = torch.nn.Linear(5, 3, dtype=TORCH[case["dtype"]])
     optimizer = OPTIMIZERS[case["optimizer"]](linear.parameters(), **case["options"])
-    results = {}
-    for step in range(1, STEPS[-1] + 1):
+    scheduler = make_scheduler(case, optimizer) if "scheduler" in case else None
+    rows = []
+    for _ in range(case.get("steps", STEPS)):
         draw_gradients(linear, case["dtype"])
         optimizer.step()
-        if step in STEPS:
-            results[str(step)] = flat(linear.parameters())
-    return results
-
-
-def schedule_tensors():
-    """torch's closed forms, after checking that its step-by-step rates are the same but for rounding."""
-    schedulers = torch.optim.lr_scheduler
-    kinds = {
-        "StepLR": (schedulers.StepLR, {"step_size": 7, "gamma": 0.5}),
-        "ExponentialLR": (schedulers.ExponentialLR, {"gamma": 0.9}),
-        "CosineAnnealingLR": (schedulers.CosineAnnealingLR, {"T_max": 11, "eta_min": 0.001}),
-    }
-    for name, (kind, options) in kinds.items():
-        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-        scheduler = kind(optimizer, **options)
-        rates = []
-        for _ in range(41):
-            rates += scheduler._get_closed_form_lr()
-            assert math.isclose(rates[-1], optimizer.param_groups[0]["lr"], rel_tol=1e-12), name
-            optimizer.step()
+        rows.append(flat(linear.parameters()))
+        if scheduler:
             scheduler.step()
-        yield f"schedule.{name}", torch.tensor(rates, dtype=torch.float64)
+    return {"parameters": torch.stack(rows)}
+
+
+# Schedules
+
+
+def schedules():
+    """Names and options; of a cosine that reaches its end exactly, that turns, and that rises from the start."""
+    for step_size, gamma in ((7, 0.5), (1, 0.9), (3, 0.0), (2, 1.5), (50, 0.1)):
+        yield "StepLR", {"step_size": step_size, "gamma": gamma}
+    for gamma in (0.9, 0.0, 1.0, 1.1):
+        yield "ExponentialLR", {"gamma": gamma}
+    for t_max, eta_min in ((11, 0.001), (11, 0.2), (1, 0.0), (16, 0.0), (100, 0.1)):
+        yield "CosineAnnealingLR", {"T_max": t_max, "eta_min": eta_min}
+
+
+def make_scheduler(case, optimizer):
+    return getattr(torch.optim.lr_scheduler, case["scheduler"])(optimizer, **case["schedule"])
+
+
+def schedule_cases():
+    for scheduler, schedule in schedules():
+        yield {"scheduler": scheduler, "schedule": schedule, "lr": 0.1, "dtype": "f64", "seed": 0}
+
+
+def run_schedule(case):
+    """torch's closed forms, after checking that its step-by-step rates are the same but for rounding."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=case["lr"])
+    scheduler = make_scheduler(case, optimizer)
+    rates = []
+    for _ in range(41):
+        rates += scheduler._get_closed_form_lr()
+        assert math.isclose(rates[-1], optimizer.param_groups[0]["lr"], rel_tol=1e-12, abs_tol=1e-15), case
+        optimizer.step()
+        scheduler.step()
+    return {"rates": torch.tensor(rates, dtype=torch.float64)}
+
+
+def scheduled_cases():
+    pairs = (
+        ("SGD", {"lr": 0.1, "momentum": 0.9}, "StepLR", {"step_size": 6, "gamma": 0.3}),
+        ("Adam", {"lr": 0.1}, "CosineAnnealingLR", {"T_max": 11, "eta_min": 0.001}),
+    )
+    for seed, ((optimizer, options, scheduler, schedule), dtype) in enumerate(product(pairs, TORCH)):
+        schedule = {"scheduler": scheduler, "schedule": schedule, "lr": options["lr"]}
+        yield {"optimizer": optimizer, "options": options, **schedule, "steps": 20, "dtype": dtype, "seed": seed}
+
+
+# Clipping
 
 
 def clip_cases():
@@ -265,25 +194,27 @@ def run_clip(case):
 GROUPS = {
     "linear": (linear_cases, run_linear),
     "embedding": (embedding_cases, run_embedding),
-    "loss": (loss_cases, run_loss),
     "optimizer": (optimizer_cases, run_optimizer),
+    "schedule": (schedule_cases, run_schedule),
+    "scheduled": (scheduled_cases, run_optimizer),
     "clip": (clip_cases, run_clip),
 }
 
 
-def main():
+def write(file, groups):
+    """Writes what the groups' cases compute, each from its seed."""
     assert torch.__version__.startswith("2.15."), torch.__version__
     assert torch.backends.cpu.get_cpu_capability() == "AVX2"
     torch.set_num_threads(1)
-    tensors, cases = dict(schedule_tensors()), {}
-    for group, (make_cases, run) in GROUPS.items():
+    tensors, cases = {}, {}
+    for group, (make_cases, run) in groups.items():
         cases[group] = list(make_cases())
         for i, case in enumerate(cases[group]):
             torch.manual_seed(case["seed"])
             results = run(case)
             tensors |= {f"{group}.{i}.{name}": tensor.detach() for name, tensor in results.items()}
-    save("training.safetensors", tensors, cases=cases)
+    save(file, tensors, cases=cases)
 
 
 if __name__ == "__main__":
-    main()
+    write("training.safetensors", GROUPS)
