@@ -223,8 +223,9 @@ impl<A: Scalar> OneDirection<'_, A> {
     fn derive(&self, y: A, d_y: A) -> A {
         match self.plain.rnn.config().nonlinearity {
             Nonlinearity::Tanh => d_y * (-y).mul_add(y, A::one()),
-            Nonlinearity::Relu if y > A::zero() => d_y,
-            Nonlinearity::Relu => A::zero(),
+            // A NaN passes it on, as in torch.
+            Nonlinearity::Relu if y <= A::zero() => A::zero(),
+            Nonlinearity::Relu => d_y,
         }
     }
 
@@ -296,14 +297,17 @@ fn expected<A: Scalar, D: SequenceDim>(problem: &Problem<A, D>) -> TestResult<Ve
 }
 
 /// Expects `backward` to equal the loops bit for bit.
-pub(crate) fn expect_oracle<A: Scalar, D: SequenceDim>(options: &Options) -> TestResult {
-    let problem = options.problem::<A, D>()?;
-    let (actual, expected) = (named(&problem.gradients()?), expected(&problem)?);
+pub(crate) fn expect_formula<A: Scalar, D: SequenceDim>(problem: &Problem<A, D>, what: &str) -> TestResult {
+    let (actual, expected) = (named(&problem.gradients()?), expected(problem)?);
     assert_eq!(actual.len(), expected.len());
     for ((name, actual), expected) in actual.iter().zip(&expected) {
-        assert_eq!(bits(actual), bits(expected), "{name}, {options:?}");
+        assert_eq!(bits(actual), bits(expected), "{name}, {what}");
     }
     Ok(())
+}
+
+fn expect_oracle<A: Scalar, D: SequenceDim>(options: &Options) -> TestResult {
+    expect_formula(&options.problem::<A, D>()?, &format!("{options:?}"))
 }
 
 /// Every kind of a problem.

@@ -152,9 +152,10 @@ pub(crate) fn named<A: Scalar, D: SequenceDim>(gradients: &Gradients<A, D>) -> V
     parameters.chain(others.map(|(name, gradient)| (name.to_string(), gradient.into_dyn()))).collect()
 }
 
-/// An array's shape and bits: -0 is not 0.
+/// An array's shape and bits: -0 is not 0, but every NaN is NaN (its payload is no promise).
 pub(crate) fn bits<A: Scalar, D: Dimension>(array: &Array<A, D>) -> (Vec<usize>, Vec<u64>) {
-    (array.shape().to_vec(), array.iter().map(|x| x.into_f64().to_bits()).collect())
+    let bits = |x: &A| if x.is_nan() { f64::NAN } else { x.into_f64() }.to_bits();
+    (array.shape().to_vec(), array.iter().map(bits).collect())
 }
 
 /// Expects every gradient to be the same bit for bit.
