@@ -1,7 +1,9 @@
 //! The limits: nothing to run over, padding that is not read, and what a caller gets wrong.
 
-use ndarray::{Array2, Array3, Axis, Ix2, Ix3};
-use ndarray_rnn::{Error, Parameters, RnnConfig, manual_seed};
+use ndarray::{Array2, Array3, ArrayRef, ArrayRef2, ArrayRef3, Axis, Ix2, Ix3};
+use ndarray_rnn::{
+    Error, PackedSequence, Parameters, Result, Rnn, RnnConfig, RnnParameters, SequenceDim, Trace, manual_seed,
+};
 
 use crate::problem::{Options, Problem, TestResult, expect_same, named};
 
@@ -11,6 +13,37 @@ fn config() -> RnnConfig {
 
 fn shape_error(array: &str, expected: &[usize], actual: &[usize]) -> Error {
     Error::Shape { array: array.into(), expected: expected.into(), actual: actual.into() }
+}
+
+/// What the way back gives or says; with the gradients of all and of the parameters alone it is the same.
+fn backward<D: SequenceDim>(
+    rnn: &Rnn<f32>,
+    trace: &Trace<f32>,
+    d_output: &ArrayRef<f32, D>,
+    d_h_n: Option<&ArrayRef<f32, D>>,
+) -> Result<RnnParameters<f32>> {
+    let whole = rnn.backward(trace, d_output, d_h_n).map(|gradients| gradients.parameters);
+    assert_eq!(rnn.backward_parameters(trace, d_output, d_h_n), whole);
+    whole
+}
+
+/// As [`backward`], of packed sequences.
+fn backward_packed(
+    rnn: &Rnn<f32>,
+    trace: &Trace<f32>,
+    d_output: &ArrayRef2<f32>,
+    d_h_n: Option<&ArrayRef3<f32>>,
+) -> Result<RnnParameters<f32>> {
+    let whole = rnn.backward_packed(trace, d_output, d_h_n).map(|gradients| gradients.parameters);
+    assert_eq!(rnn.backward_packed_parameters(trace, d_output, d_h_n), whole);
+    whole
+}
+
+/// The trace of a pass over packed sequences of 3, 5 and 1 steps.
+fn packed_trace(rnn: &Rnn<f32>) -> TestResult<Trace<f32>> {
+    let padded = Array3::zeros((5, 3, rnn.config().input_size));
+    let packed = PackedSequence::from_padded(&padded, &[3, 5, 1], false, false)?;
+    Ok(rnn.forward_packed_train(&packed, None, &mut manual_seed(0))?.2)
 }
 
 #[test]
@@ -94,7 +127,7 @@ fn cotangents_of_another_shape_are_errors() -> TestResult {
     let rnn = problem.rnn.clone();
     let (_, _, trace) = problem.forward()?;
     let backward = |d_output: [usize; 3], d_h_n: [usize; 3]| {
-        rnn.backward(&trace, &Array3::zeros(d_output), Some(&Array3::zeros(d_h_n)))
+        backward(&rnn, &trace, &Array3::zeros(d_output), Some(&Array3::zeros(d_h_n)))
     };
     assert!(backward([2, 5, 8], [4, 2, 4]).is_ok());
     for shape in [[5, 2, 8], [2, 4, 8], [2, 6, 8], [3, 5, 8], [0, 5, 8], [2, 5, 4], [1, 10, 8]] {
@@ -112,11 +145,29 @@ fn cotangents_of_one_sequence_of_another_shape_are_errors() -> TestResult {
     let problem = Options::new(config(), 5, 1).problem::<f32, Ix2>()?;
     let (_, _, trace) = problem.forward()?;
     let backward = |d_output: [usize; 2], d_h_n: [usize; 2]| {
-        problem.rnn.backward(&trace, &Array2::zeros(d_output), Some(&Array2::zeros(d_h_n)))
+        backward(&problem.rnn, &trace, &Array2::zeros(d_output), Some(&Array2::zeros(d_h_n)))
     };
     assert!(backward([5, 8], [4, 4]).is_ok());
     assert_eq!(backward([4, 8], [4, 4]), Err(shape_error("d_output", &[5, 8], &[4, 8])));
     assert_eq!(backward([5, 8], [2, 4]), Err(shape_error("d_h_n", &[4, 4], &[2, 4])));
+    Ok(())
+}
+
+#[test]
+fn packed_cotangents_of_another_shape_are_errors() -> TestResult {
+    let rnn = Rnn::zeros(config())?;
+    let trace = packed_trace(&rnn)?;
+    let backward = |d_output: [usize; 2], d_h_n: [usize; 3]| {
+        backward_packed(&rnn, &trace, &Array2::zeros(d_output), Some(&Array3::zeros(d_h_n)))
+    };
+    assert!(backward([9, 8], [4, 3, 4]).is_ok());
+    // The last has the rows of the padded array.
+    for shape in [[8, 8], [10, 8], [0, 8], [9, 4], [9, 9], [9, 0], [15, 8]] {
+        assert_eq!(backward(shape, [4, 3, 4]), Err(shape_error("d_output", &[9, 8], &shape)));
+    }
+    for shape in [[2, 3, 4], [4, 1, 4], [4, 5, 4], [4, 0, 4], [4, 3, 3], [3, 4, 4]] {
+        assert_eq!(backward([9, 8], shape), Err(shape_error("d_h_n", &[4, 3, 4], &shape)));
+    }
     Ok(())
 }
 
@@ -126,7 +177,7 @@ fn cotangents_of_one_sequence_do_not_fit_a_batch() -> TestResult {
     for batch in [0, 2, 3] {
         let problem = Options::new(config(), 5, batch).problem::<f32, Ix3>()?;
         let (_, _, trace) = problem.forward()?;
-        let result = problem.rnn.backward(&trace, &Array2::zeros((5, 8)), None);
+        let result = backward(&problem.rnn, &trace, &Array2::zeros((5, 8)), None);
         assert_eq!(result, Err(Error::Rank { array: "d_output", expected: 3, actual: 2 }));
     }
     let problem = Options::new(config(), 5, 1).problem::<f32, Ix2>()?;
@@ -139,8 +190,8 @@ fn cotangents_of_one_sequence_do_not_fit_a_batch() -> TestResult {
 
 #[test]
 fn a_trace_of_another_network_is_an_error() -> TestResult {
-    let problem = Options::new(config(), 5, 2).problem::<f32, Ix3>()?;
-    let (_, _, trace) = problem.forward()?;
+    let problem = Options::new(config(), 5, 3).problem::<f32, Ix3>()?;
+    let traces = [problem.forward()?.2, packed_trace(&problem.rnn)?];
     let others = [
         RnnConfig::new(3, 5).num_layers(2).bidirectional(true),
         RnnConfig::new(4, 4).num_layers(2).bidirectional(true),
@@ -152,11 +203,16 @@ fn a_trace_of_another_network_is_an_error() -> TestResult {
         config().nonlinearity(ndarray_rnn::Nonlinearity::Relu),
     ];
     for other in others {
-        let other = Options::new(other, 5, 2).problem::<f32, Ix3>()?;
-        let before = other.rnn.clone();
-        let (expected, actual) = (other.rnn.to_string(), problem.rnn.to_string());
-        assert_eq!(other.backward(&trace), Err(Error::ForeignTrace { expected, actual }));
-        assert_eq!(other.rnn, before);
+        let Problem { rnn, d_output, .. } = Options::new(other, 5, 3).problem::<f32, Ix3>()?;
+        let before = rnn.clone();
+        let packed = Array2::zeros((9, rnn.config().num_directions() * rnn.config().hidden_size));
+        let (expected, actual) = (rnn.to_string(), problem.rnn.to_string());
+        let foreign = Err(Error::ForeignTrace { expected, actual });
+        for trace in &traces {
+            assert_eq!(backward(&rnn, trace, &d_output, None), foreign);
+            assert_eq!(backward_packed(&rnn, trace, &packed, None), foreign);
+        }
+        assert_eq!(rnn, before);
     }
     Ok(())
 }
