@@ -1,8 +1,9 @@
-//! The way back of a cell: the same bits as that of a network over one step, which torch's gradients prove.
+//! The way back of a cell: the same bits as that of a network over one step, which torch's gradients prove; over many
+//! steps the network's gradients.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
-use ndarray::{Array, Array1, Array2, ArrayRef2, Axis, Dimension};
+use ndarray::{Array, Array1, Array2, Array3, ArrayD, ArrayRef2, Axis, Dimension};
 use ndarray_rnn::{
     Error, Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, manual_seed, random,
 };
@@ -48,6 +49,63 @@ fn a_step_equals_a_network_of_one_step_f32_and_f64() {
     for batch in [0, 1, 4, 13] {
         a_step_equals_a_network_of_one_step::<f32>(batch);
         a_step_equals_a_network_of_one_step::<f64>(batch);
+    }
+}
+
+/// Many steps of a batch at once, as `uniform` draws them.
+fn steps(len: usize, batch: usize, width: usize, seed: u64) -> Array3<f64> {
+    uniform((len * batch, width), seed).into_shape_with_order((len, batch, width)).unwrap()
+}
+
+/// Within 1e-12 of the largest value: the sums over steps are in another order.
+#[track_caller]
+fn expect_close(actual: &ArrayD<f64>, expected: &ArrayD<f64>, what: &str) {
+    assert_eq!(actual.shape(), expected.shape(), "{what}");
+    let largest = expected.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+    for (actual, expected) in actual.iter().zip(expected) {
+        let distance = (actual - expected).abs();
+        assert!(distance <= 1e-12 * largest, "{what}: {actual}, expected {expected}");
+    }
+}
+
+/// The parameters' gradients are added step by step, the state's handed on.
+fn chained_steps_equal_a_network(nonlinearity: Nonlinearity, bias: bool, batch: usize) {
+    let (cell, rnn) = pair::<f64>(nonlinearity, bias);
+    let (x, h_0) = (steps(9, batch, 5, 1), steps(1, batch, 7, 2));
+    let (d_output, d_h_n) = (steps(9, batch, 7, 3), steps(1, batch, 7, 4));
+    let (output, _, trace) = rnn.forward_train(&x, Some(&h_0), &mut manual_seed(0)).unwrap();
+    let expected = rnn.backward(&trace, &d_output, Some(&d_h_n)).unwrap();
+
+    let mut h = h_0.index_axis_move(Axis(0), 0);
+    let mut traces = Vec::new();
+    for (x, output) in x.outer_iter().zip(output.outer_iter()) {
+        let (next, trace) = cell.forward_train(&x, Some(&h)).unwrap();
+        assert_eq!(next, output);
+        traces.push(trace);
+        h = next;
+    }
+    let mut d_h = d_h_n.index_axis_move(Axis(0), 0);
+    let mut sums: Vec<_> = cell.state_dict().into_iter().map(|(_, value)| value * 0.0).collect();
+    for (t, trace) in traces.iter().enumerate().rev() {
+        let gradients = cell.backward(trace, &(&d_h + &d_output.index_axis(Axis(0), t))).unwrap();
+        let d_x = expected.input.index_axis(Axis(0), t).to_owned();
+        expect_close(&gradients.input.into_dyn(), &d_x.into_dyn(), "input");
+        let parameters = gradients.parameters.state_dict();
+        sums.iter_mut().zip(&parameters).for_each(|(sum, (_, gradient))| *sum += gradient);
+        d_h = gradients.hidden;
+    }
+    expect_close(&d_h.into_dyn(), &expected.h_0.index_axis_move(Axis(0), 0).into_dyn(), "h_0");
+    for (sum, (name, expected)) in sums.iter().zip(expected.parameters.state_dict()) {
+        expect_close(sum, &expected, &name);
+    }
+}
+
+#[test]
+fn chained_steps_have_the_gradients_of_a_network() {
+    for nonlinearity in [Nonlinearity::Tanh, Nonlinearity::Relu] {
+        for (bias, batch) in [(true, 1), (false, 1), (true, 4), (false, 4)] {
+            chained_steps_equal_a_network(nonlinearity, bias, batch);
+        }
     }
 }
 
