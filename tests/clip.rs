@@ -3,10 +3,10 @@
 mod common;
 
 use common::training::{cases, difference, draw, expect_message, fixture, flat, model, schedule};
-use common::{Real, TestResult};
-use ndarray::{ArrayD, array};
+use common::{Real, TestResult, assert_same_bits, in_both_types};
+use ndarray::{ArrayD, aview1};
 use ndarray_rnn::optim::{CosineAnnealingLr, ExponentialLr, StepLr, clip_grad_norm, clip_grad_value};
-use ndarray_rnn::{Linear, LinearConfig, Parameters};
+use ndarray_rnn::{Linear, LinearConfig, Parameters, Rnn, RnnConfig, manual_seed};
 
 /// libm's powers and cosine are not the C library's: a few ULP.
 #[test]
@@ -64,32 +64,155 @@ fn clipping_is_torchs() -> TestResult {
     clipping::<f64>(5e-16)
 }
 
-#[test]
-fn a_norm_that_is_not_finite_is_reported_when_asked() -> TestResult {
-    let mut gradients = Linear::<f32>::zeros(LinearConfig::new(2, 1).bias(false))?;
-    gradients.load_state_dict([("weight", array![[1.0, f32::INFINITY]])])?;
-    let before = gradients.clone();
-    for norm_type in [1.0, 2.0, f64::INFINITY] {
-        let result = clip_grad_norm(&mut gradients, 1.0, norm_type, true);
-        expect_message(result, "total_norm must be finite, got inf");
-        assert_eq!(gradients, before);
+const NORM_TYPES: [f64; 4] = [1.0, 2.0, 3.0, f64::INFINITY];
+
+/// A gradient with these elements.
+fn gradient<A: Real>(elements: &[f64]) -> TestResult<Linear<A>> {
+    let mut gradient = Linear::zeros(LinearConfig::new(elements.len(), 1).bias(false))?;
+    for (_, mut weight) in gradient.named_parameters_mut() {
+        weight.assign(&aview1(elements).mapv(A::narrow));
     }
-    assert_eq!(clip_grad_norm(&mut gradients, 1.0, 2.0, false)?, f32::INFINITY);
-    assert_eq!(gradients.parameters().weight()[[0, 0]], 0.0);
-    assert!(gradients.parameters().weight()[[0, 1]].is_nan());
-    assert!(clip_grad_norm(&mut gradients, 1.0, f64::INFINITY, false)?.is_nan());
+    Ok(gradient)
+}
+
+/// Expects a model's elements, bit for bit.
+#[track_caller]
+fn expect_elements<A: Real>(model: &impl Parameters<Elem = A>, expected: &[f64], what: &str) {
+    assert_same_bits(&flat(model), &aview1(expected).mapv(A::narrow).into_dyn(), what);
+}
+
+/// Expects a value within the roundings of a few operations.
+#[track_caller]
+fn expect_near<A: Real>(actual: A, expected: f64, what: &str) {
+    let distance = (actual.wide() - expected).abs();
+    assert!(distance <= 4.0 * A::epsilon().wide() * expected.abs(), "{what}: {actual}, expected {expected}");
+}
+
+/// The norm of all elements as if they were one vector.
+fn norm(elements: &[f64], norm_type: f64) -> f64 {
+    let sizes = elements.iter().map(|g| g.abs());
+    if norm_type.is_infinite() {
+        sizes.fold(0.0, f64::max)
+    } else {
+        sizes.map(|g| g.powf(norm_type)).sum::<f64>().powf(1.0 / norm_type)
+    }
+}
+
+/// What is trained together is clipped together: one norm, one factor.
+fn a_tuple_is_clipped_as_one<A: Real>() -> TestResult {
+    let rng = &mut manual_seed(0);
+    let given = (Rnn::<A>::new(RnnConfig::new(3, 4), rng)?, Linear::new(LinearConfig::new(4, 2), rng)?);
+    let elements: Vec<_> = flat(&given).iter().map(|g| g.wide()).collect();
+    for norm_type in NORM_TYPES {
+        let total = norm(&elements, norm_type);
+        for max_norm in [total / 3.0, total * 3.0] {
+            let (mut gradients, what) = (given.clone(), format!("norm {norm_type} to {max_norm}"));
+            expect_near(clip_grad_norm(&mut gradients, max_norm, norm_type, true)?, total, &what);
+            let scale = (max_norm / (total + 1e-6)).min(1.0);
+            flat(&gradients).iter().zip(&elements).for_each(|(&g, e)| expect_near(g, e * scale, &what));
+        }
+    }
     Ok(())
 }
 
+/// The least and the largest bound, and gradients that are zero: 1e-6 keeps the factor finite.
+fn bounds_and_gradients_at_the_edges<A: Real>() -> TestResult {
+    let (some, zeros) = ([3.0, -4.0, 0.5], [0.0, -0.0, 0.0]);
+    let edges = [
+        (0.0, some, [0.0, -0.0, 0.0]),
+        (f64::INFINITY, some, some),
+        (0.0, zeros, zeros),
+        (1.0, zeros, zeros),
+        (f64::INFINITY, zeros, zeros),
+    ];
+    for norm_type in NORM_TYPES {
+        for (max_norm, given, expected) in edges {
+            let (mut gradients, what) = (gradient::<A>(&given)?, format!("{given:?} to {max_norm}"));
+            expect_near(
+                clip_grad_norm(&mut gradients, max_norm, norm_type, true)?,
+                norm(&given, norm_type),
+                &what,
+            );
+            expect_elements(&gradients, &expected, &what);
+        }
+    }
+    Ok(())
+}
+
+/// A NaN makes the norm NaN wherever it stands, and with the norm every element, as in torch.
+fn a_nan_makes_all_nan_or_an_error<A: Real>() -> TestResult {
+    let (nan, infinity) = (f64::NAN, f64::INFINITY);
+    for given in
+        [[nan, 3.0, -4.0], [3.0, nan, -4.0], [3.0, -4.0, nan], [infinity, nan, 1.0], [nan, 1.0, infinity]]
+    {
+        for norm_type in NORM_TYPES {
+            let (mut gradients, what) = (gradient::<A>(&given)?, format!("{given:?} in norm {norm_type}"));
+            let result = clip_grad_norm(&mut gradients, 1.0, norm_type, true);
+            expect_message(result, "total_norm must be finite, got NaN");
+            expect_elements(&gradients, &given, &what);
+            assert!(clip_grad_norm(&mut gradients, 1.0, norm_type, false)?.is_nan(), "{what}");
+            expect_elements(&gradients, &[nan; 3], &what);
+        }
+    }
+    Ok(())
+}
+
+/// An infinity becomes NaN, the rest 0, as in torch; or it is an error.
+fn an_infinity_is_scaled_or_an_error<A: Real>() -> TestResult {
+    for infinity in [f64::INFINITY, f64::NEG_INFINITY] {
+        for norm_type in NORM_TYPES {
+            let (given, what) = ([1.0, infinity], format!("{infinity} in norm {norm_type}"));
+            let mut gradients = gradient::<A>(&given)?;
+            let result = clip_grad_norm(&mut gradients, 1.0, norm_type, true);
+            expect_message(result, "total_norm must be finite, got inf");
+            expect_elements(&gradients, &given, &what);
+            assert_eq!(clip_grad_norm(&mut gradients, 1.0, norm_type, false)?, A::infinity(), "{what}");
+            expect_elements(&gradients, &[0.0, f64::NAN], &what);
+        }
+    }
+    Ok(())
+}
+
+/// A bound of zero or infinity is none of the errors; NaN stays, infinities are limited.
+fn values_are_limited<A: Real>() -> TestResult {
+    let infinity = f64::INFINITY;
+    let given = [f64::NAN, infinity, -infinity, 3.0, -0.5, -0.0];
+    for (clip_value, expected) in [
+        (1.0, [f64::NAN, 1.0, -1.0, 1.0, -0.5, -0.0]),
+        (0.0, [f64::NAN, 0.0, -0.0, 0.0, -0.0, -0.0]),
+        (infinity, given),
+    ] {
+        let mut gradients = gradient::<A>(&given)?;
+        clip_grad_value(&mut gradients, clip_value)?;
+        expect_elements(&gradients, &expected, &format!("clip_value {clip_value}"));
+    }
+    Ok(())
+}
+
+in_both_types!(
+    a_tuple_is_clipped_as_one,
+    bounds_and_gradients_at_the_edges,
+    a_nan_makes_all_nan_or_an_error,
+    an_infinity_is_scaled_or_an_error,
+    values_are_limited,
+);
+
+/// Zero and negative norms torch has; they are no norms.
 #[test]
 fn clipping_says_what_is_wrong() -> TestResult {
-    let (mut gradients, _) = model::<f64>(&serde_json::json!({ "seed": 0 }))?;
-    let before = gradients.clone();
-    let clip = &mut gradients;
-    expect_message(clip_grad_norm(clip, -1.0, 2.0, true), "max_norm must be at least 0, got -1");
-    expect_message(clip_grad_norm(clip, f64::NAN, 2.0, true), "max_norm must be at least 0, got NaN");
-    expect_message(clip_grad_norm(clip, 1.0, 0.0, true), "norm_type must be greater than 0, got 0");
-    expect_message(clip_grad_value(clip, -1.0), "clip_value must be at least 0, got -1");
-    assert_eq!(gradients, before);
+    let given = [3.0, -4.0, f64::NAN, f64::INFINITY];
+    let mut gradients = gradient::<f64>(&given)?;
+    for (wrong, got) in [(-1.0, "-1"), (f64::NAN, "NaN"), (f64::NEG_INFINITY, "-inf")] {
+        let norm = clip_grad_norm(&mut gradients, wrong, 2.0, true);
+        expect_message(norm, &format!("max_norm must be at least 0, got {got}"));
+        let norm = clip_grad_norm(&mut gradients, 1.0, wrong, true);
+        expect_message(norm, &format!("norm_type must be greater than 0, got {got}"));
+        let value = clip_grad_value(&mut gradients, wrong);
+        expect_message(value, &format!("clip_value must be at least 0, got {got}"));
+        expect_elements(&gradients, &given, got);
+    }
+    let norm = clip_grad_norm(&mut gradients, 1.0, 0.0, true);
+    expect_message(norm, "norm_type must be greater than 0, got 0");
+    expect_elements(&gradients, &given, "0");
     Ok(())
 }
