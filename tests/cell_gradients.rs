@@ -129,6 +129,9 @@ fn what_does_not_fit_is_an_error() {
     let foreign = other.backward(&trace, &Array2::ones((3, 7))).unwrap_err();
     let (expected, actual) = (other.to_string(), cell.to_string());
     assert_eq!(foreign, Error::ForeignTrace { expected, actual });
+    let mut changed = cell.clone();
+    changed.named_parameters_mut()[0].1.fill(1.0);
+    assert_eq!(changed.backward(&trace, &Array2::ones((3, 7))).unwrap_err(), Error::StaleTrace);
     let shape = cell.backward(&trace, &Array2::ones((2, 7))).unwrap_err();
     assert_eq!(shape, Error::Shape { array: "d_next".into(), expected: vec![3, 7], actual: vec![2, 7] });
     let rank = cell.backward(&trace, &Array1::ones(7)).unwrap_err();

@@ -1,6 +1,6 @@
 //! The passes: one direction of one layer ([`direction`], and its parameters' gradient, [`weights`]), the layers of a
 //! stack forwards ([`stack`]) and back ([`back`]), split among [`threads`]; packed weights
-//! are kept in a [`cache`].
+//! are kept in a [`cache`], which knows the traces of its network.
 
 mod back;
 mod cache;
@@ -14,7 +14,7 @@ mod threads;
 mod weights;
 
 pub use back::{Backward, DirectionGradient};
-pub use cache::Cache;
+pub use cache::{Cache, Origin};
 pub use direction::{BackWeights, Scratch, Weights};
 pub use resets::Resets;
 pub use share::Share;

@@ -100,6 +100,11 @@ pub enum Error {
         actual: String,
     },
 
+    /// A trace was left by other parameters: by those of the same network before they could change, or by a network of the
+    /// same configuration.
+    #[error("the trace is of other parameters: they may have changed since, or are another network's")]
+    StaleTrace,
+
     /// Parameters are of a model of another configuration.
     #[error("the parameters are of {actual}, not of {expected}")]
     ForeignParameters {

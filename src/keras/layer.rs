@@ -60,7 +60,7 @@ use crate::scalar::Scalar;
 pub struct SimpleRnn<A: Scalar = f32> {
     config: SimpleRnnConfig,
     parameters: SimpleRnnParameters<A>,
-    cache: Cache<A, Elman>,
+    pub(super) cache: Cache<A, Elman>,
 }
 
 impl<A: Scalar> SimpleRnn<A> {

@@ -12,8 +12,8 @@ use super::returns::{Last, OutputDim, Returns};
 use super::rows::Rows;
 use super::seeds::SeedGenerator;
 use crate::cell::Cell;
-use crate::engine::Backward;
-use crate::error::{Error, Result, expect_room, expect_shape};
+use crate::engine::{Backward, Origin};
+use crate::error::{Result, expect_room, expect_shape};
 use crate::kernels::to_vec;
 use crate::scalar::Scalar;
 use crate::sequence::Source;
@@ -25,7 +25,7 @@ use crate::spares::SharedSpares;
 /// softsign, gelu and silu.
 #[derive(Debug, Clone)]
 pub struct Trace<A, R = Last> {
-    config: SimpleRnnConfig,
+    origin: Origin<SimpleRnnConfig>,
     rows: Rows,
     /// Input rows, dropout applied.
     input: Vec<A>,
@@ -108,7 +108,7 @@ impl<A: Scalar> SimpleRnn<A> {
 impl<A: Scalar> Pass<'_, A> {
     /// Runs the layer in training mode; returns output, final states and the trace.
     pub(super) fn forward_train<R: Returns>(mut self, masks: &DropoutMasks<A>) -> Trained<A, R> {
-        let config = self.layer.config().clone();
+        let config = self.layer.config();
         let layout = &self.rows.layout;
         let state_factors = masks.state.as_ref();
         let state_factors = state_factors.map(|rows| layout.sorted_state(&rows.view().insert_axis(Axis(0))));
@@ -126,7 +126,7 @@ impl<A: Scalar> Pass<'_, A> {
         let shown = if R::Dim::SEQUENCES { to_vec(&outputs) } else { Vec::new() };
         let output = R::Dim::output(&self.rows, shown, &states);
         let trace = Trace {
-            config,
+            origin: self.layer.cache.origin(config),
             input,
             input_factors: masks.input.clone(),
             state_factors,
@@ -163,12 +163,12 @@ impl<A: Scalar> SimpleRnn<A> {
     /// with `return_state` a pair of such, the second for the state.
     ///
     /// The formulas and the order of sums are those of [`Rnn::backward`](crate::Rnn::backward), time running as the
-    /// layer's does; dropout's factors stand where they stood. The parameters must be those of the forward pass.
-    /// Through `stateful` no gradient passes from one call to the one before.
+    /// layer's does; dropout's factors stand where they stood. Through `stateful` no gradient passes from one call to the one before.
     ///
     /// # Errors
-    /// [`Error::ForeignTrace`] for a trace of a layer of another configuration; [`Error::Shape`] for a gradient of
-    /// another shape.
+    /// [`Error::ForeignTrace`] for a trace of a layer of another configuration, [`Error::StaleTrace`] for one of other
+    /// parameters: this layer's before they could change, or another layer's; [`Error::Shape`] for a gradient of another
+    /// shape.
     ///
     /// ```
     /// use ndarray::array;
@@ -208,10 +208,7 @@ impl<A: Scalar> SimpleRnn<A> {
         d_states: Option<&ArrayRef2<A>>,
     ) -> Result<()> {
         let config = self.config();
-        if trace.config != *config {
-            let (expected, actual) = (config.to_string(), trace.config.to_string());
-            return Err(Error::ForeignTrace { expected, actual });
-        }
+        self.cache.expect(config, &trace.origin)?;
         let Rows { batch, len, .. } = trace.rows;
         expect_shape("d_output", &R::Dim::shape(batch, len, config.units), d_output.shape())?;
         d_states.map_or(Ok(()), |d| expect_shape("d_state", &[batch, config.units], d.shape()))

@@ -100,7 +100,7 @@ impl fmt::Display for RnnCellConfig {
 pub struct RnnCell<A: Scalar = f32> {
     config: RnnCellConfig,
     pub(super) parameters: RnnCellParameters<A>,
-    cache: Cache<A, Elman>,
+    pub(super) cache: Cache<A, Elman>,
 }
 
 impl<A: Scalar> RnnCell<A> {

@@ -4,7 +4,7 @@ use ndarray::{Array, Array2, ArrayRef, Dimension};
 
 use super::cell::{CellDim, RnnCell, RnnCellConfig};
 use super::parameters::RnnCellParameters;
-use crate::engine::Backward;
+use crate::engine::{Backward, Origin};
 use crate::error::{Error, Result, expect_shape};
 use crate::scalar::Scalar;
 use crate::sequence::{Source, standard};
@@ -14,7 +14,7 @@ use crate::steps::Steps;
 /// What a step in training mode leaves for [`RnnCell::backward`]: `N (input_size + 2 hidden_size)` numbers.
 #[derive(Debug, Clone)]
 pub struct CellTrace<A> {
-    config: RnnCellConfig,
+    origin: Origin<RnnCellConfig>,
     input: Vec<A>,
     input_shape: Vec<usize>,
     hidden: Array2<A>,
@@ -45,7 +45,7 @@ impl<A: Scalar> RnnCell<A> {
     ) -> Result<(Array<A, D>, CellTrace<A>)> {
         let next = self.forward(input, hidden)?;
         let trace = CellTrace {
-            config: self.config().clone(),
+            origin: self.cache.origin(self.config()),
             input: input.iter().copied().collect(),
             input_shape: input.shape().into(),
             hidden: self.first_state(input, hidden)?,
@@ -61,8 +61,8 @@ impl<A: Scalar> RnnCell<A> {
     /// several steps the caller adds the parameters' gradients.
     ///
     /// # Errors
-    /// [`Error::ForeignTrace`] for a trace of a cell of another configuration; [`Error::Rank`] for a gradient of a batch
-    /// where the step was of one row, or the reverse; [`Error::Shape`] for one of another shape.
+    /// [`Error::ForeignTrace`] and [`Error::StaleTrace`] as there; [`Error::Rank`] for a gradient of a batch where the step
+    /// was of one row, or the reverse; [`Error::Shape`] for one of another shape.
     ///
     /// ```
     /// use ndarray::array;
@@ -84,12 +84,7 @@ impl<A: Scalar> RnnCell<A> {
         d_next: &ArrayRef<A, D>,
     ) -> Result<CellGradients<A, D>> {
         let config = self.config();
-        if trace.config != *config {
-            return Err(Error::ForeignTrace {
-                expected: config.to_string(),
-                actual: trace.config.to_string(),
-            });
-        }
+        self.cache.expect(config, &trace.origin)?;
         let (expected, actual) = (trace.input_shape.len(), d_next.ndim());
         if expected != actual {
             return Err(Error::Rank { array: "d_next", expected, actual });

@@ -7,7 +7,7 @@ use super::Rnn;
 use super::parameters::RnnParameters;
 use super::pass::{Input, Pass};
 use super::train::{Gradients, Trace};
-use crate::error::{Result, expect_shape, expect_width};
+use crate::error::{Result, expect_room, expect_shape, expect_width};
 use crate::packed::PackedSequence;
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, Source};
@@ -102,7 +102,7 @@ impl<A: Scalar> Rnn<A> {
         d_h_n: Option<&ArrayRef3<A>>,
         wants_input: bool,
     ) -> Result<(RnnParameters<A>, Array3<A>, Vec<A>)> {
-        self.expect_trace(trace)?;
+        self.cache.expect(&self.config, trace.origin())?;
         let steps = &trace.layout().steps;
         expect_shape("d_output", &[steps.rows(), self.config.output_size()], d_output.shape())?;
         self.expect_state::<Ix3>("d_h_n", d_h_n, trace.batch())?;
@@ -120,6 +120,7 @@ impl<A: Scalar> Rnn<A> {
     ) -> Result<Pass<'p, A>> {
         expect_width("input", "input_size", self.config.input_size, data.ncols())?;
         self.expect_state::<Ix3>("h_0", h_0, input.batch())?;
+        expect_room::<A>("output", &[data.nrows(), self.config.output_size()])?;
         Ok(Pass {
             rnn: self,
             input: Input::Rows(data.as_slice().unwrap_or_default()),

@@ -7,7 +7,7 @@ use super::parameters::{RnnCellParameters, RnnParameters};
 use super::pass::{Pass, resets};
 use super::{Rnn, RnnConfig, Run};
 use crate::dim::SequenceDim;
-use crate::engine::Backward;
+use crate::engine::{Backward, Origin};
 use crate::error::{Error, Result, expect_shape};
 use crate::kernels::copy;
 use crate::random;
@@ -23,7 +23,7 @@ use crate::spares::{SharedSpares, Spares};
 /// [`recycle`](Self::recycle). A clone has none of that.
 #[derive(Debug, Clone)]
 pub struct Trace<A> {
-    config: RnnConfig,
+    origin: Origin<RnnConfig>,
     layout: Layout,
     /// The caller's L and N.
     dim: (usize, usize),
@@ -57,7 +57,7 @@ pub struct Gradients<A, D: Dimension, S: Dimension = D> {
 impl<A: Scalar> Default for Trace<A> {
     fn default() -> Self {
         Self {
-            config: RnnConfig::new(0, 0),
+            origin: RnnConfig::new(0, 0).into(),
             layout: Layout::equal(0, 0),
             dim: (0, 0),
             input: Vec::new(),
@@ -87,6 +87,10 @@ impl<A: Scalar> Trace<A> {
         spares
     }
 
+    pub(super) fn origin(&self) -> &Origin<RnnConfig> {
+        &self.origin
+    }
+
     pub(super) fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -113,7 +117,7 @@ impl<A: Scalar> Pass<'_, A> {
         mut spares: Spares<A>,
         rng: &mut R,
     ) -> Result<(Array3<A>, Trace<A>)> {
-        let config = self.rnn.config.clone();
+        let config = &self.rnn.config;
         let mut rows = || spares.take(self.rows_len());
         let mut outputs: Vec<_> = (0..config.num_layers).map(|_| rows()).collect();
         let gaps = if config.dropout > 0.0 { config.num_layers - 1 } else { 0 };
@@ -130,7 +134,7 @@ impl<A: Scalar> Pass<'_, A> {
             dim: (self.len, self.state.len_of(Axis(1))),
             first,
             input,
-            config,
+            origin: self.rnn.cache.origin(config),
             outputs,
             factors,
             mask: self.mask,
@@ -171,13 +175,13 @@ impl<A: Scalar> Rnn<A> {
     /// For each step, from the last to the first, `d_sum = act'(sum) d_h`; then
     /// `d_W_ih = sum d_sum x'`, `d_W_hh = sum d_sum h_{t-1}'`, `d_b_ih = d_b_hh = sum d_sum`, `d_x = W_ih' d_sum`,
     /// `d_h_{t-1} = W_hh' d_sum`. Sums over rows run in ascending order of (t, n), those over units in ascending order:
-    /// the gradients have the same bits on every machine and for every number of threads. The parameters must be those
-    /// of the forward pass. To cut the gradient between chunks (truncated backpropagation), pass the last chunk's `h_n`
+    /// the gradients have the same bits on every machine and for every number of threads. To cut the gradient between chunks (truncated backpropagation), pass the last chunk's `h_n`
     /// as the next one's `h_0` and leave `d_h_n` out.
     ///
     /// # Errors
-    /// [`Error::ForeignTrace`] for a trace of a network of another configuration; [`Error::Shape`] for a gradient of
-    /// another shape; [`Error::Rank`] for that of one sequence where the trace is of a batch.
+    /// [`Error::ForeignTrace`] for a trace of a network of another configuration, [`Error::StaleTrace`] for one of other
+    /// parameters: this network's before they could change, or another network's; [`Error::Shape`] for a gradient of another
+    /// shape; [`Error::Rank`] for that of one sequence where the trace is of a batch of several.
     ///
     /// ```
     /// use ndarray::array;
@@ -251,7 +255,7 @@ impl<A: Scalar> Rnn<A> {
         wants_input: bool,
     ) -> Result<(RnnParameters<A>, Array3<A>, Vec<A>)> {
         let (config, (len, batch)) = (&self.config, trace.dim);
-        self.expect_trace(trace)?;
+        self.cache.expect(config, &trace.origin)?;
         if d_output.ndim() == 2 && batch != 1 {
             return Err(Error::Rank { array: "d_output", expected: 3, actual: 2 });
         }
@@ -265,13 +269,6 @@ impl<A: Scalar> Rnn<A> {
         let rows = with_plain_rows("d_output", view)?;
         let source = Source::grid(&rows, trace.layout.order.as_deref());
         Ok(self.way_back(trace, source, d_h_n.map(D::batched_state), wants_input))
-    }
-
-    pub(super) fn expect_trace(&self, trace: &Trace<A>) -> Result<()> {
-        if trace.config == self.config {
-            return Ok(());
-        }
-        Err(Error::ForeignTrace { expected: self.config.to_string(), actual: trace.config.to_string() })
     }
 
     /// Runs the engine back; returns as [`backward`](Self::backward), the input's gradient by row.

@@ -216,3 +216,26 @@ fn a_trace_of_another_network_is_an_error() -> TestResult {
     }
     Ok(())
 }
+
+/// A trace serves the network that left it and its clones until their parameters may change.
+#[test]
+fn a_trace_of_other_parameters_is_an_error() -> TestResult {
+    let mut problem = Options::new(config(), 5, 2).problem::<f32, Ix3>()?;
+    let (output, _, trace) = problem.forward()?;
+    let before = problem.backward(&trace)?;
+    let clone = problem.rnn.clone();
+    assert_eq!(clone.backward(&trace, &problem.d_output, problem.d_h_n.as_deref())?, before);
+
+    let twin = Options::new(config(), 5, 2).problem::<f32, Ix3>()?;
+    assert_eq!(twin.rnn, problem.rnn);
+    assert_eq!(twin.backward(&trace), Err(Error::StaleTrace));
+
+    problem.rnn.named_parameters_mut()[0].1.fill(0.5);
+    assert_eq!(problem.backward(&trace), Err(Error::StaleTrace));
+    let parameters = problem.rnn.backward_parameters(&trace, &output, None);
+    assert_eq!(parameters, Err(Error::StaleTrace));
+    assert_eq!(clone.backward(&trace, &problem.d_output, problem.d_h_n.as_deref())?, before);
+    let (_, _, trace) = problem.forward()?;
+    assert!(problem.backward(&trace).is_ok());
+    Ok(())
+}

@@ -195,6 +195,10 @@ fn the_way_back() -> TestResult {
     };
     let text = "the trace is of SimpleRNN(2), not of SimpleRNN(2, activation=relu)";
     expect_error(other.backward(&trace, (&d_output, &d_state)), &error, text);
+    let mut changed = layer.clone();
+    changed.named_parameters_mut()[0].1.fill(1.0);
+    let text = "the trace is of other parameters: they may have changed since, or are another network's";
+    expect_error(changed.backward(&trace, (&d_output, &d_state)), &Error::StaleTrace, text);
 
     let both =
         Bidirectional::<f32>::new(SimpleRnnConfig::new(4, 2), MergeMode::Concat, &mut set_random_seed(0))?;
