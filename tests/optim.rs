@@ -133,6 +133,26 @@ fn options_say_what_is_wrong() -> TestResult {
     Ok(())
 }
 
+/// torch's kernels refuse a number that overflows their type.
+#[test]
+fn options_must_fit_the_parameters_type() -> TestResult {
+    let wide = Linear::<f64>::zeros(LinearConfig::new(5, 3))?;
+    let linear = Linear::<f32>::zeros(LinearConfig::new(5, 3))?;
+    let message = |name| format!("{name} must be finite in the type of the parameters, got {}", 1e39);
+    assert!(Sgd::new(SgdConfig::new().lr(1e39).dampening(-1e39), &wide).is_ok());
+    expect_message(Sgd::new(SgdConfig::new().lr(1e39), &linear), &message("lr"));
+    expect_message(Sgd::new(SgdConfig::new().dampening(1e39), &linear), &message("dampening"));
+    expect_message(Adam::new(AdamConfig::new().eps(1e39), &linear), &message("eps"));
+    expect_message(RmsProp::new(RmsPropConfig::new().weight_decay(1e39), &linear), &message("weight_decay"));
+    let mut sgd = Sgd::new(SgdConfig::new().lr(0.1), &linear)?;
+    expect_message(sgd.set_lr(1e39), &message("lr"));
+    for lr in [f64::NAN, f64::INFINITY] {
+        expect_message(sgd.set_lr(lr), &format!("lr must be finite and at least 0, got {lr}"));
+    }
+    assert_eq!(sgd.lr(), 0.1);
+    Ok(())
+}
+
 #[test]
 fn a_bad_step_changes_nothing() -> TestResult {
     let (mut linear, mut rng) = model::<f64>(&serde_json::json!({ "seed": 0 }))?;

@@ -1,7 +1,7 @@
 //! Adam and AdamW.
 
-use super::Algorithm;
-use crate::error::{Error, Result, expect_non_negative};
+use super::{Algorithm, expect_option};
+use crate::error::{Error, Result};
 use crate::kernels::{AdamStep, Update};
 use crate::scalar::Scalar;
 
@@ -128,15 +128,15 @@ impl AdamConfig {
 }
 
 impl Algorithm for AdamConfig {
-    fn validate(&self) -> Result<()> {
-        expect_non_negative("lr", self.lr)?;
-        expect_non_negative("eps", self.eps)?;
+    fn validate<A: Scalar>(&self) -> Result<()> {
+        expect_option::<A>("lr", self.lr)?;
+        expect_option::<A>("eps", self.eps)?;
         for (name, actual) in [("beta1", self.betas.0), ("beta2", self.betas.1)] {
             if !(0.0..1.0).contains(&actual) {
                 return Err(Error::OutOfRange { name, expected: "a number in [0, 1)", actual });
             }
         }
-        expect_non_negative("weight_decay", self.weight_decay)
+        expect_option::<A>("weight_decay", self.weight_decay)
     }
 
     fn lr(&self) -> f64 {

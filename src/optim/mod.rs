@@ -24,7 +24,7 @@ use std::fmt::Debug;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
 use pulp::Arch;
 
-use crate::error::{Error, Result, expect_non_negative, expect_shape};
+use crate::error::{Error, Result, expect_finite, expect_non_negative, expect_shape};
 use crate::kernels::Update;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
@@ -86,9 +86,9 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
     /// Buffers such as Adam's moments are allocated here, as large as the model each.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for an option out of its range.
+    /// [`Error::OutOfRange`] for an option out of its range, or larger than the largest number of the parameters' type.
     pub fn new(config: C, model: &impl Parameters<Elem = A>) -> Result<Self> {
-        config.validate()?;
+        config.validate::<A>()?;
         let buffers = config.buffers();
         let remember = |(name, value): (String, ArrayViewD<'_, A>)| {
             let zeros = |&buffer| (buffer, ArrayD::zeros(value.raw_dim()));
@@ -113,9 +113,9 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
     /// Changes the learning rate, for instance to what a [schedule](StepLr) says.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] unless it is finite and not negative; it is unchanged then.
+    /// [`Error::OutOfRange`] unless it is finite, in the parameters' type too, and not negative; it is unchanged then.
     pub fn set_lr(&mut self, lr: f64) -> Result<()> {
-        expect_non_negative("lr", lr)?;
+        expect_option::<A>("lr", lr)?;
         self.config.set_lr(lr);
         Ok(())
     }
@@ -181,9 +181,9 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
 
 /// The options of an optimiser, and its formula: [`SgdConfig`], [`AdamConfig`], [`RmsPropConfig`]. Sealed.
 pub trait Algorithm: Debug + Clone + private::Sealed {
-    /// Checks every option.
+    /// Checks every option, for parameters of a type.
     #[doc(hidden)]
-    fn validate(&self) -> Result<()>;
+    fn validate<A: Scalar>(&self) -> Result<()>;
 
     #[doc(hidden)]
     fn lr(&self) -> f64;
@@ -242,6 +242,21 @@ impl<A: Scalar> Parameters for Memory<A> {
         });
         all.collect()
     }
+}
+
+/// Checks that an option is finite, in the parameters' type too, and not negative.
+fn expect_option<A: Scalar>(name: &'static str, actual: f64) -> Result<()> {
+    expect_non_negative(name, actual)?;
+    expect_in_range::<A>(name, actual)
+}
+
+/// Checks that an option is finite in the parameters' type.
+fn expect_in_range<A: Scalar>(name: &'static str, actual: f64) -> Result<()> {
+    expect_finite(name, actual)?;
+    if A::from_f64(actual).is_finite() {
+        return Ok(());
+    }
+    Err(Error::OutOfRange { name, expected: "finite in the type of the parameters", actual })
 }
 
 /// Checks that names and shapes agree, one by one.

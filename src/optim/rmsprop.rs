@@ -1,7 +1,7 @@
 //! RMSprop.
 
-use super::Algorithm;
-use crate::error::{Result, expect_non_negative};
+use super::{Algorithm, expect_option};
+use crate::error::Result;
 use crate::kernels::{RmsPropStep, Update};
 use crate::scalar::Scalar;
 
@@ -119,12 +119,12 @@ impl RmsPropConfig {
 }
 
 impl Algorithm for RmsPropConfig {
-    fn validate(&self) -> Result<()> {
-        expect_non_negative("lr", self.lr)?;
-        expect_non_negative("eps", self.eps)?;
-        expect_non_negative("momentum", self.momentum)?;
-        expect_non_negative("weight_decay", self.weight_decay)?;
-        expect_non_negative("alpha", self.alpha)
+    fn validate<A: Scalar>(&self) -> Result<()> {
+        expect_option::<A>("lr", self.lr)?;
+        expect_option::<A>("eps", self.eps)?;
+        expect_option::<A>("momentum", self.momentum)?;
+        expect_option::<A>("weight_decay", self.weight_decay)?;
+        expect_option::<A>("alpha", self.alpha)
     }
 
     fn lr(&self) -> f64 {

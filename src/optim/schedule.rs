@@ -49,8 +49,13 @@ impl StepLr {
     /// The learning rate of an epoch, counted from 0.
     #[must_use]
     pub fn lr(&self, epoch: usize) -> f64 {
-        self.base_lr * libm::pow(self.gamma, (epoch / self.step_size) as f64)
+        decayed(self.base_lr, self.gamma, epoch / self.step_size)
     }
+}
+
+/// `base_lr * gamma^times`; nothing grows to nothing.
+fn decayed(base_lr: f64, gamma: f64, times: usize) -> f64 {
+    if base_lr == 0.0 { 0.0 } else { base_lr * libm::pow(gamma, times as f64) }
 }
 
 /// `base_lr * gamma^epoch`, `torch.optim.lr_scheduler.ExponentialLR`.
@@ -84,7 +89,7 @@ impl ExponentialLr {
     /// The learning rate of an epoch, counted from 0.
     #[must_use]
     pub fn lr(&self, epoch: usize) -> f64 {
-        self.base_lr * libm::pow(self.gamma, epoch as f64)
+        decayed(self.base_lr, self.gamma, epoch)
     }
 }
 

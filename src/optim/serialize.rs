@@ -66,7 +66,7 @@ fn optimizer<C: Algorithm, A: Scalar>(
     step: u64,
     parameters: Vec<ReadParameter<A>>,
 ) -> Result<Optimizer<C, A>> {
-    config.validate()?;
+    config.validate::<A>()?;
     let expected = config.buffers();
     let parameters = parameters.into_iter().map(|parameter| remembered(&expected, parameter));
     Ok(Optimizer { config, step, memory: Memory(parameters.collect::<Result<_>>()?) })

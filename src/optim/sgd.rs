@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
-use super::Algorithm;
-use crate::error::{Error, Result, expect_finite, expect_non_negative};
+use super::{Algorithm, expect_in_range, expect_option};
+use crate::error::{Error, Result};
 use crate::kernels::{SgdStep, Update};
 use crate::scalar::Scalar;
 
@@ -104,11 +104,11 @@ impl SgdConfig {
 }
 
 impl Algorithm for SgdConfig {
-    fn validate(&self) -> Result<()> {
-        expect_non_negative("lr", self.lr)?;
-        expect_non_negative("momentum", self.momentum)?;
-        expect_finite("dampening", self.dampening)?;
-        expect_non_negative("weight_decay", self.weight_decay)?;
+    fn validate<A: Scalar>(&self) -> Result<()> {
+        expect_option::<A>("lr", self.lr)?;
+        expect_option::<A>("momentum", self.momentum)?;
+        expect_in_range::<A>("dampening", self.dampening)?;
+        expect_option::<A>("weight_decay", self.weight_decay)?;
         let error = |name, expected, actual| Err(Error::OutOfRange { name, expected, actual });
         if self.nesterov && self.momentum == 0.0 {
             return error("momentum", "greater than 0 with nesterov", self.momentum);
