@@ -54,6 +54,17 @@ pub struct Bidirectional<A: Scalar = f32> {
     merge_mode: MergeMode,
 }
 
+/// Checks which way two layers go.
+fn expect_ways(forward: &SimpleRnnConfig, backward_goes_backwards: bool) -> Result<()> {
+    if !forward.go_backwards && backward_goes_backwards {
+        return Ok(());
+    }
+    Err(Error::Unsupported {
+        operation: "Bidirectional",
+        reason: "the forward layer must go forwards and the backward layer backwards",
+    })
+}
+
 impl<A: Scalar> Bidirectional<A> {
     /// Two layers of one configuration, the second going backwards, with Keras's initial parameters.
     ///
@@ -65,6 +76,7 @@ impl<A: Scalar> Bidirectional<A> {
     /// As [`SimpleRnn::new`]; [`Error::Unsupported`] for a configuration that goes backwards itself.
     pub fn new<R: Rng + ?Sized>(config: SimpleRnnConfig, merge_mode: MergeMode, rng: &mut R) -> Result<Self> {
         config.validate()?;
+        expect_ways(&config, true)?;
         let _pattern = config.clone().seeded(rng);
         let forward = SimpleRnnConfig { seed: None, ..config };
         let backward = SimpleRnnConfig { go_backwards: true, ..forward.clone() };
@@ -78,12 +90,7 @@ impl<A: Scalar> Bidirectional<A> {
     /// input_dim; [`Error::Shape`] for different units, unless they are concatenated.
     pub fn from_layers(forward: SimpleRnn<A>, backward: SimpleRnn<A>, merge_mode: MergeMode) -> Result<Self> {
         let (first, second) = (forward.config(), backward.config());
-        if first.go_backwards || !second.go_backwards {
-            return Err(Error::Unsupported {
-                operation: "Bidirectional",
-                reason: "the forward layer must go forwards and the backward layer backwards",
-            });
-        }
+        expect_ways(first, second.go_backwards)?;
         expect_width("backward_layer", "input_dim", first.input_dim, second.input_dim)?;
         if merge_mode != MergeMode::Concat {
             expect_shape("backward_layer's units", &[first.units], &[second.units])?;

@@ -120,7 +120,9 @@ fn loaded<A: Scalar>(config: RnnConfig, layers: &[(&str, &SimpleRnnParameters<A>
         state_dict.push((format!("weight_hh_{name}"), standard(&recurrent_kernel.t()).into_dyn()));
         if let Some(bias) = bias {
             state_dict.push((format!("bias_ih_{name}"), bias.clone().into_dyn()));
-            state_dict.push((format!("bias_hh_{name}"), Array1::zeros(bias.len()).into_dyn()));
+            // What -0 is added to stays as it is, -0 too.
+            let nothing = Array1::from_elem(bias.len(), -A::zero());
+            state_dict.push((format!("bias_hh_{name}"), nothing.into_dyn()));
         }
     }
     let mut rnn = Rnn::zeros(config)?;

@@ -6,6 +6,7 @@ use ndarray::{Array, ArrayRef, Axis, Dimension};
 
 use crate::error::{Result, expect_shape};
 use crate::scalar::Scalar;
+use crate::sequence::standard;
 
 /// How the two layers of a [`Bidirectional`](super::Bidirectional) become one output; Keras's fifth, `None`, is
 /// [`BidirectionalCall::unmerged`](super::BidirectionalCall::unmerged).
@@ -85,7 +86,7 @@ impl Merge for Unmerged {
         for (gradient, output) in gradient.iter().zip(pair) {
             expect_shape("d_output", output.shape(), gradient.shape())?;
         }
-        Ok(gradient.map(ToOwned::to_owned))
+        Ok(gradient.map(standard))
     }
 }
 
@@ -114,18 +115,18 @@ impl Merge for Merged {
             shape[last.index()] += second.len_of(last);
         }
         expect_shape("d_output", &shape, gradient.shape())?;
-        let halved = || gradient.mapv(|d| d / (A::one() + A::one()));
+        let halved = || standard(gradient).mapv_into(|d| d / (A::one() + A::one()));
         let times = |other: &Array<A, D>| {
-            let mut product = gradient.to_owned();
+            let mut product = standard(gradient);
             product.zip_mut_with(other, |d, &y| *d *= y);
             product
         };
         Ok(match mode {
             MergeMode::Concat => {
                 let (left, right) = gradient.view().split_at(last, first.len_of(last));
-                [left.to_owned(), right.to_owned()]
+                [standard(&left), standard(&right)]
             }
-            MergeMode::Sum => [gradient.to_owned(), gradient.to_owned()],
+            MergeMode::Sum => [standard(gradient), standard(gradient)],
             MergeMode::Mul => [times(second), times(first)],
             MergeMode::Ave => [halved(), halved()],
         })

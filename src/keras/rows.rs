@@ -6,7 +6,7 @@
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, Axis, CowArray, Ix3};
 
 use crate::scalar::Scalar;
-use crate::sequence::{Layout, Source, into_standard};
+use crate::sequence::{Layout, Source, into_standard, standard};
 
 /// Which steps of a batch of sequences are rows.
 #[derive(Debug, Clone)]
@@ -131,7 +131,7 @@ impl Rows {
     /// The last outputs (N, units), from the final states: these, or zero where the last step shows nothing. Its own
     /// way back.
     pub(super) fn last<A: Scalar>(&self, states: &ArrayRef2<A>) -> Array2<A> {
-        let mut last = states.to_owned();
+        let mut last = standard(states);
         for (n, mut row) in last.outer_iter_mut().enumerate() {
             if self.shown(n, self.len - 1).is_none() {
                 row.fill(A::zero());

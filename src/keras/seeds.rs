@@ -180,7 +180,7 @@ impl SeedGenerator {
     /// The next draw's stream.
     fn next(&mut self) -> Philox {
         let seeds = [self.seed, self.count as i64].map(|seed| seed.rem_euclid(MODULUS) as u64);
-        self.count += 1;
+        self.count = self.count.wrapping_add(1);
         Philox::new(seeds)
     }
 }

@@ -173,8 +173,8 @@ impl<'a, A: Scalar, R: Returns> StackedCall<'a, A, R> {
     /// Runs the layers.
     ///
     /// # Errors
-    /// As [`Call::forward`](super::Call::forward); [`Error::Shape`] for another number of states. The states are
-    /// unchanged then.
+    /// As [`Call::forward`](super::Call::forward); [`Error::Shape`] for another number of states. The states are unchanged
+    /// then, but below a layer whose output no memory holds.
     pub fn forward(mut self) -> Result<Array<A, R::Dim>> {
         self.check()?;
         let mut outputs: Option<Array3<A>> = None;

@@ -105,6 +105,20 @@ fn there_and_back<A: Real>() -> TestResult {
     Ok(())
 }
 
+/// A sum of -0 stays one: torch's second bias adds nothing.
+fn negative_zero_goes_over<A: Real>() -> TestResult {
+    let mut layer = SimpleRnn::<A>::zeros(SimpleRnnConfig::new(1, 1))?;
+    for (name, mut parameter) in layer.named_parameters_mut() {
+        parameter.fill(if name == "bias" { -A::zero() } else { -A::one() });
+    }
+    let input = Array3::zeros((1, 3, 1));
+    let expected = layer.call(&input).return_sequences().forward()?;
+    let (output, _) = Rnn::try_from(&layer)?.forward(&input, None)?;
+    assert!(expected[[0, 0, 0]].is_sign_negative());
+    assert_same_bits(&output, &expected, "output");
+    Ok(())
+}
+
 // Time
 
 fn backwards_is_the_reversed_input<A: Real>() -> TestResult {
@@ -291,6 +305,7 @@ in_both_types!(
     one_layer_is_torch_s,
     both_directions_are_torch_s,
     there_and_back,
+    negative_zero_goes_over,
     backwards_is_the_reversed_input,
     whole_in_chunks_or_step_by_step,
     a_loop_over_cells,

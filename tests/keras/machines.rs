@@ -1,8 +1,8 @@
 //! The same bits on any instruction set, for any number of threads, from any memory layout.
 
-use ndarray::{Array, Array3, Axis};
+use ndarray::{Array, Array2, Array3, ArrayRef2, Axis};
 use ndarray_rnn::Parameters;
-use ndarray_rnn::keras::{Activation, SeedGenerator, SimpleRnn};
+use ndarray_rnn::keras::{Activation, Bidirectional, MergeMode, SeedGenerator, SimpleRnn, set_random_seed};
 use ndarray_rnn::kernels::archs;
 
 use super::bits::{config, filled, mask, reversed};
@@ -87,4 +87,38 @@ fn from_any_layout<A: Real>() -> TestResult {
     Ok(())
 }
 
-in_both_types!(on_every_instruction_set, for_every_number_of_threads, from_any_layout);
+/// Any memory layout of the gradients that the way back begins with, through every layer and way to merge.
+fn back_from_any_layout<A: Real>() -> TestResult {
+    let (mut numbers, rng) = (Numbers::new(9), &mut set_random_seed(0));
+    let input = numbers.draw::<A, _>((4, 5, 3));
+    let layer = filled::<A>(config([4, 5, 3, 2]), &mut numbers)?;
+    let (_, trace) = layer.call(&input).forward_train(&mut layer.seed_generator())?;
+    same_from_any_layout(numbers.draw((4, 2)), |d| Ok(layer.backward(&trace, d)?.input))?;
+    for mode in [MergeMode::Concat, MergeMode::Sum, MergeMode::Mul, MergeMode::Ave] {
+        let both = Bidirectional::<A>::new(config([4, 5, 3, 2]), mode, rng)?;
+        let (output, trace) = both.call(&input).forward_train(&mut both.seed_generators())?;
+        same_from_any_layout(numbers.draw(output.dim()), |d| Ok(both.backward(&trace, d)?.input))?;
+    }
+    let (_, trace) = layer.call(&Array3::zeros((0, 5, 3))).forward_train(&mut layer.seed_generator())?;
+    let whole = Array2::ones((4, 2));
+    let (none, _) = whole.view().split_at(Axis(0), 0);
+    assert_eq!(layer.backward(&trace, &none)?.input.dim(), (0, 5, 3));
+    Ok(())
+}
+
+fn same_from_any_layout<A: Real>(
+    d_output: Array2<A>,
+    back: impl Fn(&ArrayRef2<A>) -> TestResult<Array3<A>>,
+) -> TestResult {
+    let expected = back(&d_output)?;
+    let turned = d_output.t().as_standard_layout().into_owned();
+    assert_same_bits(&back(&turned.t())?, &expected, "transposed");
+    let mut upside_down = d_output.view();
+    upside_down.invert_axis(Axis(0));
+    let mut twice = upside_down.as_standard_layout().into_owned();
+    twice.invert_axis(Axis(0));
+    assert_same_bits(&back(&twice)?, &expected, "negative strides");
+    Ok(())
+}
+
+in_both_types!(on_every_instruction_set, for_every_number_of_threads, from_any_layout, back_from_any_layout);
