@@ -12,6 +12,7 @@ use crate::kernels::{Matrix, Panels, Plan, Product, Start, transpose};
 use crate::parameters::{self, Parameters};
 use crate::random;
 use crate::scalar::Scalar;
+use crate::sequence::as_standard;
 
 /// The arguments of `torch.nn.Linear`, with torch's names and defaults.
 ///
@@ -210,7 +211,7 @@ impl<A: Scalar> Linear<A> {
         let mut output = Array::zeros(self.output_dim(input)?);
         let bias = self.parameters.bias.as_ref().and_then(|bias| bias.as_slice());
         let weights = self.packed.transposed.get_or_init(|| Panels::transposed(&self.parameters.weight));
-        let input = input.as_standard_layout();
+        let input = as_standard("input", input)?;
         let (a, start) =
             (Matrix::contiguous(elements(&input), rows, in_features), bias.map_or(Start::Zero, Start::Bias));
         let c = output.as_slice_mut().unwrap_or_default();
@@ -238,7 +239,8 @@ impl<A: Scalar> Linear<A> {
     ) -> Result<LinearGradients<A, D>> {
         let rows = self.check_input(input)?;
         expect_shape("d_output", self.output_dim(input)?.slice(), d_output.shape())?;
-        let (input, d_output) = (input.as_standard_layout(), d_output.as_standard_layout());
+        expect_room::<A>("d_input", input.shape())?;
+        let (input, d_output) = (as_standard("input", input)?, as_standard("d_output", d_output)?);
         let parameters = LinearParameters {
             weight: self.weight_gradient(elements(&input), elements(&d_output))?,
             bias: self.config.bias.then(|| self.bias_gradient(elements(&d_output))),

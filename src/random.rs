@@ -19,7 +19,7 @@ use std::f64::consts::TAU;
 use ndarray::{ArrayRef, Dimension};
 use rand::{Rng, TryRng};
 
-use crate::error::{Error, Result, expect_probability};
+use crate::error::{Error, Result, expect_probability, expect_room};
 use crate::scalar::Scalar;
 
 /// The Mersenne Twister MT19937, torch's generator on a CPU and Python's own. Made by [`manual_seed`] as torch seeds it,
@@ -156,13 +156,18 @@ pub fn bernoulli<R: Rng + ?Sized>(p: f64, rng: &mut R) -> Result<bool> {
 
 /// A random permutation of `0..n`. One word for each element but the last; two from n = 2^32 / 20 on.
 ///
+/// # Errors
+/// [`Error::SizeOverflow`] for one that no memory holds; nothing is drawn then.
+///
 /// ```
 /// use ndarray_rnn::{manual_seed, random};
 ///
 /// // torch.manual_seed(0); torch.randperm(5)
-/// assert_eq!(random::randperm(5, &mut manual_seed(0)), [4, 0, 1, 3, 2]);
+/// assert_eq!(random::randperm(5, &mut manual_seed(0))?, [4, 0, 1, 3, 2]);
+/// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
-pub fn randperm<R: Rng + ?Sized>(n: usize, rng: &mut R) -> Vec<usize> {
+pub fn randperm<R: Rng + ?Sized>(n: usize, rng: &mut R) -> Result<Vec<usize>> {
+    expect_room::<usize>("permutation", &[n])?;
     let mut order: Vec<usize> = (0..n).collect();
     // torch's bound below which 32 bits are even enough.
     let small = (n as u64) < u64::from(u32::MAX / 20);
@@ -170,7 +175,7 @@ pub fn randperm<R: Rng + ?Sized>(n: usize, rng: &mut R) -> Vec<usize> {
         let word = if small { rng.next_u32().into() } else { next_u64(rng) };
         order.swap(i, i + (word % (n - i) as u64) as usize);
     }
-    order
+    Ok(order)
 }
 
 /// Normal values as torch draws them.

@@ -202,6 +202,21 @@ pub(crate) fn into_standard<A: Element, D: Dimension>(array: Array<A, D>) -> Arr
     if array.is_standard_layout() { array } else { standard(&array) }
 }
 
+/// A view of the array itself where it is in standard layout, else a copy that is.
+///
+/// # Errors
+/// [`Error::SizeOverflow`] for an array, called `name`, whose copy no memory can hold.
+pub(crate) fn as_standard<'a, A: Element, D: Dimension>(
+    name: &str,
+    array: &'a ArrayRef<A, D>,
+) -> Result<CowArray<'a, A, D>> {
+    if array.is_standard_layout() {
+        return Ok(array.view().into());
+    }
+    expect_room::<A>(name, array.shape())?;
+    Ok(standard(array).into())
+}
+
 /// The array itself where it is dense with contiguous rows (seq-first, batch-first), else a copy that is.
 ///
 /// # Errors

@@ -93,11 +93,12 @@ impl Steps {
     /// The rows of every step in `count` ranges of about as much work.
     pub(crate) fn ranges(&self, count: usize) -> Vec<Range<usize>> {
         let batch = self.batch(0);
-        let (rows, mut next, mut done) = (self.rows(), 0, 0);
+        // As wide as a product of two sizes needs.
+        let (rows, mut next, mut done) = (self.rows() as u128, 0, 0);
         let mut range = |i: usize| {
             let start = next;
-            while next < batch && (i + 1 == count || done * count < rows * (i + 1)) {
-                done += self.len_of(next);
+            while next < batch && (i + 1 == count || done * (count as u128) < rows * (i + 1) as u128) {
+                done += self.len_of(next) as u128;
                 next += 1;
             }
             start..next

@@ -102,7 +102,7 @@ fn torch_bernoulli() -> TestResult {
 #[test]
 fn torch_randperm() -> TestResult {
     each("randperm/", 12, |golden, draw| {
-        let order = randperm(draw.number(0)? as usize, &mut draw.rng());
+        let order = randperm(draw.number(0)? as usize, &mut draw.rng())?;
         let order: Vec<i64> = order.into_iter().map(i64::try_from).collect::<Result<_, _>>()?;
         assert_eq!(order, golden.integers(draw.name)?, "{}", draw.name);
         Ok(())
@@ -212,6 +212,15 @@ fn bernoulli_refuses_what_is_no_probability() -> TestResult {
     Ok(())
 }
 
+/// Nothing is drawn for a permutation that no memory holds.
+#[test]
+fn a_permutation_too_large() {
+    let mut rng = manual_seed(0);
+    let error = Error::SizeOverflow { name: "permutation".into(), shape: vec![usize::MAX] };
+    assert_eq!(randperm(usize::MAX, &mut rng), Err(error));
+    assert_eq!(rng, manual_seed(0));
+}
+
 /// The ends of every range are allowed.
 fn ends_are_allowed<A: Real>() -> TestResult {
     let (mut values, rng) = (Array1::<A>::ones(20), &mut manual_seed(0));
@@ -223,7 +232,7 @@ fn ends_are_allowed<A: Real>() -> TestResult {
     let before = rng.clone();
     uniform(&mut Array1::<A>::zeros(0), 0.0, 1.0, rng)?;
     Normal::new().fill(&mut Array1::<A>::zeros(0), 0.0, 1.0, rng)?;
-    assert_eq!((randperm(0, rng), randperm(1, rng)), (vec![], vec![0]));
+    assert_eq!((randperm(0, rng)?, randperm(1, rng)?), (vec![], vec![0]));
     assert_eq!(*rng, before, "nothing to draw, nothing drawn");
     Ok(())
 }

@@ -123,7 +123,7 @@ fn draw_all<R: Rng>(generator: impl Fn() -> R) -> TestResult<Frozen> {
         block_f32: [block_f32[0], block_f32[16]],
         block_f64: [block_f64[0], block_f64[16]],
         bernoulli: std::array::from_fn(|i| events[i]),
-        randperm: randperm(8, &mut generator()).try_into().map_err(|_| "not eight")?,
+        randperm: randperm(8, &mut generator())?.try_into().map_err(|_| "not eight")?,
     })
 }
 
@@ -187,7 +187,7 @@ fn any_generator_serves<A: Real>() -> TestResult {
         let (mut first, mut second) = (Array2::zeros((3, 6)), Array2::zeros((3, 6)));
         uniform(&mut first, 0.0, 1.0, rng)?;
         Normal::new().fill(&mut second, 0.0, 1.0, rng)?;
-        Ok((first + second, bernoulli(0.5, rng)?, randperm(9, rng)))
+        Ok((first + second, bernoulli(0.5, rng)?, randperm(9, rng)?))
     }
     let dynamic: &mut dyn Rng = &mut chacha();
     assert_eq!(draw::<A, dyn Rng>(dynamic)?, draw(&mut chacha())?);

@@ -82,6 +82,9 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     #[inline(always)]
     pub(crate) fn forward(&self, mut pass: Forward<'_, A>, scratch: &mut Scratch<A>) {
         let steps = pass.steps;
+        if steps.rows() == 0 {
+            return;
+        }
         let threads = threads::count(self.flops(steps.rows()));
         // Threads that share units have each but its own sums.
         let shareable = self.hidden >= SHARED_UNITS && C::GATES * C::STATES == 1 && pass.sums.is_empty();

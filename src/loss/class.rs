@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, ArrayView1, ArrayViewMut1, Axis, Dimension};
 
 use super::{Loss, Losses, Reach, Reduction};
-use crate::error::{Error, Result, expect_index, expect_probability, expect_shape};
+use crate::error::{Error, Result, expect_index, expect_probability, expect_room, expect_shape};
 use crate::scalar::Scalar;
 
 /// The cross entropy of `softmax(input)` and the right class, `torch.nn.CrossEntropyLoss`.
@@ -313,6 +313,9 @@ impl Options {
         if let Some(weight) = &self.weight {
             expect_shape("weight", &[classes], &[weight.len()])?;
         }
+        expect_room::<A>("gradient", input.shape())?;
+        // One row of it, which an empty batch has too.
+        expect_room::<f64>("input", &[classes])?;
         let counted = target.iter().filter(|&&target| Some(target) != self.ignore_index);
         for &target in counted {
             expect_index("target", "num_classes", classes, target)?;

@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use super::{Loss, Losses, Reduction};
-use crate::error::{Error, Result, expect_shape};
+use crate::error::{Error, Result, expect_room, expect_shape};
 use crate::scalar::Scalar;
 
 /// The reduction of losses that `f(i, input, target)` gives with their derivatives, i in row-major order.
@@ -14,6 +14,7 @@ pub(super) fn reduced<A: Scalar, D: Dimension>(
     f: impl Fn(usize, f64, f64) -> [f64; 2],
 ) -> Result<Loss<A, D>> {
     expect_shape("target", input.shape(), target.shape())?;
+    expect_room::<A>("gradient", input.shape())?;
     let count = match reduction {
         Reduction::Mean => input.len() as f64,
         Reduction::Sum => 1.0,
@@ -35,6 +36,7 @@ pub(super) fn unreduced<A: Scalar, D: Dimension>(
     f: impl Fn(usize, f64, f64) -> [f64; 2],
 ) -> Result<Losses<A, D, D>> {
     expect_shape("target", input.shape(), target.shape())?;
+    expect_room::<A>("gradient", input.shape())?;
     let mut values = Array::zeros(input.raw_dim());
     let mut gradient = Array::zeros(input.raw_dim());
     let results = values.iter_mut().zip(&mut gradient);

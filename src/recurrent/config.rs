@@ -131,7 +131,7 @@ impl RnnConfig {
     /// The width of an output row: all directions' hidden states side by side.
     #[must_use]
     pub fn output_size(&self) -> usize {
-        self.num_directions() * self.hidden_size
+        self.num_directions().saturating_mul(self.hidden_size)
     }
 
     /// The width of what layer `k` reads.

@@ -40,7 +40,7 @@ pub fn generator() -> Result<()> {
     rng.fill_bytes(&mut bytes);
     integers("seed/bytes", bytes.map(u64::from));
     for n in [0, 1, 2, 17, 1000] {
-        let order = random::randperm(n, &mut rng);
+        let order = random::randperm(n, &mut rng)?;
         integers(&format!("randperm/{n}"), order.into_iter().map(|i| i as u64));
     }
     for p in [0.0, 0.3, 0.5, 1.0] {
