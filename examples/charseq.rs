@@ -11,7 +11,7 @@ pub mod common;
 
 use common::letters::Alphabet;
 use common::torch::{Curve, largest_difference};
-use common::{Result, chart, shown};
+use common::{Result, chart};
 use ndarray::{Array3, Axis};
 use ndarray_rnn::loss::CrossEntropyLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig};
@@ -52,9 +52,7 @@ pub fn train(letters: &Alphabet, rng: &mut Mt19937) -> Result<(Vec<f64>, String)
         optimizer.step(&mut rnn, &gradients)?;
 
         text = letters.decode(&logits);
-        if shown(i) {
-            println!("{i:>3}  {:.6}  {text}", loss.value);
-        }
+        println!("{i:>3}  {:.6}  {text}", loss.value);
         losses.push(loss.value.into());
     }
     Ok((losses, text))

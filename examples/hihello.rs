@@ -11,7 +11,7 @@ pub mod common;
 
 use common::letters::Alphabet;
 use common::torch::{Curve, largest_difference};
-use common::{Result, chart, shown};
+use common::{Result, chart};
 use ndarray::{Array3, Axis};
 use ndarray_rnn::loss::CrossEntropyLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig};
@@ -50,9 +50,7 @@ pub fn train() -> Result<(Vec<f64>, Vec<String>)> {
         optimizer.step(&mut rnn, &gradients)?;
 
         let word = letters.decode(&logits);
-        if shown(i) {
-            println!("{i:>3}  {:.6}  {word}", loss.value);
-        }
+        println!("{i:>3}  {:.6}  {word}", loss.value);
         losses.push(loss.value.into());
         words.push(word);
     }

@@ -68,9 +68,7 @@ pub fn train<A: Scalar>(iterations: usize) -> Result<(Vec<f64>, String)> {
         optimizer.step(&mut net, &(d_rnn, d_fc.parameters))?;
 
         text = join(&letters, &logits);
-        if i == 0 || (i + 1) % 10 == 0 {
-            bar.suspend(|| println!("{i:>3}  {:.6}  {text}", loss.value));
-        }
+        bar.suspend(|| println!("{i:>3}  {:.6}  {text}", loss.value));
         losses.push(loss.value.into_f64());
         bar.inc(1);
     }

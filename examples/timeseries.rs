@@ -60,7 +60,7 @@ pub fn train() -> Result<Trained> {
     let mut net: Net = (rnn, fc);
     let criterion = MseLoss::new();
     let mut optimizer = Adam::new(AdamConfig::new().lr(0.01), &net)?;
-    println!("{}\n{}\n\n  i  loss", net.0, net.1);
+    println!("{}\n{}\n\n  i  loss of each iteration", net.0, net.1);
 
     let mut losses = Vec::new();
     let bar = progress(500)?;
@@ -75,10 +75,10 @@ pub fn train() -> Result<Trained> {
         let d_rnn = rnn.backward_parameters(&trace, &d_outputs, None)?;
         optimizer.step(&mut net, &(d_rnn, d_fc.parameters))?;
 
-        if i == 0 || (i + 1) % 50 == 0 {
-            bar.suspend(|| println!("{i:>3}  {:.6}", loss.value));
-        }
         losses.push(loss.value.into());
+        if (i + 1) % 10 == 0 {
+            bar.suspend(|| print_ten(&losses));
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -87,6 +87,13 @@ pub fn train() -> Result<Trained> {
     let test_loss = criterion.forward(&prediction, &test_y)?.value.into();
     let [truth, prediction] = [test_y, prediction].map(|values| values.iter().map(|&v| v.into()).collect());
     Ok(Trained { losses, test_loss, truth, prediction })
+}
+
+/// Prints the last ten losses behind the number of the first.
+fn print_ten(losses: &[f64]) {
+    let first = losses.len() - 10;
+    let line: Vec<_> = losses[first..].iter().map(|loss| format!("{loss:.6}")).collect();
+    println!("{first:>3}  {}", line.join(" "));
 }
 
 /// The next number of each window: (windows, 7, 1) to (windows, 1).

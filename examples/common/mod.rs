@@ -16,8 +16,3 @@ pub fn progress(steps: usize) -> Result<ProgressBar> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} steps, {eta} left  {msg}")?;
     Ok(ProgressBar::new(steps as u64).with_style(style))
 }
-
-/// Whether to print iteration i: the first ten, then each tenth.
-pub fn shown(i: usize) -> bool {
-    i < 10 || (i + 1).is_multiple_of(10)
-}
