@@ -29,7 +29,7 @@ pub struct Mt19937(rand_mt::Mt);
 
 /// A generator in the state that `torch.manual_seed(seed)` leaves torch's in.
 ///
-/// Takes any integer up to `u64` and `i64`; as in torch a negative seed is its two's complement, and the
+/// Takes integers of up to 64 bits (`usize` as `u64`); as in torch a negative seed is its two's complement, and the
 /// low 32 bits decide.
 ///
 /// ```

@@ -157,7 +157,7 @@ impl<A: Scalar> SimpleRnn<A> {
     /// What Keras's dropout in this layer draws from, before its first call.
     ///
     /// Keras draws in every call of a layer with dropout, also where it is not training: one draw for the input's, one
-    /// for the state's.
+    /// for the state's. To train, make it once: each call of this method begins anew, and would draw the same dropout.
     #[must_use]
     pub fn seed_generator(&self) -> SeedGenerator {
         SeedGenerator::new(self.config.seed.unwrap_or_default())

@@ -17,6 +17,7 @@ use crate::scalar::Scalar;
 
 /// A layer of a [`Stacked`](super::Stacked).
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 #[expect(clippy::large_enum_variant, reason = "models have few layers")]
 pub enum Layer<A: Scalar = f32> {
     /// One direction.
@@ -27,6 +28,7 @@ pub enum Layer<A: Scalar = f32> {
 
 /// The gradient of a [`Layer`]'s parameters.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum LayerParameters<A> {
     /// Of one direction.
     SimpleRnn(SimpleRnnParameters<A>),

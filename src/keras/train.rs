@@ -166,9 +166,9 @@ impl<A: Scalar> SimpleRnn<A> {
     /// layer's does; dropout's factors stand where they stood. Through `stateful` no gradient passes from one call to the one before.
     ///
     /// # Errors
-    /// [`Error::ForeignTrace`] for a trace of a layer of another configuration, [`Error::StaleTrace`] for one of other
-    /// parameters: this layer's before they could change, or another layer's; [`Error::Shape`] for a gradient of another
-    /// shape.
+    /// [`Error::ForeignTrace`](crate::Error::ForeignTrace) for a trace of a layer of another configuration,
+    /// [`Error::StaleTrace`](crate::Error::StaleTrace) for one of other parameters: this layer's before they could change, or
+    /// another layer's; [`Error::Shape`](crate::Error::Shape) for a gradient of another shape.
     ///
     /// ```
     /// use ndarray::array;

@@ -172,6 +172,21 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
     ///
     /// # Errors
     /// As [`Parameters::load_state_dict`]; the optimiser is unchanged then.
+    ///
+    /// ```
+    /// use ndarray_rnn::optim::{Adam, AdamConfig};
+    /// use ndarray_rnn::{Linear, LinearConfig};
+    ///
+    /// let mut model = Linear::<f32>::zeros(LinearConfig::new(4, 2))?;
+    /// let gradients = model.clone();
+    /// let mut adam = Adam::new(AdamConfig::new(), &model)?;
+    /// adam.step(&mut model, &gradients)?;
+    ///
+    /// let mut resumed = Adam::new(AdamConfig::new(), &model)?;
+    /// resumed.load_state_dict(&adam.state_dict())?;
+    /// assert_eq!(resumed, adam);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
     pub fn load_state_dict(&mut self, state: &OptimizerState<A>) -> Result<()> {
         self.memory.load_state_dict(state.arrays.iter().map(|(name, array)| (&name[..], array.view())))?;
         self.step = state.step;

@@ -23,7 +23,8 @@ impl<A: Scalar> Rnn<A> {
     ///
     /// # Errors
     /// [`Error::Width`](crate::Error::Width) for data of another width than input_size,
-    /// [`Error::Shape`](crate::Error::Shape) for an `h_0` of another shape.
+    /// [`Error::Shape`](crate::Error::Shape) for an `h_0` of another shape,
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for an output that no memory holds.
     ///
     /// ```
     /// use ndarray::Array2;
@@ -53,6 +54,19 @@ impl<A: Scalar> Rnn<A> {
     ///
     /// # Errors
     /// As [`forward_packed`](Self::forward_packed).
+    ///
+    /// ```
+    /// use ndarray::Array2;
+    /// use ndarray_rnn::{PackedSequence, Rnn, RnnConfig, manual_seed};
+    ///
+    /// let mut rng = manual_seed(0);
+    /// let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut rng)?;
+    /// let packed = PackedSequence::from_sequences(&[2, 5, 3].map(|letters| Array2::ones((letters, 4))))?;
+    /// let (output, _, trace) = rnn.forward_packed_train(&packed, None, &mut rng)?;
+    /// let gradients = rnn.backward_packed(&trace, output.data(), None)?; // of half the sum of squares
+    /// assert_eq!(gradients.input.dim(), (10, 4));
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
     pub fn forward_packed_train<R: Rng + ?Sized>(
         &self,
         input: &PackedSequence<A>,

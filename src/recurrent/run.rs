@@ -88,7 +88,8 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         Self { resets: Some(mask), ..self }
     }
 
-    /// The state that a reset sets, shaped as `h_0`; without [`resets`](Self::resets) it is not looked at. Default: zero.
+    /// The state that a reset sets, a constant of training, shaped as `h_0`; without [`resets`](Self::resets) its values are not
+    /// looked at. Default: zero.
     pub fn reset_state(self, state: &'a ArrayRef<A, D>) -> Self {
         Self { reset_state: Some(state), ..self }
     }
@@ -126,7 +127,8 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     ///
     /// # Errors
     /// [`Error::Width`](crate::Error::Width) for an input of another width; [`Error::Shape`](crate::Error::Shape) for an `h_0`, mask, reset state or list of
-    /// lengths of another shape; [`Error::EntryOutOfRange`](crate::Error::EntryOutOfRange) for a length over L; [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0.
+    /// lengths of another shape; [`Error::EntryOutOfRange`](crate::Error::EntryOutOfRange) for a length over L; [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0;
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for an output that no memory holds.
     pub fn forward(self) -> Result<(Array<A, D>, Array<A, D>)> {
         let input = self.input()?;
         let mut pass = self.pass(&input)?;

@@ -13,8 +13,8 @@ use crate::steps::Steps;
 /// A batch of sequences that arrive in steps or chunks: a network (or cell), the state it is in, and the room it works
 /// in. Made by [`Rnn::stream`] or [`RnnCell::stream`].
 ///
-/// Steps and chunks of any size give the same bits as the whole sequence at once. After its first call a step
-/// allocates nothing.
+/// Steps and chunks of any size give the same bits as the whole sequence at once. After its first call a step whose
+/// input is in standard layout allocates nothing.
 ///
 /// ```
 /// use ndarray::{Array2, Axis};
@@ -49,7 +49,7 @@ impl<A: Scalar> Rnn<A> {
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a bidirectional network: its reverse direction begins at the end, which a stream has not
-    /// seen.
+    /// seen; [`Error::SizeOverflow`] for a state that no memory holds.
     pub fn stream(&self, batch: usize) -> Result<Stream<'_, A>> {
         if self.config.bidirectional {
             return Err(Error::Unsupported {
@@ -94,10 +94,12 @@ impl<'a, A: Scalar> Stream<'a, A> {
         Ok(output.view())
     }
 
-    /// Takes some steps, (L, N, input_size), and returns the last layer's hidden states, (L, N, hidden_size).
+    /// Takes some steps, (L, N, input_size) whatever [`batch_first`](crate::RnnConfig::batch_first), and returns the last
+    /// layer's hidden states, (L, N, hidden_size).
     ///
     /// # Errors
-    /// As [`step`](Self::step); [`Error::EmptySequence`] for L = 0.
+    /// As [`step`](Self::step); [`Error::EmptySequence`] for L = 0, [`Error::SizeOverflow`] for an output that no memory
+    /// holds.
     pub fn chunk(&mut self, input: &ArrayRef3<A>) -> Result<Array3<A>> {
         let (len, batch, _) = input.dim();
         expect_steps("input", len, input.shape())?;

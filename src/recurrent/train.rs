@@ -18,7 +18,7 @@ use crate::spares::{SharedSpares, Spares};
 /// What a forward pass in training mode leaves for [`Rnn::backward`], any number of times.
 ///
 /// With R rows (steps times sequences, less what lengths leave out) it keeps `R (input_size + K D hidden_size)` numbers,
-/// and `R (K - 1) D hidden_size` more where dropout is on; beside that memory for the next way back and the next pass: what
+/// `R (K - 1) D hidden_size` more where dropout is on, and the first states, the mask of resets and their states; beside that memory for the next way back and the next pass: what
 /// the last way back used, up to `R (K + 2) D hidden_size` numbers, the rows behind padded arrays, and what it was given to
 /// [`recycle`](Self::recycle). A clone has none of that.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ pub struct Trace<A> {
     spares: SharedSpares<A>,
 }
 
-/// The gradient of everything that a pass read.
+/// The gradient of everything that a pass read, but of a reset state, which is a constant.
 ///
 /// `input` and `h_0` are shaped as the pass's were (for a packed sequence `input` is of its data); where padding was,
 /// `input` is zero.
