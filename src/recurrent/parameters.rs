@@ -159,7 +159,7 @@ impl<A: Scalar> RnnCellParameters<A> {
     /// Gives `bias_hh` the gradient of `bias_ih`.
     pub(super) fn copy_bias(&mut self) {
         if let (Some(bias_hh), Some(bias_ih)) = (&mut self.bias_hh, &self.bias_ih) {
-            bias_hh.assign(bias_ih);
+            bias_hh.clone_from(bias_ih);
         }
     }
 
