@@ -58,6 +58,17 @@ impl<A, R> Trace<A, R> {
     }
 }
 
+impl<A: Scalar, R> Trace<A, R> {
+    /// The gradient of the input from that of its rows, through dropout.
+    fn input_gradient(&self, d_rows: &[A], input_dim: usize) -> Array3<A> {
+        let mut input = self.rows.scatter(d_rows, input_dim);
+        if let Some(factors) = &self.input_factors {
+            input.axis_iter_mut(Axis(1)).for_each(|mut step| step *= factors);
+        }
+        input
+    }
+}
+
 /// Output, final states and trace.
 type Trained<A, R> = (Array<A, <R as Returns>::Dim>, Array2<A>, Trace<A, R>);
 
@@ -246,13 +257,9 @@ impl<A: Scalar> SimpleRnn<A> {
             };
             A::backward(self.stack(), pass);
         });
-        let mut input = trace.rows.scatter(&d_input, config.input_dim);
-        if let Some(factors) = &trace.input_factors {
-            input.axis_iter_mut(Axis(1)).for_each(|mut step| step *= factors);
-        }
         Ok(Gradients {
             parameters: parameters.transposed(config.use_bias),
-            input,
+            input: trace.input_gradient(&d_input, config.input_dim),
             initial_state: initial_state.index_axis_move(Axis(0), 0),
         })
     }

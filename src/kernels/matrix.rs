@@ -50,13 +50,6 @@ impl<'a, A: Element> Matrix<'a, A> {
         }
     }
 
-    /// The number of columns.
-    #[inline(always)]
-    #[must_use]
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
     /// Row `i`.
     #[inline(always)]
     #[must_use]

@@ -194,14 +194,13 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
             sequence_lens: if self.sequence_lens { "sequence_lens" } else { "" },
             initial_h: &initial_h,
         };
-        // What -0 is added to stays as it is, -0 too.
-        let nothing = Array1::from_elem(layer.config().units, -A::zero());
+        let zeros = Array1::zeros(layer.config().units);
         let cell = Cell {
             direction: if layer.config().go_backwards { Direction::Reverse } else { Direction::Forward },
             activation: layer.config().activation,
             weight_ih: layer.parameters().kernel().t(),
             weight_hh: layer.parameters().recurrent_kernel().t(),
-            biases: layer.parameters().bias().map(|bias| [bias.view(), nothing.view()]),
+            biases: layer.parameters().bias().map(|bias| [bias.view(), zeros.view()]),
         };
         let suffix = prefix.strip_suffix('_').map_or(String::new(), |direction| format!("_{direction}"));
         layer::write(graph, &suffix, &[cell], inputs, [&y, &y_h])?;
