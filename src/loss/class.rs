@@ -270,7 +270,10 @@ impl Options {
             }
         };
         let gradient = self.each_row(input, target, axis, 1.0, row, store);
-        let reaches = target.mapv(|t| if Some(t) == self.ignore_index { Reach::Nothing } else { reach(t) });
+        let mut reaches = Array::from_elem(target.raw_dim(), Reach::Nothing);
+        let counted =
+            reaches.iter_mut().zip(target).filter(|&(_, &target)| Some(target) != self.ignore_index);
+        counted.for_each(|(to, &target)| *to = reach(target));
         Ok(Losses { values, gradient, rows: Some((axis, reaches)) })
     }
 

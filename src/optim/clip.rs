@@ -14,9 +14,9 @@ use crate::scalar::Scalar;
 /// g = g min(max_norm / (total_norm + 1e-6), 1)
 /// ```
 ///
-/// torch's default of `norm_type` is 2; infinity gives the largest absolute value. What torch makes of 0 and of negative ones
-/// is no norm, and refused. With a non-finite norm and
-/// `error_if_nonfinite` false the gradients are scaled all the same, as torch does: they become NaN or 0.
+/// torch's default of `norm_type` is 2; infinity gives the largest absolute value. What torch makes of 0 and of negative
+/// ones is no norm, and refused. With a non-finite norm and `error_if_nonfinite` false the gradients are scaled all the
+/// same, as torch does: they become NaN or 0.
 ///
 /// # Reproducibility
 /// The sum is one chain of additions in `f64`, over the gradients in their order and each in row-major order,
