@@ -13,7 +13,8 @@ use crate::scalar::Scalar;
 /// loss = -(p target log sigmoid(input) + (1 - target) log(1 - sigmoid(input)))     p = pos_weight or 1
 /// ```
 ///
-/// Computed so that no input overflows. Targets are not checked to be in [0, 1], as in torch.
+/// Computed so that no input overflows. Targets are not checked to be in [0, 1], as in torch. Torch's `weight` of every
+/// element is what [`unreduced`](Self::unreduced) losses and their way back are multiplied with.
 ///
 /// ```
 /// use ndarray::array;
