@@ -86,8 +86,8 @@ pub use packed::{PackedSequence, Padding, PaddingSide, pad_sequence, unpad_seque
 pub use parameters::Parameters;
 pub use random::manual_seed;
 pub use recurrent::{
-    CellDim, CellGradients, CellTrace, Direction, Gradients, Nonlinearity, Rnn, RnnCell, RnnCellConfig,
-    RnnCellParameters, RnnConfig, RnnParameters, Run, Stream, Trace,
+    CellDim, CellGradients, CellTrace, Direction, Gradients, Nonlinearity, Recycle, Rnn, RnnCell,
+    RnnCellConfig, RnnCellParameters, RnnConfig, RnnParameters, Run, Stream, Trace,
 };
 pub use scalar::Scalar;
 

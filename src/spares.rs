@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use ndarray::{Array, Dimension};
+
 use crate::element::Element;
 
 /// Vectors that are no longer needed, for a training pass and the way back from it. What they hold means nothing.
@@ -41,6 +43,14 @@ impl<A: Element> Spares<A> {
             }
             None => vec![value; len],
         }
+    }
+
+    /// An array of zeros.
+    pub(crate) fn zeros<D: Dimension>(&mut self, dim: D) -> Array<A, D> {
+        let Some(mut spare) = self.find(dim.size()) else { return Array::zeros(dim) };
+        spare.clear();
+        spare.resize(dim.size(), A::zero());
+        Array::from_shape_vec(dim, spare).unwrap_or_default()
     }
 
     /// Keeps a vector for later, if it has any room.

@@ -98,7 +98,7 @@ fn allocated_by_training(len: usize, lengths: Option<&[usize]>, batch_first: boo
         (output, _, trace) = run.forward_train(&mut rng).unwrap();
         let gradients = rnn.backward(&trace, &d_output, None).unwrap();
         trace.recycle(output);
-        trace.recycle(gradients.input);
+        trace.recycle(gradients);
         // More than a pass takes: kept for one more.
         (0..5).for_each(|_| trace.recycle(Array2::<f32>::zeros((10, 10))));
     };

@@ -183,7 +183,7 @@ impl<A: Scalar> Measured for Backward<A> {
 
     fn call(&mut self) {
         let gradients = black_box(self.gradients()).expect("it was checked");
-        self.trace.recycle(gradients.input);
+        self.trace.recycle(gradients);
         if !self.reuse {
             self.trace = Trace::default();
         }

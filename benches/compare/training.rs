@@ -53,6 +53,7 @@ impl<A: Scalar> Training<A> {
         let mut gradients = (d_rnn, d_fc.parameters);
         let norm = clip_grad_norm(&mut gradients, 1.0, 2.0, false)?;
         self.optimizer.step(&mut self.net, &gradients)?;
+        self.trace.recycle(gradients.0);
         Ok([loss.value, norm])
     }
 }

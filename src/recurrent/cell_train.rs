@@ -8,7 +8,7 @@ use crate::engine::{Backward, Origin};
 use crate::error::{Error, Result, expect_shape};
 use crate::scalar::Scalar;
 use crate::sequence::{Source, standard};
-use crate::spares::SharedSpares;
+use crate::spares::{SharedSpares, Spares};
 use crate::steps::Steps;
 
 /// What a step in training mode leaves for [`RnnCell::backward`]: `N (input_size + 2 hidden_size)` numbers.
@@ -95,7 +95,7 @@ impl<A: Scalar> RnnCell<A> {
         let d_next = standard(&D::rows(d_next));
         let mut d_input = Array2::zeros((batch, config.input_size));
         let mut d_hidden = Array2::zeros((batch, config.hidden_size));
-        let mut parameters = self.parameters.zeros_like();
+        let mut parameters = self.parameters.zeros_like(&mut Spares::default());
         let pass = Backward {
             weights: self.back_weights(),
             steps: &steps,

@@ -6,6 +6,7 @@ use crate::engine::{BackWeights, DirectionGradient, Weights};
 use crate::error::{Error, Result};
 use crate::parameters::{Parameters, zeros};
 use crate::scalar::Scalar;
+use crate::spares::Spares;
 
 /// The parameters of an [`RnnCell`](crate::RnnCell), or their gradient: `weight_ih` (hidden_size, input_size), `weight_hh`
 /// (hidden_size, hidden_size) and, unless it has no bias, `bias_ih` and `bias_hh` (hidden_size).
@@ -82,9 +83,9 @@ impl<A: Scalar> RnnParameters<A> {
         self.cell(layer, direction)?.bias_hh.as_ref()
     }
 
-    /// Zeros of the same shapes.
-    pub(crate) fn zeros_like(&self) -> Self {
-        let cells = self.cells.iter().map(RnnCellParameters::zeros_like).collect();
+    /// Zeros of the same shapes, in spare memory.
+    pub(crate) fn zeros_like(&self, spares: &mut Spares<A>) -> Self {
+        let cells = self.cells.iter().map(|cell| cell.zeros_like(spares)).collect();
         Self { cells, directions: self.directions }
     }
 
@@ -163,13 +164,13 @@ impl<A: Scalar> RnnCellParameters<A> {
         }
     }
 
-    /// Zeros of the same shapes.
-    pub(crate) fn zeros_like(&self) -> Self {
+    /// Zeros of the same shapes, in spare memory.
+    pub(crate) fn zeros_like(&self, spares: &mut Spares<A>) -> Self {
         Self {
-            weight_ih: Array2::zeros(self.weight_ih.dim()),
-            weight_hh: Array2::zeros(self.weight_hh.dim()),
-            bias_ih: self.bias_ih.as_ref().map(|bias| Array1::zeros(bias.dim())),
-            bias_hh: self.bias_hh.as_ref().map(|bias| Array1::zeros(bias.dim())),
+            weight_ih: spares.zeros(self.weight_ih.raw_dim()),
+            weight_hh: spares.zeros(self.weight_hh.raw_dim()),
+            bias_ih: self.bias_ih.as_ref().map(|bias| spares.zeros(bias.raw_dim())),
+            bias_hh: self.bias_hh.as_ref().map(|bias| spares.zeros(bias.raw_dim())),
         }
     }
 

@@ -114,7 +114,7 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     ///     (output, _, trace) = rnn.run(&input).reuse(trace).forward_train(&mut rng)?;
     ///     let gradients = rnn.backward(&trace, &output, None)?; // of half the sum of squares
     ///     trace.recycle(output);
-    ///     trace.recycle(gradients.input);
+    ///     trace.recycle(gradients);
     /// }
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```

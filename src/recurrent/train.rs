@@ -5,6 +5,7 @@ use rand::Rng;
 
 use super::parameters::{RnnCellParameters, RnnParameters};
 use super::pass::{Pass, resets};
+use super::recycle::Recycle;
 use super::{Rnn, RnnConfig, Run};
 use crate::dim::SequenceDim;
 use crate::engine::{Backward, Origin};
@@ -20,7 +21,7 @@ use crate::spares::{SharedSpares, Spares};
 /// With R rows (steps times sequences, less what lengths leave out) it keeps `R (input_size + K D hidden_size)` numbers,
 /// `R (K - 1) D hidden_size` more where dropout is on, and the first states, the mask of resets and their states; beside that memory for the next way back and the next pass: what
 /// the last way back used, up to `R (K + 2) D hidden_size` numbers, the rows behind padded arrays, and what it was given to
-/// [`recycle`](Self::recycle). A clone has none of that.
+/// [`recycle`](Self::recycle), until a pass has no use for it. A clone has none of that.
 #[derive(Debug, Clone)]
 pub struct Trace<A> {
     origin: Origin<RnnConfig>,
@@ -72,10 +73,10 @@ impl<A: Scalar> Default for Trace<A> {
 }
 
 impl<A: Scalar> Trace<A> {
-    /// Keeps the memory of an array that is no longer needed, an output or a gradient of an input, for the next way back
-    /// and the next pass: [`Run::reuse`](super::Run::reuse). What that has no use for goes with the pass.
-    pub fn recycle<D: Dimension>(&mut self, array: Array<A, D>) {
-        self.spares.get_mut().give(array.into_raw_vec_and_offset().0);
+    /// Keeps the memory of what is no longer needed, an output or gradients, for the next way back and the next pass:
+    /// [`Run::reuse`](super::Run::reuse). What that has no use for goes with the pass.
+    pub fn recycle(&mut self, unneeded: impl Recycle<A>) {
+        unneeded.give(self.spares.get_mut());
     }
 
     /// The memory of a trace that is no longer needed.
@@ -280,7 +281,7 @@ impl<A: Scalar> Rnn<A> {
         wants_input: bool,
     ) -> (RnnParameters<A>, Array3<A>, Vec<A>) {
         let Trace { layout, input, first, outputs, factors, .. } = trace;
-        let mut parameters = self.parameters.zeros_like();
+        let mut parameters = self.parameters.zeros_like(&mut trace.spares.lock());
         let mut d_input = if wants_input { trace.spares.lock().take(input.len()) } else { Vec::new() };
         // What a sequence of no steps passes on.
         let mut d_h_0 = self.state_or_zeros(d_h_n, trace.dim.1);

@@ -3,7 +3,7 @@
 use std::iter;
 
 use ndarray::{Array, Array1, Ix2, Ix3};
-use ndarray_rnn::{Error, RnnConfig, Scalar, SequenceDim, Trace, manual_seed};
+use ndarray_rnn::{Direction, Error, RnnConfig, RnnParameters, Scalar, SequenceDim, Trace, manual_seed};
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
@@ -39,7 +39,7 @@ fn expect_the_same<A: Scalar, D: SequenceDim>(
     expect_same(&problem.backward(&trace.clone())?, &expected, "from a clone");
     expect_same(&problem.backward(&trace)?, &expected, "again");
     trace.recycle(output);
-    trace.recycle(gradients.input);
+    trace.recycle(gradients);
     Ok(trace)
 }
 
@@ -130,5 +130,25 @@ fn arrays_of_any_layout_are_taken() -> TestResult {
     let gradients = problem.backward(&trace)?;
     expect_same(&gradients, &expected, "in an array's memory");
     assert_eq!(gradients.input.as_slice().map(<[f32]>::as_ptr), place);
+    Ok(())
+}
+
+/// The gradients of the parameters lie where those of the way back before lay, alone or among all.
+#[test]
+fn gradients_take_the_place_of_gradients() -> TestResult {
+    fn place(parameters: &RnnParameters<f32>) -> Option<[*const f32; 2]> {
+        let weights =
+            [parameters.weight_ih(0, Direction::Forward), parameters.weight_hh(0, Direction::Forward)];
+        Some([weights[0]?.as_ptr(), weights[1]?.as_ptr()])
+    }
+    let problem = Options::new(RnnConfig::new(11, 7), 4, 2).problem::<f32, Ix3>()?;
+    let mut trace = problem.forward()?.2;
+    let first = problem.backward(&trace)?;
+    let before = place(&first.parameters);
+    trace.recycle(first);
+    let second = problem.backward(&trace)?.parameters;
+    assert_eq!(place(&second), before);
+    trace.recycle(second);
+    assert_eq!(place(&problem.backward(&trace)?.parameters), before);
     Ok(())
 }
