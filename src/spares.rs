@@ -71,11 +71,14 @@ impl<A: Element> Spares<A> {
         let fitting = len.max(1)..=len.saturating_mul(2);
         let vectors = self.vectors.iter().enumerate();
         let fitting = vectors.filter(|(_, spare)| fitting.contains(&spare.capacity()));
-        let (place, _) = fitting.min_by_key(|(_, spare)| spare.capacity())?;
+        let (mut place, _) = fitting.min_by_key(|(_, spare)| spare.capacity())?;
         if place < self.old {
+            // The old ones stay the first.
             self.old -= 1;
+            self.vectors.swap(place, self.old);
+            place = self.old;
         }
-        Some(self.vectors.remove(place))
+        Some(self.vectors.swap_remove(place))
     }
 }
 

@@ -129,11 +129,11 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         d_sums: &[A],
         workers: usize,
     ) {
-        let jobs = d_parameters.into_iter().enumerate().flat_map(|(i, gradient)| {
+        let units = C::GATES * self.hidden;
+        let jobs = d_parameters.into_iter().enumerate();
+        let jobs = jobs.flat_map(|(i, gradient)| gradient.split(units, workers).map(move |part| (i, part)));
+        threads::for_each(workers, jobs, |(i, part)| {
             let terms = self.terms(pass, i, d_sums);
-            gradient.split(&terms, workers).map(move |part| (terms, part))
-        });
-        threads::for_each(workers, jobs, |(terms, part)| {
             if terms.are_few() {
                 terms.add_to_few(self.plan, part);
             } else {
@@ -168,14 +168,10 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
 
 impl<'a, A: Element> DirectionGradient<'a, A> {
     /// Splits it among workers, one unit or more for each.
-    fn split(
-        self,
-        terms: &Terms<'_, A>,
-        workers: usize,
-    ) -> impl Iterator<Item = Gradient<'a, A>> + use<'a, A> {
+    fn split(self, units: usize, workers: usize) -> impl Iterator<Item = Gradient<'a, A>> {
         let Self { mut weight_ih, mut weight_hh, mut bias } = self;
-        let (width, hidden) = (terms.width, terms.hidden);
-        threads::ranges(terms.units, workers.min(terms.units)).map(move |units| {
+        let [width, hidden] = [&weight_ih, &weight_hh].map(|weight| weight.len() / units);
+        threads::ranges(units, workers.min(units)).map(move |units| {
             let count = units.len();
             Gradient {
                 units,
