@@ -35,22 +35,23 @@ impl<A: Element> Spares<A> {
 
     /// A vector of `len` times a value.
     pub(crate) fn filled(&mut self, len: usize, value: A) -> Vec<A> {
-        match self.find(len) {
-            Some(mut spare) => {
-                spare.clear();
-                spare.resize(len, value);
-                spare
-            }
-            None => vec![value; len],
-        }
+        self.refilled(len, value).unwrap_or_else(|| vec![value; len])
     }
 
     /// An array of zeros.
     pub(crate) fn zeros<D: Dimension>(&mut self, dim: D) -> Array<A, D> {
-        let Some(mut spare) = self.find(dim.size()) else { return Array::zeros(dim) };
+        match self.refilled(dim.size(), A::zero()) {
+            Some(spare) => Array::from_shape_vec(dim, spare).unwrap_or_default(),
+            None => Array::zeros(dim),
+        }
+    }
+
+    /// A spare with `len` times a value, if there is any.
+    fn refilled(&mut self, len: usize, value: A) -> Option<Vec<A>> {
+        let mut spare = self.find(len)?;
         spare.clear();
-        spare.resize(dim.size(), A::zero());
-        Array::from_shape_vec(dim, spare).unwrap_or_default()
+        spare.resize(len, value);
+        Some(spare)
     }
 
     /// Keeps a vector for later, if it has any room.

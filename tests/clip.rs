@@ -25,6 +25,14 @@ fn schedules_are_torchs() -> TestResult {
     Ok(())
 }
 
+/// As torch's, which multiplies step by step.
+#[test]
+fn a_rate_of_zero_stays_zero() -> TestResult {
+    assert_eq!(ExponentialLr::new(0.0, 2.0)?.lr(5000), 0.0);
+    assert_eq!(StepLr::new(0.0, 1, 10.0)?.lr(5000), 0.0);
+    Ok(())
+}
+
 #[test]
 fn schedules_say_what_is_wrong() {
     expect_message(StepLr::new(0.1, 0, 0.5), "step_size must be greater than zero");

@@ -73,6 +73,9 @@ fn gradients_of_losses<A: Real>() -> TestResult {
     expect_overflow(CrossEntropyLoss::new().forward(&input, &targets), "gradient", &[MANY, 4]);
     let classes = broadcast(&one, (1, MANY).into_dimension())?;
     expect_overflow(CrossEntropyLoss::new().forward(&classes, &target), "gradient", &[1, MANY]);
+    // An empty batch asks for one row of it.
+    let none = Array2::<A>::zeros((0, 1 << 46));
+    expect_overflow(CrossEntropyLoss::new().forward(&none, &Array1::zeros(0)), "input", &[1 << 46]);
     Ok(())
 }
 

@@ -64,7 +64,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     /// then that of every parameter, units split among threads.
     #[inline(always)]
     pub(crate) fn backward(&self, mut pass: Backward<'_, A>) {
-        let (rows, units) = (pass.steps.rows(), C::GATES * self.hidden);
+        let (rows, units) = (pass.steps.rows(), self.units());
         if rows == 0 {
             return;
         }
@@ -103,7 +103,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         written: Written<'a, A>,
         ranges: &[Range<usize>],
     ) -> Vec<(Written<'a, A>, Range<usize>)> {
-        let (steps, units) = (pass.steps, C::GATES * self.hidden);
+        let (steps, units) = (pass.steps, self.units());
         let states = self.states(steps.batch(0));
         let mut d_state = written.d_state.split(C::STATES * self.hidden, &states, ranges);
         let input = pass.weights[0][0].inputs();
@@ -129,7 +129,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         d_sums: &[A],
         workers: usize,
     ) {
-        let units = C::GATES * self.hidden;
+        let units = self.units();
         let jobs = d_parameters.into_iter().enumerate();
         let jobs = jobs.flat_map(|(i, gradient)| gradient.split(units, workers).map(move |part| (i, part)));
         threads::for_each(workers, jobs, |(i, part)| {
@@ -145,7 +145,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     /// What the gradient of the parameters of a layer's direction is made of, by layer, then direction.
     fn terms<'t>(&self, pass: &Backward<'t, A>, i: usize, d_sums: &'t [A]) -> Terms<'t, A> {
         let (layer, direction) = (i / self.directions(), i % self.directions());
-        let (rows, batch, units) = (pass.steps.rows(), pass.steps.batch(0), C::GATES * self.hidden);
+        let (rows, batch, units) = (pass.steps.rows(), pass.steps.batch(0), self.units());
         let inputs: &[A] = if layer == 0 { pass.inputs } else { &pass.outputs[layer - 1] };
         let block = batch * C::STATES * self.hidden;
         Terms {
@@ -243,7 +243,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                 plan: &stack.plan,
                 reverse: d == 1,
                 outputs: rows(&pass.outputs[layer], width),
-                kept: pass.kept.get(i).map(|kept| rows(kept, C::GATES * hidden)),
+                kept: pass.kept.get(i).map(|kept| rows(kept, stack.units())),
                 factors: pass.state_factors.map(|factors| &factors[state * hidden..]),
                 d_outputs: if stack.is_last(layer) {
                     pass.d_output.skip(first)

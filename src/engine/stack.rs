@@ -151,6 +151,11 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         layer + 1 == self.layers.len()
     }
 
+    /// The number of sums of a direction's step.
+    pub(super) fn units(&self) -> usize {
+        C::GATES * self.hidden
+    }
+
     /// The width of a layer's output rows.
     pub(super) fn width(&self) -> usize {
         self.directions() * self.hidden
@@ -165,8 +170,7 @@ impl<'a, A: Element> Forward<'a, A> {
         let mut states = self.state.split(C::STATES * stack.hidden, &stack.states(steps.batch(0)), ranges);
         let mut outputs = self.output.map(|rows| split(rows, stack.width()));
         let mut lower: Vec<_> = self.lower.into_iter().map(|rows| split(rows, stack.width())).collect();
-        let units = C::GATES * stack.hidden;
-        let mut sums: Vec<_> = self.sums.into_iter().map(|rows| split(rows, units)).collect();
+        let mut sums: Vec<_> = self.sums.into_iter().map(|rows| split(rows, stack.units())).collect();
         let parts = ranges.iter().rev().filter_map(|range| {
             let part = Self {
                 source,

@@ -100,8 +100,8 @@ pub enum Error {
         actual: String,
     },
 
-    /// A trace was left by other parameters: by those of the same network before they could change, or by a network of the
-    /// same configuration.
+    /// A trace was left by other parameters: by those of the same network before they could change, or by a network that
+    /// is shown the same way.
     #[error("the trace is of other parameters: they may have changed since, or are another network's")]
     StaleTrace,
 

@@ -174,12 +174,13 @@ impl<A: Scalar> SimpleRnn<A> {
     /// with `return_state` a pair of such, the second for the state.
     ///
     /// The formulas and the order of sums are those of [`Rnn::backward`](crate::Rnn::backward), time running as the
-    /// layer's does; dropout's factors stand where they stood. Through `stateful` no gradient passes from one call to the one before.
+    /// layer's does; dropout's factors stand where they stood. Through `stateful` no gradient passes from one call to
+    /// the one before.
     ///
     /// # Errors
     /// [`Error::ForeignTrace`](crate::Error::ForeignTrace) for a trace of a layer of another configuration,
-    /// [`Error::StaleTrace`](crate::Error::StaleTrace) for one of other parameters: this layer's before they could change, or
-    /// another layer's; [`Error::Shape`](crate::Error::Shape) for a gradient of another shape.
+    /// [`Error::StaleTrace`](crate::Error::StaleTrace) for one of other parameters: this layer's before they could
+    /// change, or another layer's; [`Error::Shape`](crate::Error::Shape) for a gradient of another shape.
     ///
     /// ```
     /// use ndarray::array;

@@ -53,11 +53,6 @@ impl StepLr {
     }
 }
 
-/// `base_lr * gamma^times`; nothing grows to nothing.
-fn decayed(base_lr: f64, gamma: f64, times: usize) -> f64 {
-    if base_lr == 0.0 { 0.0 } else { base_lr * libm::pow(gamma, times as f64) }
-}
-
 /// `base_lr * gamma^epoch`, `torch.optim.lr_scheduler.ExponentialLR`.
 ///
 /// ```
@@ -133,4 +128,9 @@ impl CosineAnnealingLr {
         let cosine = libm::cos(PI * epoch as f64 / self.t_max as f64);
         self.eta_min + (self.base_lr - self.eta_min) * (1.0 + cosine) / 2.0
     }
+}
+
+/// `base_lr * gamma^times`; of 0 it is 0, even where the power overflows.
+fn decayed(base_lr: f64, gamma: f64, times: usize) -> f64 {
+    if base_lr == 0.0 { 0.0 } else { base_lr * libm::pow(gamma, times as f64) }
 }

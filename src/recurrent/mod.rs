@@ -167,8 +167,8 @@ impl<A: Scalar> Rnn<A> {
     ///
     /// # Errors
     /// [`Error::Width`](crate::Error::Width) for an input of another width, [`Error::Shape`](crate::Error::Shape) for an `h_0` of another shape,
-    /// [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for an output that no memory
-    /// holds. N = 0 is no error.
+    /// [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0,
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for an output that no memory holds. N = 0 is no error.
     ///
     /// ```
     /// use ndarray::array;

@@ -10,7 +10,7 @@ use super::train::{Gradients, Trace};
 use crate::error::{Result, expect_room, expect_shape, expect_width};
 use crate::packed::PackedSequence;
 use crate::scalar::Scalar;
-use crate::sequence::{Layout, Source};
+use crate::sequence::{Layout, Source, as_standard};
 use crate::spares::Spares;
 use crate::steps::Steps;
 
@@ -43,7 +43,7 @@ impl<A: Scalar> Rnn<A> {
         input: &PackedSequence<A>,
         h_0: Option<&ArrayRef3<A>>,
     ) -> Result<(PackedSequence<A>, Array3<A>)> {
-        let data = input.data().as_standard_layout();
+        let data = as_standard("input", input.data())?;
         let mut pass = self.packed_pass(input, &data, h_0)?;
         let mut output = pass.rows();
         pass.forward(Some(&mut output), &mut [], &[]);
@@ -73,7 +73,7 @@ impl<A: Scalar> Rnn<A> {
         h_0: Option<&ArrayRef3<A>>,
         rng: &mut R,
     ) -> Result<(PackedSequence<A>, Array3<A>, Trace<A>)> {
-        let data = input.data().as_standard_layout();
+        let data = as_standard("input", input.data())?;
         let (h_n, mut trace) = self.packed_pass(input, &data, h_0)?.forward_train(Spares::default(), rng)?;
         let output = rows_of(trace.output().0, self.config.output_size());
         Ok((input.with_data(output)?, h_n, trace))
@@ -120,7 +120,7 @@ impl<A: Scalar> Rnn<A> {
         let steps = &trace.layout().steps;
         expect_shape("d_output", &[steps.rows(), self.config.output_size()], d_output.shape())?;
         self.expect_state::<Ix3>("d_h_n", d_h_n, trace.batch())?;
-        let rows = d_output.as_standard_layout();
+        let rows = as_standard("d_output", d_output)?;
         let source = Source::rows(rows.as_slice().unwrap_or_default(), rows.ncols(), steps, 0);
         Ok(self.way_back(trace, source, d_h_n.map(|d_h_n| d_h_n.view()), wants_input))
     }

@@ -7,8 +7,8 @@ use super::train::Gradients;
 use crate::scalar::Scalar;
 use crate::spares::Spares;
 
-/// What [`Trace::recycle`](super::Trace::recycle) takes: an array, the gradients of the parameters, or all gradients of a
-/// pass. Sealed.
+/// What [`Trace::recycle`](super::Trace::recycle) takes: an array, the gradients of the parameters, or all gradients of
+/// a pass. Sealed.
 pub trait Recycle<A>: private::Recycle<A> {}
 
 impl<A, T: private::Recycle<A>> Recycle<A> for T {}

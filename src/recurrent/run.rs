@@ -88,8 +88,8 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         Self { resets: Some(mask), ..self }
     }
 
-    /// The state that a reset sets, a constant of training, shaped as `h_0`; without [`resets`](Self::resets) its values are not
-    /// looked at. Default: zero.
+    /// The state that a reset sets, a constant of training, shaped as `h_0`; without [`resets`](Self::resets) its values
+    /// are not looked at. Default: zero.
     pub fn reset_state(self, state: &'a ArrayRef<A, D>) -> Self {
         Self { reset_state: Some(state), ..self }
     }

@@ -19,9 +19,10 @@ use crate::spares::{SharedSpares, Spares};
 /// What a forward pass in training mode leaves for [`Rnn::backward`], any number of times.
 ///
 /// With R rows (steps times sequences, less what lengths leave out) it keeps `R (input_size + K D hidden_size)` numbers,
-/// `R (K - 1) D hidden_size` more where dropout is on, and the first states, the mask of resets and their states; beside that memory for the next way back and the next pass: what
-/// the last way back used, up to `R (K + 2) D hidden_size` numbers, the rows behind padded arrays, and what it was given to
-/// [`recycle`](Self::recycle), until a pass has no use for it. A clone has none of that.
+/// `R (K - 1) D hidden_size` more where dropout is on, and the first states, the mask of resets and their states; beside
+/// that memory for the next way back and the next pass: what the last way back used, up to `R (K + 2) D hidden_size`
+/// numbers, the rows behind padded arrays, and what it was given to [`recycle`](Self::recycle), until a pass has no use
+/// for it. A clone has none of that.
 #[derive(Debug, Clone)]
 pub struct Trace<A> {
     origin: Origin<RnnConfig>,
@@ -176,13 +177,13 @@ impl<A: Scalar> Rnn<A> {
     /// For each step, from the last to the first, `d_sum = act'(sum) d_h`; then
     /// `d_W_ih = sum d_sum x'`, `d_W_hh = sum d_sum h_{t-1}'`, `d_b_ih = d_b_hh = sum d_sum`, `d_x = W_ih' d_sum`,
     /// `d_h_{t-1} = W_hh' d_sum`. Sums over rows run in ascending order of (t, n), those over units in ascending order:
-    /// the gradients have the same bits on every machine and for every number of threads. To cut the gradient between chunks (truncated backpropagation), pass the last chunk's `h_n`
-    /// as the next one's `h_0` and leave `d_h_n` out.
+    /// the gradients have the same bits on every machine and for every number of threads. To cut the gradient between
+    /// chunks (truncated backpropagation), pass the last chunk's `h_n` as the next one's `h_0` and leave `d_h_n` out.
     ///
     /// # Errors
     /// [`Error::ForeignTrace`] for a trace of a network of another configuration, [`Error::StaleTrace`] for one of other
-    /// parameters: this network's before they could change, or another network's; [`Error::Shape`] for a gradient of another
-    /// shape; [`Error::Rank`] for that of one sequence where the trace is of a batch of several.
+    /// parameters: this network's before they could change, or another network's; [`Error::Shape`] for a gradient of
+    /// another shape; [`Error::Rank`] for that of one sequence where the trace is of a batch, but of one.
     ///
     /// ```
     /// use ndarray::array;
