@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::{Array, Array2, Dimension, IntoDimension};
-use ndarray_rnn::kernels::{Element, Matrix, Panels, Product, Start};
+use ndarray_rnn::kernels::{Chain, Element, Matrix, Panels, Product, Start};
 use ndarray_rnn::{Scalar, manual_seed, random};
 use pulp::Arch;
 
@@ -61,7 +61,8 @@ fn products<A: Scalar>(criterion: &mut Criterion) {
 fn multiply<A: Scalar>(a: &Array2<A>, weights: &Panels<A>, bias: &[A], c: &mut [A]) {
     let rows = a.as_slice().expect("it was made in standard layout");
     let a = Matrix::contiguous(rows, a.nrows(), a.ncols());
-    Arch::new().dispatch(Product::new(&[(a, weights.all())], Start::Bias(bias), c));
+    let chain = Chain { start: Start::Bias(bias), a, weights: weights.all() };
+    Arch::new().dispatch(Product::new(&[chain], c));
 }
 
 /// The definition: one chain of fused multiply-adds over k, from the bias.

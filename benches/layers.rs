@@ -67,7 +67,7 @@ fn assert_last_sequence<A: Scalar>(rnn: &Rnn<A>, input: &Array3<A>) {
     }
 }
 
-/// act(W_ih x + b_ih + W_hh h + b_hh), each sum one chain of fused multiply-adds.
+/// act((b_ih + W_ih x) + (b_hh + W_hh h)), two chains of fused multiply-adds and one addition.
 fn next_state<A: Scalar>(rnn: &Rnn<A>, x: ArrayView1<'_, A>, h: &[A]) -> Vec<A> {
     let parameters = rnn.parameters();
     let direction = Direction::Forward;
@@ -75,11 +75,9 @@ fn next_state<A: Scalar>(rnn: &Rnn<A>, x: ArrayView1<'_, A>, h: &[A]) -> Vec<A> 
     let biases = parameters.bias_ih(0, direction).zip(parameters.bias_hh(0, direction));
     let ((weight_ih, weight_hh), (bias_ih, bias_hh)) = weights.zip(biases).expect("a layer with biases");
     let unit = |j: usize| {
-        let of_input = x.into_iter().zip(weight_ih.row(j));
-        let of_state = h.iter().zip(weight_hh.row(j));
-        let start = bias_ih[j] + bias_hh[j];
-        let sum = of_input.chain(of_state).fold(start, |sum, (&value, &w)| value.mul_add(w, sum));
-        A::from_f64(libm::tanh(sum.into_f64()))
+        let of_input = x.iter().zip(weight_ih.row(j)).fold(bias_ih[j], |sum, (&x, &w)| x.mul_add(w, sum));
+        let of_state = h.iter().zip(weight_hh.row(j)).fold(bias_hh[j], |sum, (&h, &w)| h.mul_add(w, sum));
+        A::from_f64(libm::tanh((of_input + of_state).into_f64()))
     };
     (0..h.len()).map(unit).collect()
 }

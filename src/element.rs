@@ -39,6 +39,9 @@ pub trait Element: NdFloat + Default + Debug + Display + private::Sealed {
     /// `a * b + c`, rounded once, in each lane.
     fn fma<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
 
+    /// `a + b` in each lane.
+    fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+
     /// The whole vectors of a slice; what is left over is not among them.
     fn vectors<S: Simd>(slice: &[Self]) -> &[Self::Vector<S>];
 
@@ -79,6 +82,11 @@ impl Element for f32 {
             return bytemuck::cast(fma_without_hardware(a, b, c));
         }
         simd.mul_add_f32s(a, b, c)
+    }
+
+    #[inline(always)]
+    fn plus<S: Simd>(simd: S, a: S::f32s, b: S::f32s) -> S::f32s {
+        simd.add_f32s(a, b)
     }
 
     #[inline(always)]
@@ -125,6 +133,11 @@ impl Element for f64 {
     #[inline(always)]
     fn fma<S: Simd>(simd: S, a: S::f64s, b: S::f64s, c: S::f64s) -> S::f64s {
         simd.mul_add_f64s(a, b, c)
+    }
+
+    #[inline(always)]
+    fn plus<S: Simd>(simd: S, a: S::f64s, b: S::f64s) -> S::f64s {
+        simd.add_f64s(a, b)
     }
 
     #[inline(always)]

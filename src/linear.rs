@@ -8,7 +8,7 @@ use pulp::Arch;
 use rand::Rng;
 
 use crate::error::{Error, Result, expect_positive, expect_room, expect_shape};
-use crate::kernels::{Matrix, Panels, Plan, Product, Start, transpose};
+use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
 use crate::parameters::{self, Parameters};
 use crate::random;
 use crate::scalar::Scalar;
@@ -215,7 +215,7 @@ impl<A: Scalar> Linear<A> {
         let (a, start) =
             (Matrix::contiguous(elements(&input), rows, in_features), bias.map_or(Start::Zero, Start::Bias));
         let c = output.as_slice_mut().unwrap_or_default();
-        A::product(Arch::new(), Product::new(&[(a, weights.all())], start, c));
+        A::product(Arch::new(), Product::new(&[Chain { start, a, weights: weights.all() }], c));
         Ok(output)
     }
 
@@ -255,7 +255,7 @@ impl<A: Scalar> Linear<A> {
         let (a, c) =
             (Matrix::contiguous(d_output, rows, out_features), d_input.as_slice_mut().unwrap_or_default());
         let weights = self.packed.straight.get_or_init(|| Panels::straight(&self.parameters.weight)).all();
-        A::product(Arch::new(), Product::new(&[(a, weights)], Start::Zero, c));
+        A::product(Arch::new(), Product::new(&[Chain { start: Start::Zero, a, weights }], c));
         d_input
     }
 
@@ -269,7 +269,8 @@ impl<A: Scalar> Linear<A> {
             panels.fill(in_features, input.chunks_exact(in_features));
             let a = Matrix::contiguous(&columns, out_features, input.len() / in_features);
             let c = d_weight.as_slice_mut().unwrap_or_default();
-            A::product(plan.arch, Product::new(&[(a, panels.all())], Start::Output, c));
+            let chain = Chain { start: Start::Output, a, weights: panels.all() };
+            A::product(plan.arch, Product::new(&[chain], c));
         }
         Ok(d_weight)
     }

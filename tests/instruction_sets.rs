@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use ndarray::{Array2, Array3};
-use ndarray_rnn::kernels::{Arch, Element, Matrix, Panels, Plan, Product, Start, archs};
+use ndarray_rnn::kernels::{Arch, Chain, Element, Matrix, Panels, Plan, Product, Start, archs};
 use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnConfig, Scalar, manual_seed, random};
 use rand::Rng;
 
@@ -29,7 +29,7 @@ fn naive<A: Scalar>(a: &Array2<A>, w: &Array2<A>, start: &Array2<A>) -> Vec<A> {
 }
 
 fn product<A: Element>(arch: Arch, a: Matrix<'_, A>, weights: &Panels<A>, start: Start<'_, A>, c: &mut [A]) {
-    arch.dispatch(Product::new(&[(a, weights.all())], start, c));
+    arch.dispatch(Product::new(&[Chain { start, a, weights: weights.all() }], c));
 }
 
 fn products_equal_the_definition<A: Scalar>() {
@@ -60,37 +60,44 @@ fn products_equal_the_definition<A: Scalar>() {
     }
 }
 
-/// The chain of one pair goes on with the terms of the next.
-fn products_of_pairs_equal_products_one_by_one<A: Scalar>() {
+/// The chains are made one by one and added in their order, to what the output holds if it is not replaced.
+fn products_of_chains_are_sums_of_chains<A: Scalar>() {
     let mut rng = manual_seed(5);
     for (m, n, depths) in [(1, 64, [16, 16, 3]), (5, 2, [4, 2, 1]), (7, 33, [1, 9, 6]), (13, 129, [30, 5, 8])]
     {
-        let start = uniform::<A>((m, n), &mut rng);
+        let held = uniform::<A>((m, n), &mut rng);
+        let bias = uniform::<A>((1, n), &mut rng).into_raw_vec_and_offset().0;
         let operands = depths.map(|k| (uniform::<A>((m, k), &mut rng), uniform::<A>((n, k), &mut rng)));
-        let expected = operands
-            .iter()
-            .fold(start.clone(), |sums, (a, w)| Array2::from_shape_vec((m, n), naive(a, w, &sums)).unwrap());
+        let from_bias = Array2::from_shape_fn((m, n), |(_, j)| bias[j]);
+        let starts = [from_bias.clone(), Array2::zeros((m, n)), from_bias];
+        let chains = [0, 1, 2].map(|i| naive(&operands[i].0, &operands[i].1, &starts[i]));
+        let add = |sum: Vec<A>, term: &Vec<A>| sum.iter().zip(term).map(|(&a, &b)| a + b).collect();
+        let replaced = chains[1..].iter().fold(chains[0].clone(), add);
+        let added = chains.iter().fold(held.iter().copied().collect(), add);
         let panels = operands.each_ref().map(|(_, w)| Panels::transposed(w));
-        let pairs = [0, 1, 2].map(|i| {
-            let a = &operands[i].0;
-            (Matrix::contiguous(a.as_slice().unwrap(), m, a.ncols()), panels[i].all())
+        let chains = [0, 1, 2].map(|i| Chain {
+            start: if i == 1 { Start::Zero } else { Start::Bias(&bias) },
+            a: Matrix::contiguous(operands[i].0.as_slice().unwrap(), m, depths[i]),
+            weights: panels[i].all(),
         });
         for (name, arch) in archs() {
-            let mut c = start.clone();
-            arch.dispatch(Product::new(&pairs, Start::Output, c.as_slice_mut().unwrap()));
-            assert_eq!(c, expected, "{name}, {m} x {depths:?} x {n}");
+            let mut c = held.clone().into_raw_vec_and_offset().0;
+            arch.dispatch(Product::new(&chains, &mut c).added());
+            assert_eq!(c, added, "{name}, {m} x {depths:?} x {n}, added");
+            arch.dispatch(Product::new(&chains, &mut c));
+            assert_eq!(c, replaced, "{name}, {m} x {depths:?} x {n}");
         }
     }
 }
 
 #[test]
-fn products_of_pairs_equal_products_one_by_one_f32() {
-    products_of_pairs_equal_products_one_by_one::<f32>();
+fn products_of_chains_are_sums_of_chains_f32() {
+    products_of_chains_are_sums_of_chains::<f32>();
 }
 
 #[test]
-fn products_of_pairs_equal_products_one_by_one_f64() {
-    products_of_pairs_equal_products_one_by_one::<f64>();
+fn products_of_chains_are_sums_of_chains_f64() {
+    products_of_chains_are_sums_of_chains::<f64>();
 }
 
 /// Blocks of one group of tiles, of two, of all; the columns from both ends.
@@ -101,11 +108,12 @@ fn products_are_the_same_however_cut_up<A: Scalar>() {
         let start = uniform::<A>((m, n), &mut rng);
         let expected = naive(&a, &w, &start);
         let weights = Panels::transposed(&w);
-        let pairs = [(Matrix::contiguous(a.as_slice().unwrap(), m, k), weights.all())];
+        let a = Matrix::contiguous(a.as_slice().unwrap(), m, k);
+        let chains = [Chain { start: Start::Output, a, weights: weights.all() }];
         for (name, arch) in archs() {
             for (block, last_first) in [(0, true), (6, false), (12, true), (usize::MAX, true)] {
                 let mut c = start.clone().into_raw_vec_and_offset().0;
-                let mut product = Product::new(&pairs, Start::Output, &mut c);
+                let mut product = Product::new(&chains, &mut c);
                 (product.block, product.last_first) = (block, last_first);
                 arch.dispatch(product);
                 assert_eq!(c, expected, "{name}, {m} x {k} x {n}, block {block}, last first: {last_first}");

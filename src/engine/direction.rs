@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayRef2;
+use ndarray::{Array1, ArrayRef2};
 use pulp::Simd;
 
 use super::resets::Resets;
@@ -13,7 +13,7 @@ use super::share::{ShareMut, Target};
 use super::team::Member;
 use crate::cell::Cell;
 use crate::element::Element;
-use crate::kernels::{Matrix, Panels, PanelsRef, Plan, Product, Start, copy};
+use crate::kernels::{Chain, Matrix, Panels, PanelsRef, Plan, Product, Start, copy};
 use crate::sequence::Source;
 use crate::steps::Steps;
 
@@ -22,8 +22,9 @@ use crate::steps::Steps;
 pub struct Weights<A: Element> {
     input: Panels<A>,
     hidden: Panels<A>,
-    /// Where the sums start: `b_ih + b_hh`, rounded once.
-    bias: Vec<A>,
+    /// Where the chains over the input and over the state start.
+    bias_ih: Vec<A>,
+    bias_hh: Vec<A>,
 }
 
 /// The weights of one direction of one layer, packed for the way back.
@@ -109,16 +110,18 @@ pub(super) struct Room<A> {
 }
 
 impl<A: Element> Weights<A> {
-    /// Packs weights of shapes (gates * hidden, input) and (gates * hidden, hidden), and the bias of every sum.
-    pub(crate) fn new(weight_ih: &ArrayRef2<A>, weight_hh: &ArrayRef2<A>, bias: Vec<A>) -> Self {
-        let input = Panels::transposed(weight_ih);
-        let hidden = Panels::transposed(weight_hh);
-        Self { input, hidden, bias }
+    /// Packs weights of shapes (gates * hidden, input) and (gates * hidden, hidden), and the biases of each, zero if there
+    /// are none.
+    pub(crate) fn new([weight_ih, weight_hh]: [&ArrayRef2<A>; 2], biases: [Option<&Array1<A>>; 2]) -> Self {
+        let [bias_ih, bias_hh] =
+            biases.map(|bias| bias.map_or_else(|| vec![A::zero(); weight_ih.nrows()], |bias| bias.to_vec()));
+        let [input, hidden] = [weight_ih, weight_hh].map(Panels::transposed);
+        Self { input, hidden, bias_ih, bias_hh }
     }
 
     /// The number of weights.
     pub(super) fn len(&self) -> usize {
-        self.bias.len() * (self.input.all().depth() + self.hidden.all().depth())
+        self.bias_ih.len() * (self.input.all().depth() + self.hidden.all().depth())
     }
 
     /// The weights of the units that a member of a team makes, or of all, and which units these are.
@@ -156,8 +159,8 @@ impl<A: Element> Weights<A> {
 
     /// Runs a cell over some steps.
     ///
-    /// Sums start with the bias, take the input's terms, of many steps ahead of the recurrence or of each with the state's,
-    /// and then the state's.
+    /// A sum is two chains, each from its bias, and one addition: the input's, of many steps ahead of the recurrence or of
+    /// each with the state's, and the state's.
     #[inline(always)]
     pub(super) fn forward<S: Simd, C: Cell<A>>(
         &self,
@@ -169,7 +172,8 @@ impl<A: Element> Weights<A> {
         let Span { source, steps, mut range, plan, reverse, state, resets, factors, team, .. } = span;
         let Span { mut target, mut kept, .. } = span;
         let (input, hidden, own) = self.part(team);
-        let (bias, units) = (Start::Bias(&self.bias[own.clone()]), own.len());
+        let [bias_ih, bias_hh] = [&self.bias_ih, &self.bias_hh].map(|bias| Start::Bias(&bias[own.clone()]));
+        let units = own.len();
         let width = C::STATES * hidden.depth();
         let Room { sums, offsets, second, .. } = room;
         while let Some((mut chunk, ahead)) = self.next_steps(steps, &mut range, plan, reverse) {
@@ -179,7 +183,7 @@ impl<A: Element> Weights<A> {
             let sums = first_of(sums, rows * units);
             if ahead {
                 let a = source.matrix(steps, chunk.clone(), offsets);
-                Product::new(&[(a, input)], bias, sums).run(simd);
+                Product::new(&[Chain { start: bias_ih, a, weights: input }], sums).run(simd);
             }
             while let Some(t) = if reverse { chunk.next_back() } else { chunk.next() } {
                 let (start, batch) = (steps.start(t), steps.batch(t));
@@ -189,12 +193,13 @@ impl<A: Element> Weights<A> {
                 let state = &mut state[..batch * width];
                 let first = if ahead { start - origin } else { 0 };
                 let sums = &mut sums[first * units..][..batch * units];
-                let a = (recurrent(state, [batch, hidden.depth(), width], factors, second), hidden);
+                let a = recurrent(state, [batch, hidden.depth(), width], factors, second);
+                let h = Chain { start: bias_hh, a, weights: hidden };
                 if ahead {
-                    run(simd, Product::new(&[a], Start::Output, sums), t);
+                    run(simd, Product::new(&[h], sums).added(), t);
                 } else {
-                    let x = (source.matrix(steps, t..t + 1, offsets), input);
-                    run(simd, Product::new(&[x, a], bias, sums), t);
+                    let a = source.matrix(steps, t..t + 1, offsets);
+                    run(simd, Product::new(&[Chain { start: bias_ih, a, weights: input }, h], sums), t);
                 }
                 if let Some(kept) = &mut kept {
                     copy(sums, kept.step(t, start * units..(start + batch) * units));
@@ -268,7 +273,7 @@ impl<A: Element> BackWeights<A> {
                 let range = rows.start * inputs..rows.end * inputs;
                 let c = d_inputs.rows(chunk.clone(), range, reverse, copied);
                 let start = if reverse { Start::Output } else { Start::Zero };
-                Product::new(&[(a, self.input.all())], start, c).run(simd);
+                Product::new(&[Chain { start, a, weights: self.input.all() }], c).run(simd);
                 d_inputs.put(chunk.clone(), copied);
             }
             d_sums.put(chunk, sums);
@@ -288,7 +293,8 @@ impl<A: Element> BackWeights<A> {
         room: &mut Vec<A>,
         t: usize,
     ) {
-        let run = |c| run(simd, Product::new(&[(d_sums, self.hidden.all())], Start::Output, c), t);
+        let chain = Chain { start: Start::Output, a: d_sums, weights: self.hidden.all() };
+        let run = |c| run(simd, Product::new(&[chain], c), t);
         let Some(factors) = factors else {
             return run(d_state);
         };

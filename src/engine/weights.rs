@@ -6,7 +6,7 @@ use pulp::{Simd, WithSimd};
 
 use super::resets::Resets;
 use crate::element::Element;
-use crate::kernels::{Matrix, Panels, Plan, Product, Start, transpose};
+use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
 use crate::sequence::Source;
 use crate::steps::Steps;
 
@@ -139,6 +139,6 @@ impl<A: Element> Room<A> {
             self.panels.fill(width, rows);
         }
         let a = Matrix::contiguous(&self.d_sums, gradient.len() / width, count);
-        Product::new(&[(a, self.panels.all())], start, gradient).run(simd);
+        Product::new(&[Chain { start, a, weights: self.panels.all() }], gradient).run(simd);
     }
 }

@@ -15,8 +15,9 @@ use crate::scalar::Scalar;
 use crate::sequence::standard;
 
 /// A network of one layer in one direction: `kernel` is `weight_ih_l0` transposed, `recurrent_kernel` is `weight_hh_l0`
-/// transposed, `bias` is `bias_ih_l0 + bias_hh_l0`, the sum with which torch's network begins too: outputs have the
-/// same bits. In training the two then differ: torch's two biases move twice.
+/// transposed, `bias` is `bias_ih_l0 + bias_hh_l0`. Outputs have the same bits where `bias_hh_l0` is zero; elsewhere the
+/// biases enter the sums in another order, which moves the last bits. In training the two differ: torch's two biases move
+/// twice.
 ///
 /// Errors with [`Error::Unsupported`] for more layers or two directions.
 impl<A: Scalar> TryFrom<&Rnn<A>> for SimpleRnn<A> {
@@ -108,7 +109,9 @@ impl<A: Scalar> SimpleRnn<A> {
     pub(crate) fn of_cell(config: SimpleRnnConfig, cell: &RnnCellParameters<A>) -> Result<Self> {
         let kernel = standard(&cell.weight_ih.t());
         let recurrent_kernel = standard(&cell.weight_hh.t());
-        Self::of(config, SimpleRnnParameters { kernel, recurrent_kernel, bias: cell.bias() })
+        let biases = cell.bias_ih.as_ref().zip(cell.bias_hh.as_ref());
+        let bias = biases.map(|(bias_ih, bias_hh)| bias_ih + bias_hh);
+        Self::of(config, SimpleRnnParameters { kernel, recurrent_kernel, bias })
     }
 }
 
@@ -120,9 +123,7 @@ fn loaded<A: Scalar>(config: RnnConfig, layers: &[(&str, &SimpleRnnParameters<A>
         state_dict.push((format!("weight_hh_{name}"), standard(&recurrent_kernel.t()).into_dyn()));
         if let Some(bias) = bias {
             state_dict.push((format!("bias_ih_{name}"), bias.clone().into_dyn()));
-            // What -0 is added to stays as it is, -0 too.
-            let nothing = Array1::from_elem(bias.len(), -A::zero());
-            state_dict.push((format!("bias_hh_{name}"), nothing.into_dyn()));
+            state_dict.push((format!("bias_hh_{name}"), Array1::zeros(bias.len()).into_dyn()));
         }
     }
     let mut rnn = Rnn::zeros(config)?;

@@ -38,8 +38,8 @@ use crate::scalar::Scalar;
 /// | `kernel`, `recurrent_kernel`, `bias` | (input_dim, units), (units, units), (units) |
 ///
 /// # Reproducibility
-/// Every sum is one chain of fused multiply-adds that starts at the bias, takes the input's terms in order, then the
-/// state's. The result has the same bits on every machine, alone or in a batch, whole or in chunks, with tanh or relu
+/// Every sum is `(bias + x kernel) + h recurrent_kernel`: two chains of fused multiply-adds, the input's from the bias and
+/// the state's from zero, each in ascending order, and one addition. The result has the same bits on every machine, alone or in a batch, whole or in chunks, with tanh or relu
 /// those of [`Rnn`](crate::Rnn) with the same numbers.
 ///
 /// # Example

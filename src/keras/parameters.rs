@@ -50,11 +50,7 @@ impl<A: Scalar> SimpleRnnParameters<A> {
 
     /// The parameters as the engine wants them.
     pub(super) fn pack(&self) -> Weights<A> {
-        let bias = match &self.bias {
-            Some(bias) => bias.to_vec(),
-            None => vec![A::zero(); self.kernel.ncols()],
-        };
-        Weights::new(&self.kernel.t(), &self.recurrent_kernel.t(), bias)
+        Weights::new([&self.kernel.t(), &self.recurrent_kernel.t()], [self.bias.as_ref(), None])
     }
 
     /// The weights as the engine wants them on the way back.

@@ -1,10 +1,10 @@
 //! Everything whose speed or bits matter.
 //!
-//! **One definition of a sum.** Every element of a product is one chain of fused multiply-adds over k in
-//! ascending order, from its start value: `((start + a_0 w_0) + a_1 w_1) + ...`, each step rounded once. Vector
-//! lanes run across output columns, and whatever is split (rows, columns, time) k is not; so neither the
-//! instruction set nor tiling nor threads can change a bit. `tests/instruction_sets.rs` holds every kernel
-//! to this definition, written out as a triple loop.
+//! **One definition of a sum.** A chain is made of fused multiply-adds over k in ascending order, from its start
+//! value: `((start + a_0 w_0) + a_1 w_1) + ...`, each step rounded once. An element of a product is one chain, or two
+//! chains and one addition. Vector lanes run across output columns, and whatever is split (rows, columns, time) k is
+//! not; so neither the instruction set nor tiling nor threads can change a bit. `tests/instruction_sets.rs` holds every
+//! kernel to this definition, written out as a triple loop.
 //!
 //! Public for this crate's tests and benches only: exempt from semantic versioning.
 
@@ -26,6 +26,6 @@ pub(crate) use copy::{copy, to_vec};
 pub use matrix::Matrix;
 pub(crate) use panels::transpose;
 pub use panels::{Panels, PanelsRef};
-pub use product::{Pair, Product, Start};
+pub use product::{Chain, Product, Start};
 pub use update::Update;
 pub(crate) use update::{AdamStep, RmsPropStep, SgdStep};

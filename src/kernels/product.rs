@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! for each block of rows, each group of panels, each group of rows in the block:
-//!     tile[r][j] = start(r, j)
-//!     for each pair (a, w), k ascending: tile[r][j] = fma(a[r][k], w[k][j], tile[r][j])
-//!     c[r][j] = tile[r][j]
+//!     for each chain (start, a, w):
+//!         tile[r][j] = start(r, j)
+//!         for each k ascending: tile[r][j] = fma(a[r][k], w[k][j], tile[r][j])
+//!         c[r][j] = tile[r][j] for the first chain, c[r][j] + tile[r][j] for the others
 //! ```
 //!
 //! A tile is up to 6 rows by as many panels as the registers hold: 6 x 16 single-precision columns with AVX2, 6 x 64
@@ -21,7 +22,7 @@ use crate::element::Element;
 /// See [`Product::block`].
 const BLOCK: usize = 192;
 
-/// Where each sum starts.
+/// Where a chain starts.
 #[derive(Debug, Clone, Copy)]
 pub enum Start<'a, A> {
     /// At zero.
@@ -32,18 +33,28 @@ pub enum Start<'a, A> {
     Output,
 }
 
-/// A left operand and the weights of its terms.
-pub type Pair<'a, A> = (Matrix<'a, A>, PanelsRef<'a, A>);
+/// One chain of fused multiply-adds for each element of the output:
+/// `((start + a[r][0] * w[0][j]) + a[r][1] * w[1][j]) + ...`.
+#[derive(Debug, Clone, Copy)]
+pub struct Chain<'a, A: Element> {
+    /// Where the chain starts.
+    pub start: Start<'a, A>,
+    /// The rows of the left operand.
+    pub a: Matrix<'a, A>,
+    /// The right operand.
+    pub weights: PanelsRef<'a, A>,
+}
 
-/// `c[r][j] = start + sum over k ascending of a[r][k] * w[k][j]`, the terms of one pair after those of another; `c` is
-/// row-major and contiguous.
+/// `c[r][j] = chain(r, j)`, or the sum of several chains in their order, or that added to what `c` holds; `c` is row-major
+/// and contiguous.
 #[derive(Debug)]
 pub struct Product<'a, A: Element> {
-    pub(super) pairs: &'a [Pair<'a, A>],
+    pub(super) chains: &'a [Chain<'a, A>],
     rows: usize,
     pub(super) width: usize,
-    pub(super) start: Start<'a, A>,
     pub(super) c: &'a mut [A],
+    /// Whether the chains are added to what the output holds.
+    pub(super) added: bool,
     /// Whether the last columns are made first. Every other time so, weights that no cache holds whole are read from it
     /// in part: it still has those of the end.
     pub last_first: bool,
@@ -52,13 +63,19 @@ pub struct Product<'a, A: Element> {
 }
 
 impl<'a, A: Element> Product<'a, A> {
-    /// The product of pairs, one or more, of as many rows each and as many columns, into `c` of rows by columns
-    /// elements.
+    /// The sum of chains, one or more, of as many rows each and as many columns, into `c` of rows by columns elements.
     #[inline(always)]
     #[must_use]
-    pub fn new(pairs: &'a [Pair<'a, A>], start: Start<'a, A>, c: &'a mut [A]) -> Self {
-        let (rows, width) = pairs.first().map_or((0, 0), |(a, weights)| (a.rows(), weights.width()));
-        Self { pairs, rows, width, start, c, last_first: false, block: BLOCK }
+    pub fn new(chains: &'a [Chain<'a, A>], c: &'a mut [A]) -> Self {
+        let (rows, width) = chains.first().map_or((0, 0), |chain| (chain.a.rows(), chain.weights.width()));
+        Self { chains, rows, width, c, added: false, last_first: false, block: BLOCK }
+    }
+
+    /// The same, added to what the output holds.
+    #[inline(always)]
+    #[must_use]
+    pub fn added(self) -> Self {
+        Self { added: true, ..self }
     }
 }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::product::{Pair, Product, Start};
+use super::product::{Chain, Product, Start};
 use crate::element::Element;
 
 /// The most rows of a tile.
@@ -23,6 +23,11 @@ pub(super) const fn fits<S: Simd>(vectors: usize, rows: usize, panels: usize) ->
     let operands = if rows == 1 { 1 } else { vectors * panels + 1 };
     // Twice as many sums as two units of a latency of four keep going are of no more use.
     sums + operands <= S::REGISTER_COUNT && (rows > 1 || sums <= 16)
+}
+
+/// Whether the registers hold the sums of two chains.
+const fn fit_twice<S: Simd>(vectors: usize, rows: usize, panels: usize) -> bool {
+    fits::<S>(2 * vectors, rows, panels)
 }
 
 /// The most panels of a tile of each height: 8, 4, 2 or 1.
@@ -50,14 +55,29 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Ti
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let last = self.product.width - (self.panel + Q - 1) * A::PANEL;
-        let whole = last >= A::PANEL;
-        let start = if whole { self.start(simd, A::PANEL) } else { self.start(simd, last) };
-        let sums = self.accumulate(simd, start);
-        if whole {
-            self.store(simd, &sums, A::PANEL);
+        let mut added = self.product.added;
+        if const { fit_twice::<S>(P, R, Q) } {
+            let mut total = [[[A::splat(simd, A::zero()); P]; Q]; R];
+            if added {
+                self.load(simd, &mut total);
+            }
+            for chain in self.product.chains {
+                let sums = self.accumulate(simd, chain);
+                total = if added { plus::<A, S, P, R, Q>(simd, &total, &sums) } else { sums };
+                added = true;
+            }
+            self.store(simd, &total);
         } else {
-            self.store(simd, &sums, last);
+            // The sums of the chain before wait in the output.
+            for chain in self.product.chains {
+                let sums = self.accumulate(simd, chain);
+                if added {
+                    self.add(simd, &sums);
+                } else {
+                    self.store(simd, &sums);
+                }
+                added = true;
+            }
         }
     }
 }
@@ -66,47 +86,36 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Ti
 type Sums<A, S, const P: usize, const R: usize, const Q: usize> = [[[<A as Element>::Vector<S>; P]; Q]; R];
 
 impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A, P, R, Q> {
-    /// Loads the sums' start values; the last panel has `last` columns.
+    /// A chain's sums over all of its k, four at a time: a loop has its own cost.
     #[inline(always)]
-    fn start<S: Simd>(&self, simd: S, last: usize) -> Sums<A, S, P, R, Q> {
+    fn accumulate<S: Simd>(&self, simd: S, chain: &Chain<'_, A>) -> Sums<A, S, P, R, Q> {
         let mut sums = [[[A::splat(simd, A::zero()); P]; Q]; R];
-        match self.product.start {
+        match chain.start {
             Start::Zero => {}
             Start::Bias(bias) => {
-                load_row(simd, &bias[self.columns(last)], &mut sums[0]);
+                let last = self.last_columns();
+                if last == A::PANEL {
+                    load_row(simd, &bias[self.columns(A::PANEL)], &mut sums[0]);
+                } else {
+                    load_row(simd, &bias[self.columns(last)], &mut sums[0]);
+                }
                 sums = [sums[0]; R];
             }
-            Start::Output => {
-                let (columns, width) = (self.columns(last), self.product.width);
-                let mut rows = &self.product.c[self.row * width..][..R * width];
-                for r in 0..R {
-                    let row;
-                    (row, rows) = rows.split_at(width);
-                    load_row(simd, &row[columns.clone()], &mut sums[r]);
-                }
-            }
+            Start::Output => self.load(simd, &mut sums),
         }
+        let depth = chain.weights.depth();
+        let fours = depth / 4 * 4;
+        self.terms::<S, 4>(simd, chain, 0..fours, &mut sums);
+        self.terms::<S, 1>(simd, chain, fours..depth, &mut sums);
         sums
     }
 
-    /// The whole sums over k, four steps at a time: a loop has its own cost.
-    #[inline(always)]
-    fn accumulate<S: Simd>(&self, simd: S, mut sums: Sums<A, S, P, R, Q>) -> Sums<A, S, P, R, Q> {
-        for pair in self.product.pairs {
-            let depth = pair.1.depth();
-            let fours = depth / 4 * 4;
-            self.terms::<S, 4>(simd, pair, 0..fours, &mut sums);
-            self.terms::<S, 1>(simd, pair, fours..depth, &mut sums);
-        }
-        sums
-    }
-
-    /// Adds the terms of some of a pair's k, `K` in each turn of the loop.
+    /// Adds the terms of some of a chain's k, `K` in each turn of the loop.
     #[inline(always)]
     fn terms<S: Simd, const K: usize>(
         &self,
         simd: S,
-        (a, weights): &Pair<'_, A>,
+        chain: &Chain<'_, A>,
         range: Range<usize>,
         sums: &mut Sums<A, S, P, R, Q>,
     ) {
@@ -117,10 +126,10 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
         // All of one length that the compiler knows: no bounds are checked within the loop.
         let (mut rows, mut panels): ([&[[A; K]]; R], [&[[A::Line; K]]; Q]) = ([&[]; R], [&[]; Q]);
         for r in 0..R {
-            rows[r] = &a.row(self.row + r)[range.clone()].as_chunks().0[..turns];
+            rows[r] = &chain.a.row(self.row + r)[range.clone()].as_chunks().0[..turns];
         }
         for q in 0..Q {
-            panels[q] = &weights.panel(self.panel + q)[range.clone()].as_chunks().0[..turns];
+            panels[q] = &chain.weights.panel(self.panel + q)[range.clone()].as_chunks().0[..turns];
         }
         for k in 0..turns {
             for i in 0..K {
@@ -136,8 +145,58 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
         }
     }
 
+    /// Loads what the output holds.
     #[inline(always)]
-    fn store<S: Simd>(&mut self, simd: S, sums: &Sums<A, S, P, R, Q>, last: usize) {
+    fn load<S: Simd>(&self, simd: S, sums: &mut Sums<A, S, P, R, Q>) {
+        // Whole panels have code of their own, without a branch in each row.
+        let last = self.last_columns();
+        if last == A::PANEL {
+            self.load_columns(simd, A::PANEL, sums);
+        } else {
+            self.load_columns(simd, last, sums);
+        }
+    }
+
+    #[inline(always)]
+    fn load_columns<S: Simd>(&self, simd: S, last: usize, sums: &mut Sums<A, S, P, R, Q>) {
+        let (columns, width) = (self.columns(last), self.product.width);
+        let mut rows = &self.product.c[self.row * width..][..R * width];
+        for r in 0..R {
+            let row;
+            (row, rows) = rows.split_at(width);
+            load_row(simd, &row[columns.clone()], &mut sums[r]);
+        }
+    }
+
+    /// The inverse of [`load`](Self::load).
+    #[inline(always)]
+    fn store<S: Simd>(&mut self, simd: S, sums: &Sums<A, S, P, R, Q>) {
+        let last = self.last_columns();
+        if last == A::PANEL {
+            self.store_columns::<S, false>(simd, A::PANEL, sums);
+        } else {
+            self.store_columns::<S, false>(simd, last, sums);
+        }
+    }
+
+    /// As [`store`](Self::store), added to what the output holds.
+    #[inline(always)]
+    fn add<S: Simd>(&mut self, simd: S, sums: &Sums<A, S, P, R, Q>) {
+        let last = self.last_columns();
+        if last == A::PANEL {
+            self.store_columns::<S, true>(simd, A::PANEL, sums);
+        } else {
+            self.store_columns::<S, true>(simd, last, sums);
+        }
+    }
+
+    #[inline(always)]
+    fn store_columns<S: Simd, const ADDED: bool>(
+        &mut self,
+        simd: S,
+        last: usize,
+        sums: &Sums<A, S, P, R, Q>,
+    ) {
         let (columns, width) = (self.columns(last), self.product.width);
         let mut rows = &mut self.product.c[self.row * width..][..R * width];
         for r in 0..R {
@@ -145,10 +204,24 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
             (row, rows) = rows.split_at_mut(width);
             let to = &mut row[columns.clone()];
             for q in 0..Q {
-                let width = if q + 1 == Q { last } else { A::PANEL };
-                store(simd, &sums[r][q], &mut to[q * A::PANEL..][..width]);
+                let to = &mut to[q * A::PANEL..][..if q + 1 == Q { last } else { A::PANEL }];
+                let mut line = sums[r][q];
+                if ADDED {
+                    let mut before = line;
+                    load(simd, to, &mut before);
+                    for p in 0..P {
+                        line[p] = A::plus(simd, before[p], line[p]);
+                    }
+                }
+                store(simd, &line, to);
             }
         }
+    }
+
+    /// How many columns the last panel of the tile has.
+    #[inline(always)]
+    fn last_columns(&self) -> usize {
+        (self.product.width - (self.panel + Q - 1) * A::PANEL).min(A::PANEL)
     }
 
     /// The columns of the tile, `last` of them in the last panel.
@@ -157,6 +230,24 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
         let start = self.panel * A::PANEL;
         start..start + (Q - 1) * A::PANEL + last
     }
+}
+
+/// The sums of two chains.
+#[inline(always)]
+fn plus<A: Element, S: Simd, const P: usize, const R: usize, const Q: usize>(
+    simd: S,
+    a: &Sums<A, S, P, R, Q>,
+    b: &Sums<A, S, P, R, Q>,
+) -> Sums<A, S, P, R, Q> {
+    let mut sums = *a;
+    for r in 0..R {
+        for q in 0..Q {
+            for p in 0..P {
+                sums[r][q][p] = A::plus(simd, a[r][q][p], b[r][q][p]);
+            }
+        }
+    }
+    sums
 }
 
 /// Panels of one row, side by side; the last may have fewer columns.

@@ -56,8 +56,8 @@ use crate::sequence::standard;
 /// | `output` | (L, N, D hidden_size), with `batch_first` (N, L, D hidden_size) | (L, D hidden_size) |
 ///
 /// # Reproducibility
-/// Every sum is one chain of fused multiply-adds that starts at `b_ih + b_hh`, takes the input's terms in order,
-/// then the state's. The result has the same bits on every machine, alone or in a batch, whole or in chunks.
+/// Every sum is `(b_ih + W_ih x) + (b_hh + W_hh h)`: two chains of fused multiply-adds, each from its bias and in ascending
+/// order, and one addition. The result has the same bits on every machine, alone or in a batch, whole or in chunks.
 ///
 /// # Example
 /// ```

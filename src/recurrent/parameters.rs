@@ -133,14 +133,8 @@ impl<A: Scalar> RnnCellParameters<A> {
 
     /// The parameters as the engine wants them.
     pub(crate) fn pack(&self) -> Weights<A> {
-        let bias = self.bias().map_or_else(|| vec![A::zero(); self.weight_ih.nrows()], |bias| bias.to_vec());
-        Weights::new(&self.weight_ih, &self.weight_hh, bias)
-    }
-
-    /// Where every sum starts, `b_ih + b_hh`, rounded once.
-    pub(crate) fn bias(&self) -> Option<Array1<A>> {
-        let biases = self.bias_ih.as_ref().zip(self.bias_hh.as_ref());
-        biases.map(|(ih, hh)| ih.iter().zip(hh).map(|(&ih, &hh)| ih + hh).collect())
+        let biases = [&self.bias_ih, &self.bias_hh].map(Option::as_ref);
+        Weights::new([&self.weight_ih, &self.weight_hh], biases)
     }
 
     /// The weights as the engine wants them on the way back.

@@ -1,7 +1,7 @@
 //! The recurrence as the crate defines it, written as plain loops over named arrays.
 //!
-//! Every sum is one chain of fused multiply-adds: from `b_ih + b_hh`, first the input's terms, then the state's,
-//! each in ascending order. Whatever the crate does to be fast must give these bits.
+//! Every sum is two chains of fused multiply-adds, each in ascending order, and one addition: the input's from `b_ih`, the
+//! state's from `b_hh`. Whatever the crate does to be fast must give these bits.
 
 use std::collections::BTreeMap;
 
@@ -96,17 +96,11 @@ impl<A: Tanh> Net<A> {
         };
         (0..self.hidden)
             .map(|j| {
-                let mut sum = match (parameter("bias_ih"), parameter("bias_hh")) {
-                    (Some(b_ih), Some(b_hh)) => b_ih[[j]] + b_hh[[j]],
-                    _ => A::zero(),
+                let bias = |kind| parameter(kind).map_or(A::zero(), |bias| bias[[j]]);
+                let chain = |a: &[A], w: &ArrayD<A>, start| {
+                    a.iter().enumerate().fold(start, |sum, (k, &a)| a.mul_add(w[[j, k]], sum))
                 };
-                for k in 0..x.len() {
-                    sum = x[k].mul_add(w_ih[[j, k]], sum);
-                }
-                for k in 0..h.len() {
-                    sum = h[k].mul_add(w_hh[[j, k]], sum);
-                }
-                self.act(sum)
+                self.act(chain(x, w_ih, bias("bias_ih")) + chain(h, w_hh, bias("bias_hh")))
             })
             .collect()
     }
