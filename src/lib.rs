@@ -62,6 +62,7 @@ mod embedding;
 mod engine;
 mod error;
 pub mod init;
+mod invariant;
 pub mod io;
 pub mod keras;
 #[doc(hidden)]

@@ -8,7 +8,8 @@ use pulp::Arch;
 use rand::Rng;
 
 use crate::error::{Error, Result, expect_positive, expect_room, expect_shape};
-use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
+use crate::invariant::Invariant;
+use crate::kernels::{Arch, Chain, Matrix, Panels, Plan, Product, Start, transpose};
 use crate::parameters::{self, Parameters};
 use crate::random;
 use crate::scalar::Scalar;
@@ -209,12 +210,12 @@ impl<A: Scalar> Linear<A> {
         let rows = self.check_input(input)?;
         let LinearConfig { in_features, .. } = self.config;
         let mut output = Array::zeros(self.output_dim(input)?);
-        let bias = self.parameters.bias.as_ref().and_then(|bias| bias.as_slice());
+        let bias = self.parameters.bias.as_ref().map(|bias| bias.as_slice().invariant(DENSE));
         let weights = self.packed.transposed.get_or_init(|| Panels::transposed(&self.parameters.weight));
         let input = as_standard("input", input)?;
         let (a, start) =
             (Matrix::contiguous(elements(&input), rows, in_features), bias.map_or(Start::Zero, Start::Bias));
-        let c = output.as_slice_mut().unwrap_or_default();
+        let c = output.as_slice_mut().invariant(DENSE);
         A::product(Arch::new(), Product::new(&[Chain { start, a, weights: weights.all() }], c));
         Ok(output)
     }
@@ -252,8 +253,8 @@ impl<A: Scalar> Linear<A> {
     fn input_gradient<D: Dimension>(&self, rows: usize, dim: D, d_output: &[A]) -> Array<A, D> {
         let out_features = self.config.out_features;
         let mut d_input = Array::zeros(dim);
-        let (a, c) =
-            (Matrix::contiguous(d_output, rows, out_features), d_input.as_slice_mut().unwrap_or_default());
+        let a = Matrix::contiguous(d_output, rows, out_features);
+        let c = d_input.as_slice_mut().invariant(DENSE);
         let weights = self.packed.straight.get_or_init(|| Panels::straight(&self.parameters.weight)).all();
         A::product(Arch::new(), Product::new(&[Chain { start: Start::Zero, a, weights }], c));
         d_input
@@ -268,7 +269,7 @@ impl<A: Scalar> Linear<A> {
             transpose(d_output, out_features, 0..out_features, &mut columns);
             panels.fill(in_features, input.chunks_exact(in_features));
             let a = Matrix::contiguous(&columns, out_features, input.len() / in_features);
-            let c = d_weight.as_slice_mut().unwrap_or_default();
+            let c = d_weight.as_slice_mut().invariant(DENSE);
             let chain = Chain { start: Start::Output, a, weights: panels.all() };
             A::product(plan.arch, Product::new(&[chain], c));
         }
@@ -303,9 +304,11 @@ impl<A: Scalar> Linear<A> {
     }
 }
 
+const DENSE: &str = "arrays made here are in standard layout";
+
 /// The elements of an array in standard layout.
 fn elements<'a, A, D: Dimension>(array: &'a CowArray<'_, A, D>) -> &'a [A] {
-    array.as_slice().unwrap_or_default()
+    array.as_slice().invariant("`as_standard` gives standard layout")
 }
 
 impl<A: Scalar> Parameters for Linear<A> {
