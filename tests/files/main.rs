@@ -44,7 +44,7 @@ fn format(file: &str) -> TestResult<Format> {
 
 /// The path of one of torch's files.
 fn path(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/fixtures/torch").join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/fixtures/torch").join(file)
 }
 
 /// What one of torch's files holds.

@@ -9,6 +9,7 @@
 //! ([`limits`]).
 
 mod bits;
+mod cell_gradients;
 mod differences;
 mod limits;
 mod nonfinite;

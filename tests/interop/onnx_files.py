@@ -219,7 +219,7 @@ def nodes():
 
 
 def main():
-    command = ["cargo", "test", "--quiet", "--features", "onnx", "--test", "onnx", "--", "--ignored"]
+    command = ["cargo", "test", "--quiet", "--test", "onnx", "--", "--ignored"]
     subprocess.run(command, cwd=ROOT, check=True)
     ours()
     torch_models()

@@ -20,7 +20,7 @@ use serde_json::Value;
 use common::{Real, TestResult, in_both_types, largest_difference};
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/fixtures/keras").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/fixtures/keras").join(name)
 }
 
 fn expected() -> TestResult<Value> {
@@ -185,7 +185,7 @@ fn written<A: Real>() -> TestResult<Vec<u8>> {
 #[test]
 #[ignore = "writes a file"]
 fn write_weights() -> TestResult {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/keras");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/interop/keras");
     fs::create_dir_all(&folder)?;
     Ok(fs::write(folder.join("ours.weights.h5"), written::<f32>()?)?)
 }

@@ -26,7 +26,7 @@ fn golden() -> TestResult<Golden> {
 #[test]
 #[ignore = "writes files"]
 fn write_models() -> TestResult {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/onnx");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/interop/onnx");
     fs::create_dir_all(&folder)?;
     for case in exports::cases()? {
         fs::write(folder.join(format!("{}.onnx", case.name)), case.bytes()?)?;

@@ -5,13 +5,21 @@
 //! through plain `forward`, layer by layer of the network's depth. Whatever options are combined, the results must
 //! have the bits of these pieces. `by_hand` has networks that add, whose results anyone can check.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod alone;
 mod by_hand;
 mod case;
 mod errors;
 mod last;
 mod lengths;
+mod packed;
+mod packed_errors;
+mod packed_golden;
+mod packed_rnn;
 mod resets;
 mod states;
+mod streams;
 mod threads;
 mod together;

@@ -3,9 +3,7 @@
 //! A state dict is taken over entirely or not at all: whatever is wrong with it, the error says what was expected
 //! and what came, and the model stays as it was.
 
-mod common;
-
-use common::{Real, TestResult, in_both_types};
+use crate::common::{Real, TestResult, in_both_types};
 use ndarray::{Array1, Array2, ArrayD};
 use ndarray_rnn::{
     Direction, Error, Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, manual_seed,

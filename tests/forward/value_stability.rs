@@ -4,9 +4,7 @@
 //! they were written down; those from `manual_seed` agree with torch (`random.rs`), and so that the ones from ChaCha8 are
 //! more than the crate's own word, uniform values are also worked out from the generator's words by another formula.
 
-mod common;
-
-use common::{Real, TestResult, assert_same_bits, in_both_types};
+use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
 use ndarray::{Array1, Array2, ArrayRef2, Axis, arr2};
 use ndarray_rnn::random::{Normal, bernoulli, randperm, uniform};
 use ndarray_rnn::{Parameters, Rnn, RnnConfig, init, manual_seed};

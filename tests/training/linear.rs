@@ -1,10 +1,8 @@
 //! `Linear`, `Embedding` and `one_hot`: against torch, against the definition as plain loops, bad input.
 
-mod common;
-
-use common::golden::Golden;
-use common::training::{cases, difference, expect_message, fixture, size, sizes, uniform_in};
-use common::{Real, TestResult};
+use crate::common::golden::Golden;
+use crate::common::training::{cases, difference, expect_message, fixture, size, sizes, uniform_in};
+use crate::common::{Real, TestResult};
 use ndarray::{Array1, Array2, ArrayD, Axis, Ix2, IxDyn, arr0, array};
 use ndarray_rnn::random::Mt19937;
 use ndarray_rnn::{Embedding, EmbeddingConfig, Linear, LinearConfig, Parameters, manual_seed, one_hot};
@@ -53,7 +51,7 @@ fn linear_is_torchs() -> TestResult {
 }
 
 fn drawn_as_torch<A: Real>() -> TestResult {
-    let golden = Golden::parse(include_bytes!("golden/parameters.safetensors"))?;
+    let golden = Golden::parse(include_bytes!("../golden/parameters.safetensors"))?;
     let linear = Linear::<A>::new(LinearConfig::new(7, 5), &mut manual_seed(3))?;
     for (name, value) in linear.state_dict() {
         assert_eq!(value, golden.array(&format!("linear.{}.{name}", A::NAME))?, "{name}");

@@ -4,11 +4,9 @@
 //! for bit after every step; but for Adam's and RMSprop's in `f64`, where one in a hundred of torch's square roots
 //! (MKL's) is not the nearest number.
 
-mod common;
-
-use common::golden::Golden;
-use common::training::{cases, difference, draw, expect_message, fixture, flat, model, schedule};
-use common::{Real, TestResult};
+use crate::common::golden::Golden;
+use crate::common::training::{cases, difference, draw, expect_message, fixture, flat, model, schedule};
+use crate::common::{Real, TestResult};
 use ndarray::{Array2, ArrayD, ArrayViewD, ArrayViewMutD, Axis};
 use ndarray_rnn::optim::{Adam, AdamConfig, Algorithm, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig};
 use ndarray_rnn::{Linear, LinearConfig, Parameters, Rnn, RnnConfig, manual_seed};

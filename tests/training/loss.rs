@@ -1,9 +1,7 @@
 //! Losses and their gradients: against finite differences, at the edges; bad input. Against torch: loss_golden.rs.
 
-mod common;
-
-use common::TestResult;
-use common::training::{expect_message, uniform_in};
+use crate::common::TestResult;
+use crate::common::training::{expect_message, uniform_in};
 use ndarray::{Array1, Array2, ArrayD, Axis, Ix2, arr0, array};
 use ndarray_rnn::loss::{
     BceWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MseLoss, NllLoss, Reduction, SmoothL1Loss,

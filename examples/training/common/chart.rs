@@ -34,7 +34,7 @@ fn number(y: f64) -> String {
 }
 
 fn draw(file: &str, axes: [&str; 2], lines: &[Line<'_>], tick: &dyn Fn(&f64) -> String) -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
     fs::create_dir_all(&folder)?;
     let path = folder.join(file).with_extension("svg");
     let area = SVGBackend::new(&path, (840, 460)).into_drawing_area();

@@ -1,13 +1,11 @@
 //! torch's own packings: every index, every element and every padded array, bit for bit.
 
-mod common;
-
-use common::golden::{Case, Golden};
-use common::{Real, TestResult, assert_same_bits, in_both_types};
+use crate::common::golden::{Case, Golden};
+use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
 use ndarray::{Array2, Array3, ArrayD, Ix2, Ix3};
 use ndarray_rnn::{PackedSequence, Padding, PaddingSide, pad_sequence, unpad_sequence};
 
-const PACKED: &[u8] = include_bytes!("golden/packed.safetensors");
+const PACKED: &[u8] = include_bytes!("../golden/packed.safetensors");
 
 /// One packing, and what torch stored of it.
 struct Packing<'a> {

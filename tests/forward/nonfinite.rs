@@ -3,11 +3,9 @@
 //! A NaN in one sequence's input spoils that sequence's outputs from its step on, in reverse up to its step, and no
 //! bit of another sequence's, although they share tiles and vectors. Infinities saturate tanh.
 
-mod common;
-
-use common::oracle::tanh_of_cell;
-use common::setup::{Run, Setup, for_setups};
-use common::{Real, TestResult, assert_same_bits, in_both_types, same_bits, ulps};
+use crate::common::oracle::tanh_of_cell;
+use crate::common::setup::{Run, Setup, for_setups};
+use crate::common::{Real, TestResult, assert_same_bits, in_both_types, same_bits, ulps};
 use ndarray::{Array1, Array2, Array3, Axis, arr1};
 use ndarray_rnn::{Direction, Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, manual_seed};
 

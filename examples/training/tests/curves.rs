@@ -2,15 +2,15 @@
 
 #![allow(dead_code, clippy::duplicate_mod)] // the examples' `main`s; each brings examples/common
 
-#[path = "../examples/charseq.rs"]
+#[path = "../charseq.rs"]
 mod charseq;
-#[path = "../examples/hihello.rs"]
+#[path = "../hihello.rs"]
 mod hihello;
-#[path = "../examples/longseq.rs"]
+#[path = "../longseq.rs"]
 mod longseq;
-#[path = "../examples/sum_of_bits.rs"]
+#[path = "../sum_of_bits.rs"]
 mod sum_of_bits;
-#[path = "../examples/timeseries.rs"]
+#[path = "../timeseries.rs"]
 mod timeseries;
 
 use ndarray_rnn::manual_seed;

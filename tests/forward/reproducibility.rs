@@ -4,13 +4,11 @@
 //! the same numbers: in batches or alone, whole or in chunks, from any memory layout, by an `Rnn` or step by step by
 //! `RnnCell`s, again, in a clone, on several threads, after its parameters have been changed.
 
-mod common;
-
 use std::thread;
 
-use common::oracle::{self, Tanh};
-use common::setup::{Run, Setup, for_setups};
-use common::{Real, TestResult, assert_same_bits, in_both_types};
+use crate::common::oracle::{self, Tanh};
+use crate::common::setup::{Run, Setup, for_setups};
+use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
 use ndarray::{Array3, ArrayView3, Axis, Slice};
 use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, manual_seed};
 

@@ -1,14 +1,12 @@
 //! torch's RNN on packed batches: 192 networks over every combination of layers, directions, nonlinearity, h_0, order,
 //! ties and type. Parameters, input and first state are drawn here as `golden/packed.py` had torch draw them.
 
-mod common;
-
-use common::golden::{Case, Golden};
-use common::{Real, TestResult, in_both_types, largest_difference, uniform};
+use crate::common::golden::{Case, Golden};
+use crate::common::{Real, TestResult, in_both_types, largest_difference, uniform};
 use ndarray::{Array2, Array3, Ix2, Ix3};
 use ndarray_rnn::{Error, PackedSequence, Rnn, RnnConfig, manual_seed};
 
-const PACKED: &[u8] = include_bytes!("golden/packed.safetensors");
+const PACKED: &[u8] = include_bytes!("../golden/packed.safetensors");
 
 /// How far from torch: its sums run in another order.
 fn tolerance<A: Real>() -> f64 {

@@ -1,10 +1,8 @@
 //! Losses and their gradients against torch's, over the fixtures of `golden/losses.py`.
 
-mod common;
-
-use common::golden::Golden;
-use common::training::{cases, difference, size, sizes, uniform_in};
-use common::{Real, TestResult};
+use crate::common::golden::Golden;
+use crate::common::training::{cases, difference, size, sizes, uniform_in};
+use crate::common::{Real, TestResult};
 use ndarray::{Array1, ArrayD, Axis, IxDyn};
 use ndarray_rnn::loss::{
     BceWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, Losses, MseLoss, NllLoss, Reduction,
@@ -133,7 +131,7 @@ fn pointwise_case<A: Real>(case: &Value, rng: &mut Mt19937) -> TestResult<Outcom
 }
 
 fn beside_torch<A: Real>(tolerance: f64) -> TestResult {
-    let golden = Golden::parse(include_bytes!("golden/losses.safetensors"))?;
+    let golden = Golden::parse(include_bytes!("../golden/losses.safetensors"))?;
     let cases = cases::<A>(&golden, "loss")?;
     assert_eq!(cases.len(), 351);
     let mut worst = 0.0_f64;

@@ -18,7 +18,7 @@ pub struct Curve {
 impl Curve {
     /// The curve of an example.
     pub fn read(name: &str) -> Result<Self> {
-        let curves: Value = serde_json::from_str(include_str!("../../tests/golden/curves.json"))?;
+        let curves: Value = serde_json::from_str(include_str!("../../../tests/golden/curves.json"))?;
         let curve = curves.get(name).ok_or("no such curve")?;
         let losses = curve["losses"].as_array().ok_or("no losses")?;
         Ok(Self {

@@ -1,9 +1,7 @@
 //! What no memory holds is an error: arguments are broadcast from one number and small themselves, what they ask for is
 //! not.
 
-mod common;
-
-use common::{Real, TestResult, expect_error, in_both_types};
+use crate::common::{Real, TestResult, expect_error, in_both_types};
 use ndarray::{Array, Array1, Array2, Array3, ArrayView, Dimension, IntoDimension};
 use ndarray_rnn::loss::{CrossEntropyLoss, MseLoss};
 use ndarray_rnn::{Error, Linear, LinearConfig, Result, Rnn, RnnCell, RnnCellConfig, RnnConfig, manual_seed};

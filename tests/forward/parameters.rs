@@ -3,10 +3,8 @@
 //! torch's default parameters and Xavier's uniform ones must come out bit for bit, for any seed torch takes; its
 //! normal ones as closely as two libraries' logarithms agree. A state dict is taken over entirely or not at all.
 
-mod common;
-
-use common::golden::{Case, Golden};
-use common::{
+use crate::common::golden::{Case, Golden};
+use crate::common::{
     NOT_FINITE, Real, TestResult, assert_same_bits, expect_error, in_both_types, largest_difference,
 };
 use ndarray::{Array2, ArrayD, ArrayRefD};
@@ -14,7 +12,7 @@ use ndarray_rnn::random::{Mt19937, Normal};
 use ndarray_rnn::{Error, Parameters, Rnn};
 use ndarray_rnn::{init, manual_seed};
 
-const PARAMETERS: &[u8] = include_bytes!("golden/parameters.safetensors");
+const PARAMETERS: &[u8] = include_bytes!("../golden/parameters.safetensors");
 
 // What torch draws
 

@@ -4,9 +4,7 @@
 //! with the same facts, it is torch's. Random draws, initialisers and state dicts have theirs in `random.rs`,
 //! `parameters.rs` and `state_dict.rs`.
 
-mod common;
-
-use common::{NOT_FINITE, Real, TestResult, expect_error, in_both_types};
+use crate::common::{NOT_FINITE, Real, TestResult, expect_error, in_both_types};
 use ndarray::{Array, ArrayD, Dimension, Ix1, Ix2, Ix3};
 use ndarray_rnn::{CellDim, Error, Result, Rnn, RnnCell, RnnCellConfig, RnnConfig, SequenceDim, manual_seed};
 

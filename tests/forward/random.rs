@@ -3,15 +3,15 @@
 //! The fixtures hold torch's numbers: uniform values, events and permutations must be theirs bit for bit, normal values
 //! as closely as two libraries' logarithms agree. An argument out of range is refused before anything is drawn.
 
-mod common;
-
-use common::golden::Golden;
-use common::{NOT_FINITE, Real, TestResult, assert_same_bits, in_both_types, largest_difference, same_bits};
+use crate::common::golden::Golden;
+use crate::common::{
+    NOT_FINITE, Real, TestResult, assert_same_bits, in_both_types, largest_difference, same_bits,
+};
 use ndarray::{Array1, ArrayD, arr1};
 use ndarray_rnn::random::{Mt19937, Normal, bernoulli, randperm, uniform};
 use ndarray_rnn::{Error, manual_seed};
 
-const RANDOM: &[u8] = include_bytes!("golden/random.safetensors");
+const RANDOM: &[u8] = include_bytes!("../golden/random.safetensors");
 
 // What torch draws
 

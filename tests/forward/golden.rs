@@ -4,20 +4,18 @@
 //! `manual_seed(0)` alone. Then every combination of the options: 384 networks and 32 cells whose parameters, inputs
 //! and first states are drawn here as `golden/generate.py` had torch draw them, and whose outputs torch stored.
 
-mod common;
-
+use crate::common::golden::{Case, Golden};
+use crate::common::{Real, TestResult, assert_same_bits, in_both_types, largest_difference, uniform};
 use approx::assert_abs_diff_eq;
-use common::golden::{Case, Golden};
-use common::{Real, TestResult, assert_same_bits, in_both_types, largest_difference, uniform};
 use ndarray::{Array, Array3, ArrayD, ArrayRef, Dimension, Ix1, Ix2, Ix3, IxDyn};
 use ndarray_rnn::random::Mt19937;
 use ndarray_rnn::{CellDim, Parameters, Rnn, RnnCell, RnnConfig, SequenceDim, manual_seed};
 use serde_json::Value;
 
-const RNN: &[u8] = include_bytes!("golden/rnn.safetensors");
-const CELL: &[u8] = include_bytes!("golden/cell.safetensors");
-const NOTEBOOK: &[u8] = include_bytes!("golden/notebook.safetensors");
-const PRINTED: &str = include_str!("golden/notebook.txt");
+const RNN: &[u8] = include_bytes!("../golden/rnn.safetensors");
+const CELL: &[u8] = include_bytes!("../golden/cell.safetensors");
+const NOTEBOOK: &[u8] = include_bytes!("../golden/notebook.safetensors");
+const PRINTED: &str = include_str!("../golden/notebook.txt");
 
 /// How far from torch: its sums run in another order.
 fn tolerance<A: Real>() -> f64 {

@@ -1,9 +1,7 @@
 //! Clipping of gradients and schedules of the learning rate: against torch, at the edges, bad input.
 
-mod common;
-
-use common::training::{cases, difference, draw, expect_message, fixture, flat, model, schedule};
-use common::{Real, TestResult, assert_same_bits, in_both_types};
+use crate::common::training::{cases, difference, draw, expect_message, fixture, flat, model, schedule};
+use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
 use ndarray::{ArrayD, aview1};
 use ndarray_rnn::optim::{CosineAnnealingLr, ExponentialLr, StepLr, clip_grad_norm, clip_grad_value};
 use ndarray_rnn::{Linear, LinearConfig, Parameters, Rnn, RnnConfig, manual_seed};

@@ -1,0 +1,16 @@
+//! Parameters, passes and their bits: `Rnn` and `RnnCell` forward.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod allocations;
+mod errors;
+mod golden;
+mod instruction_sets;
+mod nonfinite;
+mod parameters;
+mod random;
+mod reproducibility;
+mod room;
+mod state_dict;
+mod value_stability;

@@ -1,0 +1,10 @@
+//! What a training loop needs besides gradients: losses, `Linear`, optimisers, schedules, clipping.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod clip;
+mod linear;
+mod loss;
+mod loss_golden;
+mod optim;
