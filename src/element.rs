@@ -235,15 +235,27 @@ mod tests {
         }
     }
 
-    /// Sums that nearly cancel or end near the middle between two numbers, where rounding twice goes wrong.
+    /// Sums that nearly cancel.
     #[test]
-    fn fma_rounds_once() {
+    fn fma_cancels_exactly() {
         let mut rng = manual_seed(1);
         for _ in 0..20_000 {
             let (a, b): (f32, f32) = (rng.random_range(1.0..2.0), rng.random_range(1.0..2.0));
             let sign = if rng.random() { 1.0 } else { -1.0 };
             let c = (a * b) * 2_f32.powi(rng.random_range(-60..60)) * sign;
             assert!(same(a, b, c) && same(a * 1e-30, b * 1e-12, c * 1e-38), "{a:e} * {b:e} + {c:e}");
+        }
+    }
+
+    /// Products of 25 bits, the last of them 1, lie in the middle between two numbers; a far smaller `c` decides,
+    /// which a sum rounded to `f64` first has lost.
+    #[test]
+    fn fma_rounds_once() {
+        let mut rng = manual_seed(2);
+        for _ in 0..20_000 {
+            let [a, b] = std::array::from_fn(|_| 1.0 + (2 * rng.random_range(0..848) + 1) as f32 / 4096.0);
+            let c = 2_f32.powi(rng.random_range(-90..-30));
+            assert!(same(a, b, c) && same(a, b, -c), "{a:e} * {b:e} + {c:e}");
         }
     }
 }
