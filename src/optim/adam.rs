@@ -1,6 +1,6 @@
 //! Adam and AdamW.
 
-use super::{Algorithm, expect_option};
+use super::{Algorithm, expect_option, next};
 use crate::error::{Error, Result};
 use crate::kernels::{AdamStep, Update};
 use crate::scalar::Scalar;
@@ -165,9 +165,9 @@ impl Algorithm for AdamConfig {
         Update::Adam(AdamStep {
             parameter,
             gradient,
-            exp_avg: buffers.next().unwrap_or_default(),
-            exp_avg_sq: buffers.next().unwrap_or_default(),
-            max_exp_avg_sq: buffers.next(),
+            exp_avg: next(&mut buffers),
+            exp_avg_sq: next(&mut buffers),
+            max_exp_avg_sq: self.amsgrad.then(|| next(&mut buffers)),
             shrink: A::from_f64(if decoupled { 1.0 - self.lr * self.weight_decay } else { 1.0 }),
             weight_decay: A::from_f64(if decoupled { 0.0 } else { self.weight_decay }),
             share1: A::from_f64(1.0 - beta1),

@@ -25,6 +25,7 @@ use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
 use pulp::Arch;
 
 use crate::error::{Error, Result, expect_finite, expect_non_negative, expect_shape};
+use crate::invariant::Invariant;
 use crate::kernels::Update;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
@@ -143,7 +144,7 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
         let arch = Arch::new();
         for (((_, value), (_, gradient)), parameter) in values.iter_mut().zip(gradients).zip(memory) {
             let gradient = gradient.as_standard_layout();
-            let gradient = gradient.as_slice().unwrap_or_default();
+            let gradient = gradient.as_slice().invariant("an array in standard layout is a slice");
             with_elements(value, |value| {
                 A::update(arch, self.config.update(self.step, value, gradient, parameter.elements()));
             });
@@ -234,9 +235,10 @@ struct Remembered<A> {
 }
 
 impl<A: Scalar> Remembered<A> {
-    fn elements(&mut self) -> impl Iterator<Item = &mut [A]> {
-        // Made in standard layout, never replaced.
-        self.buffers.iter_mut().filter_map(|(_, buffer)| buffer.as_slice_mut())
+    fn elements<'a>(&'a mut self) -> impl Iterator<Item = &'a mut [A]> {
+        let elements =
+            |array: &'a mut ArrayD<A>| array.as_slice_mut().invariant("buffers are in standard layout");
+        self.buffers.iter_mut().map(move |(_, buffer)| elements(buffer))
     }
 }
 
@@ -257,6 +259,11 @@ impl<A: Scalar> Parameters for Memory<A> {
         });
         all.collect()
     }
+}
+
+/// The next buffer of a parameter.
+fn next<'a, A>(buffers: &mut impl Iterator<Item = &'a mut [A]>) -> &'a mut [A] {
+    buffers.next().invariant("a parameter has every buffer that its algorithm names")
 }
 
 /// Checks that an option is finite, in the parameters' type too, and not negative.

@@ -1,6 +1,6 @@
 //! RMSprop.
 
-use super::{Algorithm, expect_option};
+use super::{Algorithm, expect_option, next};
 use crate::error::Result;
 use crate::kernels::{RmsPropStep, Update};
 use crate::scalar::Scalar;
@@ -151,9 +151,9 @@ impl Algorithm for RmsPropConfig {
         Update::RmsProp(RmsPropStep {
             parameter,
             gradient,
-            square_avg: buffers.next().unwrap_or_default(),
-            momentum_buffer: (self.momentum > 0.0).then(|| buffers.next().unwrap_or_default()),
-            grad_avg: buffers.next(),
+            square_avg: next(&mut buffers),
+            momentum_buffer: (self.momentum > 0.0).then(|| next(&mut buffers)),
+            grad_avg: self.centered.then(|| next(&mut buffers)),
             lr: A::from_f64(-self.lr),
             alpha: A::from_f64(self.alpha),
             share: A::from_f64(1.0 - self.alpha),

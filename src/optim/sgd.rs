@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use super::{Algorithm, expect_in_range, expect_option};
+use super::{Algorithm, expect_in_range, expect_option, next};
 use crate::error::{Error, Result};
 use crate::kernels::{SgdStep, Update};
 use crate::scalar::Scalar;
@@ -141,7 +141,7 @@ impl Algorithm for SgdConfig {
         Update::Sgd(SgdStep {
             parameter,
             gradient,
-            momentum_buffer: buffers.next(),
+            momentum_buffer: (self.momentum != 0.0).then(|| next(&mut buffers)),
             first: step == 1,
             lr: A::from_f64(-self.lr),
             momentum: A::from_f64(self.momentum),
