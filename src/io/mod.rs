@@ -23,8 +23,6 @@ mod dtype;
 mod elements;
 #[cfg(feature = "_files")]
 mod files;
-#[cfg(feature = "serde")]
-mod generator;
 #[cfg(feature = "keras-h5")]
 pub mod keras;
 mod models;

@@ -32,7 +32,7 @@ const DEFAULT_SEEDS: u32 = 1_000_000_000;
 #[doc(alias = "keras.utils.set_random_seed")]
 #[must_use]
 pub fn set_random_seed(seed: u32) -> Mt19937 {
-    Mt19937::from_key(&[seed])
+    Mt19937::from_python_seed(seed)
 }
 
 /// A seed for something that is given none, Keras's `make_default_seed`: uniform from 1 to 10^9. One word, now and

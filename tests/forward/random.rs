@@ -9,9 +9,10 @@ use crate::common::{
 };
 use ndarray::{Array1, ArrayD, arr1};
 use ndarray_rnn::random::{Mt19937, Normal, bernoulli, randperm, uniform};
-use ndarray_rnn::{Error, manual_seed};
+use ndarray_rnn::{Error, FileError, manual_seed};
 
 const RANDOM: &[u8] = include_bytes!("../golden/random.safetensors");
+const RNG_STATE: &[u8] = include_bytes!("../golden/rng_state.safetensors");
 
 // What torch draws
 
@@ -234,6 +235,66 @@ fn ends_are_allowed<A: Real>() -> TestResult {
     Normal::new().fill(&mut Array1::<A>::zeros(0), 0.0, 1.0, rng)?;
     assert_eq!((randperm(0, rng)?, randperm(1, rng)?), (vec![], vec![0]));
     assert_eq!(*rng, before, "nothing to draw, nothing drawn");
+    Ok(())
+}
+
+// torch's bytes of a generator's state
+
+/// A seed and as many draws leave the bytes that they leave in torch; from torch's bytes go on torch's draws.
+#[test]
+fn torch_state() -> TestResult {
+    let golden = Golden::parse(RNG_STATE)?;
+    let mut checked = 0;
+    for name in golden.names() {
+        let Some((case, "state")) = name.rsplit_once('/') else { continue };
+        let Some((seed, n)) = case.split_once('/') else { continue };
+        let mut rng = manual_seed(seed.parse::<i64>()?);
+        uniform(&mut Array1::<f32>::zeros(n.parse::<usize>()?), 0.0, 1.0, &mut rng)?;
+        let bytes = golden.bytes(&name)?;
+        assert!(rng.to_torch_state() == bytes, "{case}: other bytes than torch's");
+
+        let mut from_torch = Mt19937::from_torch_state(bytes)?;
+        assert!(from_torch == rng && from_torch.to_torch_state() == bytes, "{case}");
+        let mut values = ArrayD::<f32>::zeros(vec![700]);
+        uniform(&mut values, 0.0, 1.0, &mut from_torch)?;
+        assert_same_bits(&values, &golden.array(&format!("{case}/uniform"))?, case);
+        checked += 1;
+    }
+    assert_eq!(checked, 7);
+    Ok(())
+}
+
+/// What torch does not write, and what would be lost, is refused by name.
+#[test]
+fn torch_state_refused() -> TestResult {
+    let golden = Golden::parse(RNG_STATE)?;
+    let good = golden.bytes("0/1/state")?;
+    let refused = |bytes: &[u8], message: &str| {
+        let error = Mt19937::from_torch_state(bytes).expect_err(message);
+        assert_eq!(error.to_string(), format!("torch generator state: {message}"));
+    };
+    refused(&[], "length: expected 5056 bytes, got 0 bytes");
+    refused(&good[1..], "length: expected 5056 bytes, got 5055 bytes");
+    let kept = golden.bytes("kept/state")?;
+    refused(kept, "normal: half a pair of normal values (torch.randn(1) uses it up) is not supported");
+    assert!(matches!(
+        Mt19937::from_torch_state(kept),
+        Err(Error::File(FileError::Unsupported { format: "torch generator state", .. }))
+    ));
+    let counts = "next and left: expected 0 and 1, or numbers from 1 to 624 that add to 625, got";
+    for (at, byte, message) in [
+        (5052, 1, "normal: half a pair of normal values in float32 is not supported"),
+        (12, 0, "seeded: expected 1, got 0"),
+        (28, 1, "words: expected below 2^32, got 6738218258"),
+        (9, 1, &format!("{counts} 1 and 368")),
+        (16, 2, &format!("{counts} 2 and 624")),
+        (16, 0, &format!("{counts} 0 and 624")),
+        (23, 255, &format!("{counts} 18374686479671623681 and 624")),
+    ] {
+        let mut bad = good.to_vec();
+        bad[at] = byte;
+        refused(&bad, message);
+    }
     Ok(())
 }
 

@@ -13,19 +13,17 @@
 //!
 //! Source: `ATen/native/cpu/DistributionTemplates.h` and `ATen/core/DistributionsHelper.h`.
 
-use std::convert::Infallible;
+mod mt19937;
+
+pub use mt19937::Mt19937;
+
 use std::f64::consts::TAU;
 
 use ndarray::{ArrayRef, Dimension};
-use rand::{Rng, TryRng};
+use rand::Rng;
 
 use crate::error::{Error, Result, expect_probability, expect_room};
 use crate::scalar::Scalar;
-
-/// The Mersenne Twister MT19937, torch's generator on a CPU and Python's own. Made by [`manual_seed`] as torch seeds it,
-/// by [`keras::set_random_seed`](crate::keras::set_random_seed) as Python does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mt19937(rand_mt::Mt);
 
 /// A generator in the state that `torch.manual_seed(seed)` leaves torch's in.
 ///
@@ -41,37 +39,7 @@ pub struct Mt19937(rand_mt::Mt);
 /// ```
 #[doc(alias = "torch.manual_seed")]
 pub fn manual_seed(seed: impl Into<i128>) -> Mt19937 {
-    Mt19937(rand_mt::Mt::new(seed.into() as u32))
-}
-
-impl Mt19937 {
-    /// Seeded from a list of words, as Python's `random.seed` does (`init_by_array`).
-    pub(crate) fn from_key(key: &[u32]) -> Self {
-        Self(rand_mt::Mt::new_with_key(key.iter().copied()))
-    }
-
-    /// The generator that drew these words last, if they are 624.
-    #[cfg(feature = "serde")]
-    pub(crate) fn after(words: &[u32]) -> Option<Self> {
-        rand_mt::Mt::recover(words.iter().copied()).ok().map(Self)
-    }
-}
-
-impl TryRng for Mt19937 {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(self.0.next_u32())
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(next_u64(&mut self.0))
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        self.0.fill_bytes(bytes);
-        Ok(())
-    }
+    Mt19937::from_seed(seed.into() as u64)
 }
 
 /// torch's `random64`: the first of two words is the high one.
