@@ -16,7 +16,7 @@ const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/fixtures
 
 fn main() -> Result<(), Box<dyn Error>> {
     // torch.save(rnn.state_dict(), "rnn.pt")
-    let rnn = Rnn::<f32>::from_pt(format!("{FILES}/rnn.pt"), Nonlinearity::Tanh)?;
+    let rnn = Rnn::<f32>::from_state_dict(&pt::read(format!("{FILES}/rnn.pt"))?, Nonlinearity::Tanh)?;
     println!("rnn.pt         {rnn}");
 
     let saved = safetensors::read(format!("{FILES}/forward.safetensors"))?;

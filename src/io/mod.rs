@@ -1,9 +1,20 @@
 //! Models from files, and files from models.
 //!
-//! Every format of arrays has one shape: `read` and `from_bytes` give a [`StateDict`], `write` and `to_bytes` take one. From
-//! a [`StateDict`] any model is made or loaded, the part [under](StateDict::under) a prefix if it is one of several,
-//! [converted](StateDict::to) if its element type is another; `Rnn::from_...(path, nonlinearity)` does it in one line.
-//! ONNX models and Keras's files describe what their arrays belong to, and become networks and layers.
+//! A format of arrays knows no model: its `read` and `from_bytes` give a [`StateDict`], its `write` and `to_bytes` take
+//! one. From a [`StateDict`] any model is made:
+//!
+#![cfg_attr(feature = "pt", doc = "```no_run")]
+#![cfg_attr(not(feature = "pt"), doc = "```ignore")]
+//! use ndarray_rnn::io::pt;
+//! use ndarray_rnn::{Nonlinearity, Rnn};
+//!
+//! let rnn = Rnn::<f32>::from_state_dict(&pt::read("model.pt")?.under("encoder."), Nonlinearity::Tanh)?;
+//! println!("{rnn}"); // such as RNN(4, 2, num_layers=2)
+//! # Ok::<(), ndarray_rnn::Error>(())
+//! ```
+//!
+//! [`under`](StateDict::under) takes the part of one model out of several, [`to`](StateDict::to) converts the element
+//! type. Files of ONNX and of Keras describe layers, so `onnx` and `keras` read and write layers.
 //!
 //! # What is promised
 //!

@@ -10,7 +10,7 @@
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let path = folder.path().join("model.npz");
 //! npz::write(&path, &dict)?;
-//! assert_eq!(Rnn::from_npz(&path, Nonlinearity::Tanh)?, rnn);
+//! assert_eq!(Rnn::from_state_dict(&npz::read(&path)?, Nonlinearity::Tanh)?, rnn);
 //! # Ok::<(), ndarray_rnn::Error>(())
 //! ```
 //!
@@ -23,29 +23,9 @@ use super::archive::{Archive, pack};
 use super::files::{self, malformed};
 use super::{StateDict, npy};
 use crate::error::Result;
-use crate::recurrent::{Nonlinearity, Rnn};
-use crate::scalar::Scalar;
 
 const FORMAT: &str = "npz";
 const SUFFIX: &str = ".npy";
-
-impl<A: Scalar> Rnn<A> {
-    /// The network of an npz file with torch's names.
-    ///
-    /// # Errors
-    /// As [`read`](crate::io::npz::read) and [`from_state_dict`](Self::from_state_dict).
-    ///
-    /// ```no_run
-    /// use ndarray_rnn::{Nonlinearity, Rnn};
-    ///
-    /// let rnn = Rnn::<f32>::from_npz("rnn.npz", Nonlinearity::Tanh)?;
-    /// println!("{rnn}"); // such as RNN(4, 2, num_layers=2)
-    /// # Ok::<(), ndarray_rnn::Error>(())
-    /// ```
-    pub fn from_npz(path: impl AsRef<Path>, nonlinearity: Nonlinearity) -> Result<Self> {
-        Self::from_state_dict(&read(path)?, nonlinearity)
-    }
-}
 
 /// The arrays of a file.
 ///

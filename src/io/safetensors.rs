@@ -34,34 +34,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::files::{self, malformed};
 use super::{Dtype, StateDict, Tensor};
 use crate::error::{Error, FileError, Result};
-use crate::recurrent::{Nonlinearity, Rnn};
-use crate::scalar::Scalar;
 
 const FORMAT: &str = "safetensors";
 const METADATA: &str = "__metadata__";
 /// The reference implementation's limit.
 const MAX_HEADER: usize = 100_000_000;
-
-impl<A: Scalar> Rnn<A> {
-    /// The network of a safetensors file, such as torch's `save_file(rnn.state_dict(), path)` writes.
-    ///
-    /// For a network that is part of a larger model, or of another element type, see
-    /// [`read`](crate::io::safetensors::read).
-    ///
-    /// # Errors
-    /// As [`read`](crate::io::safetensors::read) and [`from_state_dict`](Self::from_state_dict).
-    ///
-    /// ```no_run
-    /// use ndarray_rnn::{Nonlinearity, Rnn};
-    ///
-    /// let rnn = Rnn::<f32>::from_safetensors("rnn.safetensors", Nonlinearity::Tanh)?;
-    /// println!("{rnn}"); // such as RNN(4, 2, num_layers=2)
-    /// # Ok::<(), ndarray_rnn::Error>(())
-    /// ```
-    pub fn from_safetensors(path: impl AsRef<Path>, nonlinearity: Nonlinearity) -> Result<Self> {
-        Self::from_state_dict(&read(path)?, nonlinearity)
-    }
-}
 
 /// The arrays and metadata of a file.
 ///

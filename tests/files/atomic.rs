@@ -21,7 +21,7 @@ fn a_file_replaces_another() -> TestResult {
     let path = folder.path().join("model.safetensors");
     for seed in 0..2 {
         safetensors::write(&path, &dict(seed)?)?;
-        let rnn = Rnn::from_safetensors(&path, Nonlinearity::Tanh)?;
+        let rnn = Rnn::from_state_dict(&safetensors::read(&path)?, Nonlinearity::Tanh)?;
         assert_eq!(rnn, Rnn::<f32>::new(RnnConfig::new(3, 2), &mut manual_seed(seed))?);
         let names: Vec<_> =
             fs::read_dir(&folder)?.map(|entry| entry.map(|e| e.file_name())).collect::<Result<_, _>>()?;

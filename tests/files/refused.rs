@@ -272,7 +272,7 @@ fn other_formats_are_refused() -> TestResult {
 #[test]
 fn a_missing_file_is_named() {
     let path = path("none.pt");
-    let error = Rnn::<f32>::from_pt(&path, Nonlinearity::Tanh).err();
+    let error = pt::read(&path).err();
     let message = "No such file or directory (os error 2)".into();
     let (kind, operation) = (std::io::ErrorKind::NotFound, "read");
     assert_eq!(error, Some(FileError::System { operation, path, kind, message }.into()));

@@ -1,7 +1,7 @@
 //! torch's files hold what torch reads from them, and networks from them compute what torch computes.
 
 use ndarray::Array3;
-use ndarray_rnn::io::{Dtype, StateDict, Tensor, pt};
+use ndarray_rnn::io::{Dtype, StateDict, Tensor, npz, pt, safetensors};
 use ndarray_rnn::{
     Embedding, FileError, Linear, Nonlinearity, Parameters, Rnn, RnnCell, RnnConfig, manual_seed,
 };
@@ -63,12 +63,12 @@ fn safetensors_are_written_as_python_writes_them() -> TestResult {
 /// Configuration and parameters from the file alone, numbers as torch's.
 #[test]
 fn networks_compute_what_torch_computes() -> TestResult {
-    let networks = [
-        Rnn::<f32>::from_pt(path("rnn.pt"), Nonlinearity::Tanh)?,
-        Rnn::from_pt(path("old.pt"), Nonlinearity::Tanh)?,
-        Rnn::from_safetensors(path("rnn.safetensors"), Nonlinearity::Tanh)?,
-        Rnn::from_npz(path("rnn.npz"), Nonlinearity::Tanh)?,
-        Rnn::from_npz(path("compressed.npz"), Nonlinearity::Tanh)?,
+    let dicts = [
+        pt::read(path("rnn.pt"))?,
+        pt::read(path("old.pt"))?,
+        safetensors::read(path("rnn.safetensors"))?,
+        npz::read(path("rnn.npz"))?,
+        npz::read(path("compressed.npz"))?,
     ];
     let config = RnnConfig::new(3, 5).num_layers(2).bidirectional(true);
     let drawn = Rnn::new(config, &mut manual_seed(1))?;
@@ -76,13 +76,14 @@ fn networks_compute_what_torch_computes() -> TestResult {
     let array = |name: &str| -> TestResult<Array3<f32>> {
         Ok(files.get(name).ok_or("no array")?.to_array(name)?.into_dimensionality()?)
     };
-    for rnn in networks {
+    for dict in dicts {
+        let rnn = Rnn::from_state_dict(&dict, Nonlinearity::Tanh)?;
         assert_eq!(rnn, drawn);
         let (output, h_n) = rnn.forward(&array("input")?, None)?;
         assert!(largest_difference(&output, &array("output")?) <= 1e-6);
         assert!(largest_difference(&h_n, &array("h_n")?) <= 1e-6);
     }
-    let relu = Rnn::<f64>::from_pt(path("relu.pt"), Nonlinearity::Relu)?;
+    let relu = Rnn::<f64>::from_state_dict(&pt::read(path("relu.pt"))?, Nonlinearity::Relu)?;
     let config = RnnConfig::new(4, 2).nonlinearity(Nonlinearity::Relu).bias(false);
     assert_eq!(relu, Rnn::new(config, &mut manual_seed(5))?);
     Ok(())
@@ -140,7 +141,7 @@ fn element_types_are_converted_when_asked() -> TestResult {
         assert_eq!(tensor.to::<f64>().to_array::<f64>(name).is_ok(), float, "{name}");
         assert_eq!(tensor.to::<f32>().to_array::<f32>(name).is_ok(), float, "{name}");
     }
-    let refused = Rnn::<f64>::from_pt(path("rnn.pt"), Nonlinearity::Tanh);
+    let refused = Rnn::<f64>::from_state_dict(&pt::read(path("rnn.pt"))?, Nonlinearity::Tanh);
     let expected = FileError::Dtype {
         name: "weight_ih_l0".into(),
         expected: "float64".into(),
@@ -148,7 +149,7 @@ fn element_types_are_converted_when_asked() -> TestResult {
     };
     assert_eq!(refused.err(), Some(expected.into()));
     let widened = Rnn::<f64>::from_state_dict(&pt::read(path("rnn.pt"))?.to::<f64>(), Nonlinearity::Tanh)?;
-    let single = Rnn::<f32>::from_pt(path("rnn.pt"), Nonlinearity::Tanh)?;
+    let single = Rnn::<f32>::from_state_dict(&pt::read(path("rnn.pt"))?, Nonlinearity::Tanh)?;
     for ((_, wide), (_, value)) in widened.named_parameters().iter().zip(single.named_parameters()) {
         assert_eq!(*wide, value.mapv(f64::from));
     }

@@ -37,33 +37,10 @@ use super::StateDict;
 use super::archive::Archive;
 use super::files::{self, malformed};
 use crate::error::{FileError, Result};
-use crate::recurrent::{Nonlinearity, Rnn};
-use crate::scalar::Scalar;
 
 const FORMAT: &str = "pt";
 /// How files begin that are no zip archives: a pickle of torch's magic number.
 const BEFORE_1_6: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19";
-
-impl<A: Scalar> Rnn<A> {
-    /// The network of a torch file, such as `torch.save(rnn.state_dict(), path)` writes.
-    ///
-    /// For a network that is part of a larger model or checkpoint, or of another element type, see
-    /// [`read`](crate::io::pt::read).
-    ///
-    /// # Errors
-    /// As [`read`](crate::io::pt::read) and [`from_state_dict`](Self::from_state_dict).
-    ///
-    /// ```no_run
-    /// use ndarray_rnn::{Nonlinearity, Rnn};
-    ///
-    /// let rnn = Rnn::<f32>::from_pt("rnn.pt", Nonlinearity::Tanh)?;
-    /// println!("{rnn}"); // such as RNN(4, 2, num_layers=2)
-    /// # Ok::<(), ndarray_rnn::Error>(())
-    /// ```
-    pub fn from_pt(path: impl AsRef<Path>, nonlinearity: Nonlinearity) -> Result<Self> {
-        Self::from_state_dict(&read(path)?, nonlinearity)
-    }
-}
 
 /// The arrays, numbers and text of a file.
 ///
