@@ -72,30 +72,45 @@ pub trait Parameters {
     {
         let mut targets = self.named_parameters_mut();
         let given = by_name(state_dict)?;
-        for (name, value) in &given {
-            if !targets.iter().any(|(target, _)| target == name) {
-                return Err(Error::UnexpectedParameter {
-                    name: name.clone(),
-                    actual: value.shape().into(),
-                    expected: targets.into_iter().map(|(name, _)| name).collect(),
-                });
-            }
-        }
-        for (name, target) in &targets {
-            match given.get(name) {
-                Some(value) => expect_shape(name, target.shape(), value.shape())?,
-                None => {
-                    return Err(Error::MissingParameter {
-                        name: name.clone(),
-                        expected: target.shape().into(),
-                    });
-                }
-            }
-        }
+        expect_fit(&targets, &given.iter().map(|(name, value)| (&name[..], value.shape())).collect())?;
         for (name, target) in &mut targets {
             target.iter_mut().zip(&given[name]).for_each(|(to, &from)| *to = from);
         }
         Ok(())
+    }
+}
+
+/// Checks that given arrays have the names and shapes of a model's parameters.
+pub(crate) fn expect_fit<A>(
+    targets: &[(String, ArrayViewMutD<'_, A>)],
+    given: &BTreeMap<&str, &[usize]>,
+) -> Result<()> {
+    for (&name, &shape) in given {
+        if !targets.iter().any(|(target, _)| target == name) {
+            let expected = targets.iter().map(|(name, _)| name.clone()).collect();
+            return Err(Error::UnexpectedParameter { name: name.into(), actual: shape.into(), expected });
+        }
+    }
+    for (name, target) in targets {
+        match given.get(&name[..]) {
+            Some(shape) => expect_shape(name, target.shape(), shape)?,
+            None => {
+                let expected = target.shape().into();
+                return Err(Error::MissingParameter { name: name.clone(), expected });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Hands over an array's elements in row-major order, to be changed.
+pub(crate) fn with_elements<A: Scalar>(array: &mut ArrayViewMutD<'_, A>, change: impl FnOnce(&mut [A])) {
+    if let Some(elements) = array.as_slice_mut() {
+        change(elements);
+    } else {
+        let mut elements: Vec<A> = array.iter().copied().collect();
+        change(&mut elements);
+        array.iter_mut().zip(elements).for_each(|(to, from)| *to = from);
     }
 }
 

@@ -53,7 +53,7 @@ impl<'a> Archive<'a> {
         let mut entry = self.zip.by_name(name).map_err(|error| refused(&error))?;
         let size = usize::try_from(entry.size()).unwrap_or(usize::MAX);
         self.budget.take(name, size)?;
-        let mut content = Vec::new();
+        let mut content = Vec::with_capacity(size);
         // One byte more than promised shows a larger entry.
         let limit = entry.size().saturating_add(1);
         entry.by_ref().take(limit).read_to_end(&mut content).map_err(|error| refused(&error.into()))?;

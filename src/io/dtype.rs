@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::invariant::Invariant;
+use crate::scalar::Scalar;
+
 /// The element type of an array in a file. Displayed under torch's name, such as `float32`.
 ///
 /// ```
@@ -85,16 +88,27 @@ impl Dtype {
         self == Self::F32 || self.small().is_some() || self == Self::F8E8M0Fnu
     }
 
-    /// The value of one element, exactly; nothing unless it is a float. The bytes are little-endian.
-    pub(crate) fn value(self, bytes: &[u8]) -> Option<f64> {
+    /// Writes the elements of floats, little-endian, into as many places, each rounded to the nearest.
+    pub(crate) fn convert<A: Scalar>(self, bytes: &[u8], places: &mut [A]) {
+        let places = places.iter_mut();
         match self {
-            Self::F64 => Some(f64::from_le_bytes(bytes.try_into().ok()?)),
-            Self::F32 => Some(f32::from_le_bytes(bytes.try_into().ok()?).into()),
-            Self::F8E8M0Fnu => Some(power_of_two(*bytes.first()?)),
+            Self::F64 => {
+                let values = bytes.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes));
+                places.zip(values).for_each(|(place, value)| *place = A::from_f64(value));
+            }
+            Self::F32 => {
+                let values = bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes));
+                places.zip(values).for_each(|(place, value)| *place = A::from_f64(value.into()));
+            }
+            Self::F8E8M0Fnu => {
+                places.zip(bytes).for_each(|(place, &byte)| *place = A::from_f64(power_of_two(byte)));
+            }
             _ => {
-                let format = self.small()?;
-                let bits = bytes.iter().rev().fold(0, |bits, &byte| bits << 8 | u32::from(byte));
-                Some(format.value(bits))
+                let format = self.small().invariant("only floats are converted");
+                for (place, bytes) in places.zip(bytes.chunks_exact(self.size())) {
+                    let bits = bytes.iter().rev().fold(0, |bits, &byte| bits << 8 | u32::from(byte));
+                    *place = A::from_f64(format.value(bits));
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Elements as files other than safetensors hold them: in either byte order, with gaps, or in another order.
 
+use std::sync::Arc;
+
 use super::files::malformed;
 use super::{Dtype, Tensor};
 use crate::error::{FileError, Result, expect_addressable};
@@ -8,15 +10,16 @@ use crate::error::{FileError, Result, expect_addressable};
 const MAX_AXES: usize = 64;
 
 /// The elements that one or several arrays are made of.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Elements<'a> {
+#[derive(Debug, Clone)]
+pub(super) struct Elements {
     pub(super) dtype: Dtype,
-    pub(super) bytes: &'a [u8],
+    pub(super) bytes: Arc<Vec<u8>>,
     pub(super) big_endian: bool,
 }
 
-impl Elements<'_> {
-    /// The array whose element (i, j, ...) is at `offset + i strides[0] + j strides[1] + ...`, in elements.
+impl Elements {
+    /// The array whose element (i, j, ...) is at `offset + i strides[0] + j strides[1] + ...`, in elements. Not copied
+    /// if it is all of them, little-endian and in row-major order.
     ///
     /// # Errors
     /// [`FileError::Malformed`] unless they are all there, [`FileError::TooLarge`] for more than 64 axes,
@@ -41,15 +44,25 @@ impl Elements<'_> {
             let actual = format!("shape {shape:?} from {offset} with strides {strides:?}");
             return Err(malformed(format, name, expected, actual));
         }
-        let mut bytes = Vec::with_capacity(total);
-        let mut index = vec![0; shape.len()];
-        for _ in 0..total / size {
-            let place = offset + index.iter().zip(strides).map(|(i, stride)| i * stride).sum::<usize>();
-            bytes.extend_from_slice(&self.bytes[place * size..][..size]);
-            advance(&mut index, &shape);
-        }
+        // An empty array may begin anywhere.
+        let start = if total == 0 { 0 } else { offset * size };
+        let in_order = strides == contiguous(self.dtype, name, &shape)?;
+        let mut bytes = match in_order {
+            true if total == self.bytes.len() => self.bytes,
+            true => self.bytes[start..][..total].to_vec().into(),
+            false => {
+                let mut bytes = Vec::with_capacity(total);
+                let mut index = vec![0; shape.len()];
+                for _ in 0..total / size {
+                    let steps: usize = index.iter().zip(strides).map(|(i, stride)| i * stride).sum();
+                    bytes.extend_from_slice(&self.bytes[start + steps * size..][..size]);
+                    advance(&mut index, &shape);
+                }
+                bytes.into()
+            }
+        };
         if self.big_endian {
-            bytes.chunks_exact_mut(self.dtype.unit()).for_each(<[u8]>::reverse);
+            Arc::make_mut(&mut bytes).chunks_exact_mut(self.dtype.unit()).for_each(<[u8]>::reverse);
         }
         Tensor::from_bytes(format, name, self.dtype, shape, bytes)
     }

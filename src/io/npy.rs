@@ -31,7 +31,7 @@ const MAX_NESTING: usize = 4;
 /// # Errors
 /// [`FileError::System`] for a file that cannot be read; as [`from_bytes`].
 pub fn read(path: impl AsRef<Path>) -> Result<Tensor> {
-    from_bytes(&files::read(path.as_ref())?)
+    parse("npy", "array", files::read(path.as_ref())?)
 }
 
 /// The array of a file's bytes.
@@ -41,7 +41,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Tensor> {
 /// the shape does not need; [`FileError::Unsupported`] for text, records and objects;
 /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed.
 pub fn from_bytes(bytes: &[u8]) -> Result<Tensor> {
-    parse("npy", "array", bytes)
+    parse("npy", "array", bytes.into())
 }
 
 /// Writes an array into a file: whole or not at all, the same bytes each time.
@@ -61,9 +61,9 @@ pub fn to_bytes(tensor: &Tensor) -> Result<Vec<u8>> {
 }
 
 /// The array of an entry `name` of a file of some format.
-pub(super) fn parse(format: &'static str, name: &str, bytes: &[u8]) -> Result<Tensor> {
-    expect_small_header(format, name, bytes)?;
-    let mut data = bytes;
+pub(super) fn parse(format: &'static str, name: &str, mut bytes: Vec<u8>) -> Result<Tensor> {
+    expect_small_header(format, name, &bytes)?;
+    let mut data = &bytes[..];
     let header =
         Header::from_reader(&mut data).map_err(|error| malformed(format, name, "an npy header", error))?;
     let descriptor = header.type_descriptor.as_string();
@@ -84,7 +84,8 @@ pub(super) fn parse(format: &'static str, name: &str, bytes: &[u8]) -> Result<Te
         let expected = format!("{size} bytes for shape {:?}", header.shape);
         return Err(malformed(format, name, expected, format!("{} bytes", data.len())));
     }
-    Elements { dtype, bytes: data, big_endian }.gather(format, name, 0, header.shape, &strides)
+    bytes.drain(..bytes.len() - size);
+    Elements { dtype, bytes: bytes.into(), big_endian }.gather(format, name, 0, header.shape, &strides)
 }
 
 /// Checks, before anything is parsed, that there is little to parse.

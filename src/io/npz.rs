@@ -50,7 +50,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
         let name = name.ok_or_else(|| malformed(FORMAT, "directory", "names that end in .npy", &entry))?;
         let content = archive.read(&entry)?;
         archive.budget.take(name, content.len())?;
-        dict.insert(name, npy::parse(FORMAT, name, &content)?)?;
+        dict.insert(name, npy::parse(FORMAT, name, content)?)?;
     }
     Ok(dict)
 }

@@ -71,7 +71,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
         };
         start = end;
         let dtype = dtype(&name, info.dtype)?;
-        let tensor = Tensor::from_bytes(FORMAT, &name, dtype, info.shape, bytes.into())?;
+        let tensor = Tensor::from_bytes(FORMAT, &name, dtype, info.shape, bytes.to_vec())?;
         dict.insert(name, tensor)?;
     }
     if start != data.len() {

@@ -6,7 +6,8 @@ use ndarray::ArrayD;
 
 use super::Tensor;
 use crate::error::{Error, Result};
-use crate::parameters::Parameters;
+use crate::invariant::Invariant;
+use crate::parameters::{Parameters, expect_fit, with_elements};
 use crate::scalar::Scalar;
 
 /// Named arrays of any element type, in the file's order, and the file's metadata: torch's `state_dict`.
@@ -147,7 +148,7 @@ impl StateDict {
         Self { entries, index, metadata: self.metadata.clone() }
     }
 
-    /// Every array as [`Tensor::to_array`] gives it, for [`Parameters::load_state_dict`].
+    /// Every array, in the dict's order, as [`Tensor::to_array`] gives it.
     ///
     /// # Errors
     /// [`FileError::Dtype`](crate::FileError::Dtype) for an array of another element type.
@@ -159,7 +160,15 @@ impl StateDict {
     ///
     /// # Errors
     /// As [`Parameters::load_state_dict`] and [`arrays`](Self::arrays); the model is unchanged then.
-    pub fn load_into(&self, model: &mut impl Parameters) -> Result<()> {
-        model.load_state_dict(self.arrays()?)
+    pub fn load_into<M: Parameters>(&self, model: &mut M) -> Result<()> {
+        self.iter().try_for_each(|(name, tensor)| tensor.expect_fits::<M::Elem>(name))?;
+        let mut targets = model.named_parameters_mut();
+        let shapes = self.index.iter().map(|(name, &i)| (&name[..], self.entries[i].1.shape())).collect();
+        expect_fit(&targets, &shapes)?;
+        for (name, target) in &mut targets {
+            let tensor = self.get(name).invariant("every parameter has an array of its name");
+            with_elements(target, |elements| tensor.write_to(elements));
+        }
+        Ok(())
     }
 }

@@ -1,12 +1,17 @@
 //! An array of a file, before it is known what it is wanted as.
 
+use std::sync::Arc;
+
 use ndarray::{ArrayD, ArrayRef, Dimension, IxDyn};
 
 use super::Dtype;
 use crate::error::{FileError, Result};
+use crate::invariant::Invariant;
 use crate::scalar::Scalar;
 
 /// An array of any element type, as files hold them: a shape, and its elements in row-major order.
+///
+/// A clone shares the elements.
 ///
 /// ```
 /// use ndarray::{ArrayD, array};
@@ -26,7 +31,7 @@ pub struct Tensor {
     dtype: Dtype,
     shape: Vec<usize>,
     /// Little-endian, as many elements as the shape has.
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
 }
 
 impl Tensor {
@@ -41,7 +46,7 @@ impl Tensor {
         } else {
             values.for_each(|value| bytes.extend(value.to_le_bytes()));
         }
-        Self { dtype, shape: array.shape().into(), bytes }
+        Self { dtype, shape: array.shape().into(), bytes: bytes.into() }
     }
 
     /// From little-endian elements in row-major order.
@@ -55,8 +60,9 @@ impl Tensor {
         name: &str,
         dtype: Dtype,
         shape: Vec<usize>,
-        bytes: Vec<u8>,
+        bytes: impl Into<Arc<Vec<u8>>>,
     ) -> Result<Self> {
+        let bytes = bytes.into();
         let expected = crate::error::expect_addressable(name, &shape, dtype.size())?;
         if bytes.len() != expected {
             return Err(FileError::Malformed {
@@ -88,10 +94,10 @@ impl Tensor {
         &self.bytes
     }
 
-    /// The same, taken over.
+    /// The elements in row-major order, little-endian, without a copy unless a clone shares them.
     #[cfg(feature = "onnx")]
     pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        Arc::unwrap_or_clone(self.bytes)
     }
 
     /// The elements as an array: `float64` as `f64`; `float32` and every smaller float as `f32`, exactly.
@@ -99,28 +105,34 @@ impl Tensor {
     /// # Errors
     /// [`FileError::Dtype`] with the `name` given for any other pair of types; see [`to`](Self::to).
     pub fn to_array<A: Scalar>(&self, name: &str) -> Result<ArrayD<A>> {
-        let fits = if A::SINGLE { self.dtype.fits_single() } else { self.dtype == Dtype::F64 };
-        let array = if fits { self.converted() } else { None };
-        Ok(array.ok_or_else(|| FileError::Dtype {
-            name: name.into(),
-            expected: A::DTYPE.into(),
-            actual: self.dtype.to_string(),
-        })?)
+        self.expect_fits::<A>(name)?;
+        Ok(self.converted())
     }
 
     /// The same with elements of type `A`, rounded to the nearest if they are floats; other types stay as they are.
     #[must_use]
     pub fn to<A: Scalar>(&self) -> Self {
-        self.converted::<A>().map_or_else(|| self.clone(), |array| Self::from_array(&array))
+        if self.dtype.is_float() { Self::from_array(&self.converted::<A>()) } else { self.clone() }
     }
 
-    /// Every element, rounded to the nearest; nothing unless they are floats.
-    fn converted<A: Scalar>(&self) -> Option<ArrayD<A>> {
-        if !self.dtype.is_float() {
-            return None;
+    /// Checks that every element is exactly one of type `A`, and not of the other float type.
+    pub(super) fn expect_fits<A: Scalar>(&self, name: &str) -> Result<()> {
+        if if A::SINGLE { self.dtype.fits_single() } else { self.dtype == Dtype::F64 } {
+            return Ok(());
         }
-        let elements = self.bytes.chunks_exact(self.dtype.size());
-        let values: Option<Vec<_>> = elements.map(|bytes| self.dtype.value(bytes).map(A::from_f64)).collect();
-        ArrayD::from_shape_vec(IxDyn(&self.shape), values?).ok()
+        let (expected, actual) = (A::DTYPE.into(), self.dtype.to_string());
+        Err(FileError::Dtype { name: name.into(), expected, actual }.into())
+    }
+
+    /// Writes every element, rounded to the nearest, into as many places; the element type is a float.
+    pub(super) fn write_to<A: Scalar>(&self, places: &mut [A]) {
+        self.dtype.convert(&self.bytes, places);
+    }
+
+    /// Every element, rounded to the nearest; the element type is a float.
+    fn converted<A: Scalar>(&self) -> ArrayD<A> {
+        let mut array = ArrayD::zeros(IxDyn(&self.shape));
+        self.write_to(array.as_slice_mut().invariant("an array made of zeros is in standard layout"));
+        array
     }
 }

@@ -27,7 +27,7 @@ use pulp::Arch;
 use crate::error::{Error, Result, expect_finite, expect_non_negative, expect_shape};
 use crate::invariant::Invariant;
 use crate::kernels::Update;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, with_elements};
 use crate::scalar::Scalar;
 
 /// Stochastic gradient descent, `torch.optim.SGD`: an [`Optimizer`] with an [`SgdConfig`], where the formula is.
@@ -320,17 +320,6 @@ fn unexpected<'a>(
         name: format!("{prefix}{name}"),
         actual: actual.into(),
         expected: expected.map(str::to_owned).collect(),
-    }
-}
-
-/// Hands over an array's elements in logical order, to be changed.
-fn with_elements<A: Scalar>(array: &mut ArrayViewMutD<'_, A>, change: impl FnOnce(&mut [A])) {
-    if let Some(elements) = array.as_slice_mut() {
-        change(elements);
-    } else {
-        let mut elements: Vec<A> = array.iter().copied().collect();
-        change(&mut elements);
-        array.iter_mut().zip(elements).for_each(|(to, from)| *to = from);
     }
 }
 

@@ -83,6 +83,7 @@ fn tensor(offset: u8, size: &[u8], strides: &[u8], count: u8) -> Vec<u8> {
 fn tensors_outside_their_storage_are_refused() -> TestResult {
     assert_eq!(pt::from_bytes(&pickled(&tensor(1, &[1], &[9], 2))?)?.len(), 1);
     assert_eq!(pt::from_bytes(&pickled(&tensor(0, &[2, 3], &[1, 0], 2))?)?.len(), 1);
+    assert_eq!(pt::from_bytes(&pickled(&tensor(200, &[0], &[1], 2))?)?.len(), 1, "nothing, from anywhere");
     let cases = [
         (tensor(2, &[1], &[1], 2), "shape [1] from 2 with strides [1]"),
         (tensor(1, &[2], &[1], 2), "shape [2] from 1 with strides [1]"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::FORMAT;
 use super::value::{Id, Stored, Value, Values};
@@ -37,7 +38,7 @@ struct Walk<'a> {
     archive: Archive<'a>,
     folder: &'a str,
     big_endian: bool,
-    storages: BTreeMap<Rc<str>, Rc<[u8]>>,
+    storages: BTreeMap<Rc<str>, Arc<Vec<u8>>>,
     path: String,
     dict: StateDict,
 }
@@ -117,16 +118,16 @@ impl Walk<'_> {
         }
         let size = expect_addressable(&self.path, &tensor.shape, dtype.size())?;
         self.archive.budget.take(&self.path, size)?;
-        let elements = Elements { dtype, bytes: &bytes, big_endian: self.big_endian };
+        let elements = Elements { dtype, bytes, big_endian: self.big_endian };
         elements.gather(FORMAT, &self.path, tensor.offset, tensor.shape.clone(), &tensor.strides)
     }
 
     /// The bytes of a storage, read once.
-    fn storage(&mut self, key: &Rc<str>) -> Result<Rc<[u8]>> {
+    fn storage(&mut self, key: &Rc<str>) -> Result<Arc<Vec<u8>>> {
         if let Some(bytes) = self.storages.get(key) {
             return Ok(bytes.clone());
         }
-        let bytes: Rc<[u8]> = self.archive.read(&format!("{}data/{key}", self.folder))?.into();
+        let bytes = Arc::new(self.archive.read(&format!("{}data/{key}", self.folder))?);
         self.storages.insert(key.clone(), bytes.clone());
         Ok(bytes)
     }
