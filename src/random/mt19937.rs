@@ -38,7 +38,7 @@ const UNDRAWN: usize = N + 1;
 /// ```
 ///
 /// With the feature `serde` a generator is written as these bytes, a list of 5056 numbers.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Mt19937 {
     /// What torch calls the initial seed.
     seed: u64,
@@ -92,7 +92,7 @@ impl Mt19937 {
 
 /// The first bit of one word and the others of the next, twisted.
 fn twisted(one: u32, two: u32) -> u32 {
-    (one & 0x8000_0000 | two & 0x7fff_ffff) >> 1 ^ (two & 1) * 0x9908_b0df
+    ((one & 0x8000_0000 | two & 0x7fff_ffff) >> 1) ^ ((two & 1) * 0x9908_b0df)
 }
 
 /// What seeding makes a word's successor of.
@@ -124,6 +124,15 @@ impl TryRng for Mt19937 {
         fill_bytes_via_next_word(bytes, || self.try_next_u32())
     }
 }
+
+/// Equal generators draw the same. What torch notes as the seed does not count, for only its low 32 bits do.
+impl PartialEq for Mt19937 {
+    fn eq(&self, other: &Self) -> bool {
+        (self.next, &self.words) == (other.next, &other.words)
+    }
+}
+
+impl Eq for Mt19937 {}
 
 /// The seed and how far the words are drawn, without the words.
 impl fmt::Debug for Mt19937 {
