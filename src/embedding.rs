@@ -5,9 +5,10 @@ use std::fmt;
 use ndarray::{Array, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, Axis, Dimension};
 use rand::Rng;
 
-use crate::error::{Result, expect_index, expect_positive, expect_room, expect_shape};
+use crate::error::{Result, expect_index, expect_positive, expect_shape};
 use crate::parameters::{self, Parameters};
 use crate::random::Normal;
+use crate::room::zeros;
 use crate::scalar::Scalar;
 
 /// Each index as a row of zeros with a one, `torch.nn.functional.one_hot`: (*) to (*, num_classes).
@@ -31,7 +32,7 @@ pub fn one_hot<A: Scalar, D: Dimension>(
     num_classes: usize,
 ) -> Result<Array<A, D::Larger>> {
     expect_indices("indices", "num_classes", num_classes, indices)?;
-    let mut rows = Array::zeros(with_last_axis::<A, D>("one_hot", indices, num_classes)?);
+    let mut rows = zeros("one_hot", with_last_axis(indices, num_classes))?;
     let last = Axis(indices.ndim());
     for (mut row, &index) in rows.lanes_mut(last).into_iter().zip(indices) {
         row[index] = A::one();
@@ -183,7 +184,7 @@ impl<A: Scalar> Embedding<A> {
     /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for an index not below `num_embeddings`, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result
     /// that no memory can hold.
     pub fn forward<D: Dimension>(&self, indices: &ArrayRef<usize, D>) -> Result<Array<A, D::Larger>> {
-        let mut output = Array::zeros(self.output_dim(indices)?);
+        let mut output = zeros("output", self.output_dim(indices)?)?;
         let rows = output.lanes_mut(Axis(indices.ndim())).into_iter();
         rows.zip(indices).for_each(|(mut row, &index)| row.assign(&self.weight().row(index)));
         Ok(output)
@@ -211,7 +212,7 @@ impl<A: Scalar> Embedding<A> {
 
     fn output_dim<D: Dimension>(&self, indices: &ArrayRef<usize, D>) -> Result<D::Larger> {
         expect_indices("indices", "num_embeddings", self.config.num_embeddings, indices)?;
-        with_last_axis::<A, D>("output", indices, self.config.embedding_dim)
+        Ok(with_last_axis(indices, self.config.embedding_dim))
     }
 }
 
@@ -244,14 +245,9 @@ fn expect_indices<D: Dimension>(
 }
 
 /// The shape of an array of indices with one more axis behind.
-fn with_last_axis<A, D: Dimension>(
-    name: &str,
-    indices: &ArrayRef<usize, D>,
-    width: usize,
-) -> Result<D::Larger> {
+fn with_last_axis<D: Dimension>(indices: &ArrayRef<usize, D>, width: usize) -> D::Larger {
     let last = indices.ndim();
     let mut dim = indices.view().insert_axis(Axis(last)).raw_dim();
     dim[last] = width;
-    expect_room::<A>(name, dim.slice())?;
-    Ok(dim)
+    dim
 }

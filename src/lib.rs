@@ -74,6 +74,7 @@ mod packed;
 mod parameters;
 pub mod random;
 mod recurrent;
+mod room;
 mod scalar;
 mod sequence;
 mod spares;

@@ -3,15 +3,16 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use ndarray::{Array, Array1, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, CowArray, Dimension};
+use ndarray::{Array, Array1, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, CowArray, Dimension, Ix1};
 use pulp::Arch;
 use rand::Rng;
 
-use crate::error::{Error, Result, expect_positive, expect_room, expect_shape};
+use crate::error::{Error, Result, expect_addressable, expect_positive, expect_shape};
 use crate::invariant::Invariant;
-use crate::kernels::{Arch, Chain, Matrix, Panels, Plan, Product, Start, transpose};
+use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
 use crate::parameters::{self, Parameters};
 use crate::random;
+use crate::room::zeros;
 use crate::scalar::Scalar;
 use crate::sequence::as_standard;
 
@@ -182,7 +183,7 @@ impl<A: Scalar> Linear<A> {
         expect_positive("in_features", in_features)?;
         expect_positive("out_features", out_features)?;
         let weight = parameters::zeros("weight", out_features, in_features)?;
-        let bias = bias.then(|| Array1::zeros(out_features));
+        let bias = bias.then(|| zeros("bias", Ix1(out_features))).transpose()?;
         let parameters = LinearParameters { weight, bias };
         Ok(Self { config, parameters, packed: Packed::default() })
     }
@@ -209,10 +210,11 @@ impl<A: Scalar> Linear<A> {
     pub fn forward<D: Dimension>(&self, input: &ArrayRef<A, D>) -> Result<Array<A, D>> {
         let rows = self.check_input(input)?;
         let LinearConfig { in_features, .. } = self.config;
-        let mut output = Array::zeros(self.output_dim(input)?);
+        let output_dim = self.output_dim(input)?;
         let bias = self.parameters.bias.as_ref().map(|bias| bias.as_slice().invariant(DENSE));
         let weights = self.packed.transposed.get_or_init(|| Panels::transposed(&self.parameters.weight));
         let input = as_standard("input", input)?;
+        let mut output = zeros("output", output_dim)?;
         let (a, start) =
             (Matrix::contiguous(elements(&input), rows, in_features), bias.map_or(Start::Zero, Start::Bias));
         let c = output.as_slice_mut().invariant(DENSE);
@@ -240,24 +242,20 @@ impl<A: Scalar> Linear<A> {
     ) -> Result<LinearGradients<A, D>> {
         let rows = self.check_input(input)?;
         expect_shape("d_output", self.output_dim(input)?.slice(), d_output.shape())?;
-        expect_room::<A>("d_input", input.shape())?;
+        let mut d_input = zeros("d_input", input.raw_dim())?;
         let (input, d_output) = (as_standard("input", input)?, as_standard("d_output", d_output)?);
         let parameters = LinearParameters {
             weight: self.weight_gradient(elements(&input), elements(&d_output))?,
             bias: self.config.bias.then(|| self.bias_gradient(elements(&d_output))),
         };
-        let input = self.input_gradient(rows, input.raw_dim(), elements(&d_output));
-        Ok(LinearGradients { parameters, input })
+        self.input_gradient(rows, elements(&d_output), d_input.as_slice_mut().invariant(DENSE));
+        Ok(LinearGradients { parameters, input: d_input })
     }
 
-    fn input_gradient<D: Dimension>(&self, rows: usize, dim: D, d_output: &[A]) -> Array<A, D> {
-        let out_features = self.config.out_features;
-        let mut d_input = Array::zeros(dim);
-        let a = Matrix::contiguous(d_output, rows, out_features);
-        let c = d_input.as_slice_mut().invariant(DENSE);
+    fn input_gradient(&self, rows: usize, d_output: &[A], d_input: &mut [A]) {
+        let a = Matrix::contiguous(d_output, rows, self.config.out_features);
         let weights = self.packed.straight.get_or_init(|| Panels::straight(&self.parameters.weight)).all();
-        A::product(Arch::new(), Product::new(&[Chain { start: Start::Zero, a, weights }], c));
-        d_input
+        A::product(Arch::new(), Product::new(&[Chain { start: Start::Zero, a, weights }], d_input));
     }
 
     fn weight_gradient(&self, input: &[A], d_output: &[A]) -> Result<Array2<A>> {
@@ -299,7 +297,7 @@ impl<A: Scalar> Linear<A> {
     fn output_dim<D: Dimension>(&self, input: &ArrayRef<A, D>) -> Result<D> {
         let mut dim = input.raw_dim();
         dim[input.ndim() - 1] = self.config.out_features;
-        expect_room::<A>("output", dim.slice())?;
+        expect_addressable("output", dim.slice(), size_of::<A>())?;
         Ok(dim)
     }
 }

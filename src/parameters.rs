@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use ndarray::{Array2, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension};
+use ndarray::{Array2, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension, Ix2};
 
 use crate::error::{Error, Result, expect_shape};
+use crate::room;
 use crate::scalar::Scalar;
 use crate::sequence::standard;
 
@@ -178,12 +179,10 @@ pub(crate) fn joined<V, M: Display>(
     all
 }
 
-/// A matrix of zeros, or an error where there is no room for it.
+/// A matrix of zeros.
+///
+/// # Errors
+/// [`Error::SizeOverflow`] if no memory holds it.
 pub(crate) fn zeros<A: Scalar>(name: &str, rows: usize, columns: usize) -> Result<Array2<A>> {
-    let overflow = || Error::SizeOverflow { name: name.into(), shape: vec![rows, columns] };
-    let count = rows.checked_mul(columns).ok_or_else(overflow)?;
-    let mut elements = Vec::new();
-    elements.try_reserve_exact(count).map_err(|_| overflow())?;
-    elements.resize(count, A::zero());
-    Array2::from_shape_vec((rows, columns), elements).map_err(|_| overflow())
+    room::zeros(name, Ix2(rows, columns))
 }

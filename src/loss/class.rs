@@ -1,9 +1,11 @@
 //! Losses of a row of classes and the index of the right one.
 
-use ndarray::{Array, ArrayRef, ArrayView1, ArrayViewMut1, Axis, Dimension};
+use ndarray::{Array, ArrayRef, Axis, Dimension, Ix1};
 
 use super::{Loss, Losses, Reach, Reduction};
-use crate::error::{Error, Result, expect_index, expect_probability, expect_room, expect_shape};
+use crate::error::{Error, Result, expect_addressable, expect_index, expect_probability, expect_shape};
+use crate::invariant::Invariant;
+use crate::room::{self, filled, room, zeros};
 use crate::scalar::Scalar;
 
 /// The cross entropy of `softmax(input)` and the right class, `torch.nn.CrossEntropyLoss`.
@@ -249,7 +251,7 @@ impl Options {
             Reduction::Sum => 1.0,
         };
         let mut sum = 0.0;
-        let gradient = self.each_row(input, target, axis, total, row, |loss| sum += loss);
+        let gradient = self.each_row(input, target, axis, total, row, |loss| sum += loss)?;
         Ok(Loss { value: A::from_f64(sum / total), gradient })
     }
 
@@ -262,18 +264,13 @@ impl Options {
         reach: impl Fn(usize) -> Reach,
     ) -> Result<Losses<A, D, D::Smaller>> {
         let axis = self.check(input, target)?;
-        let mut values = Array::zeros(target.raw_dim());
-        let mut places = values.iter_mut();
-        let store = |loss| {
-            if let Some(place) = places.next() {
-                *place = A::from_f64(loss);
-            }
-        };
-        let gradient = self.each_row(input, target, axis, 1.0, row, store);
-        let mut reaches = Array::from_elem(target.raw_dim(), Reach::Nothing);
-        let counted =
-            reaches.iter_mut().zip(target).filter(|&(_, &target)| Some(target) != self.ignore_index);
-        counted.for_each(|(to, &target)| *to = reach(target));
+        let (mut values, mut reaches) = (room("values", target.shape())?, room("values", target.shape())?);
+        let gradient = self.each_row(input, target, axis, 1.0, row, |loss| values.push(A::from_f64(loss)))?;
+        let counts = |target| Some(target) != self.ignore_index;
+        reaches
+            .extend(target.iter().map(|&target| if counts(target) { reach(target) } else { Reach::Nothing }));
+        let (values, reaches) =
+            (room::array(target.raw_dim(), values), room::array(target.raw_dim(), reaches));
         Ok(Losses { values, gradient, rows: Some((axis, reaches)) })
     }
 
@@ -286,20 +283,21 @@ impl Options {
         divisor: f64,
         row: impl Fn(&mut [f64], usize, f64) -> f64,
         mut store: impl FnMut(f64),
-    ) -> Array<A, D> {
-        let mut gradient = Array::zeros(input.raw_dim());
-        let mut buffer = vec![0.0; input.len_of(axis)];
+    ) -> Result<Array<A, D>> {
+        let mut gradient = zeros("gradient", input.raw_dim())?;
+        // One row, which an empty batch has too.
+        let mut buffer = filled("input", Ix1(input.len_of(axis)), 0.0)?;
         let rows = input.lanes(axis).into_iter().zip(gradient.lanes_mut(axis));
-        for ((from, to), &target) in rows.zip(target) {
+        for ((from, mut to), &target) in rows.zip(target) {
             if Some(target) == self.ignore_index {
                 store(0.0);
                 continue;
             }
-            load(&mut buffer, from);
-            store(row(&mut buffer, target, divisor));
-            save(to, &buffer);
+            buffer.zip_mut_with(&from, |to, from| *to = from.into_f64());
+            store(row(buffer.as_slice_mut().invariant("`filled` gives standard layout"), target, divisor));
+            to.zip_mut_with(&buffer, |to, &from| *to = A::from_f64(from));
         }
-        gradient
+        Ok(gradient)
     }
 
     /// The axis of the classes, of arrays that fit together.
@@ -316,9 +314,7 @@ impl Options {
         if let Some(weight) = &self.weight {
             expect_shape("weight", &[classes], &[weight.len()])?;
         }
-        expect_room::<A>("gradient", input.shape())?;
-        // One row of it, which an empty batch has too.
-        expect_room::<f64>("input", &[classes])?;
+        expect_addressable("gradient", input.shape(), size_of::<A>())?;
         let counted = target.iter().filter(|&&target| Some(target) != self.ignore_index);
         for &target in counted {
             expect_index("target", "num_classes", classes, target)?;
@@ -335,12 +331,4 @@ fn class_axis(ndim: usize) -> Axis {
 fn classes(shape: &[usize]) -> Result<usize> {
     let none = Error::LowRank { array: "input", expected: 1, actual: 0 };
     shape.get(class_axis(shape.len()).index()).copied().ok_or(none)
-}
-
-fn load<A: Scalar>(buffer: &mut [f64], row: ArrayView1<'_, A>) {
-    buffer.iter_mut().zip(row).for_each(|(to, from)| *to = from.into_f64());
-}
-
-fn save<A: Scalar>(row: ArrayViewMut1<'_, A>, buffer: &[f64]) {
-    row.into_iter().zip(buffer).for_each(|(to, &from)| *to = A::from_f64(from));
 }

@@ -1,9 +1,10 @@
 //! Losses of one element of the input and one of the target.
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{ArrayRef, Dimension};
 
 use super::{Loss, Losses, Reduction};
-use crate::error::{Error, Result, expect_room, expect_shape};
+use crate::error::{Error, Result, expect_shape};
+use crate::room::{self, room};
 use crate::scalar::Scalar;
 
 /// The reduction of losses that `f(i, input, target)` gives with their derivatives, i in row-major order.
@@ -14,19 +15,18 @@ pub(super) fn reduced<A: Scalar, D: Dimension>(
     f: impl Fn(usize, f64, f64) -> [f64; 2],
 ) -> Result<Loss<A, D>> {
     expect_shape("target", input.shape(), target.shape())?;
-    expect_room::<A>("gradient", input.shape())?;
+    let mut gradient = room("gradient", input.shape())?;
     let count = match reduction {
         Reduction::Mean => input.len() as f64,
         Reduction::Sum => 1.0,
     };
-    let mut gradient = Array::zeros(input.raw_dim());
     let mut sum = 0.0;
-    for (i, ((gradient, x), y)) in gradient.iter_mut().zip(input).zip(target).enumerate() {
+    for (i, (x, y)) in input.iter().zip(target).enumerate() {
         let [value, derivative] = f(i, x.into_f64(), y.into_f64());
         sum += value;
-        *gradient = A::from_f64(derivative / count);
+        gradient.push(A::from_f64(derivative / count));
     }
-    Ok(Loss { value: A::from_f64(sum / count), gradient })
+    Ok(Loss { value: A::from_f64(sum / count), gradient: room::array(input.raw_dim(), gradient) })
 }
 
 /// The losses that `f` gives with their derivatives, see [`reduced`].
@@ -36,13 +36,13 @@ pub(super) fn unreduced<A: Scalar, D: Dimension>(
     f: impl Fn(usize, f64, f64) -> [f64; 2],
 ) -> Result<Losses<A, D, D>> {
     expect_shape("target", input.shape(), target.shape())?;
-    expect_room::<A>("gradient", input.shape())?;
-    let mut values = Array::zeros(input.raw_dim());
-    let mut gradient = Array::zeros(input.raw_dim());
-    let results = values.iter_mut().zip(&mut gradient);
-    for (i, (((value, gradient), x), y)) in results.zip(input).zip(target).enumerate() {
-        [*value, *gradient] = f(i, x.into_f64(), y.into_f64()).map(A::from_f64);
+    let (mut gradient, mut values) = (room("gradient", input.shape())?, room("values", input.shape())?);
+    for (i, (x, y)) in input.iter().zip(target).enumerate() {
+        let [value, derivative] = f(i, x.into_f64(), y.into_f64()).map(A::from_f64);
+        values.push(value);
+        gradient.push(derivative);
     }
+    let [values, gradient] = [values, gradient].map(|elements| room::array(input.raw_dim(), elements));
     Ok(Losses { values, gradient, rows: None })
 }
 

@@ -2,7 +2,8 @@
 
 use std::cmp::Reverse;
 
-use crate::error::{Error, Result, expect_room, expect_shape};
+use crate::error::{Error, Result, expect_shape};
+use crate::room::room;
 
 /// How the rows of sequences of different lengths, longest first, fall into steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +55,8 @@ impl Packing {
         }
         expect_sorted("batch_sizes", &batch_sizes)?;
         expect_shape("data", &[total(&batch_sizes), features], &[rows, features])?;
-        // Rows without features take no memory, their lengths do.
-        expect_room::<usize>("lengths", &[batch])?;
+        // Rows without features take no memory, but `lengths` will.
+        drop(room::<usize>("lengths", &[batch])?);
         let order = match sorted_indices {
             None => None,
             Some(sorted) => {
@@ -133,15 +134,15 @@ fn expect_sorted(list: &'static str, entries: &[usize]) -> Result<()> {
 fn count_by_step(descending: &[usize]) -> Result<Vec<usize>> {
     let longest = descending.first().copied().unwrap_or_default();
     // Rows without features take no memory, their steps do.
-    expect_room::<usize>("batch_sizes", &[longest])?;
+    let mut batch_sizes = room("batch_sizes", &[longest])?;
     let mut batch = descending.len();
-    let steps = (0..longest).map(|t| {
+    for t in 0..longest {
         while descending[batch - 1] <= t {
             batch -= 1;
         }
-        batch
-    });
-    Ok(steps.collect())
+        batch_sizes.push(batch);
+    }
+    Ok(batch_sizes)
 }
 
 /// The sum, or `usize::MAX` if it is more: no array has as many rows.

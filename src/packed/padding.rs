@@ -2,10 +2,11 @@
 
 use std::ops::Deref;
 
-use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, ArrayView3, Axis};
+use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, ArrayView3, Axis, Ix2, Ix3};
 
 use super::packing::{expect_lengths, expect_one_each};
-use crate::error::{Error, Result, expect_room, expect_shape};
+use crate::error::{Error, Result, expect_shape};
+use crate::room::{self, filled, room};
 
 /// Where the padding stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -85,9 +86,7 @@ impl<A: Clone> Padding<A> {
             return Err(Error::TotalLength { expected: longest, actual: total });
         }
         let outer = if self.batch_first { [lengths.len(), total] } else { [total, lengths.len()] };
-        let shape = [outer[0], outer[1], features];
-        expect_room::<A>("padded", &shape)?;
-        let mut padded = Array3::from_elem(shape, self.value);
+        let mut padded = filled("padded", Ix3(outer[0], outer[1], features), self.value)?;
         for (t, n, row) in rows {
             let t = match self.side {
                 PaddingSide::Left => t + total - lengths[n],
@@ -188,16 +187,14 @@ pub(super) fn collect_rows<'a, A: Clone + 'a>(
     shape: [usize; 2],
     rows: impl Iterator<Item = ArrayView1<'a, A>>,
 ) -> Result<Array2<A>> {
-    expect_room::<A>("data", &shape)?;
-    let mut data = Vec::with_capacity(shape[0] * shape[1]);
+    let mut data = room("data", &shape)?;
     for row in rows.take(shape[0]) {
         match row.as_slice() {
             Some(row) => data.extend_from_slice(row),
             None => data.extend(row.iter().cloned()),
         }
     }
-    Array2::from_shape_vec(shape, data)
-        .map_err(|_| Error::SizeOverflow { name: "data".into(), shape: shape.into() })
+    Ok(room::array(Ix2(shape[0], shape[1]), data))
 }
 
 /// An array as (L, N, features).

@@ -22,7 +22,8 @@ use std::f64::consts::TAU;
 use ndarray::{ArrayRef, Dimension};
 use rand::Rng;
 
-use crate::error::{Error, Result, expect_probability, expect_room};
+use crate::error::{Error, Result, expect_probability};
+use crate::room::room;
 use crate::scalar::Scalar;
 
 /// A generator in the state that `torch.manual_seed(seed)` leaves torch's in.
@@ -135,8 +136,8 @@ pub fn bernoulli<R: Rng + ?Sized>(p: f64, rng: &mut R) -> Result<bool> {
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 pub fn randperm<R: Rng + ?Sized>(n: usize, rng: &mut R) -> Result<Vec<usize>> {
-    expect_room::<usize>("permutation", &[n])?;
-    let mut order: Vec<usize> = (0..n).collect();
+    let mut order: Vec<usize> = room("permutation", &[n])?;
+    order.extend(0..n);
     // torch's bound below which 32 bits are even enough.
     let small = (n as u64) < u64::from(u32::MAX / 20);
     for i in 0..n.saturating_sub(1) {
