@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::FORMAT;
-use super::model::LayerConfig;
+use super::layer::LayerConfig;
 use crate::error::Result;
 use crate::io::files::malformed;
 use crate::keras::{MergeMode, SimpleRnnConfig};

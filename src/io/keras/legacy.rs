@@ -4,8 +4,7 @@ use hdf5_pure::{AttrValue, Group};
 
 use super::FORMAT;
 use super::hdf5::Hdf5;
-use super::model::{Class, Layer};
-use super::weights::{PARAMETERS, are_simple};
+use super::layer::{Class, Layer, PARAMETERS};
 use crate::error::Result;
 use crate::io::StateDict;
 use crate::io::files::malformed;
@@ -68,7 +67,7 @@ fn read(hdf5: &mut Hdf5, path: &str, group: &Group, name: String) -> Result<Opti
             weights.insert(format!("{prefix}{parameter}"), hdf5.tensor(path, group, name)?)?;
         }
     }
-    Ok(are_simple(&weights, class).then_some(Layer { name, class, weights, config: None }))
+    Ok(class.fits(&weights).then_some(Layer { name, class, weights, config: None }))
 }
 
 /// An attribute that is a list of text.

@@ -21,13 +21,15 @@
 
 mod config;
 mod hdf5;
+mod layer;
 mod legacy;
 mod model;
 mod texts;
 mod weights;
 mod write;
 
-pub use model::{Layer, LayerId, Model};
+pub use layer::{Layer, LayerId};
+pub use model::Model;
 pub use write::Weights;
 
 /// The format's name in errors.

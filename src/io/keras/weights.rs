@@ -4,15 +4,12 @@ use hdf5_pure::{AttrValue, Group};
 
 use super::FORMAT;
 use super::hdf5::Hdf5;
-use super::model::{Class, Layer};
+use super::layer::{Class, Layer, PARAMETERS};
 use crate::error::{FileError, Result};
-use crate::io::{StateDict, Tensor};
+use crate::io::StateDict;
 
 /// How deep models in models are followed; a group may hold itself.
 const MAX_DEPTH: usize = 32;
-
-/// The parameters of a cell in Keras's order.
-pub(super) const PARAMETERS: [&str; 3] = ["kernel", "recurrent_kernel", "bias"];
 
 /// Every recurrent layer of a file, with its path.
 pub(super) fn layers(hdf5: &mut Hdf5) -> Result<Vec<(String, Layer)>> {
@@ -58,21 +55,11 @@ fn walk(
         }
         return Ok(());
     };
-    if are_simple(&weights, class) {
+    if class.fits(&weights) {
         let name = name(hdf5, path, group, &names)?;
         layers.push((path.into(), Layer { name, class, weights, config: None }));
     }
     Ok(())
-}
-
-/// Whether weights have a SimpleRNN's shapes: cells with gates have the same names.
-pub(super) fn are_simple(weights: &StateDict, class: Class) -> bool {
-    let shape = |prefix: &str, name: &str| weights.get(&format!("{prefix}{name}")).map(Tensor::shape);
-    let simple = |&prefix: &&str| match (shape(prefix, "kernel"), shape(prefix, "recurrent_kernel")) {
-        (Some(&[_, units]), Some(recurrent)) => recurrent == [units, units],
-        _ => false,
-    };
-    class.prefixes().iter().all(simple)
 }
 
 /// The arrays of a cell under Keras's names; none if they are not as a SimpleRNN's cell has them.

@@ -1,13 +1,14 @@
 //! An RNN node over the crate's engine.
 
-use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, Axis, CowArray, Ix3};
+use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, Axis, CowArray, Ix3, Ix4};
 
 use super::node::RnnNode;
 use crate::cell::Elman;
 use crate::engine::{Forward, Scratch, Share, Stack};
-use crate::error::{Result, expect_room, expect_shape, expect_steps, expect_width};
+use crate::error::{Result, expect_shape, expect_steps, expect_width};
 use crate::kernels::Plan;
 use crate::recurrent::{Direction, RnnCellParameters};
+use crate::room::zeros;
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, Source, standard, with_plain_rows};
 
@@ -39,13 +40,12 @@ impl<A: Scalar> RnnNode<A> {
         expect_width("X", "input_size", self.input_size(), actual)?;
         expect_steps("X", len, x.shape())?;
         let (directions, hidden) = (self.directions().len(), self.hidden_size());
-        expect_room::<A>("Y", &[len, directions, batch, hidden])?;
+        let mut y = zeros("Y", Ix4(len, directions, batch, hidden))?;
         let mut y_h = self.first_states(initial_h, batch)?;
         let layout = match sequence_lens.or(self.sequence_lens()) {
             None => Layout::equal(len, batch),
             Some(lens) => Layout::sorted(lens, len, batch)?,
         };
-        let mut y = Array4::zeros((len, directions, batch, hidden));
         let x = with_plain_rows("X", time_major)?;
         for (d, (stack, &direction)) in self.stacks().iter().zip(self.directions()).enumerate() {
             let places = places(&layout, direction);
