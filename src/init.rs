@@ -23,7 +23,7 @@
 use ndarray::{Array2, ArrayRef, Axis, Dimension};
 use rand::Rng;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, expect_finite};
 use crate::random::{self, Normal};
 use crate::scalar::Scalar;
 
@@ -41,7 +41,7 @@ pub fn zeros<A: Scalar, D: Dimension>(array: &mut ArrayRef<A, D>) {
 #[doc(alias = "irnn")]
 pub fn eye<A: Scalar, D: Dimension>(array: &mut ArrayRef<A, D>, gain: f64) -> Result<()> {
     matrix(array)?;
-    finite_gain(gain)?;
+    expect_finite("gain", gain)?;
     zeros(array);
     array.diag_mut().fill(A::from_f64(gain));
     Ok(())
@@ -82,7 +82,7 @@ pub fn xavier_normal<A: Scalar, D: Dimension, R: Rng + ?Sized>(
 
 fn xavier_std<A: Scalar, D: Dimension>(array: &ArrayRef<A, D>, gain: f64) -> Result<f64> {
     let [fan_out, fan_in] = matrix(array)?;
-    finite_gain(gain)?;
+    expect_finite("gain", gain)?;
     if fan_out == 0 && fan_in == 0 {
         return Ok(0.0);
     }
@@ -103,7 +103,7 @@ pub fn orthogonal<A: Scalar, D: Dimension, R: Rng + ?Sized>(
     rng: &mut R,
 ) -> Result<()> {
     let [rows, columns] = matrix(array)?;
-    finite_gain(gain)?;
+    expect_finite("gain", gain)?;
     let mut normal = Array2::<A>::zeros((rows, columns));
     Normal::new().fill(&mut normal, 0.0, 1.0, rng)?;
     let normal = normal.mapv(A::into_f64);
@@ -159,11 +159,4 @@ fn matrix<A, D: Dimension>(array: &ArrayRef<A, D>) -> Result<[usize; 2]> {
         expected: 2,
         actual: array.ndim(),
     })
-}
-
-fn finite_gain(gain: f64) -> Result<()> {
-    if gain.is_finite() {
-        return Ok(());
-    }
-    Err(Error::OutOfRange { name: "gain", expected: "finite", actual: gain })
 }

@@ -244,20 +244,29 @@ pub(crate) fn expect_positive(name: &'static str, size: usize) -> Result<()> {
     if size == 0 { Err(Error::ZeroSize { name }) } else { Ok(()) }
 }
 
-/// Checks that a number is finite and not negative.
-pub(crate) fn expect_non_negative(name: &'static str, actual: f64) -> Result<()> {
-    if actual.is_finite() && actual >= 0.0 {
-        return Ok(());
-    }
-    Err(Error::OutOfRange { name, expected: "finite and at least 0", actual })
+/// Checks that a number is what `expected` says, such as "at least 0".
+pub(crate) fn expect_number(
+    name: &'static str,
+    actual: f64,
+    expected: &'static str,
+    is: impl FnOnce(f64) -> bool,
+) -> Result<()> {
+    if is(actual) { Ok(()) } else { Err(Error::OutOfRange { name, expected, actual }) }
 }
 
 /// Checks that a number is finite.
 pub(crate) fn expect_finite(name: &'static str, actual: f64) -> Result<()> {
-    if actual.is_finite() {
-        return Ok(());
-    }
-    Err(Error::OutOfRange { name, expected: "finite", actual })
+    expect_number(name, actual, "finite", f64::is_finite)
+}
+
+/// Checks that a number is finite and not negative.
+pub(crate) fn expect_non_negative(name: &'static str, actual: f64) -> Result<()> {
+    expect_number(name, actual, "finite and at least 0", |x| x.is_finite() && x >= 0.0)
+}
+
+/// Checks a probability.
+pub(crate) fn expect_probability(name: &'static str, actual: f64) -> Result<()> {
+    expect_number(name, actual, "a number in [0, 1]", |x| (0.0..=1.0).contains(&x))
 }
 
 /// Checks that an index is below a size.
@@ -294,14 +303,6 @@ pub(crate) fn expect_width(
 /// Checks that sequences have steps.
 pub(crate) fn expect_steps(array: &'static str, len: usize, shape: &[usize]) -> Result<()> {
     if len > 0 { Ok(()) } else { Err(Error::EmptySequence { array, shape: shape.into() }) }
-}
-
-/// Checks a probability.
-pub(crate) fn expect_probability(name: &'static str, actual: f64) -> Result<()> {
-    if (0.0..=1.0).contains(&actual) {
-        return Ok(());
-    }
-    Err(Error::OutOfRange { name, expected: "a number in [0, 1]", actual })
 }
 
 /// Checks that an array of a shape, of elements of so many bytes, can be addressed, and counts these bytes.

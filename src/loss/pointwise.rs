@@ -3,7 +3,7 @@
 use ndarray::{ArrayRef, Dimension};
 
 use super::{Loss, Losses, Reduction};
-use crate::error::{Error, Result, expect_shape};
+use crate::error::{Result, expect_number, expect_shape};
 use crate::room::{self, room};
 use crate::scalar::Scalar;
 
@@ -86,7 +86,8 @@ impl<F: Formula> PointwiseLoss<F> {
     /// The loss and its gradient.
     ///
     /// # Errors
-    /// [`Error::Shape`] for a target of another shape than the input's, [`Error::OutOfRange`] for a `beta` or `delta`
+    /// [`Error::Shape`](crate::Error::Shape) for a target of another shape than the input's,
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a `beta` or `delta`
     /// that is none.
     pub fn forward<A: Scalar, D: Dimension>(
         &self,
@@ -208,11 +209,7 @@ impl SmoothL1Loss {
 
 impl private::Formula for SmoothL1 {
     fn validate(&self) -> Result<()> {
-        let beta = self.beta;
-        if beta.is_nan() || beta < 0.0 {
-            return Err(Error::OutOfRange { name: "beta", expected: "at least 0", actual: beta });
-        }
-        Ok(())
+        expect_number("beta", self.beta, "at least 0", |beta| beta >= 0.0)
     }
 
     fn point(&self, x: f64, y: f64) -> [f64; 2] {
@@ -259,11 +256,7 @@ impl HuberLoss {
 
 impl private::Formula for Huber {
     fn validate(&self) -> Result<()> {
-        let delta = self.delta;
-        if delta.is_nan() || delta <= 0.0 {
-            return Err(Error::OutOfRange { name: "delta", expected: "greater than 0", actual: delta });
-        }
-        Ok(())
+        expect_number("delta", self.delta, "greater than 0", |delta| delta > 0.0)
     }
 
     fn point(&self, x: f64, y: f64) -> [f64; 2] {

@@ -1,7 +1,7 @@
 //! Adam and AdamW.
 
 use super::{Algorithm, expect_option, next};
-use crate::error::{Error, Result};
+use crate::error::{Result, expect_number};
 use crate::kernels::{AdamStep, Update};
 use crate::scalar::Scalar;
 
@@ -132,9 +132,7 @@ impl Algorithm for AdamConfig {
         expect_option::<A>("lr", self.lr)?;
         expect_option::<A>("eps", self.eps)?;
         for (name, actual) in [("beta1", self.betas.0), ("beta2", self.betas.1)] {
-            if !(0.0..1.0).contains(&actual) {
-                return Err(Error::OutOfRange { name, expected: "a number in [0, 1)", actual });
-            }
+            expect_number(name, actual, "a number in [0, 1)", |beta| (0.0..1.0).contains(&beta))?;
         }
         expect_option::<A>("weight_decay", self.weight_decay)
     }

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayViewD;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, expect_number};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
@@ -47,10 +47,8 @@ pub fn clip_grad_norm<A: Scalar>(
     norm_type: f64,
     error_if_nonfinite: bool,
 ) -> Result<A> {
-    expect_bound("max_norm", max_norm)?;
-    if norm_type.is_nan() || norm_type <= 0.0 {
-        return Err(Error::OutOfRange { name: "norm_type", expected: "greater than 0", actual: norm_type });
-    }
+    expect_number("max_norm", max_norm, "at least 0", |x| x >= 0.0)?;
+    expect_number("norm_type", norm_type, "greater than 0", |x| x > 0.0)?;
     let total_norm = A::from_f64(total_norm(&gradients.named_parameters(), norm_type));
     if error_if_nonfinite && !total_norm.is_finite() {
         return Err(Error::NonFinite { name: "total_norm", actual: total_norm.into_f64() });
@@ -84,18 +82,10 @@ pub fn clip_grad_norm<A: Scalar>(
 /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html>
 #[doc(alias = "clip_grad_value_")]
 pub fn clip_grad_value<A: Scalar>(gradients: &mut impl Parameters<Elem = A>, clip_value: f64) -> Result<()> {
-    expect_bound("clip_value", clip_value)?;
+    expect_number("clip_value", clip_value, "at least 0", |x| x >= 0.0)?;
     let bound = A::from_f64(clip_value);
     for (_, mut gradient) in gradients.named_parameters_mut() {
-        gradient.mapv_inplace(|g| {
-            if g > bound {
-                bound
-            } else if g < -bound {
-                -bound
-            } else {
-                g
-            }
-        });
+        gradient.mapv_inplace(|g| if g.abs() > bound { bound.copysign(g) } else { g });
     }
     Ok(())
 }
@@ -111,11 +101,4 @@ fn total_norm<A: Scalar>(gradients: &[(String, ArrayViewD<'_, A>)], norm_type: f
     } else {
         libm::pow(elements.fold(0.0, |sum, g| sum + libm::pow(g, norm_type)), 1.0 / norm_type)
     }
-}
-
-fn expect_bound(name: &'static str, actual: f64) -> Result<()> {
-    if actual >= 0.0 {
-        return Ok(());
-    }
-    Err(Error::OutOfRange { name, expected: "at least 0", actual })
 }

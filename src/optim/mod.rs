@@ -24,7 +24,7 @@ use std::fmt::Debug;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
 use pulp::Arch;
 
-use crate::error::{Error, Result, expect_finite, expect_non_negative, expect_shape};
+use crate::error::{Error, Result, expect_non_negative, expect_number, expect_shape};
 use crate::invariant::Invariant;
 use crate::kernels::Update;
 use crate::parameters::{Parameters, with_elements};
@@ -266,19 +266,15 @@ fn next<'a, A>(buffers: &mut impl Iterator<Item = &'a mut [A]>) -> &'a mut [A] {
     buffers.next().invariant("a parameter has every buffer that its algorithm names")
 }
 
+/// Checks that an option is finite in the parameters' type.
+fn expect_of_type<A: Scalar>(name: &'static str, actual: f64) -> Result<()> {
+    expect_number(name, actual, "finite in the type of the parameters", |x| A::from_f64(x).is_finite())
+}
+
 /// Checks that an option is finite, in the parameters' type too, and not negative.
 fn expect_option<A: Scalar>(name: &'static str, actual: f64) -> Result<()> {
     expect_non_negative(name, actual)?;
-    expect_in_range::<A>(name, actual)
-}
-
-/// Checks that an option is finite in the parameters' type.
-fn expect_in_range<A: Scalar>(name: &'static str, actual: f64) -> Result<()> {
-    expect_finite(name, actual)?;
-    if A::from_f64(actual).is_finite() {
-        return Ok(());
-    }
-    Err(Error::OutOfRange { name, expected: "finite in the type of the parameters", actual })
+    expect_of_type::<A>(name, actual)
 }
 
 /// Checks that names and shapes agree, one by one.

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
-use super::{Algorithm, expect_in_range, expect_option, next};
-use crate::error::{Error, Result};
+use super::{Algorithm, expect_of_type, expect_option, next};
+use crate::error::{Result, expect_finite, expect_number};
 use crate::kernels::{SgdStep, Update};
 use crate::scalar::Scalar;
 
@@ -107,16 +107,12 @@ impl Algorithm for SgdConfig {
     fn validate<A: Scalar>(&self) -> Result<()> {
         expect_option::<A>("lr", self.lr)?;
         expect_option::<A>("momentum", self.momentum)?;
-        expect_in_range::<A>("dampening", self.dampening)?;
+        expect_finite("dampening", self.dampening)?;
+        expect_of_type::<A>("dampening", self.dampening)?;
         expect_option::<A>("weight_decay", self.weight_decay)?;
-        let error = |name, expected, actual| Err(Error::OutOfRange { name, expected, actual });
-        if self.nesterov && self.momentum == 0.0 {
-            return error("momentum", "greater than 0 with nesterov", self.momentum);
-        }
-        if self.nesterov && self.dampening != 0.0 {
-            return error("dampening", "0 with nesterov", self.dampening);
-        }
-        Ok(())
+        let plain = !self.nesterov;
+        expect_number("momentum", self.momentum, "greater than 0 with nesterov", |x| plain || x > 0.0)?;
+        expect_number("dampening", self.dampening, "0 with nesterov", |x| plain || x == 0.0)
     }
 
     fn lr(&self) -> f64 {

@@ -11,7 +11,7 @@ use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, Axis};
 
 use crate::error::{Error, Result, expect_shape};
 use packing::{Packing, expect_one_each};
-use padding::{collect_rows, lengths_and_features, steps_first};
+use padding::{collect_rows, lengths_and_features, longest, steps_first};
 
 /// Sequences of different lengths without padding, as torch's `PackedSequence`.
 ///
@@ -132,8 +132,8 @@ impl<A: Clone> PackedSequence<A> {
     #[doc(alias = "pack_sequence")]
     pub fn from_sequences(sequences: &[impl Deref<Target = ArrayRef2<A>>]) -> Result<Self> {
         let (lengths, features) = lengths_and_features(sequences)?;
-        let longest = lengths.iter().copied().max().unwrap_or_default();
-        let packing = Packing::new(&lengths, longest.max(1), false)?;
+        let longest = longest(&lengths).max(1);
+        let packing = Packing::new(&lengths, longest, false)?;
         Self::gather(packing, features, |t, n| sequences[n].index_axis(Axis(0), t))
     }
 

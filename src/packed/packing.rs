@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::error::{Error, Result, expect_shape};
+use crate::invariant::Invariant;
 use crate::room::room;
 
 /// How the rows of sequences of different lengths, longest first, fall into steps.
@@ -69,7 +70,7 @@ impl Packing {
 
     /// The number of sequences.
     pub(super) fn batch(&self) -> usize {
-        self.batch_sizes.first().copied().unwrap_or_default()
+        self.batch_sizes[0]
     }
 
     /// The number of rows, `usize::MAX` if they are more.
@@ -130,9 +131,9 @@ fn expect_sorted(list: &'static str, entries: &[usize]) -> Result<()> {
     }
 }
 
-/// How many of some lengths, the longest first, reach each step.
+/// How many of some lengths, of which there is one at least, the longest first, reach each step.
 fn count_by_step(descending: &[usize]) -> Result<Vec<usize>> {
-    let longest = descending.first().copied().unwrap_or_default();
+    let longest = descending[0];
     // Rows without features take no memory, their steps do.
     let mut batch_sizes = room("batch_sizes", &[longest])?;
     let mut batch = descending.len();
@@ -162,5 +163,7 @@ fn inverse(sorted: &[usize]) -> Result<Vec<usize>> {
             Some(place) => *place = Some(index),
         }
     }
-    Ok(inverse.into_iter().flatten().collect())
+    let place =
+        |place: Option<usize>| place.invariant("as many different numbers below a count are all of them");
+    Ok(inverse.into_iter().map(place).collect())
 }

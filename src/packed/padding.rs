@@ -6,6 +6,7 @@ use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, ArrayView3, Axis
 
 use super::packing::{expect_lengths, expect_one_each};
 use crate::error::{Error, Result, expect_shape};
+use crate::invariant::Invariant;
 use crate::room::{self, filled, room};
 
 /// Where the padding stands.
@@ -80,7 +81,7 @@ impl<A: Clone> Padding<A> {
     where
         A: 'a,
     {
-        let longest = lengths.iter().copied().max().unwrap_or_default();
+        let longest = longest(lengths);
         let total = self.total_length.unwrap_or(longest);
         if total < longest {
             return Err(Error::TotalLength { expected: longest, actual: total });
@@ -195,6 +196,11 @@ pub(super) fn collect_rows<'a, A: Clone + 'a>(
         }
     }
     Ok(room::array(Ix2(shape[0], shape[1]), data))
+}
+
+/// The length of the longest of some sequences.
+pub(super) fn longest(lengths: &[usize]) -> usize {
+    lengths.iter().copied().max().invariant("no batch is without sequences")
 }
 
 /// An array as (L, N, features).

@@ -22,7 +22,7 @@ use std::f64::consts::TAU;
 use ndarray::{ArrayRef, Dimension};
 use rand::Rng;
 
-use crate::error::{Error, Result, expect_probability};
+use crate::error::{Result, expect_finite, expect_non_negative, expect_number, expect_probability};
 use crate::room::room;
 use crate::scalar::Scalar;
 
@@ -95,13 +95,9 @@ pub fn uniform<A: Scalar, D: Dimension, R: Rng + ?Sized>(
 /// A range's lower bound and width in the type's precision.
 fn range<A: Scalar>(low: f64, high: f64) -> Result<(A, A)> {
     let start = A::from_f64(low);
-    if !start.is_finite() {
-        return Err(out_of_range("low", "finite", low));
-    }
+    expect_number("low", low, "finite", |_| start.is_finite())?;
     let width = A::from_f64(high) - start;
-    if !(width.is_finite() && low <= high) {
-        return Err(out_of_range("high", "at least low, at a finite distance", high));
-    }
+    expect_number("high", high, "at least low, at a finite distance", |_| width.is_finite() && low <= high)?;
     Ok((start, width))
 }
 
@@ -192,12 +188,8 @@ impl Normal {
         std: f64,
         rng: &mut R,
     ) -> Result<()> {
-        if !mean.is_finite() {
-            return Err(out_of_range("mean", "finite", mean));
-        }
-        if !(std.is_finite() && std >= 0.0) {
-            return Err(out_of_range("std", "finite and at least 0", std));
-        }
+        expect_finite("mean", mean)?;
+        expect_non_negative("std", std)?;
         if array.len() < BLOCK {
             array.iter_mut().for_each(|x| *x = A::from_f64(self.next(rng).mul_add(std, mean)));
         } else {
@@ -249,8 +241,4 @@ fn transform<A: Scalar>(block: &mut [A], mean: A, std: A) {
         *x = A::from_f64(r * cos).mul_add(std, mean);
         *y = A::from_f64(r * sin).mul_add(std, mean);
     }
-}
-
-fn out_of_range(name: &'static str, expected: &'static str, actual: f64) -> Error {
-    Error::OutOfRange { name, expected, actual }
 }

@@ -48,7 +48,7 @@ fn read(hdf5: &mut Hdf5, path: &str, group: &Group, name: String) -> Result<Opti
     let kinds: Option<Vec<_>> = names
         .iter()
         .map(|name| {
-            let last = name.rsplit('/').next().unwrap_or_default();
+            let last = name.rsplit_once('/').map_or(&name[..], |(_, last)| last);
             PARAMETERS.into_iter().find(|&known| known == last.trim_end_matches(":0"))
         })
         .collect();
@@ -81,6 +81,14 @@ fn list(hdf5: &mut Hdf5, path: &str, group: &Group, name: &str) -> Result<Vec<St
     if parts.is_empty() {
         return Err(malformed(FORMAT, path, format!("the attribute {name}"), "none"));
     }
-    // An empty list is one of numbers.
-    Ok(parts.into_iter().flat_map(|part| part.as_strings().unwrap_or_default().to_vec()).collect())
+    let mut texts = Vec::new();
+    for part in parts {
+        match (part.as_strings(), part) {
+            (Some(more), _) => texts.extend_from_slice(more),
+            // h5py writes an empty list as one of numbers.
+            (None, AttrValue::F64Array(numbers)) if numbers.is_empty() => {}
+            _ => return Err(malformed(FORMAT, path, format!("texts in the attribute {name}"), "others")),
+        }
+    }
+    Ok(texts)
 }

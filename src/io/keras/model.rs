@@ -8,7 +8,7 @@ use super::layer::{Class, Layer, LayerConfig, LayerId};
 use super::{FORMAT, config, legacy, weights};
 use crate::error::{Error, FileError, Result};
 use crate::io::archive::Archive;
-use crate::io::files;
+use crate::io::files::{self, malformed};
 use crate::keras::{Bidirectional, SimpleRnn};
 use crate::scalar::Scalar;
 
@@ -40,10 +40,12 @@ impl Model {
             let found = weights::layers(&mut Hdf5::open(archive.read("model.weights.h5")?)?)?;
             let mut by_path: HashMap<_, _> = found.into_iter().collect();
             let layer = |d: config::Described| {
-                let layer = by_path.remove(&d.path)?;
-                Some(d.config.map(|config| Layer { name: d.name, config: Some(config), ..layer }))
+                let expected = format!("weights of a SimpleRNN at {}", d.path);
+                let layer = by_path.remove(&d.path);
+                let layer = layer.ok_or_else(|| malformed(FORMAT, &*d.name, expected, "none"))?;
+                Ok(Layer { name: d.name, config: Some(d.config?), ..layer })
             };
-            return Ok(Self { layers: described.into_iter().filter_map(layer).collect::<Result<_>>()? });
+            return Ok(Self { layers: described.into_iter().map(layer).collect::<Result<_>>()? });
         }
         let mut hdf5 = Hdf5::open(bytes.into())?;
         if !legacy::is_legacy(&mut hdf5)? {

@@ -88,5 +88,5 @@ fn name(hdf5: &mut Hdf5, path: &str, group: &Group, names: &[String]) -> Result<
             return Ok(name.into());
         }
     }
-    Ok(path.rsplit('/').next().unwrap_or_default().into())
+    Ok(path.rsplit_once('/').map_or(path, |(_, last)| last).into())
 }

@@ -6,6 +6,7 @@ use super::builder::{Builder, element_type, int, ints};
 use super::layer::{self, Cell, Inputs};
 use super::proto::{Dim, data_type};
 use crate::error::Result;
+use crate::invariant::Invariant;
 use crate::io::files;
 use crate::recurrent::{Direction, Rnn};
 use crate::scalar::Scalar;
@@ -158,17 +159,18 @@ impl<'a, A: Scalar> Export<'a, A> {
     ) -> Result<()> {
         let config = self.rnn.config();
         let directions = &[Direction::Forward, Direction::Reverse][..config.num_directions()];
+        const THERE: &str = "a network has the weights of all its layers and directions";
         let cell = |&direction: &Direction| {
             let biases = self.rnn.bias_ih(k, direction).zip(self.rnn.bias_hh(k, direction));
-            Some(Cell {
+            Cell {
                 direction,
                 activation: config.nonlinearity.activation(),
-                weight_ih: self.rnn.weight_ih(k, direction)?.view(),
-                weight_hh: self.rnn.weight_hh(k, direction)?.view(),
+                weight_ih: self.rnn.weight_ih(k, direction).invariant(THERE).view(),
+                weight_hh: self.rnn.weight_hh(k, direction).invariant(THERE).view(),
                 biases: biases.map(|(ih, hh)| [ih.view(), hh.view()]),
-            })
+            }
         };
-        let cells: Vec<_> = directions.iter().filter_map(cell).collect();
+        let cells: Vec<_> = directions.iter().map(cell).collect();
         let sequence_lens = if self.sequence_lens { "sequence_lens" } else { "" };
         layer::write(graph, &format!("_l{k}"), &cells, Inputs { x, sequence_lens, initial_h }, outputs)
     }

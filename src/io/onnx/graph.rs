@@ -115,11 +115,8 @@ impl<'a> Graph<'a> {
             return decode("TensorProto", bytes).map(Some);
         }
         let node = self.node_of(&value)?.filter(|node| node.op_type() == "Constant");
-        let attributes = node.map(|node| node.attribute).unwrap_or_default();
-        Ok(attributes
-            .into_iter()
-            .find(|attribute| attribute.name() == "value")
-            .and_then(|attribute| attribute.t))
+        let mut attributes = node.into_iter().flat_map(|node| node.attribute);
+        Ok(attributes.find(|attribute| attribute.name() == "value").and_then(|value| value.t))
     }
 
     fn node_of(&self, value: &str) -> Result<Option<NodeProto>> {

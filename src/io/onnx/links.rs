@@ -43,9 +43,10 @@ pub(super) struct Links<'a, 'g> {
 
 impl<'a, 'g> Links<'a, 'g> {
     pub(super) fn new(graph: &'a Graph<'g>, nodes: &'a [NodeProto], shapes: Vec<Shape>) -> Self {
-        let outputs =
-            nodes.iter().enumerate().filter_map(|(i, node)| Some((node.output.first()?.as_str(), i)));
-        Self { graph, shapes, by_y: outputs.collect() }
+        let outputs = nodes.iter().map(|node| node.output.first().map_or("", String::as_str));
+        // A node may leave Y out.
+        let by_y = outputs.zip(0..).filter(|(y, _)| !y.is_empty()).collect();
+        Self { graph, shapes, by_y }
     }
 
     /// What a value holds.
@@ -91,7 +92,7 @@ impl<'a, 'g> Links<'a, 'g> {
                 let below = self.graph.producer(first_input(node))?;
                 let beside = below.filter(|below| is_transpose(below, &BESIDE));
                 let source = self.source(beside.as_ref().map_or(first_input(node), first_input))?;
-                let shape = self.list(node, "shape")?.unwrap_or_default();
+                let Some(shape) = self.list(node, "shape")? else { return Ok(None) };
                 Ok(source.filter(|&i| {
                     let Shape { directions, hidden, batch_first } = self.shapes[i];
                     let widths = [-1, (directions * hidden) as i64];

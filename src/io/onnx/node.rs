@@ -12,6 +12,7 @@ use super::proto::NodeProto;
 use crate::cell::Elman;
 use crate::engine::Stack;
 use crate::error::{Result, expect_positive, expect_shape};
+use crate::invariant::Invariant;
 use crate::io::budget::Budget;
 use crate::io::files::malformed;
 use crate::kernels::Activation;
@@ -103,7 +104,10 @@ impl<A: Scalar> RnnNode<A> {
     /// A node of a graph.
     pub(super) fn parse(node: &NodeProto, graph: &Graph<'_>, budget: &mut Budget) -> Result<Self> {
         let name = match node.name() {
-            "" => node.output.iter().find(|output| !output.is_empty()).cloned().unwrap_or_default(),
+            "" => {
+                let named = node.output.iter().find(|output| !output.is_empty());
+                named.invariant("a node without a named output is left out of the graph").clone()
+            }
             name => name.into(),
         };
         let attributes = Attributes::parse(&name, node)?;

@@ -6,6 +6,7 @@ use super::node::RnnNode;
 use crate::cell::Elman;
 use crate::engine::{Forward, Scratch, Share, Stack};
 use crate::error::{Result, expect_shape, expect_steps, expect_width};
+use crate::invariant::Invariant;
 use crate::kernels::Plan;
 use crate::recurrent::{Direction, RnnCellParameters};
 use crate::room::zeros;
@@ -129,7 +130,7 @@ fn run<A: Scalar>(
 ) -> Array2<A> {
     let [time, sequence] = [Axis(0), Axis(1)].map(|axis| x.stride_of(axis).unsigned_abs());
     let offsets: Vec<_> = places.iter().map(|&(t, n)| t * time + n * sequence).collect();
-    let data = x.as_slice_memory_order().unwrap_or_default();
+    let data = x.as_slice_memory_order().invariant("`with_plain_rows` gives a dense array");
     let mut rows = Array2::zeros((places.len(), stack.hidden));
     layout.with_sorted_state(state, |state| {
         let source = Source::table(data, x.len_of(Axis(2)), &layout.steps, &offsets);

@@ -11,7 +11,7 @@ pub(super) fn tensor(name: &str, proto: TensorProto) -> Result<Tensor> {
     if proto.data_location == Some(EXTERNAL) {
         return Err(unsupported(name, "data in another file"));
     }
-    let dtype = dtype(name, proto.data_type.unwrap_or_default())?;
+    let dtype = dtype(name, proto.data_type())?;
     let shape: Option<Vec<_>> = proto.dims.iter().map(|&size| usize::try_from(size).ok()).collect();
     let shape =
         shape.ok_or_else(|| malformed(FORMAT, name, "sizes of 0 and more", format!("{:?}", proto.dims)))?;
@@ -30,14 +30,10 @@ pub(super) fn tensor(name: &str, proto: TensorProto) -> Result<Tensor> {
 /// The elements of a list of whole numbers.
 pub(super) fn integers(name: &str, proto: TensorProto) -> Result<Vec<i64>> {
     let tensor = tensor(name, proto)?;
-    let elements = tensor.bytes().chunks_exact(tensor.dtype().size());
+    let bytes = tensor.bytes();
     match tensor.dtype() {
-        Dtype::I64 => {
-            Ok(elements.filter_map(|bytes| Some(i64::from_le_bytes(bytes.try_into().ok()?))).collect())
-        }
-        Dtype::I32 => {
-            Ok(elements.filter_map(|bytes| Some(i32::from_le_bytes(bytes.try_into().ok()?).into())).collect())
-        }
+        Dtype::I64 => Ok(bytes.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect()),
+        Dtype::I32 => Ok(bytes.as_chunks().0.iter().map(|&bytes| i32::from_le_bytes(bytes).into()).collect()),
         other => Err(wrong_dtype(name, "int64", other.to_string())),
     }
 }

@@ -252,7 +252,7 @@ impl Machine<'_> {
 
     /// Takes the last values, down to the last mark.
     fn top(&mut self, count: usize) -> Result<Vec<Id>> {
-        let floor = self.marks.last().copied().unwrap_or_default();
+        let floor = self.marks.last().map_or(0, |&mark| mark);
         let start = self.stack.len().checked_sub(count).filter(|&start| start >= floor);
         Ok(self.stack.split_off(start.ok_or_else(|| wrong("a value", "an empty stack"))?))
     }
@@ -263,8 +263,8 @@ impl Machine<'_> {
     }
 
     fn last_mut(&mut self) -> Result<&mut Value> {
-        let last = self.stack.last().and_then(|&id| self.values.get_mut(id));
-        last.ok_or_else(|| wrong("a value", "an empty stack"))
+        let last = self.stack.last().ok_or_else(|| wrong("a value", "an empty stack"))?;
+        Ok(self.values.get_mut(*last))
     }
 
     fn byte(&mut self) -> Result<u8> {

@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::io::Dtype;
 use crate::io::files::malformed;
 
-/// The place of a value among all values of a pickle. Values refer to each other by it, so that shared and cyclic
-/// ones cost nothing.
+/// The place of a value among all values of a pickle; only [`Values::push`] makes one. Values refer to each other by
+/// it, so that shared and cyclic values cost nothing.
 pub(super) type Id = u32;
 
 #[derive(Debug, Clone)]
@@ -79,11 +79,11 @@ impl Values {
     }
 
     pub(super) fn get(&self, id: Id) -> &Value {
-        self.0.get(id as usize).unwrap_or(&Value::None)
+        &self.0[id as usize]
     }
 
-    pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Value> {
-        self.0.get_mut(id as usize)
+    pub(super) fn get_mut(&mut self, id: Id) -> &mut Value {
+        &mut self.0[id as usize]
     }
 
     pub(super) fn tuple(&self, id: Id) -> Result<&[Id]> {
