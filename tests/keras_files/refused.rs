@@ -1,5 +1,7 @@
 //! What is refused, by name; nothing is changed then.
 
+use std::io::{Cursor, Read, Write};
+
 use ndarray_rnn::io::keras::Model;
 use ndarray_rnn::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig};
 use ndarray_rnn::{Error, FileError};
@@ -98,6 +100,25 @@ fn descriptions_are_checked() -> TestResult {
     assert_eq!(error, Some(malformed.into()));
     let error = replaced(r#"{"class_name""#, r#"["class_name""#)?;
     assert!(matches!(error, Some(Error::File(FileError::Malformed { .. }))), "{error:?}");
+    Ok(())
+}
+
+/// A layer that the configuration describes and the weights lack is not left out in silence.
+#[test]
+fn a_layer_without_weights() -> TestResult {
+    let mut whole = zip::ZipArchive::new(Cursor::new(std::fs::read(fixture("model.keras"))?))?;
+    let mut config = Vec::new();
+    whole.by_name("config.json")?.read_to_end(&mut config)?;
+    let mut mixed = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in
+        [("config.json", config), ("model.weights.h5", std::fs::read(fixture("dtypes.weights.h5"))?)]
+    {
+        mixed.start_file(name, zip::write::SimpleFileOptions::DEFAULT)?;
+        mixed.write_all(&content)?;
+    }
+    let message = "Keras: both: expected SimpleRNN weights at /layers/bidirectional, got none";
+    let error = Model::from_bytes(&mixed.finish()?.into_inner()).err().ok_or("nothing is missing")?;
+    assert_eq!(error.to_string(), message);
     Ok(())
 }
 

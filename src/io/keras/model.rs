@@ -40,7 +40,7 @@ impl Model {
             let found = weights::layers(&mut Hdf5::open(archive.read("model.weights.h5")?)?)?;
             let mut by_path: HashMap<_, _> = found.into_iter().collect();
             let layer = |d: config::Described| {
-                let expected = format!("weights of a SimpleRNN at {}", d.path);
+                let expected = format!("SimpleRNN weights at {}", d.path);
                 let layer = by_path.remove(&d.path);
                 let layer = layer.ok_or_else(|| malformed(FORMAT, &*d.name, expected, "none"))?;
                 Ok(Layer { name: d.name, config: Some(d.config?), ..layer })
