@@ -3,43 +3,19 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Model, deserialize, serialize};
+use super::{Model, deserialize, model, serialize};
 use crate::error::{Result, expect_shape};
 use crate::io::StateDict;
 use crate::io::models::matrix;
 use crate::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig};
 use crate::scalar::Scalar;
 
-impl<A: Scalar> Model for SimpleRnn<A> {
-    type Config = SimpleRnnConfig;
-
-    fn config(&self) -> &SimpleRnnConfig {
-        self.config()
-    }
-
-    fn zeros(config: SimpleRnnConfig) -> Result<Self> {
-        Self::zeros(config)
-    }
-
-    fn inferred(dict: &StateDict, config: &SimpleRnnConfig) -> Result<SimpleRnnConfig> {
-        let [input_dim, units] = matrix(dict, "kernel")?;
-        expect_shape("recurrent_kernel", &[units, units], &matrix(dict, "recurrent_kernel")?)?;
-        let use_bias = dict.get("bias").is_some();
-        Ok(SimpleRnnConfig { input_dim, units, use_bias, ..config.clone() })
-    }
-}
-
-impl<A: Scalar + Serialize> Serialize for SimpleRnn<A> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(self, serializer)
-    }
-}
-
-impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for SimpleRnn<A> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize(deserializer)
-    }
-}
+model!(SimpleRnn, SimpleRnnConfig, |dict, config| {
+    let [input_dim, units] = matrix(dict, "kernel")?;
+    expect_shape("recurrent_kernel", &[units, units], &matrix(dict, "recurrent_kernel")?)?;
+    let use_bias = dict.get("bias").is_some();
+    Ok(SimpleRnnConfig { input_dim, units, use_bias, ..config.clone() })
+});
 
 /// Either layer with its configuration.
 #[derive(Serialize, Deserialize)]

@@ -34,70 +34,54 @@ trait Model: Parameters + Sized {
     fn inferred(dict: &StateDict, config: &Self::Config) -> Result<Self::Config>;
 }
 
-impl<A: Scalar> Model for Rnn<A> {
-    type Config = RnnConfig;
+/// Makes a type with `config()`, `zeros(config)` and named parameters a [`Model`], written and read by serde. The last
+/// argument is [`Model::inferred`].
+macro_rules! model {
+    ($model:ident, $config:ident, $inferred:expr) => {
+        impl<A: Scalar> Model for $model<A> {
+            type Config = $config;
 
-    fn config(&self) -> &RnnConfig {
-        self.config()
-    }
+            fn config(&self) -> &$config {
+                self.config()
+            }
 
-    fn zeros(config: RnnConfig) -> Result<Self> {
-        Self::zeros(config)
-    }
+            fn zeros(config: $config) -> Result<Self> {
+                Self::zeros(config)
+            }
 
-    fn inferred(dict: &StateDict, config: &RnnConfig) -> Result<RnnConfig> {
-        let inferred = dict.rnn_config(config.nonlinearity)?;
-        Ok(inferred.batch_first(config.batch_first).dropout(config.dropout))
-    }
+            fn inferred(dict: &StateDict, config: &$config) -> Result<$config> {
+                let inferred: fn(&StateDict, &$config) -> Result<$config> = $inferred;
+                inferred(dict, config)
+            }
+        }
+
+        impl<A: Scalar + Serialize> Serialize for $model<A> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serialize(self, serializer)
+            }
+        }
+
+        impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for $model<A> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserialize(deserializer)
+            }
+        }
+    };
 }
+use model;
 
-impl<A: Scalar> Model for RnnCell<A> {
-    type Config = RnnCellConfig;
+model!(Rnn, RnnConfig, |dict, config| {
+    let inferred = dict.rnn_config(config.nonlinearity)?;
+    Ok(inferred.batch_first(config.batch_first).dropout(config.dropout))
+});
 
-    fn config(&self) -> &RnnCellConfig {
-        self.config()
-    }
+model!(RnnCell, RnnCellConfig, |dict, config| dict.rnn_cell_config(config.nonlinearity));
 
-    fn zeros(config: RnnCellConfig) -> Result<Self> {
-        Self::zeros(config)
-    }
+model!(Linear, LinearConfig, |dict, _| dict.linear_config());
 
-    fn inferred(dict: &StateDict, config: &RnnCellConfig) -> Result<RnnCellConfig> {
-        dict.rnn_cell_config(config.nonlinearity)
-    }
-}
-
-impl<A: Scalar> Model for Linear<A> {
-    type Config = LinearConfig;
-
-    fn config(&self) -> &LinearConfig {
-        self.config()
-    }
-
-    fn zeros(config: LinearConfig) -> Result<Self> {
-        Self::zeros(config)
-    }
-
-    fn inferred(dict: &StateDict, _: &LinearConfig) -> Result<LinearConfig> {
-        dict.linear_config()
-    }
-}
-
-impl<A: Scalar> Model for Embedding<A> {
-    type Config = EmbeddingConfig;
-
-    fn config(&self) -> &EmbeddingConfig {
-        self.config()
-    }
-
-    fn zeros(config: EmbeddingConfig) -> Result<Self> {
-        Self::zeros(config)
-    }
-
-    fn inferred(dict: &StateDict, config: &EmbeddingConfig) -> Result<EmbeddingConfig> {
-        Ok(EmbeddingConfig { padding_idx: config.padding_idx, ..dict.embedding_config()? })
-    }
-}
+model!(Embedding, EmbeddingConfig, |dict, config| {
+    Ok(EmbeddingConfig { padding_idx: config.padding_idx, ..dict.embedding_config()? })
+});
 
 #[derive(Serialize)]
 #[serde(bound = "A: Serialize, C: Serialize")]
@@ -166,10 +150,10 @@ where
     D: Deserializer<'de>,
 {
     let Read { config, parameters } = Read::<M::Config, M::Elem>::deserialize(deserializer)?;
-    model(config, parameters).map_err(D::Error::custom)
+    checked(config, parameters).map_err(D::Error::custom)
 }
 
-fn model<M: Model>(config: M::Config, parameters: Arrays<M::Elem>) -> Result<M> {
+fn checked<M: Model>(config: M::Config, parameters: Arrays<M::Elem>) -> Result<M> {
     let mut dict = StateDict::new();
     for (name, array) in parameters.0 {
         dict.insert(name, Tensor::from_array(&array))?;
@@ -182,52 +166,4 @@ fn model<M: Model>(config: M::Config, parameters: Arrays<M::Elem>) -> Result<M> 
     let mut model = M::zeros(config)?;
     dict.load_into(&mut model)?;
     Ok(model)
-}
-
-impl<A: Scalar + Serialize> Serialize for Rnn<A> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(self, serializer)
-    }
-}
-
-impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for Rnn<A> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize(deserializer)
-    }
-}
-
-impl<A: Scalar + Serialize> Serialize for RnnCell<A> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(self, serializer)
-    }
-}
-
-impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for RnnCell<A> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize(deserializer)
-    }
-}
-
-impl<A: Scalar + Serialize> Serialize for Linear<A> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(self, serializer)
-    }
-}
-
-impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for Linear<A> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize(deserializer)
-    }
-}
-
-impl<A: Scalar + Serialize> Serialize for Embedding<A> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(self, serializer)
-    }
-}
-
-impl<'de, A: Scalar + Deserialize<'de>> Deserialize<'de> for Embedding<A> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize(deserializer)
-    }
 }
