@@ -1,4 +1,4 @@
-//! Indices as vectors: one-hot, or learnt.
+//! Vectors in place of indices: one-hot, or learnt.
 
 use std::fmt;
 
@@ -11,11 +11,11 @@ use crate::random::Normal;
 use crate::room::zeros;
 use crate::scalar::Scalar;
 
-/// Each index as a row of zeros with a one, `torch.nn.functional.one_hot`: (*) to (*, num_classes).
+/// A row of zeros with a one at the index, for each index: `torch.nn.functional.one_hot`: (*) to (*, num_classes).
 ///
 /// # Errors
-/// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for an index not below `num_classes`, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result that
-/// no memory can hold.
+/// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for an index not below `num_classes`,
+/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result that no memory holds.
 ///
 /// ```
 /// use ndarray::{Array2, array};
@@ -51,16 +51,16 @@ pub fn one_hot<A: Scalar, D: Dimension>(
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct EmbeddingConfig {
-    /// How many vectors there are, at least 1.
+    /// The number of vectors, at least 1.
     pub num_embeddings: usize,
-    /// Their length, at least 1.
+    /// The length of each vector, at least 1.
     pub embedding_dim: usize,
     /// The index of a vector that begins as zero and whose gradient is zero. Default none.
     pub padding_idx: Option<usize>,
 }
 
 impl EmbeddingConfig {
-    /// Without padding.
+    /// A table without a padding index.
     #[must_use]
     pub fn new(num_embeddings: usize, embedding_dim: usize) -> Self {
         Self { num_embeddings, embedding_dim, padding_idx: None }
@@ -73,7 +73,7 @@ impl EmbeddingConfig {
     }
 }
 
-/// As torch shows the module.
+/// The text that torch shows for the module.
 impl fmt::Display for EmbeddingConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Embedding({}, {}", self.num_embeddings, self.embedding_dim)?;
@@ -91,7 +91,7 @@ pub struct EmbeddingParameters<A> {
 }
 
 impl<A: Scalar> EmbeddingParameters<A> {
-    /// A vector in each row.
+    /// The vectors, one in each row.
     #[must_use]
     pub fn weight(&self) -> &Array2<A> {
         &self.weight
@@ -134,12 +134,15 @@ pub struct Embedding<A: Scalar = f32> {
 }
 
 impl<A: Scalar> Embedding<A> {
-    /// A table with torch's initial vectors, every element from N(0, 1) (see [`Normal`] for how near torch's).
+    /// A table with torch's initial vectors, every element from N(0, 1), within 1e-6 of torch's in `f32` (see
+    /// [`Normal`]).
     ///
-    /// Half a pair that torch's generator may have kept from an odd number of earlier normal draws is not used.
+    /// Normal values come in pairs, and torch's generator may have kept half a pair from an earlier draw. That half is
+    /// not used here.
     ///
     /// # Errors
-    /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a size of zero, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a table that no memory holds,
+    /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a size of zero,
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a table that no memory holds,
     /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for a `padding_idx` not below `num_embeddings`.
     pub fn new<R: Rng + ?Sized>(config: EmbeddingConfig, rng: &mut R) -> Result<Self> {
         let mut embedding = Self::zeros(config)?;
@@ -166,13 +169,13 @@ impl<A: Scalar> Embedding<A> {
         Ok(Self { config, parameters: EmbeddingParameters { weight } })
     }
 
-    /// What the table is made of.
+    /// The configuration.
     #[must_use]
     pub fn config(&self) -> &EmbeddingConfig {
         &self.config
     }
 
-    /// A vector in each row.
+    /// The vectors, one in each row.
     #[must_use]
     pub fn weight(&self) -> &Array2<A> {
         &self.parameters.weight
@@ -181,8 +184,8 @@ impl<A: Scalar> Embedding<A> {
     /// The vectors at `indices`.
     ///
     /// # Errors
-    /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for an index not below `num_embeddings`, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result
-    /// that no memory can hold.
+    /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for an index not below `num_embeddings`,
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result that no memory holds.
     pub fn forward<D: Dimension>(&self, indices: &ArrayRef<usize, D>) -> Result<Array<A, D::Larger>> {
         let mut output = zeros("output", self.output_dim(indices)?)?;
         let rows = output.lanes_mut(Axis(indices.ndim())).into_iter();
@@ -194,7 +197,8 @@ impl<A: Scalar> Embedding<A> {
     /// `d_weight[i]` is the sum of `d_output` wherever the index is i, in row-major order of the indices.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward); [`Error::Shape`](crate::Error::Shape) for a `d_output` of another shape than the output's.
+    /// As [`forward`](Self::forward); [`Error::Shape`](crate::Error::Shape) for a `d_output` of another shape than the
+    /// output's.
     pub fn backward<D: Dimension>(
         &self,
         indices: &ArrayRef<usize, D>,
@@ -228,7 +232,7 @@ impl<A: Scalar> Parameters for Embedding<A> {
     }
 }
 
-/// As torch shows the module.
+/// The text that torch shows for the module.
 impl<A: Scalar> fmt::Display for Embedding<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.config.fmt(f)
@@ -244,7 +248,7 @@ fn expect_indices<D: Dimension>(
     indices.iter().try_for_each(|&index| expect_index(array, size, expected, index))
 }
 
-/// The shape of an array of indices with one more axis behind.
+/// The shape of an array of indices with one more axis after the last.
 fn with_last_axis<D: Dimension>(indices: &ArrayRef<usize, D>, width: usize) -> D::Larger {
     let last = indices.ndim();
     let mut dim = indices.view().insert_axis(Axis(last)).raw_dim();

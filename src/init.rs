@@ -1,6 +1,6 @@
 //! Initialisers, under the names of `torch.nn.init`.
 //!
-//! Each fills one array in its logical order from a generator; a model is initialised by walking its parameters:
+//! Each fills one array in row-major order from a generator. To initialise a model, go through its parameters:
 //!
 //! ```
 //! use ndarray_rnn::{Parameters, Rnn, RnnConfig, init, manual_seed};
@@ -32,7 +32,7 @@ pub fn zeros<A: Scalar, D: Dimension>(array: &mut ArrayRef<A, D>) {
     array.fill(A::zero());
 }
 
-/// `gain` on the diagonal, zeros elsewhere: with relu and a zero bias the recurrent weight of an IRNN
+/// `gain` on the diagonal, zeros elsewhere. With relu and a bias of zero it is the recurrent weight of an IRNN
 /// (Le, Jaitly, Hinton 2015, <https://arxiv.org/abs/1504.00941>). Draws nothing.
 ///
 /// # Errors

@@ -28,16 +28,16 @@ use crate::sequence::as_standard;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct LinearConfig {
-    /// Features of the input, at least 1.
+    /// The number of the input's features, at least 1.
     pub in_features: usize,
-    /// Features of the output, at least 1.
+    /// The number of the output's features, at least 1.
     pub out_features: usize,
     /// Whether there is a `bias`. Default true.
     pub bias: bool,
 }
 
 impl LinearConfig {
-    /// With a bias.
+    /// A map with a bias.
     #[must_use]
     pub fn new(in_features: usize, out_features: usize) -> Self {
         Self { in_features, out_features, bias: true }
@@ -50,7 +50,7 @@ impl LinearConfig {
     }
 }
 
-/// As torch shows the module.
+/// The text that torch shows for the module.
 impl fmt::Display for LinearConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bias = if self.bias { "True" } else { "False" };
@@ -114,7 +114,7 @@ pub struct LinearGradients<A, D: Dimension> {
 ///
 /// | | shape |
 /// |---|---|
-/// | `input` | (*, in_features), any number of leading axes, none included |
+/// | `input` | (*, in_features), where * is any number of axes, or no axis |
 /// | `output` | (*, out_features) |
 ///
 /// # Reproducibility
@@ -143,7 +143,7 @@ pub struct LinearGradients<A, D: Dimension> {
 pub struct Linear<A: Scalar = f32> {
     config: LinearConfig,
     parameters: LinearParameters<A>,
-    /// The weight packed for either pass: made at the first use, dropped when it may change.
+    /// The weight packed for each pass: made at the pass's first use, and dropped when the weight may change.
     packed: Packed<A>,
 }
 
@@ -165,7 +165,8 @@ impl<A: Scalar> Linear<A> {
     pub fn new<R: Rng + ?Sized>(config: LinearConfig, rng: &mut R) -> Result<Self> {
         let mut linear = Self::zeros(config)?;
         let root = (linear.config.in_features as f64).sqrt();
-        // Mathematically both are 1 / root; torch reaches the weight's by kaiming_uniform_(a = sqrt 5).
+        // Both bounds are 1 / root, but torch computes the weight's by kaiming_uniform_(a = sqrt 5), with other
+        // rounding.
         let weight = 3_f64.sqrt() * ((2.0_f64 / 6.0).sqrt() / root);
         let bounds = [weight, 1.0 / root];
         for ((_, mut value), bound) in linear.named_parameters_mut().into_iter().zip(bounds) {
@@ -188,13 +189,13 @@ impl<A: Scalar> Linear<A> {
         Ok(Self { config, parameters, packed: Packed::default() })
     }
 
-    /// What the map is made of.
+    /// The configuration.
     #[must_use]
     pub fn config(&self) -> &LinearConfig {
         &self.config
     }
 
-    /// The parameters, with typed access; by name see [`Parameters`].
+    /// The parameters. For parameters by name see [`Parameters`].
     #[must_use]
     pub fn parameters(&self) -> &LinearParameters<A> {
         &self.parameters
@@ -205,8 +206,8 @@ impl<A: Scalar> Linear<A> {
     /// `y[.., o]` is the chain of `W[o, i] x[.., i]` over i ascending that starts at `b[o]`, or 0.
     ///
     /// # Errors
-    /// [`Error::LowRank`] for an input without axes, [`Error::Width`] for one of another width,
-    /// [`Error::SizeOverflow`] for an output that no memory can hold.
+    /// [`Error::LowRank`] for an input without axes, [`Error::Width`] unless the input's last axis has `in_features`,
+    /// [`Error::SizeOverflow`] for an output that no memory holds.
     pub fn forward<D: Dimension>(&self, input: &ArrayRef<A, D>) -> Result<Array<A, D>> {
         let rows = self.check_input(input)?;
         let LinearConfig { in_features, .. } = self.config;
@@ -230,8 +231,8 @@ impl<A: Scalar> Linear<A> {
     /// d_bias[o]      = sum over rows of d_output[row, o]
     /// ```
     ///
-    /// Each sum is one chain from 0, over o ascending or over the rows in row-major order of the leading axes: of
-    /// fused multiply-adds, of plain additions for the bias.
+    /// Each sum is one chain from 0, over ascending o or over the rows in row-major order of the leading axes. The
+    /// links are fused multiply-adds; for the bias they are additions.
     ///
     /// # Errors
     /// As [`forward`](Self::forward); [`Error::Shape`] for a `d_output` of another shape than the output's.
@@ -282,7 +283,7 @@ impl<A: Scalar> Linear<A> {
         d_bias
     }
 
-    /// The number of rows, of an input that has the right width.
+    /// Checks an input's width, and returns its number of rows.
     fn check_input<D: Dimension>(&self, input: &ArrayRef<A, D>) -> Result<usize> {
         let expected = self.config.in_features;
         match input.shape().last() {
@@ -322,14 +323,14 @@ impl<A: Scalar> Parameters for Linear<A> {
     }
 }
 
-/// Equal configurations and parameters.
+/// Equal if configurations and parameters are.
 impl<A: Scalar> PartialEq for Linear<A> {
     fn eq(&self, other: &Self) -> bool {
         self.config == other.config && self.parameters == other.parameters
     }
 }
 
-/// As torch shows the module.
+/// The text that torch shows for the module.
 impl<A: Scalar> fmt::Display for Linear<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.config.fmt(f)

@@ -1,4 +1,4 @@
-//! Models as lists of named arrays: what optimisers, initialisers and files see.
+//! Models as lists of named arrays, for optimisers, initialisers and files.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -12,8 +12,9 @@ use crate::sequence::standard;
 
 /// A model, or the gradient of one, as a list of named arrays in torch's order.
 ///
-/// A tuple of two or three models is a model too, and so is a tuple of tuples: its members' names are prefixed
-/// `0.`, `1.`, `2.` as in `torch.nn.Sequential`. A tuple of gradients is its gradient.
+/// A tuple of two or three models is a model too, and so is a tuple of such tuples. The names of its members' arrays
+/// begin with `0.`, `1.`, `2.`, as in `torch.nn.Sequential`. A tuple of gradients is the gradient of a tuple of
+/// models.
 ///
 /// ```
 /// use ndarray_rnn::{Parameters, Rnn, RnnConfig, manual_seed};
@@ -46,7 +47,7 @@ pub trait Parameters {
         parameters.map(|(name, value)| (name, standard(&value))).collect()
     }
 
-    /// Takes over every parameter from pairs of name and array, in any order; strict, as torch's.
+    /// Sets every parameter to the array of its name, given in any order; strict, as torch's `load_state_dict`.
     ///
     /// # Errors
     /// [`Error::UnexpectedParameter`], [`Error::DuplicateParameter`], [`Error::MissingParameter`] or
@@ -168,7 +169,7 @@ where
     }
 }
 
-/// Every member's arrays, each name behind its member's.
+/// Every member's arrays; each name begins with the member's.
 pub(crate) fn joined<V, M: Display>(
     members: impl IntoIterator<Item = (M, Vec<(String, V)>)>,
 ) -> Vec<(String, V)> {

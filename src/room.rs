@@ -6,8 +6,8 @@ use crate::error::{Error, Result, expect_addressable};
 use crate::invariant::Invariant;
 use crate::scalar::Scalar;
 
-/// Bytes from which on zeros are written by hand. Zeros from the system need no writing, but if it has none left it ends
-/// the program.
+/// Bytes from which on zeros are written by hand. Zeros from the system need no writing, but if it has none left it
+/// ends the program.
 const LARGE: usize = 1 << 28;
 
 /// An empty vector with room for the elements of an array.

@@ -1,9 +1,9 @@
-//! What can be wrong with a file.
+//! The errors of files.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a file was not read or not written. After such an error nothing has changed, in memory or on disk.
+/// Why a file was not read or not written. After an error nothing has changed, in memory or on disk.
 ///
 #[cfg_attr(feature = "safetensors", doc = "```")]
 #[cfg_attr(not(feature = "safetensors"), doc = "```ignore")]
@@ -16,10 +16,10 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// The operating system refused.
+    /// The operating system refused to read or write the file.
     #[error("cannot {operation} {}: {message}", path.display())]
     System {
-        /// What was tried: `read` or `write`.
+        /// The operation: `read` or `write`.
         operation: &'static str,
         /// The file.
         path: PathBuf,
@@ -36,62 +36,62 @@ pub enum FileError {
         format: &'static str,
         /// The part of the file, such as `header` or a tensor's name.
         field: String,
-        /// What it must be.
+        /// What the part must be.
         expected: String,
-        /// What it is.
+        /// What the part is.
         actual: String,
     },
 
-    /// The file is valid, but has something that is not read here, such as encryption.
+    /// The file is valid, but has something that this crate does not read, such as encryption.
     #[error("{format}: {field}: {feature} is not supported")]
     Unsupported {
         /// The format.
         format: &'static str,
         /// The part of the file.
         field: String,
-        /// What is not read.
+        /// What this crate does not read.
         feature: String,
     },
 
-    /// Reading on would take more memory, or more nested calls, than a file of this size deserves.
+    /// Reading the file would take more memory, or more nested calls, than the limit for a file of its size.
     #[error("{format}: {field} is too large: {actual}, at most {limit}")]
     TooLarge {
         /// The format.
         format: &'static str,
         /// What is too large, such as `decompressed size`.
         field: String,
-        /// The most that is allowed.
+        /// The limit.
         limit: usize,
-        /// How large it is, at least.
+        /// How large the part is, at least.
         actual: usize,
     },
 
-    /// A pickle asks for something that is no tensor and no plain container. It was not executed.
-    #[error("{format}: {global} is not among what a state dict is made of, and is never executed")]
+    /// A pickle asks for a function or class that no state dict needs. It was not called.
+    #[error("{format}: {global} is no part of a state dict, and is never called")]
     ForbiddenGlobal {
         /// The format.
         format: &'static str,
-        /// The Python name, such as `builtins.eval`.
+        /// The Python name of the function or class, such as `builtins.eval`.
         global: String,
     },
 
-    /// An array has another element type than was asked for; [`StateDict::to`](crate::io::StateDict::to) converts.
+    /// An array has another element type than the one asked for; [`StateDict::to`](crate::io::StateDict::to) converts.
     #[error("{name}: expected dtype {expected}, got {actual}")]
     Dtype {
         /// The array's name.
         name: String,
         /// The element type asked for, such as `float32`.
         expected: String,
-        /// What the file has.
+        /// The file's element type.
         actual: String,
     },
 
-    /// A model is not in the file, or not under this prefix.
+    /// A model or layer is not in the file, or not under this prefix.
     #[error("no {name} among the names {present:?}")]
     NotFound {
-        /// The name of the model's first parameter.
+        /// The name of the model's first parameter, or what was looked for.
         name: &'static str,
-        /// The first names that there are, at most twenty.
+        /// The names in the file, at most the first twenty.
         present: Vec<String>,
     },
 }

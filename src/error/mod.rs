@@ -1,4 +1,4 @@
-//! The one error type.
+//! The error type of the whole crate, and checks that give errors.
 
 mod file;
 
@@ -6,8 +6,8 @@ pub use file::FileError;
 
 use std::ops::RangeInclusive;
 
-/// What a caller can get wrong. Every variant names the array, option or parameter, what was
-/// expected and what came; after an error nothing has changed.
+/// What a caller can get wrong. Every variant names the array, option or parameter, what was expected and what came.
+/// After an error nothing has changed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,7 +18,7 @@ pub enum Error {
         name: &'static str,
     },
 
-    /// The arrays asked for would hold more elements than a computer can address.
+    /// An array would have more elements than memory holds.
     #[error("{name}: the shape {shape:?} holds more elements than memory can")]
     SizeOverflow {
         /// The array's name.
@@ -54,15 +54,15 @@ pub enum Error {
     Width {
         /// The array's name, such as `input`.
         array: &'static str,
-        /// The size it must equal, such as `input_size`.
+        /// The name of the size that the axis must have, such as `input_size`.
         size: &'static str,
-        /// That size.
+        /// The size that the axis must have.
         expected: usize,
-        /// The array's.
+        /// The size that the axis has.
         actual: usize,
     },
 
-    /// An array has not the shape that the model and the other arrays demand.
+    /// An array does not have the shape that the model and the other arrays ask for.
     #[error("{array}: expected shape {expected:?}, got {actual:?}")]
     Shape {
         /// The array's or parameter's name, such as `h_0` or `weight_ih_l0`.
@@ -73,16 +73,16 @@ pub enum Error {
         actual: Vec<usize>,
     },
 
-    /// Something cannot be done with a model of this kind.
+    /// A model of this kind cannot do what was asked for.
     #[error("{operation} is not possible: {reason}")]
     Unsupported {
-        /// What was asked for.
+        /// The operation that was asked for.
         operation: &'static str,
-        /// Why it cannot be done.
+        /// Why the model cannot do it.
         reason: &'static str,
     },
 
-    /// The input has no time step.
+    /// An array of sequences has no time step.
     #[error("{array}: expected sequence length to be larger than 0, got shape {shape:?}")]
     EmptySequence {
         /// The array's name.
@@ -94,23 +94,23 @@ pub enum Error {
     /// A trace was left by a network of another configuration.
     #[error("the trace is of {actual}, not of {expected}")]
     ForeignTrace {
-        /// The network that was to run back.
+        /// The network that was given the trace.
         expected: String,
         /// The network that left the trace.
         actual: String,
     },
 
-    /// A trace was left by other parameters: by those of the same network before they could change, or by a network that
-    /// is shown the same way.
+    /// A trace was left by other parameters than the network has: its parameters may have changed since, or the trace
+    /// was left by another network of the same configuration.
     #[error("the trace is of other parameters: they may have changed since, or are another network's")]
     StaleTrace,
 
     /// Parameters are of a model of another configuration.
     #[error("the parameters are of {actual}, not of {expected}")]
     ForeignParameters {
-        /// The model that was to take them.
+        /// The model that was given the parameters.
         expected: String,
-        /// The model they are of.
+        /// The model that the parameters are of.
         actual: String,
     },
 
@@ -140,18 +140,18 @@ pub enum Error {
         actual: usize,
     },
 
-    /// A list that must hold each index once holds one twice.
+    /// A list that must have each index once has an index twice.
     #[error("{list}[{index}]: {actual} is in the list already")]
     RepeatedEntry {
         /// The list's name, such as `sorted_indices`.
         list: &'static str,
-        /// Where in the list it is the second time.
+        /// Where in the list the index stands the second time.
         index: usize,
-        /// What is repeated.
+        /// The repeated index.
         actual: usize,
     },
 
-    /// The sequences are longer than the length they are to be padded to.
+    /// A sequence is longer than the length that sequences are padded to.
     #[error("expected total_length to be at least {expected}, the longest sequence's length, got {actual}")]
     TotalLength {
         /// The length of the longest sequence.
@@ -171,23 +171,23 @@ pub enum Error {
         actual: usize,
     },
 
-    /// An index points past the end, such as a class that there is not.
+    /// An index is too large, such as the index of a class that does not exist.
     #[error("{array}: index {actual} is out of bounds, {size} is {expected}")]
     IndexOutOfBounds {
         /// The name of the array of indices, such as `target`.
         array: &'static str,
         /// The size that every index must be below, such as `num_classes`.
         size: &'static str,
-        /// That size.
+        /// The size.
         expected: usize,
         /// The index.
         actual: usize,
     },
 
-    /// A name that is not among those known.
+    /// A name is unknown.
     #[error("unknown {what} {actual:?}: known are {expected:?}")]
     UnknownName {
-        /// What the name is of, such as `activation`.
+        /// What is named, such as `activation`.
         what: &'static str,
         /// The known names.
         expected: Vec<&'static str>,
@@ -195,36 +195,36 @@ pub enum Error {
         actual: String,
     },
 
-    /// A result is infinite or NaN where that was asked to be an error.
+    /// A result is infinite or NaN, and the caller asked for an error then.
     #[error("{name} must be finite, got {actual}")]
     NonFinite {
         /// The result's name, such as `total_norm`.
         name: &'static str,
-        /// What it is.
+        /// The result.
         actual: f64,
     },
 
-    /// A state dict, or a gradient, lacks a parameter of the model.
+    /// A state dict or a gradient lacks a parameter of the model.
     #[error("missing parameter {name}: expected shape {expected:?}")]
     MissingParameter {
         /// The parameter's name.
         name: String,
-        /// The shape the model has for it.
+        /// The parameter's shape in the model.
         expected: Vec<usize>,
     },
 
-    /// A state dict, or a gradient, holds a parameter that the model has not.
+    /// A state dict or a gradient has a parameter that the model does not have.
     #[error("unexpected parameter {name} of shape {actual:?}: the model has {expected:?}")]
     UnexpectedParameter {
         /// The parameter's name.
         name: String,
         /// The parameter's shape.
         actual: Vec<usize>,
-        /// The names the model has.
+        /// The names of the model's parameters.
         expected: Vec<String>,
     },
 
-    /// A state dict holds a parameter twice.
+    /// A state dict has a parameter twice.
     #[error("duplicate parameter {name}")]
     DuplicateParameter {
         /// The parameter's name.
@@ -305,7 +305,7 @@ pub(crate) fn expect_steps(array: &'static str, len: usize, shape: &[usize]) -> 
     if len > 0 { Ok(()) } else { Err(Error::EmptySequence { array, shape: shape.into() }) }
 }
 
-/// Checks that an array of a shape, of elements of so many bytes, can be addressed, and counts these bytes.
+/// Checks that an array of elements of `size` bytes can be addressed, and returns its number of bytes.
 pub(crate) fn expect_addressable(name: &str, shape: &[usize], size: usize) -> Result<usize> {
     let bytes = counted_bytes(shape, size);
     // Rust allocates at most isize::MAX bytes.
@@ -315,16 +315,17 @@ pub(crate) fn expect_addressable(name: &str, shape: &[usize], size: usize) -> Re
     Ok(if shape.contains(&0) { 0 } else { bytes })
 }
 
-/// The bytes of an array of a shape; ndarray counts an empty array's other axes too.
+/// The bytes of an array. An axis of 0 counts as 1: ndarray limits the other axes of an empty array too.
 #[inline(always)]
 fn counted_bytes(shape: &[usize], size: usize) -> usize {
     shape.iter().fold(size, |bytes, &axis| bytes.saturating_mul(axis.max(1)))
 }
 
-/// Checks that memory can hold an array of a shape: an allocation that fails later ends the program.
+/// Checks that memory can hold an array, for places that allocate later, where a failed allocation ends the program.
+/// Where an array is made, [`room`](crate::room) is better: it asks and allocates at once.
 #[inline(always)]
 pub(crate) fn expect_room<A>(name: &str, shape: &[usize]) -> Result<()> {
-    /// The bytes from which on memory is asked first, which takes a few system calls.
+    /// Bytes from which on the system is asked, which takes a few system calls.
     const LARGE: usize = 1 << 28;
     if counted_bytes(shape, size_of::<A>()) < LARGE {
         Ok(())
@@ -333,7 +334,7 @@ pub(crate) fn expect_room<A>(name: &str, shape: &[usize]) -> Result<()> {
     }
 }
 
-/// Asks for memory for an array of elements of so many bytes, and gives it back.
+/// Takes memory for an array of elements of `size` bytes, and gives it back.
 #[cold]
 fn ask_for_room(name: &str, shape: &[usize], size: usize) -> Result<()> {
     let bytes = expect_addressable(name, shape, size)?;

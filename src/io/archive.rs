@@ -1,4 +1,4 @@
-//! Zip archives, whose entries may be no larger than their file deserves.
+//! Zip archives. What is unpacked from an archive is limited by the archive's own size.
 
 use std::io::{Cursor, Read};
 
@@ -13,7 +13,7 @@ use crate::error::{Error, FileError, Result};
 pub(super) struct Archive<'a> {
     format: &'static str,
     zip: ZipArchive<Cursor<&'a [u8]>>,
-    /// What all that is made of the file may take together.
+    /// The memory that everything made of the file may take together.
     pub(super) budget: Budget,
 }
 
@@ -21,7 +21,7 @@ impl<'a> Archive<'a> {
     /// An archive of a file's bytes.
     ///
     /// # Errors
-    /// [`FileError::Malformed`] for another file, or one with two entries of one name.
+    /// [`FileError::Malformed`] for bytes that are no zip archive, and for two entries of one name.
     pub(super) fn open(format: &'static str, bytes: &'a [u8]) -> Result<Self> {
         let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| refused(format, "file", &error))?;
         if zip.has_duplicate_names() {
@@ -33,7 +33,7 @@ impl<'a> Archive<'a> {
     /// The names of all entries but folders, in the directory's order.
     ///
     /// # Errors
-    /// [`FileError::Malformed`] for a name that is no text.
+    /// [`FileError::Malformed`] if a name is not UTF-8.
     #[cfg(any(feature = "npz", feature = "pt"))]
     pub(super) fn names(&self) -> Result<Vec<String>> {
         let names = self.zip.file_names().map(|name| match name {
@@ -46,15 +46,15 @@ impl<'a> Archive<'a> {
     /// The content of an entry.
     ///
     /// # Errors
-    /// [`FileError::Malformed`] if there is none, or it is damaged; [`FileError::Unsupported`] for encryption and
-    /// compression other than deflate; [`FileError::TooLarge`] beyond the budget.
+    /// [`FileError::Malformed`] if the archive has no such entry or the entry is damaged; [`FileError::Unsupported`]
+    /// for encryption and compression other than deflate; [`FileError::TooLarge`] if the content exceeds the budget.
     pub(super) fn read(&mut self, name: &str) -> Result<Vec<u8>> {
         let refused = |error: &ZipError| refused(self.format, name, error);
         let mut entry = self.zip.by_name(name).map_err(|error| refused(&error))?;
         let size = usize::try_from(entry.size()).unwrap_or(usize::MAX);
         self.budget.take(name, size)?;
         let mut content = Vec::with_capacity(size);
-        // One byte more than promised shows a larger entry.
+        // One byte more than the directory says shows that the entry is larger.
         let limit = entry.size().saturating_add(1);
         entry.by_ref().take(limit).read_to_end(&mut content).map_err(|error| refused(&error.into()))?;
         if content.len() != size {
@@ -65,7 +65,7 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// Why the archive was not read.
+/// The error for what the zip crate refuses.
 fn refused(format: &'static str, field: &str, error: &ZipError) -> Error {
     match error {
         ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
@@ -76,7 +76,7 @@ fn refused(format: &'static str, field: &str, error: &ZipError) -> Error {
     }
 }
 
-/// An archive of entries as they are, each content at a multiple of 64 bytes; the same bytes each time.
+/// An archive of uncompressed entries, each content at a multiple of 64 bytes. The same entries give the same bytes.
 ///
 /// # Errors
 /// [`FileError::Unsupported`] for what zip cannot hold, such as a name of more than 65535 bytes.
@@ -97,7 +97,7 @@ pub(super) fn pack<'a>(
         // The same on every system.
         .system(System::Unix);
     for (name, content) in entries {
-        // Beyond this, sizes do not fit the older header.
+        // From 4 GiB on a size needs zip64's header.
         let options = options.large_file(content.len() >= u32::MAX as usize);
         let written = zip.start_file(&*name, options).and_then(|()| Ok(zip.write_all(content)?));
         written.map_err(|error| unwritten(format, name, &error))?;

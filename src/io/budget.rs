@@ -1,8 +1,8 @@
-//! How much memory a file deserves.
+//! A limit on the memory that reading a file may take.
 
 use crate::error::{FileError, Result};
 
-/// How much memory may be taken for a file: a bomb is a small file that becomes a large one.
+/// The memory that may be taken for a file. Without a limit a small file could unpack into more than a machine has.
 #[derive(Debug)]
 pub(super) struct Budget {
     format: &'static str,
@@ -11,20 +11,20 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// So many times the file.
+    /// The limit, in sizes of the file.
     const FACTOR: usize = 16;
-    /// So much for any file: small ones may be mostly zeros.
+    /// The least limit, in bytes: a small file may be zeros, which zip packs more than 16 times.
     const FLOOR: usize = 1 << 20;
 
-    /// For a file of so many bytes.
+    /// The budget of a file of `file` bytes.
     pub(super) fn new(format: &'static str, file: usize) -> Self {
         Self { format, limit: file.saturating_mul(Self::FACTOR).max(Self::FLOOR), taken: 0 }
     }
 
-    /// Takes so many bytes for a part of the file.
+    /// Takes `bytes` bytes for a part of the file.
     ///
     /// # Errors
-    /// [`FileError::TooLarge`] if that is more than is left; nothing is taken then.
+    /// [`FileError::TooLarge`] if fewer bytes are left; the budget is unchanged then.
     pub(super) fn take(&mut self, field: &str, bytes: usize) -> Result<()> {
         let actual = self.taken.saturating_add(bytes);
         if actual > self.limit {

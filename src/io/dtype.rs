@@ -24,15 +24,15 @@ pub enum Dtype {
     F16,
     /// The upper half of a binary32.
     Bf16,
-    /// 8 bits: sign, 5 of exponent, 2 of mantissa, as IEEE's.
+    /// 8 bits: a sign, 5 bits of exponent, 2 of mantissa; infinity and NaN as IEEE has them.
     F8E5M2,
-    /// 8 bits: sign, 4 of exponent, 3 of mantissa, no infinity, NaN only where all bits are one.
+    /// 8 bits: a sign, 4 bits of exponent, 3 of mantissa; no infinity; NaN where exponent and mantissa are all ones.
     F8E4M3Fn,
-    /// 8 bits: sign, 5 of exponent, 2 of mantissa, no infinity, NaN in place of -0.
+    /// 8 bits: a sign, 5 bits of exponent, 2 of mantissa; no infinity; NaN in place of -0.
     F8E5M2Fnuz,
-    /// 8 bits: sign, 4 of exponent, 3 of mantissa, no infinity, NaN in place of -0.
+    /// 8 bits: a sign, 4 bits of exponent, 3 of mantissa; no infinity; NaN in place of -0.
     F8E4M3Fnuz,
-    /// 8 bits of exponent, a power of two.
+    /// 8 bits of exponent: a power of two.
     F8E8M0Fnu,
     /// Signed, 64 bits.
     I64,
@@ -59,7 +59,7 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    /// Bytes of an element.
+    /// The size of an element in bytes.
     #[must_use]
     pub fn size(self) -> usize {
         match self {
@@ -71,13 +71,13 @@ impl Dtype {
         }
     }
 
-    /// Bytes of a number; a complex element is two.
+    /// The size of a number in bytes; a complex element is two numbers.
     #[cfg(any(feature = "npz", feature = "pt"))]
     pub(crate) fn unit(self) -> usize {
         if matches!(self, Self::C64 | Self::C128) { self.size() / 2 } else { self.size() }
     }
 
-    /// Whether the elements are real numbers with an exponent.
+    /// Whether the elements are floating-point numbers; complex numbers are not.
     #[must_use]
     pub fn is_float(self) -> bool {
         self == Self::F64 || self.fits_single()
@@ -88,7 +88,7 @@ impl Dtype {
         self == Self::F32 || self.small().is_some() || self == Self::F8E8M0Fnu
     }
 
-    /// Writes the elements of floats, little-endian, into as many places, each rounded to the nearest.
+    /// Writes the little-endian floats of an array into as many places, each rounded to the nearest `A`.
     pub(crate) fn convert<A: Scalar>(self, bytes: &[u8], places: &mut [A]) {
         let places = places.iter_mut();
         match self {
@@ -154,20 +154,20 @@ impl fmt::Display for Dtype {
     }
 }
 
-/// A float of at most 16 bits: a sign, then so many bits of exponent and mantissa.
+/// A float of at most 16 bits: a sign, then `exponent` bits, then `mantissa` bits.
 struct Small {
     exponent: u32,
     mantissa: u32,
     special: Special,
 }
 
-/// Which bits are no number.
+/// Which bits stand for infinity and NaN.
 enum Special {
-    /// The largest exponent: infinity, with a mantissa NaN.
+    /// The largest exponent: with a mantissa of 0 infinity, else NaN.
     Ieee,
     /// NaN where exponent and mantissa are all ones.
     AllOnes,
-    /// NaN in place of -0, and a bias greater by one.
+    /// NaN stands in place of -0, and the exponent's bias is greater by one.
     NegativeZero,
 }
 
@@ -189,7 +189,7 @@ impl Small {
 
     fn finite(&self, exponent: u32, mantissa: u32) -> f64 {
         let bias = (1 << (self.exponent - 1)) - 1 + i32::from(matches!(self.special, Special::NegativeZero));
-        // Without an exponent there is no leading one, and the exponent is that of 1.
+        // An exponent of 0 says that the mantissa has no leading one, and then counts as 1.
         let leading = u32::from(exponent != 0) << self.mantissa;
         let power = exponent.max(1) as i32 - bias - self.mantissa as i32;
         libm::scalbn(f64::from(leading | mantissa), power)

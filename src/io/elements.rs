@@ -1,4 +1,4 @@
-//! Elements as files other than safetensors hold them: in either byte order, with gaps, or in another order.
+//! Arrays within a block of bytes, in either byte order and with any strides: so npy and pt store them.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use super::files::malformed;
 use super::{Dtype, Tensor};
 use crate::error::{FileError, Result, expect_addressable};
 
-/// NumPy's limit, and beyond torch's.
+/// The most axes of NumPy's arrays.
 const MAX_AXES: usize = 64;
 
-/// The elements that one or several arrays are made of.
+/// A block of bytes that holds one array or several.
 #[derive(Debug, Clone)]
 pub(super) struct Elements {
     pub(super) dtype: Dtype,
@@ -18,11 +18,11 @@ pub(super) struct Elements {
 }
 
 impl Elements {
-    /// The array whose element (i, j, ...) is at `offset + i strides[0] + j strides[1] + ...`, in elements. Not copied
-    /// if it is all of them, little-endian and in row-major order.
+    /// The array whose element (i, j, ...) is at `offset + i strides[0] + j strides[1] + ...`, in elements. An
+    /// array that is the whole block, little-endian and in row-major order, shares the block's bytes.
     ///
     /// # Errors
-    /// [`FileError::Malformed`] unless they are all there, [`FileError::TooLarge`] for more than 64 axes,
+    /// [`FileError::Malformed`] if an element lies outside the block, [`FileError::TooLarge`] for more than 64 axes,
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed.
     pub(super) fn gather(
         self,
@@ -68,7 +68,7 @@ impl Elements {
     }
 }
 
-/// The place behind the last element; nothing if there are other strides than axes, or it is beyond any memory.
+/// The place after the last element; `None` if there are not as many strides as axes, or if the place overflows.
 fn end(offset: usize, shape: &[usize], strides: &[usize]) -> Option<usize> {
     if shape.len() != strides.len() {
         return None;

@@ -19,7 +19,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // What a link points to is replaced, not the link.
+    // If the path is a link, the file that the link points to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.into());
     let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -29,12 +29,13 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     temporary.write_all(bytes)?;
     temporary.as_file().sync_all()?;
     temporary.persist(target)?;
-    // The name is on the disk only when its folder is. Not every system can do that, and the file is there anyhow.
+    // The name survives a power cut only once the folder is on the disk. Not every system can sync a folder; the file
+    // is written all the same.
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
 }
 
-/// A file with the rights that any new file has; a private one would stay so.
+/// A temporary file with the permissions of any new file. tempfile's default, private, would outlast the renaming.
 fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     #[cfg(unix)]
@@ -49,7 +50,7 @@ fn system(operation: &'static str, path: &Path, error: &io::Error) -> FileError 
     FileError::System { operation, path: path.into(), kind: error.kind(), message: error.to_string() }
 }
 
-/// A part of a file that is not what the format prescribes.
+/// The error for a part of a file that is not what the format prescribes.
 pub(super) fn malformed(
     format: &'static str,
     field: impl Into<String>,

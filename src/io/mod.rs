@@ -18,12 +18,12 @@
 //!
 //! # What is promised
 //!
-//! * A file is not trusted: whatever its bytes, the result is a model or an [`Error`](crate::Error), without a panic,
-//!   without executing anything from it, and within a small multiple of its size in memory: what unpacks to more than
-//!   16 times the file, and more than 1 MiB, is refused.
-//! * A model is changed only when the whole file has been found right.
+//! * A file is not trusted. Whatever its bytes, reading it gives a result or an [`Error`](crate::Error), never panics and
+//!   executes nothing. A file that would take more than 16 times its size in memory, and more than 1 MiB, is refused.
+//! * A model is changed only after the whole file has been found right.
+//! * A file's bytes are in memory once, and its arrays once more.
 //! * A file is written whole or not at all, and the same dict gives the same bytes.
-//! * Files are read whole into memory. Big-endian machines read and write the same files.
+//! * Big-endian machines read and write the same files.
 
 #[cfg(feature = "_zip")]
 mod archive;

@@ -1,4 +1,4 @@
-//! Models from named arrays alone: their sizes follow from names and shapes.
+//! Models made of a [`StateDict`] alone: every size follows from the names and shapes of the arrays.
 
 use super::{StateDict, Tensor};
 use crate::embedding::{Embedding, EmbeddingConfig};
@@ -8,15 +8,16 @@ use crate::recurrent::{Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig};
 use crate::scalar::Scalar;
 
 impl<A: Scalar> Rnn<A> {
-    /// A network of torch's names and shapes; layers, directions, biases and sizes follow from them.
+    /// A network of arrays with torch's names and shapes, which decide its layers, directions, biases and sizes.
     ///
-    /// What files do not say: the nonlinearity, here an argument, `batch_first` and the dropout, here torch's
-    /// defaults. For others see [`StateDict::rnn_config`].
+    /// Names and shapes do not say the nonlinearity, which is an argument, nor `batch_first` and the dropout, which are
+    /// torch's defaults. For other values change the [`rnn_config`](StateDict::rnn_config), make a network of
+    /// [`zeros`](Self::zeros) and [load the dict into it](StateDict::load_into).
     ///
     /// # Errors
     /// [`FileError::NotFound`] without a `weight_ih_l0`, [`FileError::Dtype`] for arrays of another element type;
     /// [`Error::UnexpectedParameter`], [`Error::MissingParameter`], [`Error::Shape`], [`Error::Rank`] or
-    /// [`Error::ZeroSize`] unless all of them together are a network.
+    /// [`Error::ZeroSize`] unless the arrays together are the parameters of a network.
     ///
     /// ```
     /// use ndarray_rnn::io::StateDict;
@@ -36,7 +37,7 @@ impl<A: Scalar> Rnn<A> {
 }
 
 impl<A: Scalar> RnnCell<A> {
-    /// A cell of torch's names and shapes; biases and sizes follow from them.
+    /// A cell of arrays with torch's names and shapes, which decide its biases and sizes.
     ///
     /// # Errors
     /// As [`Rnn::from_state_dict`].
@@ -59,7 +60,7 @@ impl<A: Scalar> RnnCell<A> {
 }
 
 impl<A: Scalar> Linear<A> {
-    /// A map of torch's names and shapes; bias and sizes follow from them.
+    /// A map of arrays with torch's names and shapes, which decide its bias and sizes.
     ///
     /// # Errors
     /// As [`Rnn::from_state_dict`].
@@ -82,7 +83,7 @@ impl<A: Scalar> Linear<A> {
 }
 
 impl<A: Scalar> Embedding<A> {
-    /// A table of torch's name and shape; its sizes follow from them.
+    /// A table of an array with torch's name, whose shape decides the sizes.
     ///
     /// # Errors
     /// As [`Rnn::from_state_dict`].
@@ -105,7 +106,7 @@ impl<A: Scalar> Embedding<A> {
 }
 
 impl StateDict {
-    /// What a network of these names and shapes is made of, with the defaults for what they do not say.
+    /// The configuration of a network of these names and shapes. What they do not say has its default.
     ///
     /// ```
     /// use ndarray_rnn::io::StateDict;
@@ -149,8 +150,8 @@ impl StateDict {
     }
 }
 
-/// Checks every weight against the configuration, before any memory is taken for a network: a file then
-/// holds at least as much as the network will.
+/// Checks every weight against the configuration before a network takes memory. A network that passes is no larger
+/// than the dict, so no small file makes a large network.
 fn expect_weights(state_dict: &StateDict, config: &RnnConfig) -> Result<()> {
     let hidden = config.hidden_size;
     for k in 0..config.num_layers {

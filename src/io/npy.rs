@@ -21,9 +21,9 @@ use super::files::{self, malformed};
 use super::{Dtype, Tensor};
 use crate::error::{FileError, Result, expect_addressable};
 
-/// NumPy's own limit, in bytes.
+/// The longest header that NumPy reads, in bytes.
 const MAX_HEADER: usize = 10_000;
-/// A header is a dict that holds a tuple.
+/// The deepest nesting of brackets in a header; a dict that holds a tuple needs 2.
 const MAX_NESTING: usize = 4;
 
 /// The array of a file.
@@ -37,9 +37,9 @@ pub fn read(path: impl AsRef<Path>) -> Result<Tensor> {
 /// The array of a file's bytes.
 ///
 /// # Errors
-/// [`FileError::Malformed`] or [`FileError::TooLarge`] for a header that NumPy does not read, or as many bytes as
-/// the shape does not need; [`FileError::Unsupported`] for text, records and objects;
-/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed.
+/// [`FileError::Malformed`] for a header that NumPy does not read, and for more or fewer bytes than the shape needs;
+/// [`FileError::TooLarge`] for a header of more than 10000 bytes; [`FileError::Unsupported`] for text, records and
+/// objects; [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed.
 pub fn from_bytes(bytes: &[u8]) -> Result<Tensor> {
     parse("npy", "array", bytes.into())
 }
@@ -55,7 +55,7 @@ pub fn write(path: impl AsRef<Path>, tensor: &Tensor) -> Result<()> {
 /// The bytes that [`write()`] writes.
 ///
 /// # Errors
-/// [`FileError::Unsupported`] for an element type that NumPy has not.
+/// [`FileError::Unsupported`] for an element type that NumPy does not have.
 pub fn to_bytes(tensor: &Tensor) -> Result<Vec<u8>> {
     format("npy", "array", tensor)
 }
@@ -88,7 +88,7 @@ pub(super) fn parse(format: &'static str, name: &str, mut bytes: Vec<u8>) -> Res
     Elements { dtype, bytes: bytes.into(), big_endian }.gather(format, name, 0, header.shape, &strides)
 }
 
-/// Checks, before anything is parsed, that there is little to parse.
+/// Checks that a header is short and hardly nested before it is parsed: the parser calls itself for every bracket.
 fn expect_small_header(format: &'static str, name: &str, bytes: &[u8]) -> Result<()> {
     let short = || malformed(format, name, "an npy header", format!("{} bytes", bytes.len()));
     let (&[.., major, _], rest) = bytes.split_first_chunk::<8>().ok_or_else(short)?;
@@ -131,7 +131,7 @@ pub(super) fn format(format: &'static str, name: &str, tensor: &Tensor) -> Resul
     Ok(bytes)
 }
 
-/// NumPy's names behind the byte order.
+/// Each element type and NumPy's name of it, which stands after the byte order.
 const DTYPES: [(&str, Dtype); 14] = [
     ("f8", Dtype::F64),
     ("f4", Dtype::F32),
@@ -149,7 +149,7 @@ const DTYPES: [(&str, Dtype); 14] = [
     ("c16", Dtype::C128),
 ];
 
-/// Whether big-endian, and the element type.
+/// Whether the elements are big-endian, and their type.
 fn dtype(descriptor: &str) -> Option<(bool, Dtype)> {
     let (order, text) = descriptor.split_at_checked(1)?;
     let (_, dtype) = DTYPES.iter().find(|(name, _)| *name == text)?;

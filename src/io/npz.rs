@@ -38,8 +38,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
 /// The arrays of a file's bytes, for instance of [`include_bytes!`].
 ///
 /// # Errors
-/// [`FileError::Malformed`](crate::FileError::Malformed) unless it is a zip archive of npy files,
-/// [`FileError::TooLarge`](crate::FileError::TooLarge) if it would become far larger unpacked,
+/// [`FileError::Malformed`](crate::FileError::Malformed) unless the file is a zip archive of npy files,
+/// [`FileError::TooLarge`](crate::FileError::TooLarge) if the file would take more than 16 times its size unpacked,
 /// [`FileError::Unsupported`](crate::FileError::Unsupported) for encryption, or compression other than deflate;
 /// as [`npy::from_bytes`] for each array.
 pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
@@ -55,8 +55,8 @@ pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
     Ok(dict)
 }
 
-/// Writes the arrays into a file: whole or not at all, the same bytes each time. The metadata is left out, for npz
-/// has none.
+/// Writes the arrays into a file: whole or not at all, the same bytes each time. npz has no place for
+/// the metadata, which is left out.
 ///
 /// # Errors
 /// [`FileError::System`](crate::FileError::System) for a file that cannot be written; as [`to_bytes`].
@@ -67,7 +67,7 @@ pub fn write(path: impl AsRef<Path>, state_dict: &StateDict) -> Result<()> {
 /// The bytes that [`write()`] writes.
 ///
 /// # Errors
-/// [`FileError::Unsupported`](crate::FileError::Unsupported) for an element type that NumPy has not, or a name of
+/// [`FileError::Unsupported`](crate::FileError::Unsupported) for an element type that NumPy does not have, or a name of
 /// more than 65535 bytes.
 pub fn to_bytes(state_dict: &StateDict) -> Result<Vec<u8>> {
     let contents = state_dict.iter().map(|(name, tensor)| npy::format(FORMAT, name, tensor));

@@ -37,7 +37,7 @@ use crate::error::{Error, FileError, Result};
 
 const FORMAT: &str = "safetensors";
 const METADATA: &str = "__metadata__";
-/// The reference implementation's limit.
+/// The longest header that the reference implementation reads, in bytes.
 const MAX_HEADER: usize = 100_000_000;
 
 /// The arrays and metadata of a file.
@@ -51,7 +51,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
 /// The arrays and metadata of a file's bytes, for instance of [`include_bytes!`].
 ///
 /// # Errors
-/// [`FileError::Malformed`] unless the header is right and the arrays, in it, cover the rest without gap or
+/// [`FileError::Malformed`] unless the header is JSON, and its arrays cover the rest of the file without gap or
 /// overlap; [`FileError::Unsupported`] for an element type of less than a byte;
 /// [`Error::DuplicateParameter`] for a name that comes twice;
 /// [`Error::SizeOverflow`] for a shape that cannot be addressed.
@@ -95,7 +95,7 @@ fn split(bytes: &[u8]) -> Result<(&[u8], &[u8])> {
 
 /// Writes the arrays and metadata into a file: whole or not at all, the same bytes each time.
 ///
-/// They are the bytes that Python's `save_file` writes, if there is at most one key of metadata.
+/// With at most one key of metadata they are the bytes that Python's `save_file` writes.
 ///
 /// # Errors
 /// As [`to_bytes`]; [`FileError::System`] for a file that cannot be written.
@@ -106,7 +106,7 @@ pub fn write(path: impl AsRef<Path>, state_dict: &StateDict) -> Result<()> {
 /// The bytes that [`write()`] writes.
 ///
 /// # Errors
-/// [`FileError::Unsupported`] for an element type or a name that safetensors has not, [`FileError::TooLarge`] for
+/// [`FileError::Unsupported`] for an element type or a name that safetensors does not have, [`FileError::TooLarge`] for
 /// more than 100 MB of names and metadata.
 pub fn to_bytes(state_dict: &StateDict) -> Result<Vec<u8>> {
     let mut tensors = state_dict
@@ -142,7 +142,8 @@ struct Header {
     tensors: Vec<(String, TensorInfo)>,
 }
 
-/// The reference implementation's type takes the last of several equal names, and writes metadata in any order.
+/// Not derived from the reference implementation's type, which takes the last of several equal names, and writes
+/// metadata in no fixed order.
 impl<'de> Deserialize<'de> for Header {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Entries;

@@ -1,4 +1,4 @@
-//! What every file becomes when it is read, and what every file is written from.
+//! Named arrays: every format reads a file into one dict of them and writes a file from one.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub struct StateDict {
 }
 
 impl StateDict {
-    /// A dict of nothing.
+    /// An empty dict.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -48,7 +48,7 @@ impl StateDict {
     /// Puts in a copy of every parameter of a model, its name behind a prefix such as `"encoder.rnn."` or `""`.
     ///
     /// # Errors
-    /// [`Error::DuplicateParameter`] for a name that is there already; nothing is changed then.
+    /// [`Error::DuplicateParameter`] for a name that the dict has already; the dict is unchanged then.
     pub fn add(&mut self, prefix: &str, model: &impl Parameters) -> Result<()> {
         let mut added = Self::new();
         for (name, value) in model.named_parameters() {
@@ -62,7 +62,7 @@ impl StateDict {
     /// Puts in an array under a name.
     ///
     /// # Errors
-    /// [`Error::DuplicateParameter`] for a name that is there already; nothing is changed then.
+    /// [`Error::DuplicateParameter`] for a name that the dict has already; the dict is unchanged then.
     pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) -> Result<()> {
         let name = name.into();
         self.expect_new(&name)?;
@@ -100,24 +100,25 @@ impl StateDict {
         self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no arrays.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Text beside the arrays. Of the formats here only safetensors has it.
+    /// Text beside the arrays. safetensors files hold it; reading a `.pt` file puts numbers and text here.
     #[must_use]
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
 
-    /// Text beside the arrays, to be changed.
+    /// The metadata, to be changed.
     pub fn metadata_mut(&mut self) -> &mut BTreeMap<String, String> {
         &mut self.metadata
     }
 
-    /// The arrays whose names begin with a prefix such as `"encoder.rnn."`, without it; the metadata is kept.
+    /// The arrays whose names begin with a prefix such as `"encoder.rnn."`, under names without the prefix; the
+    /// metadata is kept, and elements are shared, not copied.
     #[must_use]
     pub fn under(&self, prefix: &str) -> Self {
         let named = self.iter().filter_map(|(name, tensor)| {
@@ -126,7 +127,8 @@ impl StateDict {
         self.with_entries(named.collect())
     }
 
-    /// The same with every float array converted to `A`, rounded to the nearest; a value too large becomes infinite.
+    /// The dict with every float array converted to `A`, rounded to the nearest; a number too large for `A` becomes
+    /// infinite.
     ///
     /// ```
     /// use ndarray_rnn::io::StateDict;
@@ -156,7 +158,7 @@ impl StateDict {
         self.iter().map(|(name, tensor)| Ok((name.into(), tensor.to_array(name)?))).collect()
     }
 
-    /// Sets every parameter of a model; strict, as torch's `load_state_dict`.
+    /// Sets every parameter of a model to the array of its name; strict, as torch's `load_state_dict`.
     ///
     /// # Errors
     /// As [`Parameters::load_state_dict`] and [`arrays`](Self::arrays); the model is unchanged then.

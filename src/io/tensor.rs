@@ -1,4 +1,4 @@
-//! An array of a file, before it is known what it is wanted as.
+//! An array as a file holds it, of any element type.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::error::{FileError, Result};
 use crate::invariant::Invariant;
 use crate::scalar::Scalar;
 
-/// An array of any element type, as files hold them: a shape, and its elements in row-major order.
+/// An array of any element type, as files hold it: a shape, and elements in row-major order.
 ///
 /// A clone shares the elements.
 ///
@@ -49,7 +49,7 @@ impl Tensor {
         Self { dtype, shape: array.shape().into(), bytes: bytes.into() }
     }
 
-    /// From little-endian elements in row-major order.
+    /// An array of little-endian elements in row-major order.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed,
@@ -109,13 +109,13 @@ impl Tensor {
         Ok(self.converted())
     }
 
-    /// The same with elements of type `A`, rounded to the nearest if they are floats; other types stay as they are.
+    /// The array with floats converted to `A`, rounded to the nearest; elements of other types stay as they are.
     #[must_use]
     pub fn to<A: Scalar>(&self) -> Self {
         if self.dtype.is_float() { Self::from_array(&self.converted::<A>()) } else { self.clone() }
     }
 
-    /// Checks that every element is exactly one of type `A`, and not of the other float type.
+    /// Checks that [`to_array`](Self::to_array) gives elements of type `A`.
     pub(super) fn expect_fits<A: Scalar>(&self, name: &str) -> Result<()> {
         if if A::SINGLE { self.dtype.fits_single() } else { self.dtype == Dtype::F64 } {
             return Ok(());

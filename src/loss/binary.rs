@@ -13,8 +13,8 @@ use crate::scalar::Scalar;
 /// loss = -(p target log sigmoid(input) + (1 - target) log(1 - sigmoid(input)))     p = pos_weight or 1
 /// ```
 ///
-/// Computed so that no input overflows. Targets are not checked to be in [0, 1], as in torch. Torch's `weight` of every
-/// element is what [`unreduced`](Self::unreduced) losses and their way back are multiplied with.
+/// No input overflows. Targets may lie outside [0, 1], as in torch. For torch's `weight` of every element multiply the
+/// values of [`unreduced`](Self::unreduced) with the weights, and the `d_values` of [`Losses::backward`] too.
 ///
 /// ```
 /// use ndarray::array;
@@ -40,7 +40,8 @@ impl BceWithLogitsLoss {
         Self::default()
     }
 
-    /// Sets the weight of positive targets for each class, the input's last axis; a single one serves all.
+    /// Sets the weight of positive targets for each class, the input's last axis; a single weight is that of every
+    /// class.
     #[must_use]
     pub fn pos_weight<T: Into<f64>>(self, pos_weight: impl IntoIterator<Item = T>) -> Self {
         let pos_weight = pos_weight.into_iter().map(T::into).collect();
@@ -86,7 +87,7 @@ impl BceWithLogitsLoss {
         Ok(move |i: usize, x: f64, y: f64| {
             // Row-major order: the last axis runs fastest.
             let weight = weights[i % weights.len()];
-            // -log sigmoid(x), by an exponential that cannot overflow.
+            // -log sigmoid(x); the exponential of a negative number cannot overflow.
             let small = libm::exp(-x.abs());
             let positive = libm::log1p(small) + if x < 0.0 { -x } else { 0.0 };
             let sigmoid = if x < 0.0 { small } else { 1.0 } / (1.0 + small);

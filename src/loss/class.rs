@@ -1,4 +1,4 @@
-//! Losses of a row of classes and the index of the right one.
+//! Losses of a row of classes and the index of the right class.
 
 use ndarray::{Array, ArrayRef, Axis, Dimension, Ix1};
 
@@ -16,8 +16,9 @@ use crate::scalar::Scalar;
 /// loss = -(1 - s) w[t] log softmax(x)[t] - s / C (sum over c of w[c] log softmax(x)[c])
 /// ```
 ///
-/// The mean is the sum of losses over the sum of `w[t]`; ignored targets count in neither. If all are ignored, or the
-/// weights sum to 0, it is NaN; so is then the gradient of what counts, but not of what is ignored.
+/// The mean is the sum of losses over the sum of `w[t]`; ignored targets count in neither sum. If every target is
+/// ignored, or the weights sum to 0, the mean is NaN, and so is the gradient of rows that count; the gradient of
+/// ignored rows is 0.
 ///
 /// | | one row | batch | more axes |
 /// |---|---|---|---|
@@ -55,8 +56,8 @@ impl CrossEntropyLoss {
         Self { options: self.options.weight(weight), ..self }
     }
 
-    /// Sets a target that counts for nothing; it need not be a class. torch's default -100 is no index here: there
-    /// is none by default.
+    /// Sets the target that is ignored; it need not be a class. By default no target is: torch's default, -100, is no
+    /// index here.
     #[must_use]
     pub fn ignore_index(self, ignore_index: usize) -> Self {
         Self { options: Options { ignore_index: Some(ignore_index), ..self.options }, ..self }
@@ -100,29 +101,29 @@ impl CrossEntropyLoss {
         self.options.unreduced(input, target, self.row(input.shape())?, |_| Reach::Row)
     }
 
-    /// The loss of a row of logits, which become its gradient over a divisor.
+    /// The loss of a row of logits, which is replaced by the loss's gradient over `divisor`.
     fn row(&self, shape: &[usize]) -> Result<impl Fn(&mut [f64], usize, f64) -> f64> {
         let s = self.label_smoothing;
         expect_probability("label_smoothing", s)?;
         let spread = s / classes(shape)? as f64;
         Ok(move |row: &mut [f64], target: usize, divisor: f64| {
-            // The target's part is 0 / 0 then, and NaN whatever the smoothing adds.
+            // The target's part is then 0 / 0, so the loss is NaN whatever the smoothing adds.
             if divisor == 0.0 {
                 row.fill(f64::NAN);
                 return f64::NAN;
             }
-            // What multiplies -log softmax of each class.
+            // The factor of -log softmax of each class.
             let share = |class: usize| {
                 let own = if class == target { (1.0 - s) * self.options.weight_of(target) } else { 0.0 };
                 if s > 0.0 { own + spread * self.options.weight_of(class) } else { own }
             };
-            // Shifted by the largest logit so that no exponential overflows.
+            // Logits are lowered by the largest, so that no exponential overflows.
             let max = row.iter().fold(f64::NEG_INFINITY, |max, &x| if x > max { x } else { max });
             let [mut loss, mut total, mut sum] = [0.0; 3];
             for (class, x) in row.iter_mut().enumerate() {
                 let share = share(class);
                 total += share;
-                // Not 0 times infinity, for a class that is impossible and not the target.
+                // A class of share 0 may have a logit of -infinity, and 0 times infinity is NaN.
                 loss += if share == 0.0 { 0.0 } else { share * (max - *x) };
                 *x = libm::exp(*x - max);
                 sum += *x;
@@ -169,7 +170,7 @@ impl NllLoss {
         Self { options: self.options.weight(weight) }
     }
 
-    /// Sets a target that counts for nothing; it need not be a class. None by default.
+    /// Sets the target that is ignored; it need not be a class. By default no target is.
     #[must_use]
     pub fn ignore_index(self, ignore_index: usize) -> Self {
         Self { options: Options { ignore_index: Some(ignore_index), ..self.options } }
@@ -220,7 +221,7 @@ impl NllLoss {
     }
 }
 
-/// What both losses have.
+/// The options that both losses have.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Options {
     weight: Option<Vec<f64>>,
@@ -237,7 +238,8 @@ impl Options {
         self.weight.as_ref().map_or(1.0, |weight| weight[class])
     }
 
-    /// Reduces the losses of `row`, which turns a row of the input into its gradient over a divisor.
+    /// The reduction of the losses of all rows. `row` returns the loss of a row of the input, and replaces the row by
+    /// its gradient over a divisor.
     fn reduced<A: Scalar, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,
@@ -255,7 +257,8 @@ impl Options {
         Ok(Loss { value: A::from_f64(sum / total), gradient })
     }
 
-    /// The losses of `row`, see [`reduced`](Self::reduced); `reach` is of a target that counts.
+    /// The losses of all rows, with `row` as in [`reduced`](Self::reduced); `reach` gives the reach of a target that
+    /// is not ignored.
     fn unreduced<A: Scalar, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,
@@ -274,7 +277,7 @@ impl Options {
         Ok(Losses { values, gradient, rows: Some((axis, reaches)) })
     }
 
-    /// Hands every row's loss to `store`; returns the gradient over `divisor`.
+    /// Hands every row's loss to `store`, and returns the gradient over `divisor`.
     fn each_row<A: Scalar, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,
@@ -285,7 +288,7 @@ impl Options {
         mut store: impl FnMut(f64),
     ) -> Result<Array<A, D>> {
         let mut gradient = zeros("gradient", input.raw_dim())?;
-        // One row, which an empty batch has too.
+        // An empty batch too has the width of a row.
         let mut buffer = filled("input", Ix1(input.len_of(axis)), 0.0)?;
         let rows = input.lanes(axis).into_iter().zip(gradient.lanes_mut(axis));
         for ((from, mut to), &target) in rows.zip(target) {
@@ -300,7 +303,7 @@ impl Options {
         Ok(gradient)
     }
 
-    /// The axis of the classes, of arrays that fit together.
+    /// The axis of the classes, once the arrays' shapes and the targets are checked.
     fn check<A: Scalar, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,

@@ -11,9 +11,8 @@
 //! `reduction="none"`: one loss for each target, and the gradient for any cotangent of them.
 //!
 //! # Reproducibility
-//! Everything is computed in `f64` and rounded once to the element type, value and gradient each. Sums are one chain
-//! of additions in row-major order. Exponentials and logarithms are those of the `libm` crate, the same on every
-//! machine.
+//! Value and gradient are computed in `f64` and rounded to the element type once. A sum is one chain of additions in
+//! row-major order. Exponentials and logarithms are those of the `libm` crate, the same on every machine.
 
 mod binary;
 mod class;
@@ -31,13 +30,13 @@ use ndarray::{Array, ArrayRef, Axis, Dimension};
 use crate::error::{Result, expect_shape};
 use crate::scalar::Scalar;
 
-/// How losses become one number.
+/// How many losses become one number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Reduction {
-    /// Their mean; with class weights the weighted mean. Of no losses it is NaN, as in torch.
+    /// The mean of the losses; with class weights the weighted mean. The mean of no losses is NaN, as in torch.
     #[default]
     Mean,
-    /// Their sum.
+    /// The sum of the losses.
     Sum,
 }
 
@@ -47,7 +46,7 @@ pub enum Reduction {
 pub struct Loss<A, D: Dimension> {
     /// The loss.
     pub value: A,
-    /// Its gradient with respect to the input, of the input's shape, in standard layout.
+    /// The loss's gradient with respect to the input, of the input's shape, in standard layout.
     pub gradient: Array<A, D>,
 }
 
@@ -59,13 +58,13 @@ pub struct Loss<A, D: Dimension> {
 pub struct Losses<A, D: Dimension, E: Dimension> {
     /// The losses, of the target's shape.
     pub values: Array<A, E>,
-    /// The gradient of each loss with respect to those elements of the input that it depends on.
+    /// The gradient of each loss with respect to the elements of the input that the loss depends on.
     pub gradient: Array<A, D>,
     /// The axis of the classes and what each loss reads of its row, if there are classes.
     rows: Option<(Axis, Array<Reach, E>)>,
 }
 
-/// What a loss depends on in its row of classes. The gradient of the rest is 0, whatever it is multiplied with.
+/// Which elements of its row of classes a loss depends on. The gradient of the others is 0, whatever `d_values` is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Reach {
     Nothing,

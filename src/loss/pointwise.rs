@@ -29,7 +29,7 @@ pub(super) fn reduced<A: Scalar, D: Dimension>(
     Ok(Loss { value: A::from_f64(sum / count), gradient: room::array(input.raw_dim(), gradient) })
 }
 
-/// The losses that `f` gives with their derivatives, see [`reduced`].
+/// The losses that `f` gives with their derivatives, one for each element; `f` is as in [`reduced`].
 pub(super) fn unreduced<A: Scalar, D: Dimension>(
     input: &ArrayRef<A, D>,
     target: &ArrayRef<A, D>,
@@ -46,7 +46,7 @@ pub(super) fn unreduced<A: Scalar, D: Dimension>(
     Ok(Losses { values, gradient, rows: None })
 }
 
-/// A loss for each element of the input, of that element and the target's.
+/// A loss of each element of the input and the target's element at the same place.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PointwiseLoss<F> {
     formula: F,
@@ -62,7 +62,7 @@ mod private {
     use crate::error::Result;
 
     pub trait Formula: Default {
-        /// Checks what the formula depends on.
+        /// Checks the formula's options.
         fn validate(&self) -> Result<()>;
 
         /// The loss, and its derivative with respect to the input.
@@ -87,8 +87,8 @@ impl<F: Formula> PointwiseLoss<F> {
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) for a target of another shape than the input's,
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a `beta` or `delta`
-    /// that is none.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a negative or NaN
+    /// `beta`, and for a `delta` that is not positive.
     pub fn forward<A: Scalar, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,

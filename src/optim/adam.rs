@@ -16,7 +16,7 @@ use crate::scalar::Scalar;
 /// p = p - lr / (1 - beta1^t) m / (sqrt(s) / sqrt(1 - beta2^t) + eps)
 /// ```
 ///
-/// Sums with a product are fused, as in torch's kernels. Checked when an [`Adam`](super::Adam) is made of it.
+/// Sums with a product are fused, as in torch's kernels. The options are checked when an [`Adam`](super::Adam) is made.
 ///
 /// ```
 /// use ndarray::array;
@@ -43,16 +43,16 @@ pub struct AdamConfig {
     pub lr: f64,
     /// The decay of both moments, in [0, 1). Default (0.9, 0.999).
     pub betas: (f64, f64),
-    /// Added to the denominator, finite and at least 0. Default 1e-8.
+    /// The number added to the denominator, finite and at least 0. Default 1e-8.
     pub eps: f64,
     /// The L2 penalty or decay, finite and at least 0. Default 0, with [`adamw`](Self::adamw) 0.01.
     pub weight_decay: f64,
     /// Whether to divide by the largest second moment so far. Default false.
     pub amsgrad: bool,
-    /// Whether the decay acts on the parameter and not on the gradient. Default false, with
+    /// Whether the decay shrinks the parameter, and is not added to the gradient. Default false, with
     /// [`adamw`](Self::adamw) true.
     pub decoupled_weight_decay: bool,
-    /// Whether to climb instead. Default false.
+    /// Whether to move along the gradient, towards a maximum. Default false.
     pub maximize: bool,
 }
 

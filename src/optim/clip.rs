@@ -6,7 +6,7 @@ use crate::error::{Error, Result, expect_number};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
-/// Scales gradients so that their total norm is at most `max_norm`; returns the norm before, torch's
+/// Scales gradients so that their total norm is at most `max_norm`, and returns the norm that they had: torch's
 /// `clip_grad_norm_`.
 ///
 /// ```text
@@ -14,14 +14,14 @@ use crate::scalar::Scalar;
 /// g = g min(max_norm / (total_norm + 1e-6), 1)
 /// ```
 ///
-/// torch's default of `norm_type` is 2; infinity gives the largest absolute value. What torch makes of 0 and of negative
-/// ones is no norm, and refused. With a non-finite norm and `error_if_nonfinite` false the gradients are scaled all the
-/// same, as torch does: they become NaN or 0.
+/// torch's default of `norm_type` is 2; infinity gives the largest absolute value. A `norm_type` of 0 or less, which
+/// torch allows, gives no norm and is refused. If the norm is infinite or NaN and `error_if_nonfinite` is false, the
+/// gradients are scaled all the same, as in torch: they become NaN or 0.
 ///
 /// # Reproducibility
-/// The sum is one chain of additions in `f64`, over the gradients in their order and each in row-major order,
-/// rounded to the gradients' type at the end. torch sums in parts, in the gradients' type, and agrees within a few
-/// of its roundings (1e-6 in `f32`).
+/// The sum is one chain of additions in `f64`, over the gradients in their order and each in row-major order, and the
+/// norm is rounded to the gradients' type once. torch sums in parts, in the gradients' type, so both norms agree
+/// within a few roundings of that type.
 ///
 /// # Errors
 /// [`Error::OutOfRange`] for a `max_norm` that is negative or NaN, a `norm_type` that is not positive;
@@ -53,7 +53,7 @@ pub fn clip_grad_norm<A: Scalar>(
     if error_if_nonfinite && !total_norm.is_finite() {
         return Err(Error::NonFinite { name: "total_norm", actual: total_norm.into_f64() });
     }
-    // torch divides a number by a tensor as the tensor's reciprocal times the number.
+    // torch divides a number by a tensor so: the tensor's reciprocal times the number.
     let scale = A::one() / (total_norm + A::from_f64(1e-6)) * A::from_f64(max_norm);
     let scale = if scale > A::one() { A::one() } else { scale };
     for (_, mut gradient) in gradients.named_parameters_mut() {
@@ -94,7 +94,7 @@ pub fn clip_grad_value<A: Scalar>(gradients: &mut impl Parameters<Elem = A>, cli
 fn total_norm<A: Scalar>(gradients: &[(String, ArrayViewD<'_, A>)], norm_type: f64) -> f64 {
     let elements = gradients.iter().flat_map(|(_, gradient)| gradient).map(|g| g.into_f64().abs());
     if norm_type == f64::INFINITY {
-        // The first NaN stays.
+        // Nothing is greater than a NaN, so the first one stays.
         elements.fold(0.0, |max, g| if g > max || g.is_nan() { g } else { max })
     } else if norm_type == 2.0 {
         elements.fold(0.0, |sum, g| sum + g * g).sqrt()

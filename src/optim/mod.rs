@@ -1,9 +1,9 @@
 //! Optimisers, under the names of `torch.optim`, and what goes with them: [schedules](StepLr) of the learning rate,
 //! clipping of gradients.
 //!
-//! Each step does what torch's `_single_tensor_*` functions do, operation by operation: numbers that Python computes
-//! are `f64` here, the parameters' arithmetic is in their own type, fused where torch's kernels fuse. No step sums
-//! anything, so the bits do not depend on the machine.
+//! Each step does what torch's `_single_tensor_*` functions do, operation by operation: what torch computes in Python
+//! is computed in `f64`; what torch computes with tensors is computed in the parameters' type, and fused where torch's
+//! kernels fuse. No step sums over elements, so the bits do not depend on the machine.
 
 mod adam;
 mod clip;
@@ -28,6 +28,7 @@ use crate::error::{Error, Result, expect_non_negative, expect_number, expect_sha
 use crate::invariant::Invariant;
 use crate::kernels::Update;
 use crate::parameters::{Parameters, with_elements};
+use crate::room::zeros;
 use crate::scalar::Scalar;
 
 /// Stochastic gradient descent, `torch.optim.SGD`: an [`Optimizer`] with an [`SgdConfig`], where the formula is.
@@ -42,7 +43,7 @@ pub type Adam<A = f32> = Optimizer<AdamConfig, A>;
 #[doc(alias = "RMSprop")]
 pub type RmsProp<A = f32> = Optimizer<RmsPropConfig, A>;
 
-/// Moves the parameters of one model along its gradients: [`Sgd`], [`Adam`], [`RmsProp`].
+/// Changes the parameters of one model by its gradients: [`Sgd`], [`Adam`], [`RmsProp`].
 ///
 /// ```
 /// use ndarray::array;
@@ -69,34 +70,36 @@ pub struct Optimizer<C, A: Scalar = f32> {
     memory: Memory<A>,
 }
 
-/// What an [`Optimizer`] remembers from step to step, to be kept in a file.
+/// What an [`Optimizer`] keeps from step to step, for a file.
 ///
-/// Options, the learning rate among them, are not part of it.
+/// The options, of which the learning rate is one, are not part of it.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct OptimizerState<A> {
-    /// How many steps were made.
+    /// The number of steps made.
     pub step: u64,
     /// Arrays named `{parameter}.{buffer}` such as `weight_ih_l0.exp_avg`, in the parameters' order.
     pub arrays: Vec<(String, ArrayD<A>)>,
 }
 
 impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
-    /// An optimiser of one model, or of any other with the same names and shapes.
+    /// An optimiser of one model, or of any other model with the same names and shapes.
     ///
     /// Buffers such as Adam's moments are allocated here, as large as the model each.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for an option out of its range, or larger than the largest number of the parameters' type.
+    /// [`Error::OutOfRange`] for an option out of its range, or larger than the largest number of the parameters' type;
+    /// [`Error::SizeOverflow`] for buffers that no memory holds.
     pub fn new(config: C, model: &impl Parameters<Elem = A>) -> Result<Self> {
         config.validate::<A>()?;
         let buffers = config.buffers();
         let remember = |(name, value): (String, ArrayViewD<'_, A>)| {
-            let zeros = |&buffer| (buffer, ArrayD::zeros(value.raw_dim()));
-            Remembered { name, shape: value.shape().into(), buffers: buffers.iter().map(zeros).collect() }
+            let zeros = |&buffer| Ok((buffer, zeros(&format!("{name}.{buffer}"), value.raw_dim())?));
+            let buffers = buffers.iter().map(zeros).collect::<Result<_>>()?;
+            Ok(Remembered { name, shape: value.shape().into(), buffers })
         };
-        let memory = Memory(model.named_parameters().into_iter().map(remember).collect());
-        Ok(Self { config, step: 0, memory })
+        let remembered = model.named_parameters().into_iter().map(remember);
+        Ok(Self { config, step: 0, memory: Memory(remembered.collect::<Result<_>>()?) })
     }
 
     /// The options.
@@ -114,7 +117,8 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
     /// Changes the learning rate, for instance to what a [schedule](StepLr) says.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] unless it is finite, in the parameters' type too, and not negative; it is unchanged then.
+    /// [`Error::OutOfRange`] unless `lr` is finite, in the parameters' type too, and not negative; the learning rate is
+    /// unchanged then.
     pub fn set_lr(&mut self, lr: f64) -> Result<()> {
         expect_option::<A>("lr", lr)?;
         self.config.set_lr(lr);
@@ -152,7 +156,7 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
         Ok(())
     }
 
-    /// A copy of what the optimiser remembers.
+    /// A copy of what the optimiser keeps from step to step.
     ///
     /// ```
     /// use ndarray_rnn::optim::{Adam, AdamConfig};
@@ -169,7 +173,7 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
         OptimizerState { step: self.step, arrays: self.memory.state_dict() }
     }
 
-    /// Goes on from a remembered state, of an optimiser with the same buffers over a model of the same shapes.
+    /// Goes on from the state of an optimiser with the same buffers, of a model with the same names and shapes.
     ///
     /// # Errors
     /// As [`Parameters::load_state_dict`]; the optimiser is unchanged then.
@@ -207,11 +211,12 @@ pub trait Algorithm: Debug + Clone + private::Sealed {
     #[doc(hidden)]
     fn set_lr(&mut self, lr: f64);
 
-    /// torch's names of the buffers it keeps beside every parameter.
+    /// torch's names of the buffers that the algorithm keeps for every parameter.
     #[doc(hidden)]
     fn buffers(&self) -> Vec<&'static str>;
 
-    /// The change of one parameter at a step, counted from 1; the buffers as above.
+    /// The change of one parameter at a step, counted from 1, with the buffers in the order of
+    /// [`buffers`](Self::buffers).
     #[doc(hidden)]
     fn update<'a, A: Scalar>(
         &self,

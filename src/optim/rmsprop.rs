@@ -17,7 +17,8 @@ use crate::scalar::Scalar;
 /// p = p - lr buf, without momentum p - lr g / d
 /// ```
 ///
-/// Sums with a product are fused, as in torch's kernels. Checked when an [`RmsProp`](super::RmsProp) is made of it.
+/// Sums with a product are fused, as in torch's kernels. The options are checked when an [`RmsProp`](super::RmsProp)
+/// is made.
 ///
 /// ```
 /// use ndarray::array;
@@ -42,7 +43,7 @@ pub struct RmsPropConfig {
     pub lr: f64,
     /// The decay of the averages, finite and at least 0. Default 0.99.
     pub alpha: f64,
-    /// Added to the denominator, finite and at least 0. Default 1e-8.
+    /// The number added to the denominator, finite and at least 0. Default 1e-8.
     pub eps: f64,
     /// The L2 penalty, finite and at least 0. Default 0.
     pub weight_decay: f64,
@@ -50,7 +51,7 @@ pub struct RmsPropConfig {
     pub momentum: f64,
     /// Whether to divide by the gradient's standard deviation. Default false.
     pub centered: bool,
-    /// Whether to climb instead. Default false.
+    /// Whether to move along the gradient, towards a maximum. Default false.
     pub maximize: bool,
 }
 

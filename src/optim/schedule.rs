@@ -1,7 +1,8 @@
 //! Learning rates over the epochs.
 //!
-//! Each is a pure function of the epoch, torch's closed form (`_get_closed_form_lr`). torch's schedulers multiply
-//! step by step instead, which differs by rounding only, until the learning rate is changed from outside.
+//! Each schedule is a function of the epoch alone, torch's closed form (`_get_closed_form_lr`). torch's schedulers
+//! multiply the learning rate epoch by epoch, which differs by rounding only, unless the learning rate is changed in
+//! between.
 
 use std::f64::consts::PI;
 
@@ -34,11 +35,11 @@ pub struct StepLr {
 }
 
 impl StepLr {
-    /// torch's default of `gamma` is 0.1.
+    /// A schedule; torch's default of `gamma` is 0.1.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `base_lr` and `gamma` are finite and not negative, [`Error::ZeroSize`](crate::Error::ZeroSize) for a
-    /// `step_size` of zero.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `base_lr` and `gamma` are finite and not negative,
+    /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a `step_size` of zero.
     pub fn new(base_lr: f64, step_size: usize, gamma: f64) -> Result<Self> {
         expect_non_negative("base_lr", base_lr)?;
         expect_positive("step_size", step_size)?;
@@ -71,7 +72,7 @@ pub struct ExponentialLr {
 }
 
 impl ExponentialLr {
-    /// From a first learning rate and its factor per epoch.
+    /// A schedule of a first learning rate and its factor for each epoch.
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `base_lr` and `gamma` are finite and not negative.
@@ -90,7 +91,8 @@ impl ExponentialLr {
 
 /// `eta_min + (base_lr - eta_min) (1 + cos(pi epoch / t_max)) / 2`, `torch.optim.lr_scheduler.CosineAnnealingLR`.
 ///
-/// It falls from `base_lr` at epoch 0 to `eta_min` at `t_max`, and rises again after that, as torch's does.
+/// The learning rate falls from `base_lr` at epoch 0 to `eta_min` at `t_max`, and rises again after that, as torch's
+/// does.
 ///
 /// ```
 /// use ndarray_rnn::optim::CosineAnnealingLr;
@@ -110,11 +112,11 @@ pub struct CosineAnnealingLr {
 }
 
 impl CosineAnnealingLr {
-    /// torch's default of `eta_min` is 0.
+    /// A schedule; torch's default of `eta_min` is 0.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `base_lr` and `eta_min` are finite and not negative, [`Error::ZeroSize`](crate::Error::ZeroSize) for a
-    /// `t_max` of zero.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `base_lr` and `eta_min` are finite and not negative,
+    /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a `t_max` of zero.
     pub fn new(base_lr: f64, t_max: usize, eta_min: f64) -> Result<Self> {
         expect_non_negative("base_lr", base_lr)?;
         expect_positive("t_max", t_max)?;
@@ -130,7 +132,7 @@ impl CosineAnnealingLr {
     }
 }
 
-/// `base_lr * gamma^times`; of 0 it is 0, even where the power overflows.
+/// `base_lr * gamma^times`. A `base_lr` of 0 stays 0, even if the power overflows.
 fn decayed(base_lr: f64, gamma: f64, times: usize) -> f64 {
     if base_lr == 0.0 { 0.0 } else { base_lr * libm::pow(gamma, times as f64) }
 }

@@ -1,4 +1,4 @@
-//! An [`Optimizer`] under serde: its options, and what it remembers of every parameter.
+//! An [`Optimizer`] under serde: its options, and its buffers of every parameter.
 
 use ndarray::ArrayD;
 use serde::de::Error as _;

@@ -15,7 +15,7 @@ use crate::scalar::Scalar;
 /// p = p - lr g
 /// ```
 ///
-/// Sums with a product are fused, as in torch's kernels. Checked when an [`Sgd`](super::Sgd) is made of it.
+/// Sums with a product are fused, as in torch's kernels. The options are checked when an [`Sgd`](super::Sgd) is made.
 ///
 /// ```
 /// use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, array};
@@ -49,7 +49,7 @@ pub struct SgdConfig {
     pub weight_decay: f64,
     /// Nesterov's momentum; needs a momentum and no dampening. Default false.
     pub nesterov: bool,
-    /// Whether to climb instead. Default false.
+    /// Whether to move along the gradient, towards a maximum. Default false.
     pub maximize: bool,
 }
 

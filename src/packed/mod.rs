@@ -1,4 +1,4 @@
-//! Sequences of different lengths: packed, padded, and one from the other.
+//! Sequences of different lengths, packed or padded, and conversions between both.
 
 mod packing;
 mod padding;
@@ -15,12 +15,13 @@ use padding::{collect_rows, lengths_and_features, longest, steps_first};
 
 /// Sequences of different lengths without padding, as torch's `PackedSequence`.
 ///
-/// Longest first, the sequences' rows lie step by step: the first row of each, the second of each that has one, and
-/// so on. Sequences `a b c`, `d e` and `f` become `a d f b e c`, in steps of 3, 2 and 1 rows.
+/// The sequences are sorted, the longest first, and their rows follow step by step: the first row of each sequence,
+/// then the second row of each sequence that has one, and so on. Sequences `a b c`, `d e` and `f` become `a d f b e
+/// c`, in steps of 3, 2 and 1 rows.
 ///
-/// Sequences may come in any order: the packing sorts them, those of one length in the order they came, and
-/// remembers the order. [`lengths`](Self::lengths), [`to_padded`](Self::to_padded) and
-/// [`to_sequences`](Self::to_sequences) speak of the sequences in the caller's order again.
+/// Sequences may come in any order. The packing keeps the caller's order among sequences of one length, and remembers
+/// it: [`lengths`](Self::lengths), [`to_padded`](Self::to_padded) and [`to_sequences`](Self::to_sequences) have the
+/// sequences in the caller's order again.
 ///
 /// Elements may be of any type that can be cloned: numbers, token ids, anything.
 ///
@@ -62,9 +63,9 @@ pub struct PackedSequence<A = f32> {
 impl<A: Clone> PackedSequence<A> {
     /// Packs the sequences of an array padded on the right.
     ///
-    /// What the padding holds is never looked at. With `enforce_sorted` the lengths must not increase, and there are
-    /// no indices; without, sequences come in any order, and there are indices even if they came sorted. Sequences of
-    /// one length stay in the caller's order, which torch 2.15 keeps up to 16 sequences only.
+    /// The padding's values are never read. With `enforce_sorted` the lengths must not increase, and the packing has no
+    /// indices. Without it sequences come in any order, and the packing has indices even if the sequences came sorted.
+    /// Sequences of one length stay in the caller's order; torch 2.15 keeps that order up to 16 sequences only.
     ///
     /// # Shapes
     /// | | |
@@ -73,7 +74,7 @@ impl<A: Clone> PackedSequence<A> {
     /// | `lengths` | N numbers from 1 to L |
     ///
     /// # Errors
-    /// [`Error::Shape`] for other than N lengths, [`Error::ZeroSize`] for N = 0, [`Error::EmptySequence`] for
+    /// [`Error::Shape`] unless there are N lengths, [`Error::ZeroSize`] for N = 0, [`Error::EmptySequence`] for
     /// L = 0, [`Error::EntryOutOfRange`] for a length of 0 or greater than L, and with `enforce_sorted`
     /// [`Error::NotSorted`] for a length greater than the one before it.
     ///
@@ -110,11 +111,11 @@ impl<A: Clone> PackedSequence<A> {
 
     /// Packs a list of sequences, each (its length, features): arrays, views or references to them.
     ///
-    /// They may come in any order, as with torch's `enforce_sorted=False`.
+    /// The sequences may come in any order, as with torch's `enforce_sorted=False`.
     ///
     /// # Errors
-    /// [`Error::ZeroSize`] for no sequence, [`Error::Shape`] for one of other features than the first,
-    /// [`Error::EntryOutOfRange`] for one of length 0.
+    /// [`Error::ZeroSize`] if there is no sequence, [`Error::Shape`] for a sequence with other features than the first,
+    /// [`Error::EntryOutOfRange`] for a sequence of length 0.
     ///
     /// # Example
     /// ```
@@ -137,14 +138,16 @@ impl<A: Clone> PackedSequence<A> {
         Self::gather(packing, features, |t, n| sequences[n].index_axis(Axis(0), t))
     }
 
-    /// Puts a packed batch together from its parts, as torch's constructor; but checked.
+    /// Puts a packed batch together from its parts, as torch's constructor does, and checks them.
     ///
-    /// `sorted_indices` is the caller's number of each sequence, the longest first; none if that is the order.
+    /// `sorted_indices` has the caller's number of each sequence, the longest first; `None` if the caller's order is
+    /// that order.
     ///
     /// # Errors
-    /// [`Error::EmptySequence`] for no batch size, [`Error::EntryOutOfRange`] for one of 0, [`Error::NotSorted`] for
-    /// one greater than the one before it, [`Error::Shape`] for data of other rows than their sum or for other than
-    /// N indices, [`Error::EntryOutOfRange`] and [`Error::RepeatedEntry`] for indices that are no permutation.
+    /// [`Error::EmptySequence`] if there is no batch size, [`Error::EntryOutOfRange`] for a batch size of 0,
+    /// [`Error::NotSorted`] for a batch size greater than the one before it, [`Error::Shape`] unless the data have as
+    /// many rows as the sum of the batch sizes and there are N indices, [`Error::EntryOutOfRange`] and
+    /// [`Error::RepeatedEntry`] for indices that are no permutation.
     ///
     /// ```
     /// use ndarray::array;
@@ -164,7 +167,7 @@ impl<A: Clone> PackedSequence<A> {
         Ok(Self { data: in_standard_layout(data), packing })
     }
 
-    /// Other rows in the same packing, such as what a network makes of these: of any width and type.
+    /// The packing with other rows, of any width and type: such as one-hot rows in place of tokens.
     ///
     /// # Errors
     /// [`Error::Shape`] for another number of rows.
@@ -242,7 +245,7 @@ impl<A: Clone> PackedSequence<A> {
         rows.iter().map(|rows| self.data.select(Axis(0), rows)).collect()
     }
 
-    /// Collects the row of every step and sequence.
+    /// A packed batch of the row of every step and sequence.
     fn gather<'a>(
         packing: Packing,
         features: usize,
@@ -270,17 +273,18 @@ impl<A> PackedSequence<A> {
         &self.packing.batch_sizes
     }
 
-    /// The caller's number of each sequence, the longest first; none if the caller's order was to be kept.
+    /// The caller's number of each sequence, the longest first; `None` if the packing has the caller's order.
     ///
-    /// Selecting a state's sequences by these brings them from the caller's order into the packing's.
+    /// A state's sequences selected by these indices come from the caller's order into the packing's.
     #[must_use]
     pub fn sorted_indices(&self) -> Option<&[usize]> {
         self.packing.order.as_ref().map(|order| &order.sorted[..])
     }
 
-    /// Where the packing has the caller's sequences: the inverse of [`sorted_indices`](Self::sorted_indices).
+    /// The place in the packing of each of the caller's sequences: the inverse of
+    /// [`sorted_indices`](Self::sorted_indices).
     ///
-    /// Selecting a state's sequences by these brings them from the packing's order into the caller's.
+    /// A state's sequences selected by these indices come from the packing's order into the caller's.
     #[must_use]
     pub fn unsorted_indices(&self) -> Option<&[usize]> {
         self.packing.order.as_ref().map(|order| &order.unsorted[..])

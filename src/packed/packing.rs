@@ -9,13 +9,13 @@ use crate::room::room;
 /// How the rows of sequences of different lengths, longest first, fall into steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Packing {
-    /// How many sequences reach each step: at least one, never more than reach the step before.
+    /// How many sequences reach each step: at least one, and never more than reach the step before.
     pub(super) batch_sizes: Vec<usize>,
-    /// The sequences' order, unless it is the caller's.
+    /// The order of the sequences; `None` for the caller's order.
     pub(super) order: Option<Order>,
 }
 
-/// A permutation of sequences: the caller's number by place, and the place by the caller's number.
+/// A permutation of sequences: the caller's number of each place, and the place of each of the caller's numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Order {
     pub(super) sorted: Vec<usize>,
@@ -41,7 +41,7 @@ impl Packing {
         Ok(Self { batch_sizes: count_by_step(&descending)?, order: Some(Order { sorted, unsorted }) })
     }
 
-    /// Checks that parts fit each other and data of some rows.
+    /// Checks that the parts fit each other and data of so many rows.
     pub(super) fn from_parts(
         batch_sizes: Vec<usize>,
         sorted_indices: Option<Vec<usize>>,
@@ -56,7 +56,7 @@ impl Packing {
         }
         expect_sorted("batch_sizes", &batch_sizes)?;
         expect_shape("data", &[total(&batch_sizes), features], &[rows, features])?;
-        // Rows without features take no memory, but `lengths` will.
+        // Rows without features take no memory, so any number of sequences may come; `lengths` needs memory for each.
         drop(room::<usize>("lengths", &[batch])?);
         let order = match sorted_indices {
             None => None,
@@ -73,12 +73,12 @@ impl Packing {
         self.batch_sizes[0]
     }
 
-    /// The number of rows, `usize::MAX` if they are more.
+    /// The number of rows, at most `usize::MAX`.
     pub(super) fn rows(&self) -> usize {
         total(&self.batch_sizes)
     }
 
-    /// Each row's step and sequence, by the caller's number.
+    /// The step of each row, and the caller's number of its sequence.
     pub(super) fn places(&self) -> impl Iterator<Item = (usize, usize)> {
         let steps = self.batch_sizes.iter().enumerate();
         steps.flat_map(move |(t, &batch)| (0..batch).map(move |place| (t, self.sequence(place))))
@@ -98,7 +98,7 @@ impl Packing {
         lengths
     }
 
-    /// The caller's number of the sequence in some place.
+    /// The caller's number of the sequence at a place.
     fn sequence(&self, place: usize) -> usize {
         self.order.as_ref().map_or(place, |order| order.sorted[place])
     }
@@ -131,10 +131,10 @@ fn expect_sorted(list: &'static str, entries: &[usize]) -> Result<()> {
     }
 }
 
-/// How many of some lengths, of which there is one at least, the longest first, reach each step.
+/// How many sequences reach each step, given their lengths, the longest first; there is one length at least.
 fn count_by_step(descending: &[usize]) -> Result<Vec<usize>> {
     let longest = descending[0];
-    // Rows without features take no memory, their steps do.
+    // Rows without features take no memory, so a sequence may have any length; every step takes memory here.
     let mut batch_sizes = room("batch_sizes", &[longest])?;
     let mut batch = descending.len();
     for t in 0..longest {
@@ -146,7 +146,7 @@ fn count_by_step(descending: &[usize]) -> Result<Vec<usize>> {
     Ok(batch_sizes)
 }
 
-/// The sum, or `usize::MAX` if it is more: no array has as many rows.
+/// The sum, at most `usize::MAX`: no array has as many rows.
 fn total(batch_sizes: &[usize]) -> usize {
     batch_sizes.iter().fold(0, |sum, &size| sum.saturating_add(size))
 }

@@ -13,15 +13,15 @@ use crate::room::{self, filled, room};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[doc(alias = "padding_side")]
 pub enum PaddingSide {
-    /// Before each sequence: all end at the last step.
+    /// Before each sequence: all sequences end at the last step.
     Left,
-    /// After each sequence: all begin at the first step.
+    /// After each sequence: all sequences begin at the first step.
     #[default]
     Right,
 }
 
-/// How sequences become one array: the arguments of torch's `pad_sequence` and `pad_packed_sequence`, with their
-/// names and defaults.
+/// How sequences are padded into one array: the arguments of torch's `pad_sequence` and `pad_packed_sequence`, with
+/// torch's names and defaults.
 ///
 /// ```
 /// use ndarray_rnn::{Padding, PaddingSide};
@@ -33,7 +33,7 @@ pub enum PaddingSide {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Padding<A = f32> {
-    /// What stands where no sequence does.
+    /// The value of the padding.
     #[doc(alias = "padding_value")]
     pub value: A,
     /// Where the padding stands. Default right.
@@ -71,7 +71,7 @@ impl<A> Padding<A> {
 }
 
 impl<A: Clone> Padding<A> {
-    /// An array of padding but for some rows, each given with its step and sequence.
+    /// An array of padding and rows, each row given with its step and sequence.
     pub(super) fn around<'a>(
         self,
         lengths: &[usize],
@@ -102,7 +102,7 @@ impl<A: Clone> Padding<A> {
 
 /// Sequences side by side in one array, padded to one length.
 ///
-/// Zero-length sequences are all padding.
+/// A sequence of length 0 becomes padding.
 ///
 /// # Shapes
 /// | | |
@@ -111,7 +111,7 @@ impl<A: Clone> Padding<A> {
 /// | result | (L, N, features), with `batch_first` (N, L, features); L is `total_length` or the greatest length |
 ///
 /// # Errors
-/// [`Error::ZeroSize`] for no sequence, [`Error::Shape`] for one of other features than the first,
+/// [`Error::ZeroSize`] if there is no sequence, [`Error::Shape`] for a sequence with other features than the first,
 /// [`Error::TotalLength`] for a `total_length` below the greatest length, [`Error::SizeOverflow`] for an array that
 /// no memory holds.
 ///
@@ -144,7 +144,7 @@ pub fn pad_sequence<A: Clone>(
 
 /// The sequences of an array padded on the right, without the padding: the inverse of [`pad_sequence`].
 ///
-/// What the padding holds is never looked at.
+/// The padding's values are never read.
 ///
 /// # Shapes
 /// | | |
@@ -154,8 +154,8 @@ pub fn pad_sequence<A: Clone>(
 /// | result | N arrays (length, features) |
 ///
 /// # Errors
-/// [`Error::Shape`] for other than N lengths, [`Error::EntryOutOfRange`] for a length greater than L (torch cuts it
-/// to L).
+/// [`Error::Shape`] unless there are N lengths, [`Error::EntryOutOfRange`] for a length greater than L, which torch
+/// lowers to L.
 ///
 /// # Example
 /// ```
@@ -181,9 +181,9 @@ pub fn unpad_sequence<A: Clone>(
     sequences.map(|(sequence, &length)| collect_rows([length, features], sequence.outer_iter())).collect()
 }
 
-/// The first rows of some in an array of their own.
+/// The first `shape[0]` of some rows as an array.
 ///
-/// Not by `to_owned`: ndarray 0.17 may panic in it if there is no element.
+/// Not by `to_owned`, which may panic in ndarray 0.17 if there are no elements.
 pub(super) fn collect_rows<'a, A: Clone + 'a>(
     shape: [usize; 2],
     rows: impl Iterator<Item = ArrayView1<'a, A>>,
@@ -212,7 +212,7 @@ pub(super) fn steps_first<A>(array: &ArrayRef3<A>, batch_first: bool) -> ArrayVi
     view
 }
 
-/// The lengths of sequences, of which there is one at least, and the features that all have.
+/// The lengths of sequences, of which there is one at least, and the number of features, which all share.
 pub(super) fn lengths_and_features<A>(
     sequences: &[impl Deref<Target = ArrayRef2<A>>],
 ) -> Result<(Vec<usize>, usize)> {

@@ -1,15 +1,15 @@
 //! torch's random numbers, over any generator.
 //!
-//! Every function takes its generator as an argument and documents how much of it is used.
-//! With [`manual_seed`] they draw what `torch.manual_seed` would make torch draw on a CPU; with
-//! another generator of the `rand` family (say `ChaCha8Rng`) they are defined just as exactly.
+//! Every function takes its generator as an argument and says how many words it draws. With [`manual_seed`] the
+//! functions draw what torch draws on a CPU after `torch.manual_seed`; with another generator of `rand`'s traits, such
+//! as `ChaCha8Rng`, they are defined just as exactly.
 //!
 //! | function | torch | from one seed |
 //! |---|---|---|
 //! | [`uniform`] | `Tensor.uniform_` | bit for bit |
 //! | [`bernoulli`] | `Tensor.bernoulli_(p)` | bit for bit |
 //! | [`randperm`] | `torch.randperm` | bit for bit |
-//! | [`Normal::fill`] | `Tensor.normal_` | within 1e-6 (`f32`): torch's logarithm and cosine differ from one machine to the next, these do not |
+//! | [`Normal::fill`] | `Tensor.normal_` | within 1e-6 (`f32`): torch's logarithm and cosine differ between machines, and the crate's do not |
 //!
 //! Source: `ATen/native/cpu/DistributionTemplates.h` and `ATen/core/DistributionsHelper.h`.
 
@@ -26,10 +26,10 @@ use crate::error::{Result, expect_finite, expect_non_negative, expect_number, ex
 use crate::room::room;
 use crate::scalar::Scalar;
 
-/// A generator in the state that `torch.manual_seed(seed)` leaves torch's in.
+/// A generator in the state of torch's after `torch.manual_seed(seed)`.
 ///
-/// Takes integers of up to 64 bits (`usize` as `u64`); as in torch a negative seed is its two's complement, and the
-/// low 32 bits decide.
+/// A seed is an integer of up to 64 bits (`usize` as `u64`). As in torch a negative seed stands for its two's
+/// complement, and the low 32 bits alone decide what is drawn.
 ///
 /// ```
 /// use ndarray_rnn::manual_seed;
@@ -63,13 +63,14 @@ fn unit<A: Scalar, R: Rng + ?Sized>(rng: &mut R) -> A {
     }
 }
 
-/// Fills an array with uniform values in `[low, high)`, in its logical (row-major) order.
+/// Fills an array with uniform values in `[low, high)`, in row-major order.
 ///
 /// `x = u * (high - low) + low`, fused, `u` a multiple of 2^-24 from one word (`f32`) or of 2^-53 from two
 /// words (`f64`).
 ///
 /// # Errors
-/// [`Error::OutOfRange`] unless `low <= high` and `low` and `high - low` are finite in the element type.
+/// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `low <= high` and `low` and `high - low` are finite in the
+/// element type.
 ///
 /// ```
 /// use ndarray::Array1;
@@ -104,7 +105,7 @@ fn range<A: Scalar>(low: f64, high: f64) -> Result<(A, A)> {
 /// Whether an event of probability `p` happens. Two words.
 ///
 /// # Errors
-/// [`Error::OutOfRange`] unless `p` is in [0, 1].
+/// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `p` is in [0, 1].
 ///
 /// ```
 /// use ndarray_rnn::{manual_seed, random};
@@ -122,7 +123,7 @@ pub fn bernoulli<R: Rng + ?Sized>(p: f64, rng: &mut R) -> Result<bool> {
 /// A random permutation of `0..n`. One word for each element but the last; two from n = 2^32 / 20 on.
 ///
 /// # Errors
-/// [`Error::SizeOverflow`] for one that no memory holds; nothing is drawn then.
+/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a permutation that no memory holds; nothing is drawn then.
 ///
 /// ```
 /// use ndarray_rnn::{manual_seed, random};
@@ -134,7 +135,7 @@ pub fn bernoulli<R: Rng + ?Sized>(p: f64, rng: &mut R) -> Result<bool> {
 pub fn randperm<R: Rng + ?Sized>(n: usize, rng: &mut R) -> Result<Vec<usize>> {
     let mut order: Vec<usize> = room("permutation", &[n])?;
     order.extend(0..n);
-    // torch's bound below which 32 bits are even enough.
+    // Below this bound torch draws 32 bits, whose remainders are even enough.
     let small = (n as u64) < u64::from(u32::MAX / 20);
     for i in 0..n.saturating_sub(1) {
         let word = if small { rng.next_u32().into() } else { next_u64(rng) };
@@ -145,9 +146,9 @@ pub fn randperm<R: Rng + ?Sized>(n: usize, rng: &mut R) -> Result<Vec<usize>> {
 
 /// Normal values as torch draws them.
 ///
-/// torch makes them in pairs. An array of fewer than 16 elements may leave half a pair over, which torch's
-/// generator keeps for its next such draw; here this value keeps it. One `Normal` used with one
-/// generator therefore draws what torch does.
+/// torch makes normal values in pairs. An array of fewer than 16 elements may leave half a pair over, which torch's
+/// generator keeps for its next such draw. Here a `Normal` keeps the half: one `Normal`, always used with the same
+/// generator, draws what torch does.
 ///
 /// ```
 /// use ndarray::Array1;
@@ -166,20 +167,20 @@ pub struct Normal {
 }
 
 impl Normal {
-    /// With nothing kept, as after `torch.manual_seed`.
+    /// A `Normal` without a kept half, as after `torch.manual_seed`.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Fills an array with normal values of a mean and a standard deviation, in logical order.
+    /// Fills an array with normal values of a mean and a standard deviation, in row-major order.
     ///
     /// Fewer than 16 elements: Box-Muller in `f64` by pairs, `r = sqrt(-2 ln(1 - u2))`, angle `2 pi u1`, cosine
-    /// first. From 16 on: blocks of 16 uniform values, the j-th paired with the (j+8)-th; where the size is no
-    /// multiple of 16 the last 16 are drawn again.
+    /// first. From 16 on: blocks of 16 uniform values, of which the j-th and the (j+8)-th are a pair; if the size is no
+    /// multiple of 16, the last 16 are drawn again.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] unless `mean` is finite and `std` finite and not negative.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `mean` is finite and `std` finite and not negative.
     #[doc(alias = "normal_")]
     pub fn fill<A: Scalar, D: Dimension, R: Rng + ?Sized>(
         &mut self,
@@ -213,7 +214,7 @@ impl Normal {
     }
 }
 
-/// How many values torch transforms together.
+/// The number of values that torch transforms together.
 const BLOCK: usize = 16;
 
 /// At least one block of normal values.

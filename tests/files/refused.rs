@@ -123,7 +123,7 @@ fn broken_pickles_are_refused() -> TestResult {
             "pt: data.pkl: expected UTF-8, got invalid utf-8 sequence of 1 bytes from index 0",
         ),
         (b"\x82\0.", "pt: data.pkl: expected an opcode of plain values, got 0x82"),
-        (b"cos\nsystem\n.", "pt: os.system is not among what a state dict is made of, and is never executed"),
+        (b"cos\nsystem\n.", "pt: os.system is no part of a state dict, and is never called"),
     ];
     for (pickle, message) in cases {
         expect_file_error(pt::from_bytes(&pickled(pickle)?), message);

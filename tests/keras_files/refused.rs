@@ -24,7 +24,8 @@ fn layers_that_are_not_there() -> TestResult {
 
 #[test]
 fn weights_without_a_description() -> TestResult {
-    let feature = "a file of weights without a description of the layer, except to load them into one";
+    let feature =
+        "a file of weights without a description of the layer, except to load the weights into a layer,";
     let error =
         FileError::Unsupported { format: "Keras", field: "first".into(), feature: feature.to_owned() };
     let message = format!("Keras: first: {feature} is not supported");

@@ -1,4 +1,4 @@
-//! A model's configuration: JSON, as `.keras` and legacy `.h5` files hold it.
+//! A model's configuration: the JSON in `.keras` and legacy `.h5` files.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::error::Result;
 use crate::io::files::malformed;
 use crate::keras::{MergeMode, SimpleRnnConfig};
 
-/// A layer or model: its class, and what it is made of.
+/// A layer or model: its class and its configuration.
 #[derive(Debug, Deserialize)]
 pub(super) struct Node {
     class_name: String,
     config: Box<Config>,
 }
 
-/// The entries that are read, of whatever class.
+/// The entries of a configuration that are read, whatever the class.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Config {
@@ -37,7 +37,7 @@ struct Config {
     layers: Vec<Node>,
 }
 
-/// A word, or something that was registered under a name.
+/// A name of Keras's, or an object that a user registered.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Word {
@@ -77,7 +77,7 @@ fn describe(path: &str, node: &Node, found: &mut Vec<Described>) {
             None => return,
         },
         _ => {
-            // Files of weights name layers by class, and number those of one class.
+            // A file of weights names a layer by its class, and numbers layers of one class.
             let mut counts = BTreeMap::new();
             for layer in &node.config.layers {
                 let class = snake_case(&layer.class_name);
@@ -93,7 +93,7 @@ fn describe(path: &str, node: &Node, found: &mut Vec<Described>) {
 }
 
 impl Config {
-    /// The input's width is not here: it is the kernel's.
+    /// Without the input's width, which only the kernel says.
     fn simple_rnn(&self) -> Result<SimpleRnnConfig> {
         let activation = match &self.activation {
             Word::Text(name) => name.parse()?,
@@ -116,7 +116,7 @@ impl Config {
         Ok(self.seed.into_iter().fold(config, SimpleRnnConfig::seed))
     }
 
-    /// Nothing unless the wrapped layer is a SimpleRNN.
+    /// `None` unless the wrapped layer is a SimpleRNN.
     fn bidirectional(&self) -> Option<Result<LayerConfig>> {
         let forward = self.layer.as_ref().filter(|layer| layer.class_name == "SimpleRNN")?;
         let backward = self.backward_layer.as_ref();
@@ -137,7 +137,7 @@ impl Config {
     }
 }
 
-/// Keras's name of a class's layers: `SimpleRNN` is `simple_rnn`.
+/// Keras's name for the layers of a class: `simple_rnn` for `SimpleRNN`.
 fn snake_case(class: &str) -> String {
     let letters: Vec<_> = class.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
     let mut name = String::new();

@@ -1,4 +1,4 @@
-//! Groups and arrays of an HDF5 file, no more of them than the file deserves.
+//! Groups and arrays of an HDF5 file, as many as a budget allows: groups may contain themselves.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::io::budget::Budget;
 use crate::io::files::malformed;
 use crate::io::{Dtype, Tensor};
 
-/// What a visit to a group or an array counts: groups may lead in circles.
+/// The bytes that a visit to a group or an array is counted with.
 const VISIT: usize = 256;
 
 /// A file to be read.
@@ -25,7 +25,7 @@ impl Hdf5 {
         texts::check(&bytes)?;
         let file =
             File::from_bytes(bytes).map_err(|error| malformed(FORMAT, "file", "an HDF5 file", error))?;
-        // What has been counted are places of 8 bytes from the file's beginning, as every writer of Keras's has them.
+        // `texts::check` reads places of 8 bytes, counted from the file's beginning. Keras's files have no others.
         let superblock = file.superblock();
         if superblock.offset_size != 8 || superblock.base_address.get() != 0 {
             let (field, feature) =
@@ -92,7 +92,7 @@ fn dtype(field: &str, dataset: &Dataset) -> Result<(Dtype, DatatypeByteOrder)> {
     let refused = |error| malformed(FORMAT, field, "an array", error);
     let datatype = dataset.datatype().map_err(refused)?;
     let attributes = dataset.attrs().map_err(refused)?;
-    // Keras stores bfloat16 as two bytes without a meaning, and says so beside them.
+    // Keras stores bfloat16 as two bytes of no type, and names the type in an attribute.
     if attributes.get("dtype").and_then(AttrValue::as_str) == Some("bfloat16") && datatype.type_size() == 2 {
         return Ok((Dtype::Bf16, DatatypeByteOrder::LittleEndian));
     }

@@ -30,7 +30,7 @@ impl From<usize> for LayerId<'_> {
     }
 }
 
-/// What a layer is.
+/// The class of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     SimpleRnn,
@@ -45,7 +45,7 @@ impl Class {
         }
     }
 
-    /// What stands before the weights' names.
+    /// The prefixes of the weights' names.
     pub(super) fn prefixes(self) -> &'static [&'static str] {
         match self {
             Self::SimpleRnn => &[""],
@@ -53,7 +53,7 @@ impl Class {
         }
     }
 
-    /// Whether weights have a SimpleRNN's shapes: cells with gates have the same names.
+    /// Whether weights have a SimpleRNN's shapes. The weights of an LSTM or GRU have the same names but other shapes.
     pub(super) fn fits(self, weights: &StateDict) -> bool {
         let shape = |prefix: &str, name: &str| weights.get(&format!("{prefix}{name}")).map(Tensor::shape);
         self.prefixes().iter().all(|prefix| {
@@ -65,7 +65,7 @@ impl Class {
     }
 }
 
-/// What a layer is made of; the input's width is its kernel's.
+/// The configuration of a layer, but for the input's width, which the kernel says.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum LayerConfig {
     SimpleRnn(SimpleRnnConfig),
@@ -82,7 +82,7 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// The layer's name; in files of weights of old versions that of its class, numbered.
+    /// The layer's name; in a file of weights of an old version the class's name with a number.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -94,7 +94,7 @@ impl Layer {
         self.class == Class::Bidirectional
     }
 
-    /// The arrays: `kernel`, `recurrent_kernel` and `bias`, of a Bidirectional layer `forward.kernel` and so on.
+    /// The arrays `kernel`, `recurrent_kernel` and `bias`; in a Bidirectional layer `forward.kernel` and so on.
     #[must_use]
     pub fn weights(&self) -> &StateDict {
         &self.weights
@@ -106,7 +106,7 @@ impl Layer {
             .ok_or_else(|| malformed(FORMAT, &*self.name, format!("an array {name}"), "none"))
     }
 
-    /// The layer's configuration with the input's width, before any memory is taken.
+    /// The configuration with the input's width, checked against the weights before a layer takes memory.
     pub(super) fn sized(&self, config: &SimpleRnnConfig, prefix: &str) -> Result<SimpleRnnConfig> {
         let name = format!("{prefix}kernel");
         let kernel = self.kernel(&name)?.shape();

@@ -1,4 +1,4 @@
-//! The weights of recurrent layers, as legacy `.h5` files hold them: by the layers' and the weights' own names.
+//! The weights of recurrent layers in legacy `.h5` files, where layers and weights have their own names.
 
 use hdf5_pure::{AttrValue, Group};
 
@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::io::StateDict;
 use crate::io::files::malformed;
 
-/// Whether a file is one: of a model, or of its weights only.
+/// Whether a file is a legacy file, of a model or of weights alone.
 pub(super) fn is_legacy(hdf5: &mut Hdf5) -> Result<bool> {
     let root = hdf5.root();
     Ok(hdf5.groups("", &root)?.iter().any(|name| name == "model_weights")
@@ -44,7 +44,7 @@ pub(super) fn layers(hdf5: &mut Hdf5) -> Result<Vec<Layer>> {
 /// One layer, if its weights are those of one or two SimpleRNNs.
 fn read(hdf5: &mut Hdf5, path: &str, group: &Group, name: String) -> Result<Option<Layer>> {
     let names = list(hdf5, path, group, "weight_names")?;
-    // As kernel, or in older files as kernel:0.
+    // The last part of a name is kernel, in older files kernel:0.
     let kinds: Option<Vec<_>> = names
         .iter()
         .map(|name| {
@@ -73,7 +73,7 @@ fn read(hdf5: &mut Hdf5, path: &str, group: &Group, name: String) -> Result<Opti
 /// An attribute that is a list of text.
 fn list(hdf5: &mut Hdf5, path: &str, group: &Group, name: &str) -> Result<Vec<String>> {
     let attributes = hdf5.attributes(path, group)?;
-    // A list that is too long for one attribute stands in several, numbered.
+    // A list too long for one attribute is split over several, whose names end in a number.
     let parts: Vec<_> = match attributes.get(name) {
         Some(whole) => vec![whole],
         None => (0..).map_while(|i| attributes.get(&format!("{name}{i}"))).collect(),
@@ -87,7 +87,9 @@ fn list(hdf5: &mut Hdf5, path: &str, group: &Group, name: &str) -> Result<Vec<St
             (Some(more), _) => texts.extend_from_slice(more),
             // h5py writes an empty list as one of numbers.
             (None, AttrValue::F64Array(numbers)) if numbers.is_empty() => {}
-            _ => return Err(malformed(FORMAT, path, format!("texts in the attribute {name}"), "others")),
+            _ => {
+                return Err(malformed(FORMAT, path, format!("names in the attribute {name}"), "others"));
+            }
         }
     }
     Ok(texts)

@@ -17,8 +17,9 @@
 //! # Ok::<(), ndarray_rnn::Error>(())
 //! ```
 //!
-//! Other layers in a file are not looked at.
+//! Other layers in a file are passed over.
 
+// Each imports only from those before it: texts, hdf5; layer, config, weights, legacy; model; write.
 mod config;
 mod hdf5;
 mod layer;

@@ -1,4 +1,4 @@
-//! A file's recurrent layers, read, and layers of `keras` made of them.
+//! Reading a file's recurrent layers, and making layers of `keras` of them.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::io::files::{self, malformed};
 use crate::keras::{Bidirectional, SimpleRnn};
 use crate::scalar::Scalar;
 
-/// The SimpleRNN layers of a Keras file, and the Bidirectional ones of SimpleRNNs, with their weights.
+/// The SimpleRNN layers of a Keras file and the Bidirectional layers of two SimpleRNNs, with their weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     layers: Vec<Layer>,
@@ -30,9 +30,10 @@ impl Model {
     /// The layers of a file's bytes.
     ///
     /// # Errors
-    /// [`FileError::Malformed`] for bytes that are no such file, [`FileError::TooLarge`] for one that would take much more
-    /// memory than its size, [`FileError::Dtype`] for weights that are no floats, [`Error::UnknownName`] for an activation
-    /// that Keras has not.
+    /// [`FileError::Malformed`] for bytes that are no such file, and for a `.keras` file without the weights of a
+    /// layer that it describes; [`FileError::TooLarge`] for a file that would take more than 16 times its size in
+    /// memory; [`FileError::Dtype`] for weights that are no floats; [`Error::UnknownName`] for an activation that
+    /// Keras does not have.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         if bytes.starts_with(b"PK") {
             let mut archive = Archive::open(FORMAT, bytes)?;
@@ -59,7 +60,7 @@ impl Model {
                     layer.config = Some(described.config?);
                 }
             }
-            // What the configuration does not name is another class with weights of the same names.
+            // A layer that the configuration does not name is of another class, whose weights have the same names.
             layers.retain(|layer| layer.config.is_some());
         }
         Ok(Self { layers })
@@ -74,9 +75,9 @@ impl Model {
     /// A SimpleRNN layer, as the file describes it.
     ///
     /// # Errors
-    /// [`FileError::NotFound`] if there is none; [`FileError::Unsupported`] for a file of weights only, see
-    /// [`load_simple_rnn`](Self::load_simple_rnn); [`FileError::Dtype`] for weights of another element type; [`Error::Shape`] for
-    /// weights that do not fit the description.
+    /// [`FileError::NotFound`] if there is no such layer; [`FileError::Unsupported`] for a file of weights only, see
+    /// [`load_simple_rnn`](Self::load_simple_rnn); [`FileError::Dtype`] for weights of another element type;
+    /// [`Error::Shape`] for weights that do not fit the description.
     pub fn simple_rnn<'a, A: Scalar>(&self, layer: impl Into<LayerId<'a>>) -> Result<SimpleRnn<A>> {
         let layer = self.layer(layer.into(), Class::SimpleRnn)?;
         let Some(LayerConfig::SimpleRnn(config)) = &layer.config else { return Err(undescribed(layer)) };
@@ -104,8 +105,9 @@ impl Model {
     /// Loads the weights of a SimpleRNN layer of any file.
     ///
     /// # Errors
-    /// [`FileError::NotFound`] if there is none, [`FileError::Dtype`] for weights of another element type, [`Error::Shape`],
-    /// [`Error::MissingParameter`] or [`Error::UnexpectedParameter`] for another layer's; nothing is changed then.
+    /// [`FileError::NotFound`] if there is no such layer, [`FileError::Dtype`] for weights of another element type,
+    /// [`Error::Shape`], [`Error::MissingParameter`] or [`Error::UnexpectedParameter`] for the weights of another
+    /// layer; `into` is unchanged then.
     pub fn load_simple_rnn<'a, A: Scalar>(
         &self,
         layer: impl Into<LayerId<'a>>,
@@ -138,7 +140,8 @@ impl Model {
 }
 
 fn undescribed(layer: &Layer) -> Error {
-    let feature = "a file of weights without a description of the layer, except to load them into one";
+    let feature =
+        "a file of weights without a description of the layer, except to load the weights into a layer,";
     FileError::Unsupported { format: FORMAT, field: layer.name.clone(), feature: feature.into() }.into()
 }
 

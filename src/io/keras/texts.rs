@@ -1,4 +1,4 @@
-//! Texts of attributes, which stand in heaps: thousands of attributes may refer to one.
+//! Texts of attributes. They stand in heaps, and thousands of attributes may refer to one text.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::FORMAT;
 use crate::error::Result;
 use crate::io::budget::Budget;
 
-/// Checks that the texts that a file's references name together are no larger than the file deserves.
+/// Checks that all texts that a file refers to are together within the file's budget.
 ///
-/// A reference is a length, the place of a heap and an object's number, of 4, 8 and 4 bytes. Whatever looks like one, and
-/// names an object that there is, is counted with its size.
+/// A reference is a length, the place of a heap and an object's number, of 4, 8 and 4 bytes. Any 16 bytes that name an
+/// existing object are counted as a reference, with the object's size.
 pub(super) fn check(bytes: &[u8]) -> Result<()> {
     let objects = objects(bytes)?;
     let (Some(((first, _), _)), Some(((last, _), _))) = (objects.first_key_value(), objects.last_key_value())
@@ -19,7 +19,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<()> {
     let mut budget = Budget::new(FORMAT, bytes.len());
     for window in bytes.windows(16) {
         let place = little(&window[4..12]);
-        // Most of a file are weights, and hardly any eight bytes of weights look like a place of a heap.
+        // Most bytes of a file are weights, and hardly any eight bytes of weights are the place of a heap.
         if !(first..=last).contains(&&place) {
             continue;
         }
@@ -34,7 +34,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<()> {
 /// The sizes of all objects by their heap's place and their number.
 ///
 /// A heap begins with its name, its version and its size, an object with its number and its size; both take 16 bytes.
-/// Heaps that overlap would have more objects than there is room for.
+/// Objects are counted too, since heaps may overlap and list the same bytes many times.
 fn objects(bytes: &[u8]) -> Result<BTreeMap<(u64, u64), usize>> {
     let mut objects = BTreeMap::new();
     let mut budget = Budget::new(FORMAT, bytes.len());
@@ -45,7 +45,7 @@ fn objects(bytes: &[u8]) -> Result<BTreeMap<(u64, u64), usize>> {
         while let Some(head) = heap.get(at..at + 16).filter(|_| at < end) {
             let (number, size) =
                 (little(&head[..2]), usize::try_from(little(&head[8..])).unwrap_or(usize::MAX));
-            // The object without a number is the free space, up to the end.
+            // The object of number 0 is the free space up to the heap's end.
             if number == 0 || size > heap.len() {
                 break;
             }

@@ -1,4 +1,4 @@
-//! The weights of recurrent layers, as `.weights.h5` and `.keras` files hold them.
+//! The weights of recurrent layers in `.weights.h5` and `.keras` files.
 
 use hdf5_pure::{AttrValue, Group};
 
@@ -8,7 +8,7 @@ use super::layer::{Class, Layer, PARAMETERS};
 use crate::error::{FileError, Result};
 use crate::io::StateDict;
 
-/// How deep models in models are followed; a group may hold itself.
+/// How deep models within models are followed; a group may contain itself.
 const MAX_DEPTH: usize = 32;
 
 /// Every recurrent layer of a file, with its path.
@@ -62,7 +62,7 @@ fn walk(
     Ok(())
 }
 
-/// The arrays of a cell under Keras's names; none if they are not as a SimpleRNN's cell has them.
+/// Adds the arrays of a cell under Keras's names, or none if there are not as many as a SimpleRNN's cell has.
 fn add_cell(hdf5: &mut Hdf5, path: &str, cell: &Group, prefix: &str, weights: &mut StateDict) -> Result<()> {
     if !hdf5.groups(path, cell)?.iter().any(|name| name == "vars") {
         return Ok(());
@@ -80,7 +80,7 @@ fn add_cell(hdf5: &mut Hdf5, path: &str, cell: &Group, prefix: &str, weights: &m
     Ok(())
 }
 
-/// The name that the layer was given, if the file has it, else that of its group.
+/// The name that the layer was given; if the file does not say it, the name of the layer's group.
 fn name(hdf5: &mut Hdf5, path: &str, group: &Group, names: &[String]) -> Result<String> {
     if names.iter().any(|name| name == "vars") {
         let vars = hdf5.group(path, group, "vars")?;

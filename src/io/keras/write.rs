@@ -46,18 +46,18 @@ impl<A: Scalar> Default for Weights<'_, A> {
 }
 
 impl<'a, A: Scalar> Weights<'a, A> {
-    /// No layer.
+    /// Without layers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// And a SimpleRNN layer.
+    /// Adds a SimpleRNN layer.
     pub fn simple_rnn(mut self, layer: &'a SimpleRnn<A>) -> Self {
         self.layers.push(Layer::SimpleRnn(layer));
         self
     }
 
-    /// And a Bidirectional layer.
+    /// Adds a Bidirectional layer.
     pub fn bidirectional(mut self, layer: &'a Bidirectional<A>) -> Self {
         self.layers.push(Layer::Bidirectional(layer));
         self
@@ -131,7 +131,7 @@ fn cell<A: Scalar>(layer: &mut GroupBuilder, parameters: &SimpleRnnParameters<A>
     layer.add_group(cell.finish());
 }
 
-/// The layer's own variables, of which there are none, under its name.
+/// The group of the layer's own variables, of which there are none; it holds the layer's name.
 fn variables(layer: &mut GroupBuilder, name: &str) {
     let mut vars = layer.create_group("vars");
     vars.set_attr("name", AttrValue::String(name.into()));

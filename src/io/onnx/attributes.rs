@@ -1,4 +1,4 @@
-//! What an RNN node's attributes say.
+//! The attributes of an RNN node.
 
 use super::FORMAT;
 use super::proto::{AttributeProto, NodeProto, attribute_type};
@@ -8,21 +8,21 @@ use crate::io::files::malformed;
 use crate::kernels::Activation;
 use crate::recurrent::Direction;
 
-/// The attributes of an RNN node, with the defaults of those that are absent.
+/// The attributes of an RNN node; an absent one has its default.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Attributes {
     pub(super) directions: &'static [Direction],
-    /// By direction.
+    /// One for each direction.
     pub(super) activations: Vec<Activation>,
-    /// What bounds every sum, if anything does.
+    /// The bound of every sum, if there is one.
     pub(super) clip: Option<f32>,
     pub(super) hidden_size: Option<usize>,
-    /// Whether layout is 1: sequences come first.
+    /// Whether `layout` is 1: arrays have the axis of the sequences first.
     pub(super) batch_first: bool,
 }
 
 impl Attributes {
-    /// Those of a node; `name` is the node's, for errors.
+    /// The attributes of a node, which errors call `name`.
     pub(super) fn parse(name: &str, node: &NodeProto) -> Result<Self> {
         let mut list = List { node: name, left: node.attribute.iter().collect() };
         let directions = list.directions()?;
@@ -33,7 +33,7 @@ impl Attributes {
             hidden_size: list.hidden_size()?,
             batch_first: list.layout()?,
         };
-        // Of the first version of the operators: whether Y is wanted.
+        // In the first version of the operator this says whether Y is wanted; naming the output says the same.
         list.take("output_sequence", attribute_type::INT)?;
         match list.left.first() {
             None => Ok(attributes),
@@ -42,14 +42,14 @@ impl Attributes {
     }
 }
 
-/// Attributes that are still to be read.
+/// The attributes that have not been read yet.
 struct List<'a> {
     node: &'a str,
     left: Vec<&'a AttributeProto>,
 }
 
 impl<'a> List<'a> {
-    /// Takes the attribute of a name out of the list, which must be of a type if it says of which.
+    /// Takes the attribute `name` out of the list. Its type must be `kind`, or 0, which older files have.
     fn take(&mut self, name: &str, kind: i32) -> Result<Option<&'a AttributeProto>> {
         let (found, left): (Vec<_>, Vec<_>) =
             self.left.iter().partition(|attribute| attribute.name() == name);
@@ -96,7 +96,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// ONNX Runtime takes a negative bound for none.
+    /// The bound; a negative one is no bound, as in ONNX Runtime.
     fn clip(&mut self) -> Result<Option<f32>> {
         let clip = self.take("clip", attribute_type::FLOAT)?.map(AttributeProto::f);
         if clip.is_some_and(f32::is_nan) {
@@ -114,12 +114,12 @@ impl<'a> List<'a> {
         let alphas = self.numbers("activation_alpha")?;
         let betas = self.numbers("activation_beta")?;
         let Some(names) = names else { return Ok(vec![Activation::Tanh; directions]) };
-        // The operator's default are two names, of which a node of one direction takes the first.
+        // A node of one direction may have two names, the operator's default, and takes the first.
         if ![directions, 2].contains(&names.strings.len()) {
             let (expected, actual) = (format!("{directions} names"), names.strings.len());
             return Err(malformed(FORMAT, self.field("activations"), expected, actual));
         }
-        // Functions that take numbers take them off the lists one by one, as in ONNX Runtime.
+        // As in ONNX Runtime, each function that needs a number takes the next of the list.
         let (mut alpha, mut beta) = (alphas.iter().copied(), betas.iter().copied());
         let activations = names.strings.iter().take(directions).map(|name| {
             let name = String::from_utf8_lossy(name);
@@ -133,13 +133,14 @@ impl<'a> List<'a> {
     }
 }
 
-/// The activation of a name and of the numbers that it takes from the lists, if there is one.
+/// The activation of a name and of the numbers that the function takes off the lists; `None` if there is no such
+/// activation here.
 fn activation(
     name: &str,
     alphas: &mut impl Iterator<Item = f32>,
     betas: &mut impl Iterator<Item = f32>,
 ) -> Option<Activation> {
-    // Without a number that of ONNX's operator of the name counts.
+    // A function without a number takes the default of ONNX's operator of the same name.
     let mut alpha = |default| alphas.next().unwrap_or(default);
     let mut beta = |default| betas.next().unwrap_or(default);
     match name.to_ascii_lowercase().as_str() {

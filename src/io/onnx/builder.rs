@@ -1,4 +1,4 @@
-//! A graph, written node by node.
+//! Writing a graph node by node.
 
 use ndarray::ArrayViewD;
 use prost::Message;
@@ -12,39 +12,39 @@ use crate::error::{FileError, Result};
 use crate::io::Tensor;
 use crate::scalar::Scalar;
 
-/// The version of the operators: the first whose RNN has a layout, so that old engines read it too.
+/// The version of the operators: the first whose RNN node has `layout`, so that old engines read the model too.
 const OPSET: i64 = 14;
 
-/// The version of the format that came with these operators.
+/// The version of the format that came with version 14 of the operators.
 const IR_VERSION: i64 = 7;
 
-/// The most bytes of a protobuf.
+/// The most bytes of a protobuf message.
 const MAX_BYTES: usize = i32::MAX as usize;
 
-/// A graph in the making.
+/// A graph that is being written.
 #[derive(Debug, Default)]
 pub(super) struct Builder {
     graph: GraphProto,
 }
 
 impl Builder {
-    /// An input; an axis is a number, or a name where any number serves.
+    /// Adds an input. An axis is a length, or a name if it may have any length.
     pub(super) fn input(&mut self, name: &str, elem_type: i32, shape: &[Dim]) {
         self.graph.input.push(value(name, elem_type, shape));
     }
 
-    /// An output; the node that gives it this name comes before or after.
+    /// Adds an output: the value `name` of a node that is added before or after.
     pub(super) fn output(&mut self, name: &str, elem_type: i32, shape: &[Dim]) {
         self.graph.output.push(value(name, elem_type, shape));
     }
 
-    /// A constant array; gives its name back.
+    /// Adds a constant array and returns its name.
     pub(super) fn constant<A: Scalar>(&mut self, name: String, array: &ArrayViewD<'_, A>) -> String {
         let tensor = Tensor::from_array(array);
         self.tensor(name, element_type::<A>(), array.shape(), tensor.into_bytes())
     }
 
-    /// A constant list of whole numbers; gives its name back.
+    /// Adds a constant list of whole numbers and returns its name.
     pub(super) fn integers(&mut self, name: String, list: &[i64]) -> String {
         let bytes = list.iter().flat_map(|i| i.to_le_bytes()).collect();
         self.tensor(name, data_type::INT64, &[list.len()], bytes)
@@ -61,7 +61,8 @@ impl Builder {
         name
     }
 
-    /// An operation, named after the first of its outputs; empty names are values left out.
+    /// Adds a node, named after its first output. An empty name stands for an input or output that the node does
+    /// without.
     pub(super) fn node(
         &mut self,
         op_type: &str,
@@ -86,7 +87,7 @@ impl Builder {
     /// The bytes of the model.
     ///
     /// # Errors
-    /// [`FileError::TooLarge`] for more than a protobuf may have.
+    /// [`FileError::TooLarge`] for 2 GiB and more, which a protobuf message cannot have.
     pub(super) fn into_bytes(self, name: &str) -> Result<Vec<u8>> {
         let model = ModelProto {
             ir_version: Some(IR_VERSION),

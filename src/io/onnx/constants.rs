@@ -49,7 +49,7 @@ impl Constants<'_, '_> {
         self.node.input.get(input as usize).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// A weight of some shape, which the node must have.
+    /// A weight, which the node must have.
     pub(super) fn weight<A: Scalar>(&mut self, input: Input) -> Result<Array3<A>> {
         let field = self.field(input);
         if self.value(input).is_none() {
@@ -61,7 +61,7 @@ impl Constants<'_, '_> {
         }
     }
 
-    /// Both biases of every direction, side by side; nothing if the node has none.
+    /// Both biases of every direction, side by side; `None` if the node has no biases.
     pub(super) fn bias<A: Scalar>(&mut self, shape: &[usize; 2]) -> Result<Option<Array2<A>>> {
         let field = self.field(Input::B);
         match self.array(Input::B)? {

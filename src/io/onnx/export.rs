@@ -21,10 +21,10 @@ use crate::scalar::Scalar;
 /// | output | `output` | (L, N, D hidden_size), with `batch_first` (N, L, D hidden_size) |
 /// | output | `h_n` | (K D, N, hidden_size) |
 ///
-/// L and N are free in the model (its axes `L` and `N`). With `sequence_lens` the numbers are those of
-/// [`Run::lengths`](crate::Run::lengths): zeros behind a sequence's end, `h_n` its own last state. Dropout is training's and
-/// is not written. The model is of opset 14 and of the network's element type; ONNX Runtime 1.32 runs RNN nodes in
-/// `f32` only.
+/// L and N may have any length in the model (its axes `L` and `N`). With `sequence_lens` the model computes what
+/// [`Run::lengths`](crate::Run::lengths) does: zeros after a sequence's end, and in `h_n` each sequence's own last
+/// state. Dropout, which only training has, is not written. The model is of opset 14 and of the network's element
+/// type; ONNX Runtime 1.32 runs RNN nodes in `f32` only.
 ///
 /// ```
 /// use ndarray_rnn::io::onnx::{Export, Model};
@@ -45,7 +45,7 @@ pub struct Export<'a, A: Scalar> {
 }
 
 impl<'a, A: Scalar> Export<'a, A> {
-    /// The model with the one input `input`.
+    /// The model of a network, with the one input `input`.
     #[must_use]
     pub fn new(rnn: &'a Rnn<A>) -> Self {
         Self { rnn, sequence_lens: false, h_0: false }
@@ -66,7 +66,8 @@ impl<'a, A: Scalar> Export<'a, A> {
     /// Writes the model into a file: whole or not at all, the same bytes each time.
     ///
     /// # Errors
-    /// As [`to_bytes`](Self::to_bytes); [`FileError::System`](crate::FileError::System) for a file that cannot be written.
+    /// As [`to_bytes`](Self::to_bytes); [`FileError::System`](crate::FileError::System) for a file that cannot be
+    /// written.
     pub fn write(self, path: impl AsRef<Path>) -> Result<()> {
         files::write(path.as_ref(), &self.to_bytes()?)
     }
@@ -74,7 +75,7 @@ impl<'a, A: Scalar> Export<'a, A> {
     /// The bytes that [`write`](Self::write) writes.
     ///
     /// # Errors
-    /// [`FileError::TooLarge`](crate::FileError::TooLarge) for 2 GiB and more, which no ONNX file can be.
+    /// [`FileError::TooLarge`](crate::FileError::TooLarge) for 2 GiB and more, which an ONNX file cannot have.
     pub fn to_bytes(self) -> Result<Vec<u8>> {
         let config = self.rnn.config();
         let elem = element_type::<A>();
@@ -98,7 +99,7 @@ impl<'a, A: Scalar> Export<'a, A> {
         graph.into_bytes("RNN")
     }
 
-    /// From `input` to `output` and `h_n`.
+    /// Adds the nodes from `input` to `output` and `h_n`.
     fn nodes(&self, graph: &mut Builder) -> Result<()> {
         let config = self.rnn.config();
         let (layers, directions) = (config.num_layers, config.num_directions());
@@ -132,7 +133,7 @@ impl<'a, A: Scalar> Export<'a, A> {
         Ok(())
     }
 
-    /// The names of every layer's first state; empty where there is none.
+    /// The name of every layer's first state; empty names if the model takes no first state.
     fn first_states(&self, graph: &mut Builder) -> Vec<String> {
         let config = self.rnn.config();
         let layers = config.num_layers;
@@ -149,7 +150,7 @@ impl<'a, A: Scalar> Export<'a, A> {
         names
     }
 
-    /// The RNN node of one layer.
+    /// Adds the RNN node of one layer.
     fn layer(
         &self,
         graph: &mut Builder,
@@ -176,26 +177,26 @@ impl<'a, A: Scalar> Export<'a, A> {
     }
 }
 
-/// From an RNN node's Y (L, D, N, hidden_size) to rows with both directions beside each other.
+/// Turns an RNN node's Y (L, D, N, hidden_size) into (L, N, D hidden_size): both directions in one row.
 fn side_by_side(graph: &mut Builder, y: &str, directions: usize, hidden: usize, output: &str) {
     if directions == 1 {
         squeeze(graph, y, 1, output);
     } else {
         let transposed = format!("{y}_transposed");
         graph.node("Transpose", &[y], &[&transposed], vec![ints("perm", &[0, 2, 1, 3])]);
-        // Zeros stand for the lengths as they are.
+        // In ONNX's Reshape, 0 keeps the input's dimension.
         let shape = graph.integers(format!("{output}_shape"), &[0, 0, (directions * hidden) as i64]);
         graph.node("Reshape", &[&transposed, &shape], &[output], Vec::new());
     }
 }
 
-/// Without an axis of length 1.
+/// Removes an axis of length 1.
 pub(super) fn squeeze(graph: &mut Builder, input: &str, axis: i64, output: &str) {
     let axes = graph.integers(format!("{output}_axes"), &[axis]);
     graph.node("Squeeze", &[input, &axes], &[output], Vec::new());
 }
 
-/// An axis of any length.
+/// An axis that may have any length.
 pub(super) fn free(name: &str) -> Dim {
     Dim::Param(name.into())
 }

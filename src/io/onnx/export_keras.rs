@@ -19,7 +19,7 @@ use crate::scalar::Scalar;
 pub enum KerasLayer<'a, A: Scalar> {
     /// In one direction of time.
     SimpleRnn(&'a SimpleRnn<A>),
-    /// In both.
+    /// In both directions of time.
     Bidirectional(&'a Bidirectional<A>),
 }
 
@@ -35,7 +35,8 @@ impl<'a, A: Scalar> From<&'a Bidirectional<A>> for KerasLayer<'a, A> {
     }
 }
 
-/// Writes a layer of Keras as a model of ONNX's `RNN` nodes: what [`SimpleRnn::call`] or [`Bidirectional::call`] returns.
+/// Writes a layer of Keras as a model of ONNX's `RNN` nodes: what [`SimpleRnn::call`] or [`Bidirectional::call`]
+/// returns.
 ///
 /// | | name | shape |
 /// |---|---|---|
@@ -45,9 +46,10 @@ impl<'a, A: Scalar> From<&'a Bidirectional<A>> for KerasLayer<'a, A> {
 /// | output | `output` | (N, units), with `return_sequences` (N, T, units); of a Bidirectional layer merged |
 /// | output, if asked for | `state`; `forward_state` and `backward_state` | (N, units) |
 ///
-/// N and T are free. `sequence_lens` is a mask of a sequence's first steps: the last output is that of its own last step, and
-/// outputs of masked steps are zero, as with `zero_output_for_mask`. Dropout is training's and is not written. Of the
-/// activations selu, gelu and silu are not among the operator's.
+/// N and T may have any length. `sequence_lens` stands for a mask that hides the steps after a sequence's end: the
+/// last output is that of the sequence's own last step, and outputs of hidden steps are zero, as with
+/// `zero_output_for_mask`. Dropout, which only training has, is not written. ONNX's operator does not have the
+/// activations selu, gelu and silu.
 ///
 /// ```
 /// use ndarray_rnn::io::onnx::{ExportKeras, Model};
@@ -68,7 +70,7 @@ pub struct ExportKeras<'a, A: Scalar> {
     return_state: bool,
 }
 
-/// One direction of a layer, and how its values are named.
+/// One direction of a layer, and the prefix of its values' names.
 struct Part<'a, A: Scalar> {
     layer: &'a SimpleRnn<A>,
     prefix: &'static str,
@@ -99,7 +101,7 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
         Self { initial_state, ..self }
     }
 
-    /// Whether the output is that of every step. Default false: the last.
+    /// Whether the model gives the output of every step. Default false: the last step's.
     #[must_use]
     pub fn return_sequences(self, return_sequences: bool) -> Self {
         Self { return_sequences, ..self }
@@ -114,7 +116,8 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
     /// Writes the model into a file: whole or not at all, the same bytes each time.
     ///
     /// # Errors
-    /// As [`to_bytes`](Self::to_bytes); [`FileError::System`](crate::FileError::System) for a file that cannot be written.
+    /// As [`to_bytes`](Self::to_bytes); [`FileError::System`](crate::FileError::System) for a file that cannot be
+    /// written.
     pub fn write(self, path: impl AsRef<Path>) -> Result<()> {
         files::write(path.as_ref(), &self.to_bytes()?)
     }
@@ -178,7 +181,7 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
         }
     }
 
-    /// The nodes of one direction; returns its output's name.
+    /// Adds the nodes of one direction and returns the name of its output.
     fn part(&self, graph: &mut Builder, part: &Part<'_, A>) -> Result<String> {
         let (layer, prefix) = (part.layer, part.prefix);
         let mut initial_h = String::new();
@@ -207,7 +210,7 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
         Ok(self.outputs(graph, part, &y, &y_h))
     }
 
-    /// From Y and Y_h to what the layer returns; the name of its output.
+    /// Adds the nodes that turn Y and Y_h into what the layer returns, and returns the name of its output.
     fn outputs(&self, graph: &mut Builder, part: &Part<'_, A>, y: &str, y_h: &str) -> String {
         let prefix = part.prefix;
         let output = format!("{prefix}output");
@@ -224,7 +227,8 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
         }
         let mut rows = format!("{prefix}rows");
         squeeze(graph, y, 1, &rows);
-        // A layer that goes backwards by itself returns its outputs in the order of processing.
+        // A single layer with `go_backwards` returns its outputs in the order in which it made them: the last step
+        // first.
         if part.layer.config().go_backwards && prefix.is_empty() {
             let name = |word: &str| format!("{rows}_{word}");
             let starts = graph.integers(name("starts"), &[-1]);

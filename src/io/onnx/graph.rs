@@ -1,4 +1,4 @@
-//! A model's graph, read as far as RNN nodes need it.
+//! Reading a model's graph, as far as RNN nodes depend on it.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use super::wire::{Fields, decode, text};
 use crate::error::{Error, Result};
 use crate::io::files::malformed;
 
-/// How many copies a value is followed through before they count as a circle.
+/// A value copied more often than this counts as a copy of itself.
 const MAX_COPIES: usize = 64;
 
-/// The nodes and constants of a graph by the names of their values.
+/// The nodes and constants of a graph, found by the names of their values.
 #[derive(Debug, Default)]
 pub(super) struct Graph<'a> {
     nodes: Vec<&'a [u8]>,
@@ -43,7 +43,7 @@ impl<'a> Graph<'a> {
         Ok(graph)
     }
 
-    /// A node that makes nothing is left out: there might be more of them than any memory holds.
+    /// Adds a node, unless it makes no value: a file could have more such nodes than memory holds.
     fn add_node(&mut self, bytes: &'a [u8]) -> Result<()> {
         let mut makes = false;
         for field in Fields::new("NodeProto", bytes) {
@@ -90,7 +90,7 @@ impl<'a> Graph<'a> {
         Ok(nodes)
     }
 
-    /// The value that a value is a copy of, or itself.
+    /// The value that `value` is a copy of, or `value` itself.
     pub(super) fn origin(&self, value: &str) -> Result<String> {
         let mut value = value.to_owned();
         for _ in 0..MAX_COPIES {
@@ -103,12 +103,12 @@ impl<'a> Graph<'a> {
         Err(malformed(FORMAT, value, "an operation's result", "copies in a circle"))
     }
 
-    /// The node that makes a value, if any does; copies count as what they are copies of.
+    /// The node that makes a value or the value that it is a copy of, if a node does.
     pub(super) fn producer(&self, value: &str) -> Result<Option<NodeProto>> {
         self.node_of(&self.origin(value)?)
     }
 
-    /// The array that a value is, if it is a constant: an initializer, or a Constant node's.
+    /// A value's array, if the value is constant: an initializer, or the result of a Constant node.
     pub(super) fn constant(&self, value: &str) -> Result<Option<TensorProto>> {
         let value = self.origin(value)?;
         if let Some(bytes) = self.initializers.get(value.as_str()) {

@@ -1,4 +1,4 @@
-//! One RNN node, written.
+//! Writing an RNN node.
 
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis};
 
@@ -9,7 +9,8 @@ use crate::kernels::Activation;
 use crate::recurrent::Direction;
 use crate::scalar::Scalar;
 
-/// One direction of a node: weights (hidden_size, input) and (hidden_size, hidden_size), and both biases, if there are any.
+/// One direction of a node: weights (hidden_size, input) and (hidden_size, hidden_size), and both biases, if there are
+/// any.
 #[derive(Debug)]
 pub(super) struct Cell<'a, A> {
     pub(super) direction: Direction,
@@ -19,7 +20,7 @@ pub(super) struct Cell<'a, A> {
     pub(super) biases: Option<[ArrayView1<'a, A>; 2]>,
 }
 
-/// The names of a node's inputs that are no weights; empty where there is none.
+/// The names of a node's inputs that are no weights; an empty name stands for an input that the node does without.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Inputs<'a> {
     pub(super) x: &'a str,
@@ -27,10 +28,10 @@ pub(super) struct Inputs<'a> {
     pub(super) initial_h: &'a str,
 }
 
-/// Writes the node of some directions, its weights named `W`, `R` and `B` with an ending.
+/// Adds a node of one direction or two. Its weights are named `W`, `R` and `B`, each followed by `suffix`.
 ///
 /// # Errors
-/// [`FileError::Unsupported`](crate::FileError::Unsupported) for an activation that the operator has not.
+/// [`FileError::Unsupported`](crate::FileError::Unsupported) for an activation that the operator does not have.
 pub(super) fn write<A: Scalar>(
     graph: &mut Builder,
     suffix: &str,

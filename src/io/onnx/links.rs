@@ -1,4 +1,4 @@
-//! How RNN nodes follow one another in a graph.
+//! Which RNN node reads which in a graph.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ const SWAP: [i64; 3] = [1, 0, 2];
 /// Turns Y (L, directions, N, hidden_size) into (L, N, directions, hidden_size).
 const BESIDE: [i64; 4] = [0, 2, 1, 3];
 
-/// How often a value is followed through an exchange of axes before it counts as one of its own.
+/// A value whose axes were exchanged more often than this counts as no node's.
 const MAX_SWAPS: usize = 8;
 
-/// What of an RNN node its neighbours must fit.
+/// The properties of an RNN node on which it depends whether another node reads it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     pub(super) directions: usize,
@@ -24,12 +24,12 @@ pub(super) struct Shape {
     pub(super) batch_first: bool,
 }
 
-/// What a value holds.
+/// The origin of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rows {
-    /// The RNN node whose outputs these are, directions side by side, if they are any's.
+    /// The RNN node whose outputs the value holds, both directions in one row; `None` if it holds no node's outputs.
     pub(super) node: Option<usize>,
-    /// Whether sequences come first; without a node, whether they and steps were exchanged.
+    /// Whether sequences come first; without a node, whether sequences and steps were exchanged.
     pub(super) batch_first: bool,
 }
 
@@ -49,7 +49,7 @@ impl<'a, 'g> Links<'a, 'g> {
         Self { graph, shapes, by_y }
     }
 
-    /// What a value holds.
+    /// The origin of a value.
     pub(super) fn rows(&self, value: &str) -> Result<Rows> {
         let (mut value, mut swapped) = (value.to_owned(), false);
         for _ in 0..MAX_SWAPS {
@@ -76,7 +76,7 @@ impl<'a, 'g> Links<'a, 'g> {
         Ok(false)
     }
 
-    /// The RNN node whose Y an operation turns into rows.
+    /// The RNN node whose Y the node `node` turns into rows, if it does.
     fn outputs(&self, node: &NodeProto) -> Result<Option<usize>> {
         match node.op_type() {
             "Squeeze" => {
@@ -104,7 +104,7 @@ impl<'a, 'g> Links<'a, 'g> {
         }
     }
 
-    /// The RNN node whose Y a value is.
+    /// The RNN node whose Y a value is, if it is any node's.
     fn source(&self, value: &str) -> Result<Option<usize>> {
         Ok(self.by_y.get(self.graph.origin(value)?.as_str()).copied())
     }

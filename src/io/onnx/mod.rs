@@ -22,9 +22,11 @@
 //! | [`Model`] | the RNN nodes of a model; together a network, as torch's exporter writes them |
 //! | [`RnnNode`] | one node, to be run, or made a network or layer |
 //!
-//! The graph around the nodes is not run. The messages are protobuf's; a graph is read field by field, so that a model that
-//! is refused takes no memory.
+//! The graph around the nodes is not run. The messages are protobuf's; a graph is read field by field, so that a model
+//! that is refused takes no memory.
 
+// Each imports only from those before it: proto, wire, tensor, graph; attributes, constants, node, run, to_keras;
+// links, model; and for writing builder, layer, export, export_keras.
 mod attributes;
 mod builder;
 mod constants;

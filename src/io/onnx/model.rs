@@ -19,12 +19,12 @@ use crate::scalar::Scalar;
 
 /// The RNN nodes of an ONNX model, in the graph's order, with their weights.
 ///
-/// Weights must be constants of the model: initializers, or results of Constant nodes. Half-precision ones become `f32`.
-/// Subgraphs and functions are not looked into.
+/// Weights must be constants of the model: initializers, or results of Constant nodes. Half-precision weights become
+/// `f32`. Nodes within subgraphs and functions are not read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model<A: Scalar> {
     nodes: Vec<RnnNode<A>>,
-    /// What each node reads.
+    /// The origin of what each node reads.
     rows: Vec<Rows>,
     /// Whether the graph exchanges sequences and steps of the last node's outputs.
     swapped: bool,
@@ -42,9 +42,9 @@ impl<A: Scalar> Model<A> {
     /// The nodes of a file's bytes.
     ///
     /// # Errors
-    /// [`FileError::Malformed`] for bytes that are no ONNX model; [`FileError::Unsupported`] for an activation,
-    /// attribute or weight that is not read, [`FileError::Dtype`] for weights of another element type,
-    /// [`Error::Shape`](crate::Error::Shape) for one of another shape than the others demand.
+    /// [`FileError::Malformed`] for bytes that are no ONNX model; [`FileError::Unsupported`] for an activation or
+    /// attribute that this crate does not have, and for a weight that is no constant; [`FileError::Dtype`] for weights
+    /// of another element type; [`Error::Shape`](crate::Error::Shape) for weights whose shapes do not fit together.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let graph = Graph::parse(bytes)?;
         let protos = graph.nodes("RNN")?;
@@ -68,13 +68,13 @@ impl<A: Scalar> Model<A> {
         &self.nodes
     }
 
-    /// The network that the nodes are together, each a layer that reads the one before; `batch_first` if the graph takes
-    /// and gives sequences first.
+    /// The network whose layers are the nodes, each of which reads the one before. It is `batch_first` if the graph
+    /// takes and gives sequences first.
     ///
     /// # Errors
-    /// [`FileError::NotFound`] if there is no node; [`FileError::Unsupported`] for what [`Rnn`] has not: another
-    /// activation than tanh and relu, or not the same everywhere, clip, reverse without forward, a first state other
-    /// than zero or lengths that stand in the model, nodes that do not read one another.
+    /// [`FileError::NotFound`] if there is no node; [`FileError::Unsupported`] for what an [`Rnn`] does not have:
+    /// activations other than tanh and relu, or different ones; clip; a reverse direction alone; a first state or
+    /// lengths stored in the model; nodes that do not read one another.
     pub fn to_rnn(&self) -> Result<Rnn<A>> {
         for (i, (node, rows)) in self.nodes.iter().zip(&self.rows).enumerate().skip(1) {
             if *rows != (Rows { node: Some(i - 1), batch_first: node.batch_first() }) {
@@ -94,7 +94,7 @@ impl<A: Scalar> Model<A> {
 }
 
 impl<A: Scalar> RnnNode<A> {
-    /// The network of this one layer.
+    /// The network whose one layer is this node.
     ///
     /// # Errors
     /// As [`Model::to_rnn`].
@@ -106,7 +106,7 @@ impl<A: Scalar> RnnNode<A> {
 impl<A: Scalar> Rnn<A> {
     /// The network of an ONNX model's RNN nodes, such as [`Export`](crate::io::onnx::Export) or torch writes it.
     ///
-    /// For another model, or one of several networks, see [`Model`].
+    /// For a model of several networks, or of other nodes, see [`Model`].
     ///
     /// # Errors
     /// As [`Model::read`] and [`Model::to_rnn`].
@@ -119,7 +119,7 @@ fn shape<A: Scalar>(node: &RnnNode<A>) -> Shape {
     Shape { directions: node.directions().len(), hidden: node.hidden_size(), batch_first: node.batch_first() }
 }
 
-/// The network whose layers are some nodes.
+/// The network whose layers are the given nodes.
 fn rnn<A: Scalar>(nodes: &[RnnNode<A>], batch_first: bool) -> Result<Rnn<A>> {
     let Some(first) = nodes.first() else {
         return Err(FileError::NotFound { name: "RNN node", present: Vec::new() }.into());
@@ -138,7 +138,7 @@ fn rnn<A: Scalar>(nodes: &[RnnNode<A>], batch_first: bool) -> Result<Rnn<A>> {
     }
     let mut cells: Vec<_> = cells().cloned().collect();
     if config.bias {
-        // A bias that a node has not is zero.
+        // Where a node has no bias, the network's is zero.
         let zero = || Some(Array1::zeros(config.hidden_size));
         for cell in &mut cells {
             cell.bias_ih = cell.bias_ih.take().or_else(zero);

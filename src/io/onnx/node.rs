@@ -27,12 +27,12 @@ use crate::sequence::standard;
 pub struct RnnNode<A: Scalar> {
     name: String,
     attributes: Attributes,
-    /// By direction; never none.
+    /// One for each direction, of which there is one at least.
     cells: Vec<RnnCellParameters<A>>,
     /// (directions, N, hidden_size).
     initial_h: Option<Array3<A>>,
     sequence_lens: Option<Vec<usize>>,
-    /// Each direction as the engine wants it: made at the first use.
+    /// Each direction, its weights packed for the engine: made at the first use.
     stacks: OnceLock<Vec<Stack<A, Elman>>>,
 }
 
@@ -55,13 +55,13 @@ impl<A: Scalar> RnnNode<A> {
         &self.attributes.activations
     }
 
-    /// What bounds every sum from both sides before the activation, if anything does.
+    /// The bound of every sum's absolute value before the activation, if there is one.
     #[must_use]
     pub fn clip(&self) -> Option<f32> {
         self.attributes.clip
     }
 
-    /// Whether the node's layout is 1: sequences come first, in states too.
+    /// Whether the node's `layout` is 1: inputs, outputs and states have the axis of the sequences first.
     #[must_use]
     pub fn batch_first(&self) -> bool {
         self.attributes.batch_first
@@ -73,25 +73,25 @@ impl<A: Scalar> RnnNode<A> {
         &self.cells
     }
 
-    /// The first state that stands in the model, (directions, N, hidden_size), if one does.
+    /// The first state stored in the model, (directions, N, hidden_size), if there is one.
     #[must_use]
     pub fn initial_h(&self) -> Option<&Array3<A>> {
         self.initial_h.as_ref()
     }
 
-    /// The sequences' lengths that stand in the model, if they do.
+    /// The sequences' lengths stored in the model, if there are any.
     #[must_use]
     pub fn sequence_lens(&self) -> Option<&[usize]> {
         self.sequence_lens.as_deref()
     }
 
-    /// Features of X.
+    /// The number of features of X.
     #[must_use]
     pub fn input_size(&self) -> usize {
         self.cells[0].weight_ih.ncols()
     }
 
-    /// Features of the hidden state.
+    /// The number of features of the hidden state.
     #[must_use]
     pub fn hidden_size(&self) -> usize {
         self.cells[0].weight_hh.ncols()

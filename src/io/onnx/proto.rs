@@ -1,4 +1,4 @@
-//! The messages of an ONNX model, as far as this crate writes and reads them.
+//! The messages of an ONNX model, with the fields that this crate writes or reads.
 //!
 //! Names and tags are those of `onnx.proto`: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>
 
@@ -26,7 +26,7 @@ pub(super) struct OperatorSetIdProto {
     pub(super) version: Option<i64>,
 }
 
-/// What is computed, in an order in which it can be.
+/// A computation: nodes in an order in which they can run.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
@@ -41,7 +41,7 @@ pub(super) struct GraphProto {
     pub(super) output: Vec<ValueInfoProto>,
 }
 
-/// One operation, from values to values by name; an empty name is a value left out.
+/// One operation on named values. An empty name stands for a value that the operation does without.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct NodeProto {
     #[prost(string, repeated, tag = "1")]
@@ -91,7 +91,7 @@ pub(super) mod attribute_type {
     pub(in super::super) const STRINGS: i32 = 8;
 }
 
-/// A constant array; its elements stand in `raw_data`, little-endian, or in the list of their type.
+/// A constant array. Its elements are in `raw_data`, little-endian, or in the list of their type.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TensorProto {
     #[prost(int64, repeated, packed = "false", tag = "1")]
@@ -100,7 +100,7 @@ pub(super) struct TensorProto {
     pub(super) data_type: Option<i32>,
     #[prost(float, repeated, tag = "4")]
     pub(super) float_data: Vec<f32>,
-    /// The bits of half-precision numbers, one in each.
+    /// Whole numbers, or the bits of half-precision numbers, one in each.
     #[prost(int32, repeated, tag = "5")]
     pub(super) int32_data: Vec<i32>,
     #[prost(int64, repeated, tag = "7")]
@@ -125,7 +125,7 @@ pub(super) mod data_type {
     pub(in super::super) const BFLOAT16: i32 = 16;
 }
 
-/// `TensorProto.DataLocation` of elements that stand in another file.
+/// `TensorProto.DataLocation` of elements in another file.
 pub(super) const EXTERNAL: i32 = 1;
 
 /// The name and type of a graph's input or output.
@@ -167,7 +167,7 @@ pub(super) struct DimensionProto {
     pub(super) value: Option<Dim>,
 }
 
-/// A number, or a name where any number serves.
+/// A length, or the name of an axis that may have any length.
 #[derive(Clone, PartialEq, Oneof)]
 pub(super) enum Dim {
     #[prost(int64, tag = "1")]

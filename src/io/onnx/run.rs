@@ -1,4 +1,4 @@
-//! An RNN node over the crate's engine.
+//! Running an RNN node on the crate's engine.
 
 use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, Axis, CowArray, Ix3, Ix4};
 
@@ -22,14 +22,17 @@ impl<A: Scalar> RnnNode<A> {
     /// | `initial_h`, Y_h | (D, N, hidden_size) | (N, D, hidden_size) |
     /// | Y | (L, D, N, hidden_size) | (N, L, D, hidden_size) |
     ///
-    /// Without `sequence_lens` and `initial_h` those that stand in the model are taken, else L and zero; a first state that
-    /// the graph computes must be given. Behind a sequence's end Y is zero, Y_h is that of its own last step, and the reverse
-    /// direction starts there. A sequence of no steps has its first state for Y_h, where ONNX Runtime 1.32 reads
+    /// Without `sequence_lens` the lengths stored in the model count, else every sequence has L steps. Without
+    /// `initial_h` the first state stored in the model counts, else zero; a first state that the graph computes must
+    /// be given. After a sequence's end Y is zero; Y_h is the state after the sequence's own last step, where the
+    /// reverse direction starts. The Y_h of a sequence without steps is its first state, where ONNX Runtime 1.32 reads
     /// memory before the array.
     ///
     /// # Errors
-    /// [`Error::Width`](crate::Error::Width) for an `x` of another width, [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0, [`Error::Shape`](crate::Error::Shape) for a state or a
-    /// list of lengths of another shape, [`Error::EntryOutOfRange`](crate::Error::EntryOutOfRange) for a length over L.
+    /// [`Error::Width`](crate::Error::Width) for an `x` of another width,
+    /// [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0, [`Error::Shape`](crate::Error::Shape) for a
+    /// state of another shape or another number of lengths than N,
+    /// [`Error::EntryOutOfRange`](crate::Error::EntryOutOfRange) for a length over L.
     pub fn forward(
         &self,
         x: &ArrayRef3<A>,
@@ -61,7 +64,7 @@ impl<A: Scalar> RnnNode<A> {
         Ok(self.in_layout(y, y_h))
     }
 
-    /// An input or state with its first two axes as layout 0 has them.
+    /// An input or state in layout 0.
     fn exchanged<'a>(&self, array: &'a ArrayRef3<A>) -> ArrayView3<'a, A> {
         let mut view = array.view();
         if self.batch_first() {
@@ -87,7 +90,7 @@ impl<A: Scalar> RnnNode<A> {
         Ok(standard(&state))
     }
 
-    /// Results as the node's layout has them.
+    /// Results in the node's layout.
     fn in_layout(&self, y: Array4<A>, y_h: Array3<A>) -> (Array4<A>, Array3<A>) {
         if !self.batch_first() {
             return (y, y_h);
@@ -95,7 +98,7 @@ impl<A: Scalar> RnnNode<A> {
         (standard(&y.permuted_axes([2, 0, 1, 3])), standard(&y_h.permuted_axes([1, 0, 2])))
     }
 
-    /// Each direction as the engine wants it.
+    /// Each direction, its weights packed for the engine.
     pub(super) fn pack(&self) -> Vec<Stack<A, Elman>> {
         let directions = self.cells().iter().zip(self.activations());
         let stack = |(parameters, &activation): (&RnnCellParameters<A>, _)| {
@@ -106,21 +109,21 @@ impl<A: Scalar> RnnNode<A> {
     }
 }
 
-/// Step and sequence of every row, rows in the direction's own order of time.
+/// The step and the sequence of every row; rows follow one another as the direction goes through time.
 fn places(layout: &Layout, direction: Direction) -> Vec<(usize, usize)> {
     let steps = &layout.steps;
     let place = |(step, b)| {
         let n = layout.order.as_ref().map_or(b, |order| order[b]);
         match direction {
             Direction::Forward => (step, n),
-            // A sequence's own last step is its first one back.
+            // The reverse direction begins at a sequence's own last step.
             Direction::Reverse => (steps.len_of(b) - 1 - step, n),
         }
     };
     steps.places(0..steps.len()).map(place).collect()
 }
 
-/// Runs one direction; returns its rows of hidden states and leaves the final state.
+/// Runs one direction: returns its hidden states as rows, and leaves the final state in `state`.
 fn run<A: Scalar>(
     stack: &Stack<A, Elman>,
     x: &CowArray<'_, A, Ix3>,

@@ -6,7 +6,7 @@ use crate::error::{FileError, Result};
 use crate::io::files::malformed;
 use crate::io::{Dtype, Tensor};
 
-/// An array of a file; the name is for errors.
+/// A constant array, which errors call `name`.
 pub(super) fn tensor(name: &str, proto: TensorProto) -> Result<Tensor> {
     if proto.data_location == Some(EXTERNAL) {
         return Err(unsupported(name, "data in another file"));
@@ -54,7 +54,7 @@ fn wrong_dtype(name: &str, expected: &str, actual: String) -> crate::error::Erro
     FileError::Dtype { name: name.into(), expected: expected.into(), actual }.into()
 }
 
-/// Something of a valid file that is not read.
+/// The error for a part of a valid file that this crate does not read.
 pub(super) fn unsupported(field: &str, feature: impl Into<String>) -> crate::error::Error {
     FileError::Unsupported { format: FORMAT, field: field.into(), feature: feature.into() }.into()
 }

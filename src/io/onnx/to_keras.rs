@@ -8,13 +8,15 @@ use crate::recurrent::Direction;
 use crate::scalar::Scalar;
 
 impl<A: Scalar> RnnNode<A> {
-    /// The layer of a node of one direction, with `go_backwards` if that is reverse; outputs and states have the same bits.
+    /// The layer of a node of one direction, with `go_backwards` if the direction is reverse. Layer and node give
+    /// outputs and states of the same bits.
     ///
-    /// As Keras has it, a layer that goes backwards returns its outputs in the order of processing, the node in that of time.
+    /// A layer with `go_backwards` returns its outputs with the last step first, as in Keras; the node returns the
+    /// first step first.
     ///
     /// # Errors
-    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for two directions, clip, a first state other than zero or
-    /// lengths that stand in the model.
+    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for two directions, clip, a first state other than
+    /// zero or lengths stored in the model.
     pub fn to_simple_rnn(&self) -> Result<SimpleRnn<A>> {
         match self.directions() {
             [_] => self.simple_rnn(0),
@@ -22,7 +24,8 @@ impl<A: Scalar> RnnNode<A> {
         }
     }
 
-    /// The layers of a node of two directions, side by side; outputs and states have the same bits.
+    /// The layers of a node of two directions, merged by concatenation. Layers and node give outputs and states of the
+    /// same bits.
     ///
     /// # Errors
     /// As [`to_simple_rnn`](Self::to_simple_rnn), for one direction.

@@ -1,5 +1,5 @@
-//! The fields of a protobuf message one by one, without a copy: a graph's messages may be many and empty, and a list
-//! of them decoded would be much larger than the file.
+//! Reading a protobuf message field by field, without a copy. A graph may have millions of empty messages, which would
+//! take far more memory decoded than in the file.
 
 use prost::Message;
 use prost::encoding::{WireType, decode_key, decode_varint};
@@ -8,14 +8,14 @@ use super::FORMAT;
 use crate::error::{FileError, Result};
 use crate::io::files::malformed;
 
-/// The most fields that a message decoded whole may have.
+/// The most fields of a message that is decoded as a whole.
 const MAX_FIELDS: usize = 1 << 12;
 
 /// The fields of a message in their order: each tag, and the bytes of the field if it is text, bytes or a message.
 #[derive(Debug, Clone)]
 pub(super) struct Fields<'a> {
     rest: &'a [u8],
-    /// The message, for errors.
+    /// The message's name in errors.
     message: &'static str,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Fields<'a> {
             WireType::SixtyFourBit => 8,
             WireType::ThirtyTwoBit => 4,
             WireType::LengthDelimited => usize::try_from(decode_varint(&mut self.rest).ok()?).ok()?,
-            // ONNX has no groups.
+            // Groups, which ONNX's messages do not have.
             WireType::StartGroup | WireType::EndGroup => return None,
         };
         let (bytes, rest) = self.rest.split_at_checked(length)?;
@@ -60,12 +60,12 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// Text.
+/// A field's bytes as text.
 pub(super) fn text<'a>(field: &str, bytes: &'a [u8]) -> Result<&'a str> {
     str::from_utf8(bytes).map_err(|error| malformed(FORMAT, field, "UTF-8", error))
 }
 
-/// A message whole, if it has not more fields than it deserves.
+/// Decodes a message as a whole, if it has few enough fields.
 pub(super) fn decode<M: Message + Default>(message: &'static str, bytes: &[u8]) -> Result<M> {
     let fields = Fields::new(message, bytes).try_fold(0, |count, field| field.map(|_| count + 1))?;
     if fields > MAX_FIELDS {

@@ -1,4 +1,4 @@
-//! The names a pickle may use, and what calling them makes. Nothing else is ever called.
+//! The names that a pickle may use, and the value that each makes when it is called. No other name is ever called.
 
 use std::rc::Rc;
 
@@ -7,7 +7,7 @@ use super::value::{Global, Id, Storage, Stored, Value, Values, wrong};
 use crate::error::{FileError, Result};
 use crate::io::Dtype;
 
-/// Each element type with torch's name of its storage, if it has one, and of itself.
+/// Each element type, torch's name of its storage, if there is such a storage, and torch's name of the type.
 pub(super) const DTYPES: [(Dtype, Option<&str>, &str); 20] = [
     (Dtype::F64, Some("DoubleStorage"), "float64"),
     (Dtype::F32, Some("FloatStorage"), "float32"),
@@ -31,10 +31,10 @@ pub(super) const DTYPES: [(Dtype, Option<&str>, &str); 20] = [
     (Dtype::C128, Some("ComplexDoubleStorage"), "complex128"),
 ];
 
-/// What a name stands for.
+/// The function or type of a name.
 ///
 /// # Errors
-/// [`FileError::ForbiddenGlobal`] for every name but these.
+/// [`FileError::ForbiddenGlobal`] for every name that is not listed here.
 pub(super) fn global(module: &str, name: &str) -> Result<Global> {
     let found = match (module, name) {
         ("collections", "OrderedDict") => Some(Global::Dict),
@@ -60,7 +60,7 @@ fn element_type(name: &str) -> Option<Global> {
     })
 }
 
-/// What a call makes.
+/// The value that a call makes.
 pub(super) fn call(values: &Values, function: Id, arguments: Id) -> Result<Value> {
     let Value::Global(function) = values.get(function) else {
         return Err(wrong("a function", values.get(function).kind()));
@@ -82,7 +82,7 @@ pub(super) fn call(values: &Values, function: Id, arguments: Id) -> Result<Value
     }
 }
 
-/// `OrderedDict()`, or of a list of pairs.
+/// `OrderedDict()`, or `OrderedDict([(key, value), ...])`.
 fn dict(values: &Values, arguments: &[Id]) -> Result<Value> {
     let pair = |&item: &Id| match values.get(item) {
         Value::Tuple(pair) | Value::List(pair) if pair.len() == 2 => Ok((pair[0], pair[1])),
@@ -95,8 +95,8 @@ fn dict(values: &Values, arguments: &[Id]) -> Result<Value> {
     }
 }
 
-/// `(storage, offset, size, stride, requires_grad, backward_hooks, metadata)`, the last three not always there; if
-/// typed, the element type stands before the metadata.
+/// The tensor of `(storage, offset, size, stride, requires_grad, backward_hooks, metadata)`, of which the last three
+/// may be missing. If `typed`, the element type stands before the metadata.
 fn tensor(values: &Values, typed: bool, arguments: &[Id]) -> Result<Stored> {
     let (&[storage, offset, shape, strides], rest) =
         arguments.split_first_chunk().ok_or_else(|| arity("_rebuild_tensor", arguments))?;
@@ -123,7 +123,7 @@ fn tensor(values: &Values, typed: bool, arguments: &[Id]) -> Result<Stored> {
     })
 }
 
-/// A storage from its persistent id, `("storage", type, key, location, count)`.
+/// The storage of a persistent id, `("storage", type, key, location, count)`.
 pub(super) fn storage(values: &Values, id: Id) -> Result<Value> {
     let &[_, kind, key, _, count] = values.tuple(id)? else {
         return Err(arity("a persistent id", values.tuple(id)?));

@@ -17,14 +17,16 @@
 //!
 //! In Python: `torch.save(module.state_dict(), path)` and `module.load_state_dict(torch.load(path))`.
 //!
-//! Such a file is a pickle, that is, a program. Here a machine that knows a few dozen instructions builds tensors,
-//! dicts, lists, tuples, numbers and text from it; whatever else it asks for, such as the class of a module saved as
-//! a whole, is [refused by name](crate::FileError::ForbiddenGlobal). This is what `torch.load(weights_only=True)` does.
+//! Such a file holds a pickle, and a pickle is a program. This crate follows the few dozen instructions that build
+//! tensors, dicts, lists, tuples, numbers and text, as `torch.load(weights_only=True)` does. A pickle that asks for
+//! anything else, such as the class of a module saved whole, is [refused by name](crate::FileError::ForbiddenGlobal).
 //!
-//! What is nested is named by its path: of `{"model": module.state_dict(), "epoch": 3}` the arrays are those
-//! `under("model.")`, the items of lists and tuples are numbered, and numbers, bools and text stand in the metadata,
-//! here `"epoch"` as `"3"`. A tensor saved alone is named `"tensor"`. Tensors that share or overlap their storage become arrays of their own.
+//! Nested values are named by their path. In `{"model": module.state_dict(), "epoch": 3}` the arrays are those
+//! `under("model.")`; items of lists and tuples are numbered; numbers, bools and text go into the metadata, here
+//! `"epoch"` as `"3"`. A tensor saved alone is named `"tensor"`. Sets and bytes are left out. Tensors that overlap in
+//! one storage become separate arrays.
 
+// Each imports only from those before it: value, globals, pickle, walk; and for writing write.
 mod globals;
 mod pickle;
 mod value;
@@ -39,7 +41,7 @@ use super::files::{self, malformed};
 use crate::error::{FileError, Result};
 
 const FORMAT: &str = "pt";
-/// How files begin that are no zip archives: a pickle of torch's magic number.
+/// How a file of torch before 1.6 begins, which is no zip archive: a pickle of torch's magic number.
 const BEFORE_1_6: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19";
 
 /// The arrays, numbers and text of a file.
@@ -53,11 +55,11 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
 /// The arrays, numbers and text of a file's bytes, for instance of [`include_bytes!`].
 ///
 /// # Errors
-/// [`FileError::ForbiddenGlobal`] for a pickle of anything but tensors and plain values,
-/// [`FileError::Malformed`] for a damaged one, or tensors that are not in the file (checksums count, so a file that torch
-/// wrote without them, after `torch.serialization.set_crc32_options(False)`, is damaged),
-/// [`FileError::Unsupported`] for a file of torch before 1.6, quantised, sparse, conjugate and negative tensors,
-/// [`FileError::TooLarge`] if it would become far larger in memory, or is nested too deep;
+/// [`FileError::ForbiddenGlobal`] for a pickle of anything but tensors and plain values;
+/// [`FileError::Malformed`] for a damaged file, for one whose tensors are not in it, and for one without checksums, as
+/// torch writes after `torch.serialization.set_crc32_options(False)`;
+/// [`FileError::Unsupported`] for a file of torch before 1.6 and for quantised, sparse, conjugate and negative tensors;
+/// [`FileError::TooLarge`] for a file that would take more than 16 times its size in memory, or is nested too deep;
 /// [`Error::DuplicateParameter`](crate::Error::DuplicateParameter) for two arrays of one name.
 pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
     if bytes.starts_with(BEFORE_1_6) {
@@ -68,14 +70,14 @@ pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
     let names = archive.names()?;
     let folder = folder(&names)?;
     let order = format!("{folder}byteorder");
-    // Not there before torch 2.1.
+    // torch writes this entry since 2.1.
     let big_endian = names.contains(&order) && big_endian(&archive.read(&order)?)?;
     let pickle = archive.read(&format!("{folder}data.pkl"))?;
     let (values, root) = pickle::unpickle(&pickle, &mut archive.budget)?;
     walk::state_dict(&values, root, archive, folder, big_endian)
 }
 
-/// What stands before `data.pkl`.
+/// The folder of `data.pkl`, with the slash after it.
 fn folder(names: &[String]) -> Result<&str> {
     let folders = names.iter().filter_map(|name| name.strip_suffix("data.pkl"));
     let mut folders =
@@ -98,7 +100,7 @@ fn big_endian(order: &[u8]) -> Result<bool> {
 }
 
 /// Writes the arrays into a file, as the state dict of a module: whole or not at all, the same bytes each time.
-/// The metadata is left out, for a state dict has none.
+/// A module's state dict has no place for the metadata, which is left out.
 ///
 /// # Errors
 /// [`FileError::System`] for a file that cannot be written; as [`to_bytes`].

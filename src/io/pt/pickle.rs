@@ -1,9 +1,8 @@
 //! A pickle machine that builds values and runs nothing.
 //!
-//! The opcodes are those of the
-//! [pickletools](https://github.com/python/cpython/blob/main/Lib/pickletools.py) of Python, as far as protocols 2 to
-//! 5 write them for plain values. Every opcode makes at most one value, and every value is paid for, so a pickle
-//! takes memory in proportion to its length.
+//! Its opcodes are those of Python's [pickletools](https://github.com/python/cpython/blob/main/Lib/pickletools.py)
+//! that protocols 2 to 5 write for plain values. Every opcode makes at most one value and every value is paid for from
+//! the budget, so a pickle takes memory in proportion to its length.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +11,7 @@ use super::value::{Id, Storage, Stored, Value, Values, wrong};
 use crate::error::Result;
 use crate::io::budget::Budget;
 
-/// The values of a pickle, and which of them is the whole.
+/// The values of a pickle, and the value that the pickle as a whole stands for.
 pub(super) fn unpickle(pickle: &[u8], budget: &mut Budget) -> Result<(Values, Id)> {
     let mut machine = Machine {
         rest: pickle,
@@ -37,7 +36,7 @@ struct Machine<'a> {
     budget: &'a mut Budget,
     values: Values,
     stack: Vec<Id>,
-    /// How high the stack was at each mark.
+    /// The height of the stack at each mark.
     marks: Vec<usize>,
     memo: BTreeMap<u32, Id>,
 }
@@ -45,7 +44,7 @@ struct Machine<'a> {
 impl Machine<'_> {
     fn run(&mut self, opcode: u8) -> Result<()> {
         match opcode {
-            // Protocol, frame.
+            // The protocol's number, the length of a frame: neither changes what follows.
             0x80 => self.take(1).map(drop),
             0x95 => self.take(8).map(drop),
             b'N' => self.push(Value::None),
@@ -108,7 +107,7 @@ impl Machine<'_> {
         self.push(Value::Other)
     }
 
-    /// Notes the last value, or brings a noted one.
+    /// Puts the last value into the memo, or a value of the memo onto the stack.
     fn memory(&mut self, opcode: u8) -> Result<()> {
         let key = match opcode {
             b'q' | b'h' => self.length(1)?,
@@ -122,7 +121,7 @@ impl Machine<'_> {
         }
         let last = *self.stack.last().ok_or_else(|| wrong("a value", "an empty stack"))?;
         self.memo.insert(key, last);
-        // A node of the map.
+        // For a node of the memo.
         self.pay(32)
     }
 
@@ -166,14 +165,14 @@ impl Machine<'_> {
         }
         match self.last_mut()? {
             Value::Dict(items) => items.extend(pairs),
-            // Of a Counter.
+            // A Counter is filled like a dict.
             Value::Other => {}
             other => return Err(wrong("a dict", other.kind())),
         }
         Ok(())
     }
 
-    /// Sets hold no tensors, so what is in them is dropped.
+    /// The items of a set have no order to be named by, and are left out.
     fn set(&mut self, opcode: u8) -> Result<()> {
         if opcode != 0x8f {
             self.above_mark()?;
@@ -199,7 +198,7 @@ impl Machine<'_> {
                 storage(&self.values, id)?
             }
             b'b' => {
-                // The attributes of a dict: torch's versions of modules.
+                // Attributes of a dict: torch keeps the versions of modules so.
                 self.pop()?;
                 let object = self.last_mut()?;
                 return match object {
@@ -221,7 +220,7 @@ impl Machine<'_> {
                 size_of::<Stored>() + (tensor.shape.len() + tensor.strides.len()) * size_of::<usize>()
             }
             Value::Storage(_) => size_of::<Storage>(),
-            // Their items were paid for when they were pushed, but lie here once more.
+            // Items were paid for when they were pushed; here they are listed once more.
             Value::Tuple(items) | Value::List(items) => items.len() * size_of::<Id>(),
             Value::Dict(items) => items.len() * size_of::<(Id, Id)>(),
             _ => 0,
@@ -240,7 +239,7 @@ impl Machine<'_> {
         self.budget.take("data.pkl", bytes)
     }
 
-    /// Takes the last value, down to the last mark.
+    /// Takes the last value above the last mark.
     fn pop(&mut self) -> Result<Id> {
         Ok(self.top(1)?[0])
     }
@@ -250,7 +249,7 @@ impl Machine<'_> {
         Ok([pair[0], pair[1]])
     }
 
-    /// Takes the last values, down to the last mark.
+    /// Takes the last `count` values above the last mark.
     fn top(&mut self, count: usize) -> Result<Vec<Id>> {
         let floor = self.marks.last().map_or(0, |&mark| mark);
         let start = self.stack.len().checked_sub(count).filter(|&start| start >= floor);
@@ -277,7 +276,7 @@ impl Machine<'_> {
         Ok(array)
     }
 
-    /// An unsigned number of so many bytes.
+    /// An unsigned number of `width` bytes.
     fn length(&mut self, width: usize) -> Result<usize> {
         let value = self.take(width)?.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte));
         usize::try_from(value).map_err(|_| wrong("a length", value))
@@ -302,7 +301,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// An integer in two's complement; one that is too large for any size is of no use here.
+/// An integer in two's complement. One of more than 64 bits is no size, and stands for nothing.
 fn long(bytes: &[u8]) -> Value {
     let negative = bytes.last().is_some_and(|&byte| byte >= 0x80);
     if bytes.len() > 8 {

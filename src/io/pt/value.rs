@@ -1,4 +1,4 @@
-//! What a pickle may become: plain values, and tensors whose elements lie elsewhere in the file.
+//! The values of a pickle: plain ones, and tensors, whose elements lie elsewhere in the file.
 
 use std::rc::Rc;
 
@@ -24,11 +24,11 @@ pub(super) enum Value {
     Global(Global),
     Storage(Rc<Storage>),
     Tensor(Box<Stored>),
-    /// What holds no tensor and says nothing: bytes, sets, devices, element types.
+    /// A value without a tensor that goes nowhere: bytes, a set, a device.
     Other,
 }
 
-/// What a pickle may name.
+/// A function or type that a pickle may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Global {
     /// `collections.OrderedDict`.
@@ -43,17 +43,17 @@ pub(super) enum Global {
     Storage(Option<Dtype>),
     /// `torch.float32` and its like.
     Dtype(Dtype),
-    /// What makes an [`Value::Other`].
+    /// A function whose result is a [`Value::Other`].
     Other,
 }
 
-/// An entry of the archive.
+/// An entry of the archive that holds elements.
 #[derive(Debug)]
 pub(super) struct Storage {
     pub(super) key: Rc<str>,
-    /// Nothing if the tensors say it.
+    /// `None` if each tensor says it.
     pub(super) dtype: Option<Dtype>,
-    /// Elements; bytes without a type.
+    /// The number of elements, or of bytes if there is no type.
     pub(super) count: usize,
 }
 
@@ -113,7 +113,7 @@ impl Values {
 }
 
 impl Value {
-    /// What kind of value it is, in Python's words.
+    /// The kind of the value, in Python's words.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::None => "None",
@@ -132,7 +132,7 @@ impl Value {
     }
 }
 
-/// A pickle that is no pickle of a state dict.
+/// The error for a pickle that is not of a state dict.
 pub(super) fn wrong(expected: &str, actual: impl ToString) -> Error {
     malformed(FORMAT, "data.pkl", expected, actual)
 }

@@ -12,9 +12,9 @@ use crate::io::elements::Elements;
 use crate::io::files::malformed;
 use crate::io::{StateDict, Tensor};
 
-/// No checkpoint is nested so deep; a cyclic one is deeper than any.
+/// No checkpoint is nested as deep as this, and a value that contains itself is nested without end.
 const MAX_DEPTH: usize = 64;
-/// What a visit costs beside the name.
+/// The bytes that a visit is counted with, beside its path.
 const VISIT: usize = 32;
 
 /// Every tensor, number and text in `root`, named by its path.
@@ -45,7 +45,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn visit(&mut self, id: Id, depth: usize) -> Result<()> {
-        // A value that is in many places is paid for in each of them.
+        // A value in many places is paid for in each of them.
         self.archive.budget.take("data.pkl", VISIT + self.path.len())?;
         if depth > MAX_DEPTH {
             let field = format!("nesting at {}", self.path.get(..64).unwrap_or(&self.path));
