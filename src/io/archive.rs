@@ -6,8 +6,8 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::budget::Budget;
-use super::files::malformed;
-use crate::error::{Error, FileError, Result};
+use super::files::{malformed, unsupported};
+use crate::error::{Error, Result};
 
 /// An archive to be read.
 pub(super) struct Archive<'a> {
@@ -21,7 +21,8 @@ impl<'a> Archive<'a> {
     /// An archive of a file's bytes.
     ///
     /// # Errors
-    /// [`FileError::Malformed`] for bytes that are no zip archive, and for two entries of one name.
+    /// [`FileError::Malformed`](crate::FileError::Malformed) for bytes that are no zip archive, and for two entries of
+    /// one name.
     pub(super) fn open(format: &'static str, bytes: &'a [u8]) -> Result<Self> {
         let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| refused(format, "file", &error))?;
         if zip.has_duplicate_names() {
@@ -33,7 +34,7 @@ impl<'a> Archive<'a> {
     /// The names of all entries but folders, in the directory's order.
     ///
     /// # Errors
-    /// [`FileError::Malformed`] if a name is not UTF-8.
+    /// [`FileError::Malformed`](crate::FileError::Malformed) if a name is not UTF-8.
     #[cfg(any(feature = "npz", feature = "pt"))]
     pub(super) fn names(&self) -> Result<Vec<String>> {
         let names = self.zip.file_names().map(|name| match name {
@@ -46,8 +47,9 @@ impl<'a> Archive<'a> {
     /// The content of an entry.
     ///
     /// # Errors
-    /// [`FileError::Malformed`] if the archive has no such entry or the entry is damaged; [`FileError::Unsupported`]
-    /// for encryption and compression other than deflate; [`FileError::TooLarge`] if the content exceeds the budget.
+    /// [`FileError::Malformed`](crate::FileError::Malformed) if the archive has no such entry or the entry is damaged;
+    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for encryption and compression other than deflate;
+    /// [`FileError::TooLarge`](crate::FileError::TooLarge) if the content exceeds the budget.
     pub(super) fn read(&mut self, name: &str) -> Result<Vec<u8>> {
         let refused = |error: &ZipError| refused(self.format, name, error);
         let mut entry = self.zip.by_name(name).map_err(|error| refused(&error))?;
@@ -69,7 +71,7 @@ impl<'a> Archive<'a> {
 fn refused(format: &'static str, field: &str, error: &ZipError) -> Error {
     match error {
         ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
-            FileError::Unsupported { format, field: field.into(), feature: error.to_string() }.into()
+            unsupported(format, field, error.to_string())
         }
         ZipError::FileNotFound => malformed(format, field, "an entry of this name", "none"),
         _ => malformed(format, field, "a zip archive's entry", error),
@@ -79,7 +81,8 @@ fn refused(format: &'static str, field: &str, error: &ZipError) -> Error {
 /// An archive of uncompressed entries, each content at a multiple of 64 bytes. The same entries give the same bytes.
 ///
 /// # Errors
-/// [`FileError::Unsupported`] for what zip cannot hold, such as a name of more than 65535 bytes.
+/// [`FileError::Unsupported`](crate::FileError::Unsupported) for what zip cannot hold, such as a name of more than
+/// 65535 bytes.
 #[cfg(any(feature = "npz", feature = "pt"))]
 pub(super) fn pack<'a>(
     format: &'static str,
@@ -100,12 +103,7 @@ pub(super) fn pack<'a>(
         // From 4 GiB on a size needs zip64's header.
         let options = options.large_file(content.len() >= u32::MAX as usize);
         let written = zip.start_file(&*name, options).and_then(|()| Ok(zip.write_all(content)?));
-        written.map_err(|error| unwritten(format, name, &error))?;
+        written.map_err(|error| unsupported(format, name, error.to_string()))?;
     }
-    Ok(zip.finish().map_err(|error| unwritten(format, "file".into(), &error))?.into_inner())
-}
-
-#[cfg(any(feature = "npz", feature = "pt"))]
-fn unwritten(format: &'static str, field: String, error: &ZipError) -> Error {
-    FileError::Unsupported { format, field, feature: error.to_string() }.into()
+    Ok(zip.finish().map_err(|error| unsupported(format, "file", error.to_string()))?.into_inner())
 }

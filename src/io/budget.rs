@@ -1,6 +1,7 @@
 //! A limit on the memory that reading a file may take.
 
-use crate::error::{FileError, Result};
+use super::files::expect_at_most;
+use crate::error::Result;
 
 /// The memory that may be taken for a file. Without a limit a small file could unpack into more than a machine has.
 #[derive(Debug)]
@@ -27,10 +28,7 @@ impl Budget {
     /// [`FileError::TooLarge`] if fewer bytes are left; the budget is unchanged then.
     pub(super) fn take(&mut self, field: &str, bytes: usize) -> Result<()> {
         let actual = self.taken.saturating_add(bytes);
-        if actual > self.limit {
-            let (format, limit) = (self.format, self.limit);
-            return Err(FileError::TooLarge { format, field: field.into(), limit, actual }.into());
-        }
+        expect_at_most(self.format, field, self.limit, actual)?;
         self.taken = actual;
         Ok(())
     }
@@ -39,7 +37,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
+    use crate::error::{Error, FileError};
 
     #[test]
     fn a_budget_is_spent_once() {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::files::malformed;
+use super::files::{expect_at_most, malformed};
 use super::{Dtype, Tensor};
-use crate::error::{FileError, Result, expect_addressable};
+use crate::error::{Result, expect_addressable};
 
 /// The most axes of NumPy's arrays.
 const MAX_AXES: usize = 64;
@@ -22,7 +22,8 @@ impl Elements {
     /// array that is the whole block, little-endian and in row-major order, shares the block's bytes.
     ///
     /// # Errors
-    /// [`FileError::Malformed`] if an element lies outside the block, [`FileError::TooLarge`] for more than 64 axes,
+    /// [`FileError::Malformed`](crate::FileError::Malformed) if an element lies outside the block,
+    /// [`FileError::TooLarge`](crate::FileError::TooLarge) for more than 64 axes,
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed.
     pub(super) fn gather(
         self,
@@ -32,10 +33,7 @@ impl Elements {
         shape: Vec<usize>,
         strides: &[usize],
     ) -> Result<Tensor> {
-        if shape.len() > MAX_AXES {
-            let (field, actual) = (format!("{name}: number of axes"), shape.len());
-            return Err(FileError::TooLarge { format, field, limit: MAX_AXES, actual }.into());
-        }
+        expect_at_most(format, format!("{name}: number of axes"), MAX_AXES, shape.len())?;
         let size = self.dtype.size();
         let total = expect_addressable(name, &shape, size)?;
         let present = self.bytes.len() / size;

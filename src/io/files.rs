@@ -50,6 +50,28 @@ fn system(operation: &'static str, path: &Path, error: &io::Error) -> FileError 
     FileError::System { operation, path: path.into(), kind: error.kind(), message: error.to_string() }
 }
 
+/// The error for a part of a valid file that this crate does not read, or that a format does not have.
+pub(super) fn unsupported(
+    format: &'static str,
+    field: impl Into<String>,
+    feature: impl Into<String>,
+) -> Error {
+    FileError::Unsupported { format, field: field.into(), feature: feature.into() }.into()
+}
+
+/// Checks a size within a file.
+pub(super) fn expect_at_most(
+    format: &'static str,
+    field: impl Into<String>,
+    limit: usize,
+    actual: usize,
+) -> Result<()> {
+    if actual <= limit {
+        return Ok(());
+    }
+    Err(FileError::TooLarge { format, field: field.into(), limit, actual }.into())
+}
+
 /// The error for a part of a file that is not what the format prescribes.
 pub(super) fn malformed(
     format: &'static str,

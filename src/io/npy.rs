@@ -17,7 +17,7 @@ use std::path::Path;
 use ndarray_npy::npy::header::{Header, Layout};
 
 use super::elements::{Elements, contiguous};
-use super::files::{self, malformed};
+use super::files::{self, malformed, unsupported};
 use super::{Dtype, Tensor};
 use crate::error::{FileError, Result, expect_addressable};
 
@@ -67,12 +67,9 @@ pub(super) fn parse(format: &'static str, name: &str, mut bytes: Vec<u8>) -> Res
     let header =
         Header::from_reader(&mut data).map_err(|error| malformed(format, name, "an npy header", error))?;
     let descriptor = header.type_descriptor.as_string();
-    let (big_endian, dtype) =
-        descriptor.and_then(|text| dtype(text)).ok_or_else(|| FileError::Unsupported {
-            format,
-            field: name.into(),
-            feature: format!("element type {}", header.type_descriptor),
-        })?;
+    let (big_endian, dtype) = descriptor
+        .and_then(|text| dtype(text))
+        .ok_or_else(|| unsupported(format, name, format!("element type {}", header.type_descriptor)))?;
     let mut strides = contiguous(dtype, name, &header.shape)?;
     if header.layout.is_fortran() {
         let reversed: Vec<_> = header.shape.iter().rev().copied().collect();
@@ -117,7 +114,7 @@ fn expect_small_header(format: &'static str, name: &str, bytes: &[u8]) -> Result
 
 /// The npy bytes of an entry `name` of a file of some format.
 pub(super) fn format(format: &'static str, name: &str, tensor: &Tensor) -> Result<Vec<u8>> {
-    let unsupported = |feature| FileError::Unsupported { format, field: name.into(), feature };
+    let unsupported = |feature: String| unsupported(format, name, feature);
     let (text, _) = DTYPES
         .iter()
         .find(|(_, dtype)| *dtype == tensor.dtype())

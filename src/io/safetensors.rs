@@ -31,9 +31,9 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::files::{self, malformed};
+use super::files::{self, expect_at_most, malformed, unsupported};
 use super::{Dtype, StateDict, Tensor};
-use crate::error::{Error, FileError, Result};
+use crate::error::Result;
 
 const FORMAT: &str = "safetensors";
 const METADATA: &str = "__metadata__";
@@ -43,7 +43,7 @@ const MAX_HEADER: usize = 100_000_000;
 /// The arrays and metadata of a file.
 ///
 /// # Errors
-/// [`FileError::System`] for a file that cannot be read; as [`from_bytes`].
+/// [`FileError::System`](crate::FileError::System) for a file that cannot be read; as [`from_bytes`].
 pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
     from_bytes(&files::read(path.as_ref())?)
 }
@@ -51,10 +51,10 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
 /// The arrays and metadata of a file's bytes, for instance of [`include_bytes!`].
 ///
 /// # Errors
-/// [`FileError::Malformed`] unless the header is JSON, and its arrays cover the rest of the file without gap or
-/// overlap; [`FileError::Unsupported`] for an element type of less than a byte;
-/// [`Error::DuplicateParameter`] for a name that comes twice;
-/// [`Error::SizeOverflow`] for a shape that cannot be addressed.
+/// [`FileError::Malformed`](crate::FileError::Malformed) unless the header is JSON, and its arrays cover the rest of
+/// the file without gap or overlap; [`FileError::Unsupported`](crate::FileError::Unsupported) for an element type of
+/// less than a byte; [`Error::DuplicateParameter`](crate::Error::DuplicateParameter) for a name that comes twice;
+/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed.
 pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
     let (header, data) = split(bytes)?;
     let mut header: Header = serde_json::from_slice(header)
@@ -98,7 +98,7 @@ fn split(bytes: &[u8]) -> Result<(&[u8], &[u8])> {
 /// With at most one key of metadata they are the bytes that Python's `save_file` writes.
 ///
 /// # Errors
-/// As [`to_bytes`]; [`FileError::System`] for a file that cannot be written.
+/// As [`to_bytes`]; [`FileError::System`](crate::FileError::System) for a file that cannot be written.
 pub fn write(path: impl AsRef<Path>, state_dict: &StateDict) -> Result<()> {
     files::write(path.as_ref(), &to_bytes(state_dict)?)
 }
@@ -106,8 +106,8 @@ pub fn write(path: impl AsRef<Path>, state_dict: &StateDict) -> Result<()> {
 /// The bytes that [`write()`] writes.
 ///
 /// # Errors
-/// [`FileError::Unsupported`] for an element type or a name that safetensors does not have, [`FileError::TooLarge`] for
-/// more than 100 MB of names and metadata.
+/// [`FileError::Unsupported`](crate::FileError::Unsupported) for an element type or a name that safetensors does not
+/// have, [`FileError::TooLarge`](crate::FileError::TooLarge) for more than 100 MB of names and metadata.
 pub fn to_bytes(state_dict: &StateDict) -> Result<Vec<u8>> {
     let mut tensors = state_dict
         .iter()
@@ -125,10 +125,7 @@ pub fn to_bytes(state_dict: &StateDict) -> Result<Vec<u8>> {
     let mut header = serde_json::to_vec(&header)
         .map_err(|error| malformed(FORMAT, "header", "names that JSON can write", error))?;
     header.resize(header.len().next_multiple_of(8), b' ');
-    if header.len() > MAX_HEADER {
-        let (field, actual) = ("header".into(), header.len());
-        return Err(FileError::TooLarge { format: FORMAT, field, limit: MAX_HEADER, actual }.into());
-    }
+    expect_at_most(FORMAT, "header", MAX_HEADER, header.len())?;
     let mut bytes = Vec::with_capacity(8 + header.len() + end);
     bytes.extend((header.len() as u64).to_le_bytes());
     bytes.extend(header);
@@ -208,17 +205,13 @@ const DTYPES: [(Dtype, Stored); 19] = [
 
 fn dtype(name: &str, stored: Stored) -> Result<Dtype> {
     let found = DTYPES.iter().find(|(_, other)| *other == stored);
-    found.map(|(dtype, _)| *dtype).ok_or_else(|| unsupported(name, format!("element type {stored}")))
+    found.map(|(dtype, _)| *dtype).ok_or_else(|| unsupported(FORMAT, name, format!("element type {stored}")))
 }
 
 fn stored(name: &str, dtype: Dtype) -> Result<Stored> {
     if name == METADATA {
-        return Err(unsupported(name, "this name".into()));
+        return Err(unsupported(FORMAT, name, "this name"));
     }
     let found = DTYPES.iter().find(|(other, _)| *other == dtype);
-    found.map(|(_, stored)| *stored).ok_or_else(|| unsupported(name, format!("element type {dtype}")))
-}
-
-fn unsupported(name: &str, feature: String) -> Error {
-    FileError::Unsupported { format: FORMAT, field: name.into(), feature }.into()
+    found.map(|(_, stored)| *stored).ok_or_else(|| unsupported(FORMAT, name, format!("element type {dtype}")))
 }

@@ -84,47 +84,13 @@ impl AdamConfig {
         Self::default().decoupled_weight_decay(true).weight_decay(1e-2)
     }
 
-    /// Sets [`lr`](Self#structfield.lr).
-    #[must_use]
-    pub fn lr(self, lr: f64) -> Self {
-        Self { lr, ..self }
-    }
-
     /// Sets [`betas`](Self#structfield.betas).
     #[must_use]
     pub fn betas(self, beta1: f64, beta2: f64) -> Self {
         Self { betas: (beta1, beta2), ..self }
     }
 
-    /// Sets [`eps`](Self#structfield.eps).
-    #[must_use]
-    pub fn eps(self, eps: f64) -> Self {
-        Self { eps, ..self }
-    }
-
-    /// Sets [`weight_decay`](Self#structfield.weight_decay).
-    #[must_use]
-    pub fn weight_decay(self, weight_decay: f64) -> Self {
-        Self { weight_decay, ..self }
-    }
-
-    /// Sets [`amsgrad`](Self#structfield.amsgrad).
-    #[must_use]
-    pub fn amsgrad(self, amsgrad: bool) -> Self {
-        Self { amsgrad, ..self }
-    }
-
-    /// Sets [`decoupled_weight_decay`](Self#structfield.decoupled_weight_decay).
-    #[must_use]
-    pub fn decoupled_weight_decay(self, decoupled_weight_decay: bool) -> Self {
-        Self { decoupled_weight_decay, ..self }
-    }
-
-    /// Sets [`maximize`](Self#structfield.maximize).
-    #[must_use]
-    pub fn maximize(self, maximize: bool) -> Self {
-        Self { maximize, ..self }
-    }
+    setters!(lr: f64, eps: f64, weight_decay: f64, amsgrad: bool, decoupled_weight_decay: bool, maximize: bool);
 }
 
 impl Algorithm for AdamConfig {

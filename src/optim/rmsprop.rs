@@ -76,47 +76,7 @@ impl RmsPropConfig {
         Self::default()
     }
 
-    /// Sets [`lr`](Self#structfield.lr).
-    #[must_use]
-    pub fn lr(self, lr: f64) -> Self {
-        Self { lr, ..self }
-    }
-
-    /// Sets [`alpha`](Self#structfield.alpha).
-    #[must_use]
-    pub fn alpha(self, alpha: f64) -> Self {
-        Self { alpha, ..self }
-    }
-
-    /// Sets [`eps`](Self#structfield.eps).
-    #[must_use]
-    pub fn eps(self, eps: f64) -> Self {
-        Self { eps, ..self }
-    }
-
-    /// Sets [`weight_decay`](Self#structfield.weight_decay).
-    #[must_use]
-    pub fn weight_decay(self, weight_decay: f64) -> Self {
-        Self { weight_decay, ..self }
-    }
-
-    /// Sets [`momentum`](Self#structfield.momentum).
-    #[must_use]
-    pub fn momentum(self, momentum: f64) -> Self {
-        Self { momentum, ..self }
-    }
-
-    /// Sets [`centered`](Self#structfield.centered).
-    #[must_use]
-    pub fn centered(self, centered: bool) -> Self {
-        Self { centered, ..self }
-    }
-
-    /// Sets [`maximize`](Self#structfield.maximize).
-    #[must_use]
-    pub fn maximize(self, maximize: bool) -> Self {
-        Self { maximize, ..self }
-    }
+    setters!(lr: f64, alpha: f64, eps: f64, weight_decay: f64, momentum: f64, centered: bool, maximize: bool);
 }
 
 impl Algorithm for RmsPropConfig {

@@ -66,41 +66,7 @@ impl SgdConfig {
         Self::default()
     }
 
-    /// Sets [`lr`](Self#structfield.lr).
-    #[must_use]
-    pub fn lr(self, lr: f64) -> Self {
-        Self { lr, ..self }
-    }
-
-    /// Sets [`momentum`](Self#structfield.momentum).
-    #[must_use]
-    pub fn momentum(self, momentum: f64) -> Self {
-        Self { momentum, ..self }
-    }
-
-    /// Sets [`dampening`](Self#structfield.dampening).
-    #[must_use]
-    pub fn dampening(self, dampening: f64) -> Self {
-        Self { dampening, ..self }
-    }
-
-    /// Sets [`weight_decay`](Self#structfield.weight_decay).
-    #[must_use]
-    pub fn weight_decay(self, weight_decay: f64) -> Self {
-        Self { weight_decay, ..self }
-    }
-
-    /// Sets [`nesterov`](Self#structfield.nesterov).
-    #[must_use]
-    pub fn nesterov(self, nesterov: bool) -> Self {
-        Self { nesterov, ..self }
-    }
-
-    /// Sets [`maximize`](Self#structfield.maximize).
-    #[must_use]
-    pub fn maximize(self, maximize: bool) -> Self {
-        Self { maximize, ..self }
-    }
+    setters!(lr: f64, momentum: f64, dampening: f64, weight_decay: f64, nesterov: bool, maximize: bool);
 }
 
 impl Algorithm for SgdConfig {

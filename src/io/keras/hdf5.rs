@@ -7,7 +7,7 @@ use hdf5_pure::{AttrValue, Dataset, Datatype, DatatypeByteOrder, File, Group};
 use super::{FORMAT, texts};
 use crate::error::{Error, FileError, Result};
 use crate::io::budget::Budget;
-use crate::io::files::malformed;
+use crate::io::files::{malformed, unsupported};
 use crate::io::{Dtype, Tensor};
 
 /// The bytes that a visit to a group or an array is counted with.
@@ -28,9 +28,7 @@ impl Hdf5 {
         // `texts::check` reads places of 8 bytes, counted from the file's beginning. Keras's files have no others.
         let superblock = file.superblock();
         if superblock.offset_size != 8 || superblock.base_address.get() != 0 {
-            let (field, feature) =
-                ("superblock".into(), "an offset size other than 8, or a user block,".into());
-            return Err(FileError::Unsupported { format: FORMAT, field, feature }.into());
+            return Err(unsupported(FORMAT, "superblock", "an offset size other than 8, or a user block,"));
         }
         Ok(Self { file, budget })
     }

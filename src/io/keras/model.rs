@@ -8,7 +8,7 @@ use super::layer::{Class, Layer, LayerConfig, LayerId};
 use super::{FORMAT, config, legacy, weights};
 use crate::error::{Error, FileError, Result};
 use crate::io::archive::Archive;
-use crate::io::files::{self, malformed};
+use crate::io::files::{self, malformed, unsupported};
 use crate::keras::{Bidirectional, SimpleRnn};
 use crate::scalar::Scalar;
 
@@ -142,7 +142,7 @@ impl Model {
 fn undescribed(layer: &Layer) -> Error {
     let feature =
         "a file of weights without a description of the layer, except to load the weights into a layer,";
-    FileError::Unsupported { format: FORMAT, field: layer.name.clone(), feature: feature.into() }.into()
+    unsupported(FORMAT, &*layer.name, feature)
 }
 
 impl<A: Scalar> SimpleRnn<A> {

@@ -5,8 +5,9 @@ use hdf5_pure::{AttrValue, Group};
 use super::FORMAT;
 use super::hdf5::Hdf5;
 use super::layer::{Class, Layer, PARAMETERS};
-use crate::error::{FileError, Result};
+use crate::error::Result;
 use crate::io::StateDict;
+use crate::io::files::expect_at_most;
 
 /// How deep models within models are followed; a group may contain itself.
 const MAX_DEPTH: usize = 32;
@@ -26,10 +27,7 @@ fn walk(
     depth: usize,
     layers: &mut Vec<(String, Layer)>,
 ) -> Result<()> {
-    if depth > MAX_DEPTH {
-        let (field, limit) = ("nested groups".into(), MAX_DEPTH);
-        return Err(FileError::TooLarge { format: FORMAT, field, limit, actual: depth }.into());
-    }
+    expect_at_most(FORMAT, "nested groups", MAX_DEPTH, depth)?;
     let names = hdf5.groups(path, group)?;
     let has = |name: &str| names.iter().any(|other| other == name);
     let mut weights = StateDict::new();

@@ -5,8 +5,8 @@ use std::path::Path;
 use hdf5_pure::{AttrValue, FileBuilder, GroupBuilder};
 
 use super::FORMAT;
-use crate::error::{Error, FileError, Result};
-use crate::io::files;
+use crate::error::Result;
+use crate::io::files::{self, unsupported};
 use crate::keras::{Bidirectional, SimpleRnn, SimpleRnnParameters};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
@@ -66,7 +66,8 @@ impl<'a, A: Scalar> Weights<'a, A> {
     /// Writes the file: whole or not at all, the same bytes each time.
     ///
     /// # Errors
-    /// [`FileError::System`] for a file that cannot be written; as [`to_bytes`](Self::to_bytes).
+    /// [`FileError::System`](crate::FileError::System) for a file that cannot be written; as
+    /// [`to_bytes`](Self::to_bytes).
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
         files::write(path.as_ref(), &self.to_bytes()?)
     }
@@ -74,7 +75,7 @@ impl<'a, A: Scalar> Weights<'a, A> {
     /// The bytes that [`write`](Self::write) writes.
     ///
     /// # Errors
-    /// [`FileError::Unsupported`] for what HDF5 cannot hold.
+    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for what HDF5 cannot hold.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut file = FileBuilder::new();
         let mut layers = file.create_group("layers");
@@ -106,10 +107,7 @@ impl<'a, A: Scalar> Weights<'a, A> {
             layers.add_group(group.finish());
         }
         file.add_group(layers.finish());
-        file.finish().map_err(|error| {
-            let (field, feature) = ("file".into(), error.to_string());
-            Error::File(FileError::Unsupported { format: FORMAT, field, feature })
-        })
+        file.finish().map_err(|error| unsupported(FORMAT, "file", error.to_string()))
     }
 }
 

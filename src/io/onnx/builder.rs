@@ -8,8 +8,9 @@ use super::proto::{
     AttributeProto, Dim, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type, data_type,
 };
-use crate::error::{FileError, Result};
+use crate::error::Result;
 use crate::io::Tensor;
+use crate::io::files::expect_at_most;
 use crate::scalar::Scalar;
 
 /// The version of the operators: the first whose RNN node has `layout`, so that old engines read the model too.
@@ -87,7 +88,7 @@ impl Builder {
     /// The bytes of the model.
     ///
     /// # Errors
-    /// [`FileError::TooLarge`] for 2 GiB and more, which a protobuf message cannot have.
+    /// [`FileError::TooLarge`](crate::FileError::TooLarge) for 2 GiB and more, which a protobuf message cannot have.
     pub(super) fn into_bytes(self, name: &str) -> Result<Vec<u8>> {
         let model = ModelProto {
             ir_version: Some(IR_VERSION),
@@ -95,11 +96,7 @@ impl Builder {
             graph: Some(GraphProto { name: Some(name.into()), ..self.graph }),
             opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(OPSET) }],
         };
-        let actual = model.encoded_len();
-        if actual > MAX_BYTES {
-            let field = "model".into();
-            return Err(FileError::TooLarge { format: FORMAT, field, limit: MAX_BYTES, actual }.into());
-        }
+        expect_at_most(FORMAT, "model", MAX_BYTES, model.encoded_len())?;
         Ok(model.encode_to_vec())
     }
 }

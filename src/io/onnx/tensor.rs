@@ -3,7 +3,7 @@
 use super::FORMAT;
 use super::proto::{EXTERNAL, TensorProto, data_type};
 use crate::error::{FileError, Result};
-use crate::io::files::malformed;
+use crate::io::files::{self, malformed};
 use crate::io::{Dtype, Tensor};
 
 /// A constant array, which errors call `name`.
@@ -56,5 +56,5 @@ fn wrong_dtype(name: &str, expected: &str, actual: String) -> crate::error::Erro
 
 /// The error for a part of a valid file that this crate does not read.
 pub(super) fn unsupported(field: &str, feature: impl Into<String>) -> crate::error::Error {
-    FileError::Unsupported { format: FORMAT, field: field.into(), feature: feature.into() }.into()
+    files::unsupported(FORMAT, field, feature)
 }

@@ -5,8 +5,8 @@ use prost::Message;
 use prost::encoding::{WireType, decode_key, decode_varint};
 
 use super::FORMAT;
-use crate::error::{FileError, Result};
-use crate::io::files::malformed;
+use crate::error::Result;
+use crate::io::files::{expect_at_most, malformed};
 
 /// The most fields of a message that is decoded as a whole.
 const MAX_FIELDS: usize = 1 << 12;
@@ -68,9 +68,6 @@ pub(super) fn text<'a>(field: &str, bytes: &'a [u8]) -> Result<&'a str> {
 /// Decodes a message as a whole, if it has few enough fields.
 pub(super) fn decode<M: Message + Default>(message: &'static str, bytes: &[u8]) -> Result<M> {
     let fields = Fields::new(message, bytes).try_fold(0, |count, field| field.map(|_| count + 1))?;
-    if fields > MAX_FIELDS {
-        let field = format!("the number of fields of a {message}");
-        return Err(FileError::TooLarge { format: FORMAT, field, limit: MAX_FIELDS, actual: fields }.into());
-    }
+    expect_at_most(FORMAT, format!("the number of fields of a {message}"), MAX_FIELDS, fields)?;
     M::decode(bytes).map_err(|error| malformed(FORMAT, message, "fields of their types", error))
 }

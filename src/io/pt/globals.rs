@@ -6,6 +6,7 @@ use super::FORMAT;
 use super::value::{Global, Id, Storage, Stored, Value, Values, wrong};
 use crate::error::{FileError, Result};
 use crate::io::Dtype;
+use crate::io::files::unsupported;
 
 /// Each element type, torch's name of its storage, if there is such a storage, and torch's name of the type.
 pub(super) const DTYPES: [(Dtype, Option<&str>, &str); 20] = [
@@ -111,8 +112,7 @@ fn tensor(values: &Values, typed: bool, arguments: &[Id]) -> Result<Stored> {
     if !matches!(metadata, None | Some(Value::None))
         && !matches!(metadata, Some(Value::Dict(d)) if d.is_empty())
     {
-        let feature = "a conjugate or negative view".into();
-        return Err(FileError::Unsupported { format: FORMAT, field: storage.key.to_string(), feature }.into());
+        return Err(unsupported(FORMAT, &*storage.key, "a conjugate or negative view"));
     }
     Ok(Stored {
         storage: storage.clone(),

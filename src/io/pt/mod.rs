@@ -37,8 +37,8 @@ use std::path::Path;
 
 use super::StateDict;
 use super::archive::Archive;
-use super::files::{self, malformed};
-use crate::error::{FileError, Result};
+use super::files::{self, malformed, unsupported};
+use crate::error::Result;
 
 const FORMAT: &str = "pt";
 /// How a file of torch before 1.6 begins, which is no zip archive: a pickle of torch's magic number.
@@ -47,7 +47,7 @@ const BEFORE_1_6: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19";
 /// The arrays, numbers and text of a file.
 ///
 /// # Errors
-/// [`FileError::System`] for a file that cannot be read; as [`from_bytes`].
+/// [`FileError::System`](crate::FileError::System) for a file that cannot be read; as [`from_bytes`].
 pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
     from_bytes(&files::read(path.as_ref())?)
 }
@@ -55,16 +55,17 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
 /// The arrays, numbers and text of a file's bytes, for instance of [`include_bytes!`].
 ///
 /// # Errors
-/// [`FileError::ForbiddenGlobal`] for a pickle of anything but tensors and plain values;
-/// [`FileError::Malformed`] for a damaged file, for one whose tensors are not in it, and for one without checksums, as
-/// torch writes after `torch.serialization.set_crc32_options(False)`;
-/// [`FileError::Unsupported`] for a file of torch before 1.6 and for quantised, sparse, conjugate and negative tensors;
-/// [`FileError::TooLarge`] for a file that would take more than 16 times its size in memory, or is nested too deep;
+/// [`FileError::ForbiddenGlobal`](crate::FileError::ForbiddenGlobal) for a pickle of anything but tensors and plain
+/// values; [`FileError::Malformed`](crate::FileError::Malformed) for a damaged file, for one whose tensors are not in
+/// it, and for one without checksums, as torch writes after `torch.serialization.set_crc32_options(False)`;
+/// [`FileError::Unsupported`](crate::FileError::Unsupported) for a file of torch before 1.6 and for quantised, sparse,
+/// conjugate and negative tensors; [`FileError::TooLarge`](crate::FileError::TooLarge) for a file that would take more
+/// than 16 times its size in memory, or is nested too deep;
 /// [`Error::DuplicateParameter`](crate::Error::DuplicateParameter) for two arrays of one name.
 pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
     if bytes.starts_with(BEFORE_1_6) {
-        let feature = "the format of torch before 1.6, which is no zip archive,".into();
-        return Err(FileError::Unsupported { format: FORMAT, field: "file".into(), feature }.into());
+        let feature = "the format of torch before 1.6, which is no zip archive,";
+        return Err(unsupported(FORMAT, "file", feature));
     }
     let mut archive = Archive::open(FORMAT, bytes)?;
     let names = archive.names()?;
@@ -103,7 +104,7 @@ fn big_endian(order: &[u8]) -> Result<bool> {
 /// A module's state dict has no place for the metadata, which is left out.
 ///
 /// # Errors
-/// [`FileError::System`] for a file that cannot be written; as [`to_bytes`].
+/// [`FileError::System`](crate::FileError::System) for a file that cannot be written; as [`to_bytes`].
 pub fn write(path: impl AsRef<Path>, state_dict: &StateDict) -> Result<()> {
     files::write(path.as_ref(), &to_bytes(state_dict)?)
 }
@@ -111,7 +112,8 @@ pub fn write(path: impl AsRef<Path>, state_dict: &StateDict) -> Result<()> {
 /// The bytes that [`write()`] writes.
 ///
 /// # Errors
-/// [`FileError::Unsupported`] for a name of more than 4 GiB, [`FileError::Malformed`] for sizes beyond `i64`.
+/// [`FileError::Unsupported`](crate::FileError::Unsupported) for a name of more than 4 GiB,
+/// [`FileError::Malformed`](crate::FileError::Malformed) for sizes beyond `i64`.
 pub fn to_bytes(state_dict: &StateDict) -> Result<Vec<u8>> {
     write::to_bytes(state_dict)
 }

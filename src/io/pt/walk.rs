@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::FORMAT;
 use super::value::{Id, Stored, Value, Values};
-use crate::error::{Error, FileError, Result, expect_addressable};
+use crate::error::{Error, Result, expect_addressable};
 use crate::io::archive::Archive;
 use crate::io::elements::Elements;
-use crate::io::files::malformed;
+use crate::io::files::{expect_at_most, malformed, unsupported};
 use crate::io::{StateDict, Tensor};
 
 /// No checkpoint is nested as deep as this, and a value that contains itself is nested without end.
@@ -47,10 +47,8 @@ impl Walk<'_> {
     fn visit(&mut self, id: Id, depth: usize) -> Result<()> {
         // A value in many places is paid for in each of them.
         self.archive.budget.take("data.pkl", VISIT + self.path.len())?;
-        if depth > MAX_DEPTH {
-            let field = format!("nesting at {}", self.path.get(..64).unwrap_or(&self.path));
-            return Err(FileError::TooLarge { format: FORMAT, field, limit: MAX_DEPTH, actual: depth }.into());
-        }
+        let path = self.path.get(..64).unwrap_or(&self.path);
+        expect_at_most(FORMAT, format!("nesting at {path}"), MAX_DEPTH, depth)?;
         match self.values.get(id) {
             Value::Dict(items) => {
                 for &(key, value) in items {
@@ -93,10 +91,7 @@ impl Walk<'_> {
         match self.values.get(key) {
             Value::Text(text) => Ok(text.clone()),
             Value::Int(int) => Ok(int.to_string().into()),
-            other => {
-                let feature = format!("a key that is {}", other.kind());
-                Err(FileError::Unsupported { format: FORMAT, field: self.path.clone(), feature }.into())
-            }
+            other => Err(unsupported(FORMAT, &self.path, format!("a key that is {}", other.kind()))),
         }
     }
 

@@ -2,10 +2,10 @@
 
 use super::FORMAT;
 use super::globals::DTYPES;
-use crate::error::{Error, FileError, Result};
+use crate::error::Result;
 use crate::io::archive::pack;
 use crate::io::elements::contiguous;
-use crate::io::files::malformed;
+use crate::io::files::{malformed, unsupported};
 use crate::io::{StateDict, Tensor};
 
 /// `OrderedDict()`.
@@ -38,11 +38,7 @@ fn pickle(state_dict: &StateDict) -> Result<Vec<u8>> {
 /// `_rebuild_tensor_v2(storage, 0, size, stride, False, OrderedDict())`, or `_v3` with an element type that has no
 /// storage of its own.
 fn tensor_call(pickle: &mut Vec<u8>, key: usize, name: &str, tensor: &Tensor) -> Result<()> {
-    let unsupported = || FileError::Unsupported {
-        format: FORMAT,
-        field: name.into(),
-        feature: format!("element type {}", tensor.dtype()),
-    };
+    let unsupported = || unsupported(FORMAT, name, format!("element type {}", tensor.dtype()));
     let (dtype, storage, itself) =
         DTYPES.iter().find(|(dtype, ..)| *dtype == tensor.dtype()).ok_or_else(unsupported)?;
     let version = if storage.is_some() { 2 } else { 3 };
@@ -88,10 +84,8 @@ fn int(pickle: &mut Vec<u8>, value: usize) -> Result<()> {
 }
 
 fn text(pickle: &mut Vec<u8>, text: &str) -> Result<()> {
-    let length = u32::try_from(text.len()).map_err(|_| {
-        let feature = format!("a name of {} bytes", text.len());
-        Error::from(FileError::Unsupported { format: FORMAT, field: "name".into(), feature })
-    })?;
+    let length = u32::try_from(text.len())
+        .map_err(|_| unsupported(FORMAT, "name", format!("a name of {} bytes", text.len())))?;
     pickle.push(b'X');
     pickle.extend(length.to_le_bytes());
     pickle.extend(text.bytes());
