@@ -50,12 +50,12 @@ fn keras_s_cells() -> Result<(), Box<dyn Error>> {
     let input_data = words()?;
 
     println!("\nsimple_rnn = SimpleRNN(2)\n");
-    let output = simple_rnn(LAST_KERNEL, LAST_RECURRENT)?.forward(&input_data)?;
+    let (output, _) = simple_rnn(LAST_KERNEL, LAST_RECURRENT)?.call(&input_data).last()?;
     println!("output, size {:?} =\n{}\n", output.shape(), tensor(&output.view().into_dyn(), 8));
 
     println!("simple_rnn = SimpleRNN(2, return_sequences=True, return_state=True)\n");
     let simple_rnn = simple_rnn(KERNEL, RECURRENT)?;
-    let (sequences, state) = simple_rnn.call(&input_data).return_sequences().return_state().forward()?;
+    let (sequences, state) = simple_rnn.forward(&input_data)?;
     println!("output, size {:?} =\n{}\n", sequences.shape(), tensor(&sequences.view().into_dyn(), 8));
     println!("state, size {:?} =\n{}\n", state.shape(), tensor(&state.view().into_dyn(), 8));
 

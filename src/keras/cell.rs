@@ -1,23 +1,25 @@
-//! One step, Keras's `SimpleRNNCell`.
+//! One step, as Keras's cells have it.
 
 use std::fmt;
 
-use ndarray::{Array2, ArrayRef2, ArrayViewD, ArrayViewMutD, Axis};
+use ndarray::{Array2, ArrayRef2, ArrayViewD, ArrayViewMutD, Axis, Ix2};
 use rand::Rng;
 
-use super::config::SimpleRnnConfig;
-use super::layer::SimpleRnn;
-use super::parameters::SimpleRnnParameters;
-use super::returns::Last;
+use super::architecture::Architecture;
+use super::call::Arguments;
+use super::gradients::Gradients;
+use super::layer::Layer;
+use super::parameters::LayerParameters;
+use super::pass::Pass;
 use super::seeds::SeedGenerator;
-use super::train::{DropoutMasks, Gradients, Trace};
+use super::train::{DropoutMasks, Trace};
 use crate::error::{Error, Result};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
-/// One step of Elman's network, `keras.layers.SimpleRNNCell`: `h' = activation(x kernel + bias + h recurrent_kernel)`.
+/// One step of a [`Layer`]: [`SimpleRnnCell`](super::SimpleRnnCell).
 ///
-/// Input (N, input_dim), states (N, units). A step has the same bits as the same step of a [`SimpleRnn`].
+/// Input (N, input_dim), states (N, units). A step has the same bits as the same step of a layer.
 ///
 /// ```
 /// use ndarray::{Array2, Array3, Axis};
@@ -30,44 +32,51 @@ use crate::scalar::Scalar;
 /// for x in input.axis_iter(Axis(1)) {
 ///     h = cell.forward(&x, &h)?;
 /// }
-/// assert_eq!(h, layer.forward(&input)?);
+/// assert_eq!(h, layer.call(&input).last()?.0);
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
-///
-/// Source: <https://keras.io/api/layers/recurrent_layers/simple_rnn_cell/>
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
-#[doc(alias = "keras.layers.SimpleRNNCell")]
-pub struct SimpleRnnCell<A: Scalar = f32> {
-    layer: SimpleRnn<A>,
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(
+        transparent,
+        bound(
+            serialize = "Layer<C, A>: serde::Serialize",
+            deserialize = "Layer<C, A>: serde::Deserialize<'de>"
+        )
+    )
+)]
+pub struct LayerCell<C: Architecture, A: Scalar = f32> {
+    layer: Layer<C, A>,
 }
 
-impl<A: Scalar> SimpleRnnCell<A> {
-    /// A cell with Keras's initial parameters; as [`SimpleRnn::new`].
+impl<C: Architecture, A: Scalar> LayerCell<C, A> {
+    /// A cell with Keras's initial parameters; as [`Layer::new`].
     ///
     /// # Errors
-    /// As [`SimpleRnn::new`].
-    pub fn new<R: Rng + ?Sized>(config: SimpleRnnConfig, rng: &mut R) -> Result<Self> {
-        Ok(Self { layer: SimpleRnn::new(config, rng)? })
+    /// As [`Layer::new`].
+    pub fn new<R: Rng + ?Sized>(config: C, rng: &mut R) -> Result<Self> {
+        Ok(Self { layer: Layer::new(config, rng)? })
     }
 
     /// A cell whose parameters are zero, to be loaded.
     ///
     /// # Errors
-    /// As [`SimpleRnn::new`].
-    pub fn zeros(config: SimpleRnnConfig) -> Result<Self> {
-        Ok(Self { layer: SimpleRnn::zeros(config)? })
+    /// As [`Layer::new`].
+    pub fn zeros(config: C) -> Result<Self> {
+        Ok(Self { layer: Layer::zeros(config)? })
     }
 
     /// What the cell is made of.
     #[must_use]
-    pub fn config(&self) -> &SimpleRnnConfig {
+    pub fn config(&self) -> &C {
         self.layer.config()
     }
 
     /// The parameters; by name see [`Parameters`].
     #[must_use]
-    pub fn parameters(&self) -> &SimpleRnnParameters<A> {
+    pub fn parameters(&self) -> &LayerParameters<C, A> {
         self.layer.parameters()
     }
 
@@ -75,8 +84,14 @@ impl<A: Scalar> SimpleRnnCell<A> {
     ///
     /// # Errors
     /// [`Error::Width`] for an input of another width, [`Error::Shape`] for a state of another shape.
-    pub fn forward(&self, input: &ArrayRef2<A>, state: &ArrayRef2<A>) -> Result<Array2<A>> {
-        self.layer.call(&input.view().insert_axis(Axis(1))).initial_state(state).forward()
+    pub fn forward(
+        &self,
+        input: &ArrayRef2<A>,
+        state: C::State<&ArrayRef2<A>>,
+    ) -> Result<C::State<Array2<A>>> {
+        let (input, state) = (input.view().insert_axis(Axis(1)), C::state(C::planes(state)));
+        let (_, next) = self.layer.call(&input).initial_state(state).last()?;
+        Ok(next)
     }
 
     /// What Keras's dropout in this cell draws from.
@@ -101,51 +116,53 @@ impl<A: Scalar> SimpleRnnCell<A> {
     pub fn forward_train(
         &self,
         input: &ArrayRef2<A>,
-        state: &ArrayRef2<A>,
+        state: C::State<&ArrayRef2<A>>,
         masks: &DropoutMasks<A>,
-    ) -> Result<(Array2<A>, Trace<A>)> {
-        masks.expect_shapes(input.nrows(), self.config())?;
+    ) -> Result<(C::State<Array2<A>>, Trace<C, A>)> {
+        masks.expect_shapes(input.nrows(), &self.config().options())?;
         let input = input.view().insert_axis(Axis(1));
-        let (next, _, trace) =
-            self.layer.call(&input).initial_state(state).training_pass()?.forward_train::<Last>(masks);
-        Ok((next, trace))
+        let (mask, initial_state, zero_output_for_mask) = (None, Some(C::state(C::planes(state))), None);
+        let arguments = Arguments { input: &input, mask, initial_state, zero_output_for_mask };
+        let pass = self.layer.training_pass::<Ix2>(arguments)?;
+        let (_, next, trace) = Pass::forward_train::<Ix2>(pass, masks);
+        Ok((C::state(next), trace))
     }
 
     /// The gradients of a loss with respect to parameters, input and state, from that with respect to the next state.
     ///
     /// # Errors
-    /// As [`SimpleRnn::backward`].
+    /// As [`Layer::backward`].
     pub fn backward(
         &self,
-        trace: &Trace<A>,
-        d_next: &ArrayRef2<A>,
-    ) -> Result<Gradients<SimpleRnnParameters<A>, Array2<A>, Array2<A>>> {
-        if trace.len() != 1 {
-            return Err(Error::ForeignTrace {
-                expected: "one step".into(),
-                actual: format!("{} steps", trace.len()),
-            });
+        trace: &Trace<C, A>,
+        d_next: C::State<&ArrayRef2<A>>,
+    ) -> Result<Gradients<LayerParameters<C, A>, Array2<A>, C::State<Array2<A>>>> {
+        let len = trace.rows.len;
+        if len != 1 {
+            return Err(Error::ForeignTrace { expected: "one step".into(), actual: format!("{len} steps") });
         }
-        let Gradients { parameters, input, initial_state } = self.layer.backward(trace, d_next)?;
-        Ok(Gradients { parameters, input: input.index_axis_move(Axis(1), 0), initial_state })
+        // What -0 is added to stays as it is, -0 too.
+        let d_last = Array2::from_elem((trace.rows.batch, self.config().options().units), -A::zero());
+        let Gradients { parameters, input, state } = self.layer.backward(trace, &d_last, Some(d_next))?;
+        Ok(Gradients { parameters, input: input.index_axis_move(Axis(1), 0), state })
     }
 }
 
 /// A layer's step.
-impl<A: Scalar> From<SimpleRnn<A>> for SimpleRnnCell<A> {
-    fn from(layer: SimpleRnn<A>) -> Self {
+impl<C: Architecture, A: Scalar> From<Layer<C, A>> for LayerCell<C, A> {
+    fn from(layer: Layer<C, A>) -> Self {
         Self { layer }
     }
 }
 
 /// A layer of a step.
-impl<A: Scalar> From<SimpleRnnCell<A>> for SimpleRnn<A> {
-    fn from(cell: SimpleRnnCell<A>) -> Self {
+impl<C: Architecture, A: Scalar> From<LayerCell<C, A>> for Layer<C, A> {
+    fn from(cell: LayerCell<C, A>) -> Self {
         cell.layer
     }
 }
 
-impl<A: Scalar> Parameters for SimpleRnnCell<A> {
+impl<C: Architecture, A: Scalar> Parameters for LayerCell<C, A> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
@@ -158,8 +175,9 @@ impl<A: Scalar> Parameters for SimpleRnnCell<A> {
 }
 
 /// In the manner of Keras's constructor.
-impl<A: Scalar> fmt::Display for SimpleRnnCell<A> {
+impl<C: Architecture, A: Scalar> fmt::Display for LayerCell<C, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.config().to_string().replacen("SimpleRNN", "SimpleRNNCell", 1))
+        let class = format!("{}Cell(", C::CLASS);
+        f.write_str(&self.config().to_string().replacen(&format!("{}(", C::CLASS), &class, 1))
     }
 }

@@ -3,10 +3,8 @@
 use ndarray::Array1;
 
 use super::bidirectional::Bidirectional;
-use super::config::SimpleRnnConfig;
-use super::layer::SimpleRnn;
 use super::merge::MergeMode;
-use super::parameters::SimpleRnnParameters;
+use super::simple_rnn::{SimpleRnn, SimpleRnnConfig, SimpleRnnParameters};
 use crate::error::{Error, Result};
 use crate::kernels::Activation;
 use crate::parameters::Parameters;

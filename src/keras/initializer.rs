@@ -189,9 +189,9 @@ impl Initializer {
         Self { seed, ..self }
     }
 
-    /// Fills an array, from seed 0 if there is none.
+    /// Fills an array; seed 0 stands for none, which only the check of an initialiser meets.
     pub(super) fn fill_seeded<A: Scalar, D: Dimension>(&self, array: &mut ArrayRef<A, D>) -> Result<()> {
-        let seed = self.seed.unwrap_or_default();
+        let seed = self.seed.unwrap_or(0);
         let mut seeds = SeedGenerator::new(seed);
         match self.kind {
             Kind::Constant { value } => {

@@ -2,68 +2,28 @@
 
 use std::fmt;
 
-use ndarray::{Array1, Array2, ArrayBase, ArrayD, ArrayRef3, ArrayViewD, ArrayViewMutD, Data, Dimension};
+use ndarray::{ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension};
 use rand::Rng;
 
-use super::call::Call;
-use super::config::SimpleRnnConfig;
-use super::parameters::{SimpleRnnParameters, get_weights, set_weights};
-use super::returns::Last;
+use super::architecture::Architecture;
+use super::engine::{pack, pack_back};
+use super::parameters::{LayerParameters, get_weights, set_weights};
 use super::seeds::SeedGenerator;
-use super::state::State;
-use crate::cell::Elman;
-use crate::engine::{BackWeights, Cache, Stack};
+use crate::engine::{BackWeights, Cache, Origin, Stack};
 use crate::error::Result;
 use crate::kernels::Plan;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
-/// Elman's recurrent layer as Keras has it, `keras.layers.SimpleRNN`.
-///
-/// For each step t of each sequence
-///
-/// ```text
-/// h_t = activation(x_t kernel + bias + h_{t-1} recurrent_kernel)
-/// ```
-///
-/// # Shapes
-/// N sequences, T steps, batch first always:
-///
-/// | | shape |
-/// |---|---|
-/// | input | (N, T, input_dim) |
-/// | mask | (N, T) |
-/// | output | (N, units), with `return_sequences` (N, T, units) |
-/// | state | (N, units) |
-/// | `kernel`, `recurrent_kernel`, `bias` | (input_dim, units), (units, units), (units) |
-///
-/// # Reproducibility
-/// Every sum is `(bias + x kernel) + h recurrent_kernel`: two chains of fused multiply-adds, the input's from the bias and
-/// the state's from zero, each in ascending order, and one addition. The result has the same bits on every machine, alone or in a batch, whole or in chunks, with tanh or relu
-/// those of [`Rnn`](crate::Rnn) with the same numbers.
-///
-/// # Example
-/// ```
-/// use ndarray::Array3;
-/// use ndarray_rnn::keras::{self, SimpleRnn, SimpleRnnConfig};
-///
-/// let rnn = SimpleRnn::<f32>::new(SimpleRnnConfig::new(4, 2), &mut keras::set_random_seed(0))?;
-/// let output = rnn.forward(&Array3::zeros((3, 5, 4)))?;
-/// assert_eq!(output.dim(), (3, 2));
-/// # Ok::<(), ndarray_rnn::Error>(())
-/// ```
-///
-/// Source: <https://keras.io/api/layers/recurrent_layers/simple_rnn/>
+/// A recurrent layer of Keras, keyed by its configuration: [`SimpleRnn`](super::SimpleRnn).
 #[derive(Debug, Clone)]
-#[doc(alias = "SimpleRNN")]
-#[doc(alias = "keras.layers.SimpleRNN")]
-pub struct SimpleRnn<A: Scalar = f32> {
-    config: SimpleRnnConfig,
-    parameters: SimpleRnnParameters<A>,
-    pub(super) cache: Cache<A, Elman>,
+pub struct Layer<C: Architecture, A: Scalar = f32> {
+    config: C,
+    parameters: LayerParameters<C, A>,
+    cache: Cache<A, C::Cell<A>>,
 }
 
-impl<A: Scalar> SimpleRnn<A> {
+impl<C: Architecture, A: Scalar> Layer<C, A> {
     /// A layer with Keras's initial parameters.
     ///
     /// From [`set_random_seed`](super::set_random_seed) they are Keras's, see [`Initializer`](super::Initializer).
@@ -74,13 +34,13 @@ impl<A: Scalar> SimpleRnn<A> {
     /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a size of zero,
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a dropout outside [0, 1] or an initialiser's argument that
     /// is not in its range, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for parameters that no memory holds.
-    pub fn new<R: Rng + ?Sized>(config: SimpleRnnConfig, rng: &mut R) -> Result<Self> {
+    pub fn new<R: Rng + ?Sized>(config: C, rng: &mut R) -> Result<Self> {
         let mut layer = Self::zeros(config)?;
         layer.config = layer.config.seeded(rng);
-        let SimpleRnnParameters { kernel, recurrent_kernel, bias } = &mut layer.parameters;
-        layer.config.kernel_initializer.fill_seeded(kernel)?;
-        layer.config.recurrent_initializer.fill_seeded(recurrent_kernel)?;
-        bias.as_mut().map_or(Ok(()), |bias| layer.config.bias_initializer.fill_seeded(bias))?;
+        let [kernel, recurrent_kernel, bias] = layer.config.initializers();
+        kernel.fill_seeded(&mut layer.parameters.kernel)?;
+        recurrent_kernel.fill_seeded(&mut layer.parameters.recurrent_kernel)?;
+        layer.parameters.bias.as_mut().map_or(Ok(()), |array| bias.fill_seeded(array))?;
         Ok(layer)
     }
 
@@ -88,14 +48,14 @@ impl<A: Scalar> SimpleRnn<A> {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn zeros(config: SimpleRnnConfig) -> Result<Self> {
+    pub fn zeros(config: C) -> Result<Self> {
         config.validate()?;
-        let parameters = SimpleRnnParameters::zeros(config.input_dim, config.units, config.use_bias)?;
+        let parameters = LayerParameters::zeros(&config)?;
         Ok(Self { config, parameters, cache: Cache::default() })
     }
 
     /// A layer of given parameters.
-    pub(super) fn of(config: SimpleRnnConfig, parameters: SimpleRnnParameters<A>) -> Result<Self> {
+    pub(super) fn of(config: C, parameters: LayerParameters<C, A>) -> Result<Self> {
         Ok(Self { parameters, ..Self::zeros(config)? })
     }
 
@@ -108,32 +68,14 @@ impl<A: Scalar> SimpleRnn<A> {
 
     /// What the layer is made of; the seeds that [`new`](Self::new) drew are in it.
     #[must_use]
-    pub fn config(&self) -> &SimpleRnnConfig {
+    pub fn config(&self) -> &C {
         &self.config
     }
 
     /// The parameters; by name see [`Parameters`].
     #[must_use]
-    pub fn parameters(&self) -> &SimpleRnnParameters<A> {
+    pub fn parameters(&self) -> &LayerParameters<C, A> {
         &self.parameters
-    }
-
-    /// Of shape (input_dim, units).
-    #[must_use]
-    pub fn kernel(&self) -> &Array2<A> {
-        &self.parameters.kernel
-    }
-
-    /// Of shape (units, units).
-    #[must_use]
-    pub fn recurrent_kernel(&self) -> &Array2<A> {
-        &self.parameters.recurrent_kernel
-    }
-
-    /// Of shape (units), if there is a bias.
-    #[must_use]
-    pub fn bias(&self) -> Option<&Array1<A>> {
-        self.parameters.bias.as_ref()
     }
 
     /// A copy of kernel, recurrent kernel and, if there is one, bias.
@@ -157,49 +99,36 @@ impl<A: Scalar> SimpleRnn<A> {
     /// What Keras's dropout in this layer draws from, before its first call.
     ///
     /// Keras draws in every call of a layer with dropout, also where it is not training: one draw for the input's, one
-    /// for the state's. To train, make it once: each call of this method begins anew, and would draw the same dropout.
+    /// for the state's. Make the generator once and train with it: each call of this method begins anew, and would
+    /// draw the same dropout. The seed is the configuration's; a layer made by [`zeros`](Self::zeros) without one has
+    /// seed 0.
     #[must_use]
     pub fn seed_generator(&self) -> SeedGenerator {
-        SeedGenerator::new(self.config.seed.unwrap_or_default())
+        SeedGenerator::new(self.config.options().seed.unwrap_or(0))
     }
 
-    /// A state for `batch` sequences, zero, to be carried from call to call; see [`Call::stateful`].
-    ///
-    /// # Errors
-    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a state that no memory holds.
-    pub fn state(&self, batch: usize) -> Result<State<A>> {
-        State::zeros(batch, self.config.units)
+    /// What the forward pass multiplies by.
+    pub(super) fn stack(&self) -> &Stack<A, C::Cell<A>> {
+        self.cache.stack(|plan| pack(&self.config, &self.parameters, plan))
     }
 
-    /// A call with options: what it returns, mask, first state. See [`Call`].
-    pub fn call<'a>(&'a self, input: &'a ArrayRef3<A>) -> Call<'a, A, Last> {
-        Call::new(self, input)
-    }
-
-    /// The last outputs, (N, units), of a batch of sequences (N, T, input_dim): Keras's default call.
-    ///
-    /// Keeps memory for a few steps, however long the sequences.
-    ///
-    /// # Errors
-    /// [`Error::Width`](crate::Error::Width) for an input of another width,
-    /// [`Error::EmptySequence`](crate::Error::EmptySequence) for T = 0.
-    pub fn forward(&self, input: &ArrayRef3<A>) -> Result<Array2<A>> {
-        self.call(input).forward()
-    }
-
-    pub(super) fn stack(&self) -> &Stack<A, Elman> {
-        self.cache.stack(|plan| {
-            let cell = Elman::new(self.config.activation);
-            Stack::new(vec![vec![self.parameters.pack()]], cell, self.config.units, plan)
-        })
-    }
-
+    /// What the way back multiplies by.
     pub(super) fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
-        self.cache.back_weights(|| vec![vec![self.parameters.pack_back()]])
+        self.cache.back_weights(|| pack_back(&self.parameters))
+    }
+
+    /// What a trace of this layer keeps.
+    pub(super) fn origin(&self) -> Origin<C> {
+        self.cache.origin(&self.config)
+    }
+
+    /// Checks that a trace is of this layer as it is.
+    pub(super) fn expect_origin(&self, origin: &Origin<C>) -> Result<()> {
+        self.cache.expect(&self.config, origin)
     }
 }
 
-impl<A: Scalar> Parameters for SimpleRnn<A> {
+impl<C: Architecture, A: Scalar> Parameters for Layer<C, A> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
@@ -213,15 +142,15 @@ impl<A: Scalar> Parameters for SimpleRnn<A> {
 }
 
 /// Equal configurations and parameters.
-impl<A: Scalar> PartialEq for SimpleRnn<A> {
+impl<C: Architecture, A: Scalar> PartialEq for Layer<C, A> {
     fn eq(&self, other: &Self) -> bool {
         self.config == other.config && self.parameters == other.parameters
     }
 }
 
 /// In the manner of Keras's constructor.
-impl<A: Scalar> fmt::Display for SimpleRnn<A> {
+impl<C: Architecture, A: Scalar> fmt::Display for Layer<C, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.config.fmt(f)
+        fmt::Display::fmt(&self.config, f)
     }
 }

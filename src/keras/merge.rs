@@ -1,15 +1,13 @@
 //! How the two layers of a `Bidirectional` become one output.
 
-use std::fmt::Debug;
-
-use ndarray::{Array, ArrayRef, Axis, Dimension};
+use ndarray::{Array, ArrayD, ArrayRef, Axis, Dimension};
 
 use crate::error::{Result, expect_shape};
 use crate::scalar::Scalar;
 use crate::sequence::standard;
 
 /// How the two layers of a [`Bidirectional`](super::Bidirectional) become one output; Keras's fifth, `None`, is
-/// [`BidirectionalCall::unmerged`](super::BidirectionalCall::unmerged).
+/// [`Bidirectional::layers`](super::Bidirectional::layers).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum MergeMode {
@@ -40,95 +38,48 @@ impl MergeMode {
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         [Self::Concat, Self::Sum, Self::Mul, Self::Ave].into_iter().find(|mode| mode.name() == name)
     }
-}
 
-/// The outputs merged as the layer's [`MergeMode`] says.
-#[derive(Debug, Clone, Copy)]
-pub struct Merged;
-
-/// The outputs as a pair.
-#[derive(Debug, Clone, Copy)]
-pub struct Unmerged;
-
-/// Whether outputs are [`Merged`] or [`Unmerged`]. Sealed.
-pub trait Merge: Sized + Debug + private::Sealed {
-    /// One output, or a pair.
-    type Value<Y>;
-
-    /// What is returned of a pair.
-    #[doc(hidden)]
-    fn merge<A: Scalar, D: Dimension>(mode: MergeMode, pair: [Array<A, D>; 2]) -> Self::Value<Array<A, D>>;
-
-    /// The gradient of each of a pair, from that of what was returned.
-    ///
-    /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for a gradient of another shape.
-    #[doc(hidden)]
-    fn split<A: Scalar, D: Dimension>(
-        mode: MergeMode,
-        gradient: Self::Value<&ArrayRef<A, D>>,
-        pair: &[Array<A, D>; 2],
-    ) -> Result<[Array<A, D>; 2]>;
-}
-
-impl Merge for Unmerged {
-    type Value<Y> = [Y; 2];
-
-    fn merge<A: Scalar, D: Dimension>(_: MergeMode, pair: [Array<A, D>; 2]) -> [Array<A, D>; 2] {
-        pair
-    }
-
-    fn split<A: Scalar, D: Dimension>(
-        _: MergeMode,
-        gradient: [&ArrayRef<A, D>; 2],
-        pair: &[Array<A, D>; 2],
-    ) -> Result<[Array<A, D>; 2]> {
-        for (gradient, output) in gradient.iter().zip(pair) {
-            expect_shape("d_output", output.shape(), gradient.shape())?;
-        }
-        Ok(gradient.map(standard))
-    }
-}
-
-impl Merge for Merged {
-    type Value<Y> = Y;
-
-    fn merge<A: Scalar, D: Dimension>(mode: MergeMode, [mut first, second]: [Array<A, D>; 2]) -> Array<A, D> {
+    /// The outputs of two layers as one.
+    pub(super) fn merge<A: Scalar, D: Dimension>(self, [mut first, second]: [Array<A, D>; 2]) -> Array<A, D> {
         let two = A::one() + A::one();
-        match mode {
-            MergeMode::Concat => return side_by_side(&first, &second),
-            MergeMode::Sum => first.zip_mut_with(&second, |x, &y| *x += y),
-            MergeMode::Mul => first.zip_mut_with(&second, |x, &y| *x *= y),
-            MergeMode::Ave => first.zip_mut_with(&second, |x, &y| *x = (*x + y) / two),
+        match self {
+            Self::Concat => return side_by_side(&first, &second),
+            Self::Sum => first.zip_mut_with(&second, |x, &y| *x += y),
+            Self::Mul => first.zip_mut_with(&second, |x, &y| *x *= y),
+            Self::Ave => first.zip_mut_with(&second, |x, &y| *x = (*x + y) / two),
         }
         first
     }
 
-    fn split<A: Scalar, D: Dimension>(
-        mode: MergeMode,
+    /// The way back of [`merge`](Self::merge): the gradients of the two outputs, from that of the merged one.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for a gradient of another shape.
+    pub(super) fn split<A: Scalar, D: Dimension>(
+        self,
         gradient: &ArrayRef<A, D>,
-        [first, second]: &[Array<A, D>; 2],
+        [first, second]: &[ArrayD<A>; 2],
     ) -> Result<[Array<A, D>; 2]> {
         let last = Axis(first.ndim() - 1);
         let mut shape = first.shape().to_vec();
-        if mode == MergeMode::Concat {
+        if self == Self::Concat {
             shape[last.index()] += second.len_of(last);
         }
         expect_shape("d_output", &shape, gradient.shape())?;
         let halved = || standard(gradient).mapv_into(|d| d / (A::one() + A::one()));
-        let times = |other: &Array<A, D>| {
+        let times = |other: &ArrayD<A>| {
             let mut product = standard(gradient);
             product.zip_mut_with(other, |d, &y| *d *= y);
             product
         };
-        Ok(match mode {
-            MergeMode::Concat => {
+        Ok(match self {
+            Self::Concat => {
                 let (left, right) = gradient.view().split_at(last, first.len_of(last));
                 [standard(&left), standard(&right)]
             }
-            MergeMode::Sum => [standard(gradient), standard(gradient)],
-            MergeMode::Mul => [times(second), times(first)],
-            MergeMode::Ave => [halved(), halved()],
+            Self::Sum => [standard(gradient), standard(gradient)],
+            Self::Mul => [times(second), times(first)],
+            Self::Ave => [halved(), halved()],
         })
     }
 }
@@ -143,10 +94,4 @@ fn side_by_side<A: Scalar, D: Dimension>(first: &Array<A, D>, second: &Array<A, 
     left.assign(first);
     right.assign(second);
     joined
-}
-
-mod private {
-    pub trait Sealed {}
-    impl Sealed for super::Merged {}
-    impl Sealed for super::Unmerged {}
 }

@@ -8,58 +8,73 @@
 //! let simple_rnn = SimpleRnn::<f32>::new(SimpleRnnConfig::new(4, 2), &mut rng)?; // SimpleRNN(2), for 4 features
 //! let input = Array3::ones((3, 5, 4));                                    // 3 sequences of 5 steps
 //!
-//! let output = simple_rnn.forward(&input)?;                               // the last outputs
-//! assert_eq!(output.dim(), (3, 2));
+//! let (last, state) = simple_rnn.call(&input).last()?;                    // each sequence's last output
+//! assert_eq!((last.dim(), state.dim()), ((3, 2), (3, 2)));
 //!
-//! let (output, state) = simple_rnn.call(&input).return_sequences().return_state().forward()?;
-//! assert_eq!((output.dim(), state.dim()), ((3, 5, 2), (3, 2)));
+//! let (outputs, state) = simple_rnn.forward(&input)?;                     // return_sequences, return_state
+//! assert_eq!((outputs.dim(), state.dim()), ((3, 5, 2), (3, 2)));
 //! # Ok::<(), ndarray_rnn::Error>(())
 //! ```
 //!
-//! What a call returns is a type, so there is nothing to unwrap:
-//!
-//! | call | returns |
-//! |---|---|
-//! | `call(&x)` | `output` (N, units) |
-//! | `call(&x).return_sequences()` | `output` (N, T, units) |
-//! | `call(&x).return_state()` | `(output, state)`, both (N, units) |
-//! | `call(&x).return_sequences().return_state()` | `(output, state)`, (N, T, units) and (N, units) |
+//! | Keras | here | returns |
+//! |---|---|---|
+//! | `layer(x)` | `layer.call(&x).last()?.0` | last outputs (N, units) |
+//! | `return_state=True` | `layer.call(&x).last()?` | `(last, state)`, (N, units) and (N, units) |
+//! | `return_sequences=True, return_state=True` | `layer.forward(&x)?`, with options `layer.call(&x).forward()?` | `(outputs, state)`, (N, T, units) and (N, units) |
+//! | `stateful=True` | `layer.call(&x).initial_state(&state)` | where the last batch's `state` goes on |
+//! | training | `layer.call(&x).last_train(&mut seeds)?`, `forward_train` | `(last, state, trace)`, for `layer.backward(&trace, &d_last, None)?` |
 //!
 //! Where Keras's backends differ, TensorFlow's is followed: outputs before a sequence's first step that counts are zero.
+//!
+//! Of the files of this module each imports only from those above it:
+//!
+//! ```text
+//! single, philox, seeds, initializer    draws, and how parameters are made
+//! planes, architecture, parameters      what a layer is, whatever its kind
+//! rows, engine                          sequences as rows; the calls of the engine
+//! gradients, layer, call, train, pass, cell     a layer: what it holds, called, trained, step by step
+//! simple_rnn                            one kind of layer, about 200 lines
+//! layer_pair, merge, bidirectional      both directions
+//! stacked_layer, stacked                layers one upon another
+//! convert                               from and to torch's network
+//! ```
 
+mod architecture;
 mod bidirectional;
-mod both;
 mod call;
 mod cell;
-mod config;
 mod convert;
+mod engine;
+mod gradients;
 mod initializer;
 mod layer;
+mod layer_pair;
 mod merge;
 mod parameters;
+mod pass;
 mod philox;
-mod returns;
+mod planes;
 mod rows;
 mod seeds;
+mod simple_rnn;
 mod single;
 mod stacked;
 mod stacked_layer;
-mod state;
 mod train;
 
 pub use crate::kernels::Activation;
-pub use bidirectional::{Bidirectional, BidirectionalCall, BidirectionalTrace};
-pub use both::BidirectionalParameters;
-pub use call::Call;
-pub use cell::SimpleRnnCell;
-pub use config::SimpleRnnConfig;
+pub use architecture::Architecture;
+pub use bidirectional::{Bidirectional, BidirectionalTrace};
+pub use call::{Call, Model};
+pub use cell::LayerCell;
+pub use gradients::Gradients;
 pub use initializer::{Distribution, FanMode, Initializer};
-pub use layer::SimpleRnn;
-pub use merge::{Merge, MergeMode, Merged, Unmerged};
-pub use parameters::SimpleRnnParameters;
-pub use returns::{Last, OutputDim, Returns, Sequences, WithState};
+pub use layer::Layer;
+pub use layer_pair::{BidirectionalParameters, LayerPair};
+pub use merge::MergeMode;
+pub use parameters::LayerParameters;
 pub use seeds::{SeedGenerator, set_random_seed};
-pub use stacked::{Stacked, StackedCall, StackedParameters, StackedTrace};
-pub use stacked_layer::{Layer, LayerParameters};
-pub use state::State;
-pub use train::{DropoutMasks, Gradients, Trace};
+pub use simple_rnn::{SimpleRnn, SimpleRnnCell, SimpleRnnConfig, SimpleRnnParameters};
+pub use stacked::{Stacked, StackedParameters, StackedTrace};
+pub use stacked_layer::StackedLayer;
+pub use train::{DropoutMasks, Trace};

@@ -1,101 +1,64 @@
 //! A layer's parameters, in Keras's layout.
 
-use ndarray::{Array1, Array2, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension};
+use ndarray::{Array, Array2, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension};
 
-use crate::engine::{BackWeights, DirectionGradient, Weights};
+use super::architecture::{Architecture, Options};
 use crate::error::{Error, Result, expect_shape};
 use crate::parameters::{Parameters, zeros};
 use crate::scalar::Scalar;
-use crate::sequence::standard;
 
-/// The parameters of a [`SimpleRnn`](super::SimpleRnn), or their gradient: `kernel` (input_dim, units),
-/// `recurrent_kernel` (units, units) and, unless it has none, `bias` (units); the order of Keras's `get_weights`.
+/// The parameters of a [`Layer`](super::Layer), or their gradient, in the order of Keras's `get_weights`: `kernel`
+/// (input_dim, units), `recurrent_kernel` (units, units) and, if the layer has one, `bias` (units). A layer with gates
+/// has the columns of each gate side by side.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SimpleRnnParameters<A> {
+pub struct LayerParameters<C: Architecture, A> {
     pub(super) kernel: Array2<A>,
     pub(super) recurrent_kernel: Array2<A>,
-    pub(super) bias: Option<Array1<A>>,
+    pub(super) bias: Option<Array<A, C::BiasDim>>,
 }
 
-impl<A: Scalar> SimpleRnnParameters<A> {
+impl<C: Architecture, A: Scalar> LayerParameters<C, A> {
     /// Zeros.
     ///
     /// # Errors
-    /// [`Error::SizeOverflow`] if a kernel is too large to be held.
-    pub(super) fn zeros(input_dim: usize, units: usize, bias: bool) -> Result<Self> {
+    /// [`Error::SizeOverflow`] if no memory holds a kernel.
+    pub(super) fn zeros(config: &C) -> Result<Self> {
+        let Options { input_dim, units, use_bias, .. } = config.options();
+        let columns = units.saturating_mul(C::GATES);
         Ok(Self {
-            kernel: zeros("kernel", input_dim, units)?,
-            recurrent_kernel: zeros("recurrent_kernel", units, units)?,
-            bias: bias.then(|| Array1::zeros(units)),
+            kernel: zeros("kernel", input_dim, columns)?,
+            recurrent_kernel: zeros("recurrent_kernel", units, columns)?,
+            bias: use_bias.then(|| Array::zeros(config.bias_dim())),
         })
     }
 
-    /// Of shape (input_dim, units).
+    /// What the input is multiplied by.
     #[must_use]
     pub fn kernel(&self) -> &Array2<A> {
         &self.kernel
     }
 
-    /// Of shape (units, units).
+    /// What the state is multiplied by.
     #[must_use]
     pub fn recurrent_kernel(&self) -> &Array2<A> {
         &self.recurrent_kernel
     }
 
-    /// Of shape (units), if there is a bias.
+    /// What is added, if the layer has a bias.
     #[must_use]
-    pub fn bias(&self) -> Option<&Array1<A>> {
+    pub fn bias(&self) -> Option<&Array<A, C::BiasDim>> {
         self.bias.as_ref()
     }
 
-    /// The parameters as the engine wants them.
-    pub(super) fn pack(&self) -> Weights<A> {
-        Weights::new([&self.kernel.t(), &self.recurrent_kernel.t()], [self.bias.as_ref(), None])
-    }
-
-    /// The weights as the engine wants them on the way back.
-    pub(super) fn pack_back(&self) -> BackWeights<A> {
-        BackWeights::new(&self.kernel.t(), &self.recurrent_kernel.t())
+    /// Every array under its name.
+    pub(super) fn into_arrays(self) -> Vec<(String, ArrayD<A>)> {
+        let kernels = [("kernel", self.kernel), ("recurrent_kernel", self.recurrent_kernel)];
+        let bias = self.bias.map(|bias| ("bias".into(), bias.into_dyn()));
+        kernels.into_iter().map(|(name, kernel)| (name.into(), kernel.into_dyn())).chain(bias).collect()
     }
 }
 
-/// Room for a gradient as the engine leaves it: a row for each unit.
-#[derive(Debug)]
-pub(super) struct ByUnit<A> {
-    kernel: Array2<A>,
-    recurrent_kernel: Array2<A>,
-    bias: Array1<A>,
-}
-
-impl<A: Scalar> ByUnit<A> {
-    pub(super) fn zeros_like(parameters: &SimpleRnnParameters<A>) -> Self {
-        let (input_dim, units) = parameters.kernel.dim();
-        Self {
-            kernel: Array2::zeros((units, input_dim)),
-            recurrent_kernel: Array2::zeros((units, units)),
-            bias: Array1::zeros(units),
-        }
-    }
-
-    pub(super) fn borrow(&mut self) -> DirectionGradient<'_, A> {
-        DirectionGradient {
-            weight_ih: self.kernel.as_slice_mut().unwrap_or_default(),
-            weight_hh: self.recurrent_kernel.as_slice_mut().unwrap_or_default(),
-            bias: self.bias.as_slice_mut().unwrap_or_default(),
-        }
-    }
-
-    /// In Keras's layout.
-    pub(super) fn transposed(self, use_bias: bool) -> SimpleRnnParameters<A> {
-        SimpleRnnParameters {
-            kernel: standard(&self.kernel.t()),
-            recurrent_kernel: standard(&self.recurrent_kernel.t()),
-            bias: use_bias.then_some(self.bias),
-        }
-    }
-}
-
-impl<A: Scalar> Parameters for SimpleRnnParameters<A> {
+impl<C: Architecture, A: Scalar> Parameters for LayerParameters<C, A> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {

@@ -3,14 +3,47 @@
 //! A masked step carries the state, so to the engine it is no step at all: rows are the steps that count, each
 //! sequence's in the order of processing. What a masked step shows is the output of the row before it, if there is one.
 
-use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, Axis, CowArray, Ix3};
+use ndarray::{
+    Array2, Array3, ArrayBase, ArrayD, ArrayRef2, ArrayRef3, ArrayViewD, Axis, CowArray, Dimension, Ix2, Ix3,
+    IxDyn, RawData,
+};
 
+use crate::invariant::Invariant;
 use crate::scalar::Scalar;
 use crate::sequence::{Layout, Source, into_standard, standard};
 
+/// The outputs that a call returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Each sequence's last: (N, units).
+    Last,
+    /// Those of every step: (N, T, units).
+    Every,
+}
+
+impl Shown {
+    /// Those that an array of `D` axes holds.
+    pub(super) fn of<D: Dimension>() -> Self {
+        if D::NDIM == Some(3) { Self::Every } else { Self::Last }
+    }
+
+    /// The shape of the outputs.
+    pub(super) fn shape(self, batch: usize, len: usize, units: usize) -> Vec<usize> {
+        match self {
+            Self::Last => vec![batch, units],
+            Self::Every => vec![batch, len, units],
+        }
+    }
+}
+
+/// An array whose number of axes is known.
+pub(super) fn of_axes<S: RawData, D: Dimension>(array: ArrayBase<S, IxDyn>) -> ArrayBase<S, D> {
+    array.into_dimensionality().invariant("the number of axes was asked for, or checked")
+}
+
 /// Which steps of a batch of sequences are rows.
 #[derive(Debug, Clone)]
-pub struct Rows {
+pub(super) struct Rows {
     pub(super) layout: Layout,
     pub(super) batch: usize,
     pub(super) len: usize,
@@ -71,12 +104,9 @@ impl Rows {
         array: &'a CowArray<'_, A, Ix3>,
         offsets: Option<&'a [usize]>,
     ) -> Source<'a, A> {
-        match (offsets, array.as_slice_memory_order()) {
-            (Some(offsets), Some(data)) => {
-                Source::table(data, array.len_of(Axis(2)), &self.layout.steps, offsets)
-            }
-            _ => Source::grid(array, None),
-        }
+        let Some(offsets) = offsets else { return Source::grid(array, None) };
+        let data = array.as_slice_memory_order().invariant("an array with plain rows is dense");
+        Source::table(data, array.len_of(Axis(2)), &self.layout.steps, offsets)
     }
 
     /// Row, sequence and the caller's time of every row.
@@ -88,10 +118,43 @@ impl Rows {
         })
     }
 
+    /// The outputs, from the rows of outputs (which nobody reads where only the last are shown) and the final h.
+    pub(super) fn outputs<A: Scalar>(&self, shown: Shown, rows: Vec<A>, h: &ArrayRef2<A>) -> ArrayD<A> {
+        match shown {
+            Shown::Last => self.last(h).into_dyn(),
+            Shown::Every => self.sequences(rows, h.ncols()).into_dyn(),
+        }
+    }
+
+    /// The way back of [`outputs`](Self::outputs), of shapes that were checked: the gradient of the rows, and that of the
+    /// final h, to which `d_h` is added.
+    pub(super) fn d_outputs<A: Scalar>(
+        &self,
+        shown: Shown,
+        d_output: ArrayViewD<'_, A>,
+        d_h: Option<&ArrayRef2<A>>,
+    ) -> (Vec<A>, Array2<A>) {
+        match shown {
+            Shown::Last => {
+                let mut d_last = self.last(&of_axes::<_, Ix2>(d_output));
+                if let Some(d_h) = d_h {
+                    d_last.zip_mut_with(d_h, |d, &term| *d += term);
+                }
+                (vec![A::zero(); self.layout.steps.rows() * d_last.ncols()], d_last)
+            }
+            Shown::Every => {
+                let d_outputs = of_axes::<_, Ix3>(d_output);
+                let zeros = || Array2::zeros((self.batch, d_outputs.len_of(Axis(2))));
+                (self.gather(&d_outputs), d_h.map_or_else(zeros, standard))
+            }
+        }
+    }
+
     /// The outputs (N, T, units) in the order of processing, from rows.
-    pub(super) fn sequences<A: Scalar>(&self, rows: Vec<A>, units: usize) -> Array3<A> {
+    fn sequences<A: Scalar>(&self, rows: Vec<A>, units: usize) -> Array3<A> {
         let Some(masked) = &self.masked else {
-            let mut array = Array3::from_shape_vec((self.len, self.batch, units), rows).unwrap_or_default();
+            let array = Array3::from_shape_vec((self.len, self.batch, units), rows);
+            let mut array = array.invariant("without a mask every step is a row");
             array.swap_axes(0, 1);
             return into_standard(array);
         };
@@ -102,11 +165,12 @@ impl Rows {
                 None => array.resize(array.len() + units, A::zero()),
             }
         }
-        Array3::from_shape_vec((self.batch, self.len, units), array).unwrap_or_default()
+        let array = Array3::from_shape_vec((self.batch, self.len, units), array);
+        array.invariant("every place shows one output")
     }
 
     /// The way back of [`sequences`](Self::sequences): the gradient of rows, steps added in the order of processing.
-    pub(super) fn gather<A: Scalar>(&self, gradient: &ArrayRef3<A>) -> Vec<A> {
+    fn gather<A: Scalar>(&self, gradient: &ArrayRef3<A>) -> Vec<A> {
         let units = gradient.len_of(Axis(2));
         let mut rows = vec![A::zero(); self.layout.steps.rows() * units];
         for place in 0..self.len {
@@ -130,7 +194,7 @@ impl Rows {
 
     /// The last outputs (N, units), from the final states: these, or zero where the last step shows nothing. Its own
     /// way back.
-    pub(super) fn last<A: Scalar>(&self, states: &ArrayRef2<A>) -> Array2<A> {
+    fn last<A: Scalar>(&self, states: &ArrayRef2<A>) -> Array2<A> {
         let mut last = standard(states);
         for (n, mut row) in last.outer_iter_mut().enumerate() {
             if self.shown(n, self.len - 1).is_none() {
@@ -140,10 +204,10 @@ impl Rows {
         last
     }
 
-    /// Rows as an array (N, T, width), zero where no row is.
+    /// Rows as an array (N, T, width); zero where no row is.
     pub(super) fn scatter<A: Scalar>(&self, rows: &[A], width: usize) -> Array3<A> {
         let mut array = Array3::zeros((self.batch, self.len, width));
-        let elements = array.as_slice_mut().unwrap_or_default();
+        let elements = array.as_slice_mut().invariant("an array of zeros is in standard layout");
         for (row, n, t) in self.places() {
             elements[(n * self.len + t) * width..][..width].copy_from_slice(&rows[row * width..][..width]);
         }

@@ -1,23 +1,23 @@
 //! Layers one upon another.
 
-use std::marker::PhantomData;
+use ndarray::{Array, Array2, Array3, ArrayD, ArrayRef, ArrayRef3, ArrayViewD, ArrayViewMutD, Dimension};
 
-use ndarray::{Array, Array2, Array3, ArrayRef, ArrayRef2, ArrayRef3, ArrayViewD, ArrayViewMutD, Axis};
-
-use super::layer::SimpleRnn;
-use super::returns::{Last, Returns, Sequences};
+use super::call::{Arguments, Call, Model};
+use super::gradients::Gradients;
+use super::rows::{Shown, of_axes};
 use super::seeds::SeedGenerator;
-use super::stacked_layer::{Arguments, Layer, LayerParameters, LayerTrace, foreign};
-use super::state::State;
-use super::train::Gradients;
+use super::stacked_layer::{MemberArguments, MemberTrace, StackedLayer, foreign};
 use crate::error::{Error, Result, expect_shape, expect_width};
+use crate::invariant::Invariant;
 use crate::parameters::{Parameters, joined};
 use crate::scalar::Scalar;
+use crate::sequence::standard;
 
-/// Layers of any sizes, each but the first reading all outputs of the one below: Keras's `Sequential` of recurrent
-/// layers.
+/// Layers of any kinds and sizes, each but the first reading all outputs of the one below: Keras's `Sequential` of
+/// recurrent layers.
 ///
-/// A mask holds for every layer, as Keras passes it on.
+/// A mask holds for every layer, as Keras passes it on. A call returns the last layer's outputs, and the final state of
+/// every layer in turn, of a [`Bidirectional`](super::Bidirectional) the forward layer's before the backward layer's.
 ///
 /// ```
 /// use ndarray::Array3;
@@ -27,7 +27,8 @@ use crate::scalar::Scalar;
 /// let below = Bidirectional::<f32>::new(SimpleRnnConfig::new(4, 8), MergeMode::Concat, &mut rng)?;
 /// let above = SimpleRnn::new(SimpleRnnConfig::new(16, 3), &mut rng)?;
 /// let model = Stacked::new([below.into(), above.into()])?;
-/// assert_eq!(model.forward(&Array3::ones((2, 5, 4)))?.dim(), (2, 3));
+/// let (last, states) = model.call(&Array3::ones((2, 5, 4))).last()?;
+/// assert_eq!((last.dim(), states.len()), ((2, 3), 3));
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 ///
@@ -36,40 +37,19 @@ use crate::scalar::Scalar;
 #[doc(alias = "Sequential")]
 #[doc(alias = "StackedRNNCells")]
 pub struct Stacked<A: Scalar = f32> {
-    below: Vec<Layer<A>>,
-    last: Layer<A>,
+    layers: Vec<StackedLayer<A>>,
 }
 
-/// The gradient of a [`Stacked`]'s parameters, layer by layer: `0.kernel`, ..., `1.forward.kernel`, ...
+/// The gradient of a [`Stacked`]'s parameters, under their names: `0.kernel`, ..., `1.forward.kernel`, ...
 #[derive(Debug, Clone, PartialEq)]
 pub struct StackedParameters<A> {
-    layers: Vec<LayerParameters<A>>,
-}
-
-impl<A> StackedParameters<A> {
-    /// Of each layer.
-    #[must_use]
-    pub fn layers(&self) -> &[LayerParameters<A>] {
-        &self.layers
-    }
-}
-
-/// A call of a [`Stacked`], made by [`Stacked::call`]; as [`Call`](super::Call).
-#[derive(Debug)]
-#[must_use = "a call does nothing until `forward` or `forward_train` is called"]
-pub struct StackedCall<'a, A: Scalar, R = Last> {
-    model: &'a Stacked<A>,
-    input: &'a ArrayRef3<A>,
-    mask: Option<&'a ArrayRef2<bool>>,
-    states: Option<&'a mut [State<A>]>,
-    returns: PhantomData<R>,
+    arrays: Vec<(String, ArrayD<A>)>,
 }
 
 /// What a call in training mode leaves for [`Stacked::backward`].
 #[derive(Debug, Clone)]
-pub struct StackedTrace<A, R: Returns = Last> {
-    below: Vec<LayerTrace<A, Sequences>>,
-    last: LayerTrace<A, R>,
+pub struct StackedTrace {
+    layers: Vec<MemberTrace>,
 }
 
 impl<A: Scalar> Stacked<A> {
@@ -77,161 +57,138 @@ impl<A: Scalar> Stacked<A> {
     ///
     /// # Errors
     /// [`Error::ZeroSize`] for no layers; [`Error::Width`] for a layer that is not as wide as the outputs below.
-    pub fn new(layers: impl IntoIterator<Item = Layer<A>>) -> Result<Self> {
-        let mut below: Vec<_> = layers.into_iter().collect();
-        for pair in below.windows(2) {
-            expect_width("layer", "the outputs below", pair[0].output_dim(), pair[1].input_dim())?;
+    pub fn new(layers: impl IntoIterator<Item = StackedLayer<A>>) -> Result<Self> {
+        let layers: Vec<_> = layers.into_iter().collect();
+        for pair in layers.windows(2) {
+            let [[_, below], [above, _]] = [&pair[0], &pair[1]].map(|layer| layer.0.widths());
+            expect_width("layer", "the outputs below", below, above)?;
         }
-        let last = below.pop().ok_or(Error::ZeroSize { name: "layers" })?;
-        Ok(Self { below, last })
+        if layers.is_empty() { Err(Error::ZeroSize { name: "layers" }) } else { Ok(Self { layers }) }
     }
 
     /// The layers, the first reading the input.
-    pub fn layers(&self) -> impl Iterator<Item = &Layer<A>> {
-        self.below.iter().chain([&self.last])
+    #[must_use]
+    pub fn layers(&self) -> &[StackedLayer<A>] {
+        &self.layers
     }
 
     /// What Keras's dropout in the layers draws from: a generator for each, for a
     /// [`Bidirectional`](super::Bidirectional) two.
     #[must_use]
     pub fn seed_generators(&self) -> Vec<SeedGenerator> {
-        self.directions().map(SimpleRnn::seed_generator).collect()
+        self.layers.iter().flat_map(|layer| layer.0.seed_generators()).collect()
     }
 
-    /// States for `batch` sequences, zero: one for each layer, for a [`Bidirectional`](super::Bidirectional) two.
+    /// A call with options. See [`Call`].
+    pub fn call<'a>(&'a self, input: &'a ArrayRef3<A>) -> Call<'a, Self> {
+        Call::new(self, input)
+    }
+
+    /// The last layer's outputs of every step, and every layer's final state.
     ///
     /// # Errors
-    /// As [`SimpleRnn::state`].
-    pub fn states(&self, batch: usize) -> Result<Vec<State<A>>> {
-        self.directions().map(|layer| layer.state(batch)).collect()
-    }
-
-    /// A call with options. See [`StackedCall`].
-    pub fn call<'a>(&'a self, input: &'a ArrayRef3<A>) -> StackedCall<'a, A> {
-        StackedCall { model: self, input, mask: None, states: None, returns: PhantomData }
-    }
-
-    /// The last layer's last outputs.
-    ///
-    /// # Errors
-    /// As [`SimpleRnn::forward`].
-    pub fn forward(&self, input: &ArrayRef3<A>) -> Result<Array2<A>> {
+    /// As [`Call::forward`].
+    pub fn forward(&self, input: &ArrayRef3<A>) -> Result<(Array3<A>, Vec<Array2<A>>)> {
         self.call(input).forward()
     }
 
-    /// The gradients of a loss with respect to parameters, input and first states (in the order of
-    /// [`states`](Self::states)), from that with respect to what [`StackedCall::forward_train`] returned.
+    /// The gradients of a loss, from that with respect to the last layer's outputs and, if the loss reads them, every
+    /// layer's final state; as [`Layer::backward`](super::Layer::backward).
     ///
     /// # Errors
-    /// As [`SimpleRnn::backward`].
-    pub fn backward<R: Returns>(
+    /// As [`Layer::backward`](super::Layer::backward); [`Error::Shape`] for another number of states.
+    pub fn backward<D: Dimension>(
         &self,
-        trace: &StackedTrace<A, R>,
-        d_output: &ArrayRef<A, R::Dim>,
+        trace: &StackedTrace,
+        d_output: &ArrayRef<A, D>,
+        mut d_states: Option<&[Array2<A>]>,
     ) -> Result<Gradients<StackedParameters<A>, Array3<A>, Vec<Array2<A>>>> {
-        if trace.below.len() != self.below.len() {
+        if trace.layers.len() != self.layers.len() {
             return Err(foreign("another number of layers"));
         }
-        let mut gradients = vec![self.last.way_back(&trace.last, d_output)?];
-        for (layer, trace) in self.below.iter().zip(&trace.below).rev() {
-            let d_output = &gradients[gradients.len() - 1].input;
-            gradients.push(layer.way_back(trace, d_output)?);
+        self.expect_states("d_states", d_states)?;
+        let (mut parameters, mut state) = (Vec::new(), Vec::new());
+        let mut d_output = standard(d_output).into_dyn();
+        for (layer, trace) in self.layers.iter().zip(&trace.layers).rev() {
+            let own = d_states.as_mut().map(|states| {
+                let (others, own) = states.split_at(states.len() - layer.0.planes());
+                *states = others;
+                own
+            });
+            let gradients = layer.0.backward(trace, &d_output, own)?;
+            d_output = gradients.input.into_dyn();
+            parameters.push(gradients.parameters);
+            state.push(gradients.state);
         }
-        let (mut layers, mut initial_state, mut input) = (Vec::new(), Vec::new(), Array3::default((0, 0, 0)));
-        for gradient in gradients.into_iter().rev() {
-            if layers.is_empty() {
-                input = gradient.input;
-            }
-            layers.push(gradient.parameters);
-            initial_state.extend(gradient.initial_state);
-        }
-        Ok(Gradients { parameters: StackedParameters { layers }, input, initial_state })
+        let arrays = joined(parameters.into_iter().rev().enumerate());
+        let input = of_axes(d_output);
+        let state = state.into_iter().rev().flatten().collect();
+        Ok(Gradients { parameters: StackedParameters { arrays }, input, state })
     }
 
-    fn directions(&self) -> impl Iterator<Item = &SimpleRnn<A>> {
-        self.layers().flat_map(Layer::directions)
+    /// Checks the number of states.
+    fn expect_states(&self, name: &str, states: Option<&[Array2<A>]>) -> Result<()> {
+        let planes: usize = self.layers.iter().map(|layer| layer.0.planes()).sum();
+        states.map_or(Ok(()), |states| expect_shape(name, &[planes], &[states.len()]))
+    }
+
+    /// Runs layer by layer, with `seeds` in training mode; returns outputs of `D` axes, final states and traces.
+    fn pass<D: Dimension>(
+        &self,
+        arguments: MemberArguments<'_, A>,
+        mut seeds: Option<&mut [SeedGenerator]>,
+    ) -> Result<(Array<A, D>, Vec<Array2<A>>, Vec<MemberTrace>)> {
+        let Arguments { input, mask, initial_state: mut states, zero_output_for_mask } = arguments;
+        self.expect_states("states", states)?;
+        let (mut output, mut finals, mut traces) = (None, Vec::new(), Vec::new());
+        for (i, layer) in self.layers.iter().enumerate() {
+            let shown = if i + 1 == self.layers.len() { Shown::of::<D>() } else { Shown::Every };
+            let below: Option<Array3<A>> = output.take().map(of_axes);
+            let input = below.as_ref().map_or(input, |below| below);
+            let initial_state =
+                states.as_mut().map(|states| states.split_off(..layer.0.planes()).invariant(COUNTED));
+            let own = seeds.as_mut().map(|seeds| {
+                let count = layer.0.seed_generators().len();
+                seeds.split_off_mut(..count).invariant(COUNTED)
+            });
+            let arguments = Arguments { input, mask, initial_state, zero_output_for_mask };
+            let (outputs, state, trace) = layer.0.call(arguments, shown, own)?;
+            output = Some(outputs);
+            finals.extend(state);
+            traces.extend(trace);
+        }
+        Ok((of_axes(output.invariant("a stack has a layer")), finals, traces))
     }
 }
 
-impl<'a, A: Scalar, R: Returns> StackedCall<'a, A, R> {
-    /// Returns the last layer's outputs of every step, and not the last only.
-    pub fn return_sequences(self) -> StackedCall<'a, A, R::AllSteps> {
-        let Self { model, input, mask, states, .. } = self;
-        StackedCall { model, input, mask, states, returns: PhantomData }
+const COUNTED: &str = "states and generators were counted";
+
+impl<A: Scalar> Model for Stacked<A> {
+    type Elem = A;
+    type Output<D: Dimension> = Array<A, D>;
+    type State = Vec<Array2<A>>;
+    type StateRef<'a> = &'a [Array2<A>];
+    type Seeds = [SeedGenerator];
+    type Trace = StackedTrace;
+
+    fn run<'a, D: Dimension>(
+        &'a self,
+        arguments: MemberArguments<'a, A>,
+    ) -> Result<(Array<A, D>, Vec<Array2<A>>)> {
+        let (output, states, _) = self.pass(arguments, None)?;
+        Ok((output, states))
     }
 
-    /// As [`Call::mask`](super::Call::mask), in every layer.
-    pub fn mask(self, mask: &'a ArrayRef2<bool>) -> Self {
-        Self { mask: Some(mask), ..self }
-    }
-
-    /// As [`Call::stateful`](super::Call::stateful), in every layer: states as [`Stacked::states`] makes them.
-    pub fn stateful(self, states: &'a mut [State<A>]) -> Self {
-        Self { states: Some(states), ..self }
-    }
-
-    /// Runs the layers.
-    ///
-    /// # Errors
-    /// As [`Call::forward`](super::Call::forward); [`Error::Shape`] for another number of states. The states are unchanged
-    /// then, but below a layer whose output no memory holds.
-    pub fn forward(mut self) -> Result<Array<A, R::Dim>> {
-        self.check()?;
-        let mut outputs: Option<Array3<A>> = None;
-        for layer in &self.model.below {
-            let output = layer.forward::<Sequences>(self.arguments(layer, outputs.as_ref()))?;
-            outputs = Some(output);
-        }
-        self.model.last.forward::<R>(self.arguments(&self.model.last, outputs.as_ref()))
-    }
-
-    /// As [`forward`](Self::forward), in training mode, every layer with its own dropout: generators as
-    /// [`Stacked::seed_generators`] makes them.
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward); [`Error::Shape`] for another number of generators.
-    pub fn forward_train(
-        mut self,
-        mut seeds: &mut [SeedGenerator],
-    ) -> Result<(Array<A, R::Dim>, StackedTrace<A, R>)> {
-        self.check()?;
-        expect_shape("seeds", &[self.model.directions().count()], &[seeds.len()])?;
-        let (mut outputs, mut below) = (None, Vec::new());
-        for layer in &self.model.below {
-            let (own, others) = seeds.split_at_mut(layer.directions().len());
-            seeds = others;
-            let arguments = self.arguments(layer, outputs.as_ref());
-            let (output, trace) = layer.forward_train::<Sequences>(arguments, own)?;
-            outputs = Some(output);
-            below.push(trace);
-        }
-        let arguments = self.arguments(&self.model.last, outputs.as_ref());
-        let (output, last) = self.model.last.forward_train::<R>(arguments, seeds)?;
-        Ok((output, StackedTrace { below, last }))
-    }
-
-    /// Checks what one layer after another would find wrong.
-    fn check(&self) -> Result<()> {
-        let Some(states) = &self.states else { return Ok(()) };
-        expect_shape("states", &[self.model.directions().count()], &[states.len()])?;
-        let batch = self.input.len_of(Axis(0));
-        self.model.directions().zip(states.iter()).try_for_each(|(layer, state)| {
-            expect_shape("state", &[batch, layer.config().units], state.value().shape())
-        })
-    }
-
-    /// What the next layer is called with: the input, or the outputs below, and its states.
-    fn arguments<'b>(&mut self, layer: &Layer<A>, below: Option<&'b Array3<A>>) -> Arguments<'b, A>
-    where
-        'a: 'b,
-    {
-        let states = self.states.take().map(|states| {
-            let (own, others) = states.split_at_mut(layer.directions().len());
-            self.states = Some(others);
-            own
-        });
-        let input = below.map_or(self.input, |below| below);
-        Arguments { input, mask: self.mask, states }
+    fn train<'a, D: Dimension>(
+        &'a self,
+        arguments: MemberArguments<'a, A>,
+        seeds: &mut [SeedGenerator],
+    ) -> Result<(Array<A, D>, Vec<Array2<A>>, StackedTrace)> {
+        let mut drawn = seeds.to_vec();
+        expect_shape("seeds", &[self.seed_generators().len()], &[drawn.len()])?;
+        let (output, states, layers) = self.pass(arguments, Some(&mut drawn))?;
+        seeds.clone_from_slice(&drawn);
+        Ok((output, states, StackedTrace { layers }))
     }
 }
 
@@ -239,11 +196,11 @@ impl<A: Scalar> Parameters for Stacked<A> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        joined(self.layers().map(Layer::named_parameters).enumerate())
+        joined(self.layers.iter().map(|layer| layer.0.named_parameters()).enumerate())
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        joined(self.below.iter_mut().chain([&mut self.last]).map(Layer::named_parameters_mut).enumerate())
+        joined(self.layers.iter_mut().map(|layer| layer.0.named_parameters_mut()).enumerate())
     }
 }
 
@@ -251,10 +208,10 @@ impl<A: Scalar> Parameters for StackedParameters<A> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        joined(self.layers.iter().map(LayerParameters::named_parameters).enumerate())
+        self.arrays.iter().map(|(name, array)| (name.clone(), array.view())).collect()
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        joined(self.layers.iter_mut().map(LayerParameters::named_parameters_mut).enumerate())
+        self.arrays.iter_mut().map(|(name, array)| (name.clone(), array.view_mut())).collect()
     }
 }

@@ -1,144 +1,202 @@
-//! A layer of a `Stacked`: of one direction or of both.
+//! A layer of a `Stacked`, of whatever kind.
 
-use ndarray::{Array, Array2, Array3, ArrayRef, ArrayRef2, ArrayRef3, ArrayViewD, ArrayViewMutD};
+use std::any::Any;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
 
+use ndarray::{Array2, Array3, ArrayD, ArrayRef2, Ix2, Ix3};
+
+use super::architecture::Architecture;
 use super::bidirectional::{Bidirectional, BidirectionalTrace};
-use super::both::BidirectionalParameters;
-use super::layer::SimpleRnn;
-use super::merge::MergeMode;
-use super::parameters::SimpleRnnParameters;
-use super::returns::Returns;
+use super::call::{Arguments, Model};
+use super::gradients::Gradients;
+use super::layer::Layer;
+use super::planes::Planes;
+use super::rows::Shown;
 use super::seeds::SeedGenerator;
-use super::state::State;
-use super::train::{Gradients, Trace};
+use super::train::Trace;
 use crate::error::{Error, Result};
-use crate::parameters::Parameters;
+use crate::invariant::Invariant;
+use crate::parameters::{Parameters, joined};
 use crate::scalar::Scalar;
 
-/// A layer of a [`Stacked`](super::Stacked).
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "models have few layers")]
-pub enum Layer<A: Scalar = f32> {
-    /// One direction.
-    SimpleRnn(SimpleRnn<A>),
-    /// Both.
-    Bidirectional(Bidirectional<A>),
-}
+/// A layer of a [`Stacked`](super::Stacked): a [`Layer`] or a [`Bidirectional`] of any kind, made of it by `into()`.
+pub struct StackedLayer<A: Scalar = f32>(pub(super) Box<dyn Member<A>>);
 
-/// The gradient of a [`Layer`]'s parameters.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum LayerParameters<A> {
-    /// Of one direction.
-    SimpleRnn(SimpleRnnParameters<A>),
-    /// Of both.
-    Bidirectional(BidirectionalParameters<A>),
-}
+/// What a call in training mode leaves: the layer's own trace.
+pub(super) type MemberTrace = Arc<dyn Any + Send + Sync>;
 
-/// What a layer's call in training mode leaves.
-#[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "models have few layers")]
-pub(super) enum LayerTrace<A, R: Returns> {
-    SimpleRnn(Trace<A, R>),
-    Bidirectional(BidirectionalTrace<A, R>),
-}
+/// What a call leaves: outputs, the arrays of the final states, in training mode a trace.
+type Called<A> = (ArrayD<A>, Vec<Array2<A>>, Option<MemberTrace>);
 
-/// What a layer is called with.
-#[derive(Debug)]
-pub(super) struct Arguments<'a, A: Scalar> {
-    pub(super) input: &'a ArrayRef3<A>,
-    pub(super) mask: Option<&'a ArrayRef2<bool>>,
-    /// One for each direction, or none.
-    pub(super) states: Option<&'a mut [State<A>]>,
-}
+/// The arguments of a call; the states are lists of arrays, direction by direction, h before c.
+pub(super) type MemberArguments<'a, A> = Arguments<'a, A, &'a [Array2<A>]>;
 
-impl<A: Scalar> Layer<A> {
-    /// The layer of each direction.
-    pub(super) fn directions(&self) -> Vec<&SimpleRnn<A>> {
-        match self {
-            Self::SimpleRnn(layer) => vec![layer],
-            Self::Bidirectional(layer) => vec![layer.forward_layer(), layer.backward_layer()],
-        }
-    }
+/// Gradients of the parameters by name, of the input, and of each array of the states.
+pub(super) type MemberGradients<A> = Gradients<Vec<(String, ArrayD<A>)>, Array3<A>, Vec<Array2<A>>>;
 
-    pub(super) fn input_dim(&self) -> usize {
-        self.directions()[0].config().input_dim
-    }
+/// What a stack wants of a layer, whatever its kind.
+pub trait Member<A: Scalar>: Parameters<Elem = A> + Debug + Any + Send + Sync {
+    /// Features of the input, and of the outputs.
+    fn widths(&self) -> [usize; 2];
 
-    /// The width of the outputs.
-    pub(super) fn output_dim(&self) -> usize {
-        let mut units = self.directions().into_iter().map(|layer| layer.config().units);
-        match self {
-            Self::Bidirectional(layer) if layer.merge_mode() == MergeMode::Concat => units.sum(),
-            _ => units.next().unwrap_or_default(),
-        }
-    }
+    /// The number of arrays of its states.
+    fn planes(&self) -> usize;
 
-    pub(super) fn forward<R: Returns>(&self, arguments: Arguments<'_, A>) -> Result<Array<A, R::Dim>> {
-        let Arguments { input, mask, states } = arguments;
-        Ok(match self {
-            Self::SimpleRnn(layer) => {
-                let call = layer.call(input).given(mask, first(states));
-                R::parts(call.returning::<R>().forward()?).0
-            }
-            Self::Bidirectional(layer) => {
-                let call = layer.call(input).given(mask, both(states));
-                R::parts(call.returning::<R>().forward()?).0
-            }
-        })
-    }
+    /// What dropout draws from, direction by direction.
+    fn seed_generators(&self) -> Vec<SeedGenerator>;
 
-    pub(super) fn forward_train<R: Returns>(
+    /// A call, with `seeds` in training mode.
+    fn call(
         &self,
-        arguments: Arguments<'_, A>,
-        seeds: &mut [SeedGenerator],
-    ) -> Result<(Array<A, R::Dim>, LayerTrace<A, R>)> {
-        let Arguments { input, mask, states } = arguments;
-        let missing = || Error::Shape { array: "seeds".into(), expected: vec![1], actual: vec![0] };
-        Ok(match self {
-            Self::SimpleRnn(layer) => {
-                let call = layer.call(input).given(mask, first(states)).returning::<R>();
-                let (value, trace) = call.forward_train(seeds.first_mut().ok_or_else(missing)?)?;
-                (R::parts(value).0, LayerTrace::SimpleRnn(trace))
-            }
-            Self::Bidirectional(layer) => {
-                let call = layer.call(input).given(mask, both(states)).returning::<R>();
-                let (value, trace) = call.forward_train(both(Some(seeds)).ok_or_else(missing)?)?;
-                (R::parts(value).0, LayerTrace::Bidirectional(trace))
-            }
-        })
-    }
+        arguments: MemberArguments<'_, A>,
+        shown: Shown,
+        seeds: Option<&mut [SeedGenerator]>,
+    ) -> Result<Called<A>>;
 
-    pub(super) fn way_back<R: Returns>(
+    /// The way back.
+    fn backward(
         &self,
-        trace: &LayerTrace<A, R>,
-        d_output: &ArrayRef<A, R::Dim>,
-    ) -> Result<Gradients<LayerParameters<A>, Array3<A>, Vec<Array2<A>>>> {
-        match (self, trace) {
-            (Self::SimpleRnn(layer), LayerTrace::SimpleRnn(trace)) => {
-                let Gradients { parameters, input, initial_state } = layer.way_back(trace, d_output, None)?;
-                let parameters = LayerParameters::SimpleRnn(parameters);
-                Ok(Gradients { parameters, input, initial_state: vec![initial_state] })
-            }
-            (Self::Bidirectional(layer), LayerTrace::Bidirectional(trace)) => {
-                let Gradients { parameters, input, initial_state } = layer.way_back(trace, d_output, None)?;
-                let parameters = LayerParameters::Bidirectional(parameters);
-                Ok(Gradients { parameters, input, initial_state: initial_state.into() })
-            }
-            _ => Err(foreign("another kind of layer")),
-        }
+        trace: &MemberTrace,
+        d_output: &ArrayD<A>,
+        d_states: Option<&[Array2<A>]>,
+    ) -> Result<MemberGradients<A>>;
+
+    /// A copy.
+    fn copy(&self) -> Box<dyn Member<A>>;
+
+    /// Whether another layer is of this kind and equal.
+    fn equals(&self, other: &dyn Any) -> bool;
+}
+
+impl<A: Scalar, C: Architecture> Member<A> for Layer<C, A> {
+    fn widths(&self) -> [usize; 2] {
+        let options = self.config().options();
+        [options.input_dim, options.units]
+    }
+
+    fn planes(&self) -> usize {
+        planes::<C>()
+    }
+
+    fn seed_generators(&self) -> Vec<SeedGenerator> {
+        vec![self.seed_generator()]
+    }
+
+    fn call(
+        &self,
+        arguments: MemberArguments<'_, A>,
+        shown: Shown,
+        seeds: Option<&mut [SeedGenerator]>,
+    ) -> Result<Called<A>> {
+        let (output, state, trace) =
+            called(self, arguments.map_state(lent::<C, A>), shown, seeds.map(|seeds| &mut seeds[0]))?;
+        Ok((output, listed::<C, A>([state]), trace))
+    }
+
+    fn backward(
+        &self,
+        trace: &MemberTrace,
+        d_output: &ArrayD<A>,
+        d_states: Option<&[Array2<A>]>,
+    ) -> Result<MemberGradients<A>> {
+        let trace: &Trace<C, A> = own(trace)?;
+        let Gradients { parameters, input, state } =
+            Layer::backward(self, trace, d_output, d_states.map(lent::<C, A>))?;
+        Ok(Gradients { parameters: parameters.into_arrays(), input, state: listed::<C, A>([state]) })
+    }
+
+    fn copy(&self) -> Box<dyn Member<A>> {
+        Box::new(self.clone())
+    }
+
+    fn equals(&self, other: &dyn Any) -> bool {
+        other.downcast_ref() == Some(self)
     }
 }
 
-/// The only one of a list.
-fn first<T>(list: Option<&mut [T]>) -> Option<&mut T> {
-    list?.first_mut()
+impl<A: Scalar, C: Architecture> Member<A> for Bidirectional<A, C> {
+    fn widths(&self) -> [usize; 2] {
+        [self.forward_layer().config().options().input_dim, self.output_dim()]
+    }
+
+    fn planes(&self) -> usize {
+        2 * planes::<C>()
+    }
+
+    fn seed_generators(&self) -> Vec<SeedGenerator> {
+        Bidirectional::seed_generators(self).into()
+    }
+
+    fn call(
+        &self,
+        arguments: MemberArguments<'_, A>,
+        shown: Shown,
+        seeds: Option<&mut [SeedGenerator]>,
+    ) -> Result<Called<A>> {
+        let seeds = seeds.map(|seeds| seeds.try_into().invariant("a stack gives each direction a generator"));
+        let (output, states, trace) = called(self, arguments.map_state(both_lent::<C, A>), shown, seeds)?;
+        Ok((output, listed::<C, A>(states), trace))
+    }
+
+    fn backward(
+        &self,
+        trace: &MemberTrace,
+        d_output: &ArrayD<A>,
+        d_states: Option<&[Array2<A>]>,
+    ) -> Result<MemberGradients<A>> {
+        let trace: &BidirectionalTrace<A, C> = own(trace)?;
+        let Gradients { parameters, input, state } =
+            Bidirectional::backward(self, trace, d_output, d_states.map(both_lent::<C, A>))?;
+        let parameters = joined([
+            ("forward", parameters.forward.into_arrays()),
+            ("backward", parameters.backward.into_arrays()),
+        ]);
+        Ok(Gradients { parameters, input, state: listed::<C, A>(state) })
+    }
+
+    fn copy(&self) -> Box<dyn Member<A>> {
+        Box::new(self.clone())
+    }
+
+    fn equals(&self, other: &dyn Any) -> bool {
+        other.downcast_ref() == Some(self)
+    }
 }
 
-/// The two of a list.
-fn both<T>(list: Option<&mut [T]>) -> Option<&mut [T; 2]> {
-    list?.try_into().ok()
+/// A model's call, its outputs with as many axes as `shown` says.
+fn called<'a, A: Scalar, M>(
+    model: &'a M,
+    arguments: Arguments<'a, A, M::StateRef<'a>>,
+    shown: Shown,
+    seeds: Option<&mut M::Seeds>,
+) -> Result<(ArrayD<A>, M::State, Option<MemberTrace>)>
+where
+    M: Model<Elem = A, Output<Ix2> = Array2<A>, Output<Ix3> = Array3<A>, Trace: Any + Send + Sync>,
+{
+    Ok(match (shown, seeds) {
+        (Shown::Last, None) => {
+            let (output, state) = model.run::<Ix2>(arguments)?;
+            (output.into_dyn(), state, None)
+        }
+        (Shown::Every, None) => {
+            let (output, state) = model.run::<Ix3>(arguments)?;
+            (output.into_dyn(), state, None)
+        }
+        (Shown::Last, Some(seeds)) => {
+            let (output, state, trace) = model.train::<Ix2>(arguments, seeds)?;
+            (output.into_dyn(), state, Some(Arc::new(trace)))
+        }
+        (Shown::Every, Some(seeds)) => {
+            let (output, state, trace) = model.train::<Ix3>(arguments, seeds)?;
+            (output.into_dyn(), state, Some(Arc::new(trace)))
+        }
+    })
+}
+
+/// A layer's own trace.
+fn own<T: Any>(trace: &MemberTrace) -> Result<&T> {
+    trace.downcast_ref().ok_or_else(|| foreign("another kind of layer"))
 }
 
 /// A trace of another model.
@@ -146,50 +204,62 @@ pub(super) fn foreign(actual: &str) -> Error {
     Error::ForeignTrace { expected: "the same layers".into(), actual: actual.into() }
 }
 
-impl<A: Scalar> From<SimpleRnn<A>> for Layer<A> {
-    fn from(layer: SimpleRnn<A>) -> Self {
-        Self::SimpleRnn(layer)
+/// The number of arrays of a state.
+fn planes<C: Architecture>() -> usize {
+    1 + usize::from(C::CARRIES)
+}
+
+/// A state of one direction, from its arrays, as many as [`planes`] says.
+fn lent<C: Architecture, A>(arrays: &[Array2<A>]) -> C::State<&ArrayRef2<A>> {
+    C::state(Planes { h: &arrays[0], c: arrays.get(1).map(|c| &**c) })
+}
+
+/// The states of both directions.
+fn both_lent<C: Architecture, A>(arrays: &[Array2<A>]) -> [C::State<&ArrayRef2<A>>; 2] {
+    let (forward, backward) = arrays.split_at(planes::<C>());
+    [lent::<C, A>(forward), lent::<C, A>(backward)]
+}
+
+/// The arrays of states.
+fn listed<C: Architecture, A>(states: impl IntoIterator<Item = C::State<Array2<A>>>) -> Vec<Array2<A>> {
+    states.into_iter().map(C::planes).flat_map(|planes| [planes.h].into_iter().chain(planes.c)).collect()
+}
+
+impl<A: Scalar> StackedLayer<A> {
+    /// The layer itself, if it is of type `L`: a [`SimpleRnn`](super::SimpleRnn), say.
+    #[must_use]
+    pub fn downcast_ref<L: 'static>(&self) -> Option<&L> {
+        let layer: &dyn Any = &*self.0;
+        layer.downcast_ref()
     }
 }
 
-impl<A: Scalar> From<Bidirectional<A>> for Layer<A> {
-    fn from(layer: Bidirectional<A>) -> Self {
-        Self::Bidirectional(layer)
+impl<A: Scalar> Clone for StackedLayer<A> {
+    fn clone(&self) -> Self {
+        Self(self.0.copy())
     }
 }
 
-impl<A: Scalar> Parameters for Layer<A> {
-    type Elem = A;
-
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        match self {
-            Self::SimpleRnn(layer) => layer.named_parameters(),
-            Self::Bidirectional(layer) => layer.named_parameters(),
-        }
-    }
-
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        match self {
-            Self::SimpleRnn(layer) => layer.named_parameters_mut(),
-            Self::Bidirectional(layer) => layer.named_parameters_mut(),
-        }
+impl<A: Scalar> PartialEq for StackedLayer<A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.equals(&*other.0)
     }
 }
 
-impl<A: Scalar> Parameters for LayerParameters<A> {
-    type Elem = A;
-
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        match self {
-            Self::SimpleRnn(layer) => layer.named_parameters(),
-            Self::Bidirectional(layer) => layer.named_parameters(),
-        }
+impl<A: Scalar> Debug for StackedLayer<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
+}
 
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        match self {
-            Self::SimpleRnn(layer) => layer.named_parameters_mut(),
-            Self::Bidirectional(layer) => layer.named_parameters_mut(),
-        }
+impl<A: Scalar, C: Architecture> From<Layer<C, A>> for StackedLayer<A> {
+    fn from(layer: Layer<C, A>) -> Self {
+        Self(Box::new(layer))
+    }
+}
+
+impl<A: Scalar, C: Architecture> From<Bidirectional<A, C>> for StackedLayer<A> {
+    fn from(layer: Bidirectional<A, C>) -> Self {
+        Self(Box::new(layer))
     }
 }

@@ -25,8 +25,8 @@ fn values<A: Real>(activation: Activation, xs: &[A]) -> TestResult<(Vec<A>, Vec<
     let input = Array3::from_shape_vec((xs.len(), 1, 1), xs.to_vec())?;
     let mut passes = archs().into_iter().map(|(name, arch)| {
         let layer = layer::<A>(activation)?.on(arch);
-        let (output, trace) = layer.call(&input).forward_train(&mut layer.seed_generator())?;
-        let gradients = layer.backward(&trace, &Array2::ones(output.dim()))?;
+        let (output, _, trace) = layer.call(&input).last_train(&mut layer.seed_generator())?;
+        let gradients = layer.backward(&trace, &Array2::ones(output.dim()), None)?;
         TestResult::Ok((name, output, gradients.input))
     });
     let (_, output, derivative) = passes.next().ok_or("no instruction set")??;

@@ -59,21 +59,21 @@ fn one_layer_is_torch_s<A: Real>() -> TestResult {
         let (h_0, d_output) = (numbers.draw((1, batch, units)), numbers.draw((batch, len, units)));
         let (expected, h_n, trace) = rnn.forward_train(&input, Some(&h_0), &mut manual_seed(0))?;
         let first = h_0.index_axis(Axis(0), 0);
-        let call = || layer.call(&input).initial_state(&first).return_sequences().return_state();
+        let call = || layer.call(&input).initial_state(&first);
         let (output, state) = call().forward()?;
         assert_same_bits(&output, &expected, "output");
         assert_same_bits(&state, &h_n.index_axis(Axis(0), 0), "state");
 
         let gradients = rnn.backward(&trace, &d_output, Some(&h_n))?;
-        let (_, trace) = call().forward_train(&mut SeedGenerator::new(0))?;
-        let ours = layer.backward(&trace, (&d_output, &state))?;
+        let (_, _, trace) = call().forward_train(&mut SeedGenerator::new(0))?;
+        let ours = layer.backward(&trace, &d_output, Some(&state))?;
         let theirs = |weight: Option<&Array2<A>>| weight.map(|w| w.t().to_owned()).unwrap_or_default();
         let weight_ih = theirs(gradients.parameters.weight_ih(0, Direction::Forward));
         let weight_hh = theirs(gradients.parameters.weight_hh(0, Direction::Forward));
         assert_same_bits(ours.parameters.kernel(), &weight_ih, "gradient of the kernel");
         assert_same_bits(ours.parameters.recurrent_kernel(), &weight_hh, "gradient of the recurrent kernel");
         assert_same_bits(&ours.input, &gradients.input, "gradient of the input");
-        assert_same_bits(&ours.initial_state, &gradients.h_0.index_axis(Axis(0), 0), "gradient of h_0");
+        assert_same_bits(&ours.state, &gradients.h_0.index_axis(Axis(0), 0), "gradient of h_0");
     }
     Ok(())
 }
@@ -85,7 +85,7 @@ fn both_directions_are_torch_s<A: Real>() -> TestResult {
         let layer = Bidirectional::try_from(&rnn)?;
         let input = Numbers::new(i).draw((batch, len, input_dim));
         let (expected, h_n) = rnn.forward(&input, None)?;
-        let (output, states) = layer.call(&input).return_sequences().return_state().forward()?;
+        let (output, states) = layer.forward(&input)?;
         assert_same_bits(&output, &expected, "output");
         for (d, state) in states.iter().enumerate() {
             assert_same_bits(state, &h_n.index_axis(Axis(0), d), "state");
@@ -119,7 +119,7 @@ fn negative_zero_goes_over<A: Real>() -> TestResult {
         parameter.fill(if name == "bias" { -A::zero() } else { -A::one() });
     }
     let input = Array3::zeros((1, 3, 1));
-    let expected = layer.call(&input).return_sequences().forward()?;
+    let (expected, _) = layer.forward(&input)?;
     let (output, _) = Rnn::try_from(&layer)?.forward(&input, None)?;
     assert_same_bits(&output, &expected, "output");
     Ok(())
@@ -134,9 +134,9 @@ fn backwards_is_the_reversed_input<A: Real>() -> TestResult {
         let mut backward = SimpleRnn::zeros(config(sizes).go_backwards(true))?;
         backward.set_weights(forward.get_weights())?;
         let input = numbers.draw((sizes[0], sizes[1], sizes[2]));
-        let expected = forward.call(&reversed(&input)).return_sequences().return_state().forward()?;
-        assert_eq!(backward.call(&input).return_sequences().return_state().forward()?, expected);
-        assert_eq!(backward.forward(&input)?, expected.1);
+        let expected = forward.forward(&reversed(&input))?;
+        assert_eq!(backward.forward(&input)?, expected);
+        assert_eq!(backward.call(&input).last()?.0, expected.1);
     }
     Ok(())
 }
@@ -147,12 +147,12 @@ fn whole_in_chunks_or_step_by_step<A: Real>() -> TestResult {
         let mut numbers = Numbers::new(i);
         let layer = filled::<A>(config(sizes).activation(activation), &mut numbers)?;
         let input = numbers.draw((sizes[0], sizes[1], sizes[2]));
-        let whole = layer.forward(&input)?;
-        let mut state = layer.state(sizes[0])?;
+        let (whole, _) = layer.call(&input).last()?;
+        let mut state = Array2::zeros(whole.raw_dim());
         for chunk in input.axis_chunks_iter(Axis(1), 2) {
-            layer.call(&chunk).stateful(&mut state).forward()?;
+            (_, state) = layer.call(&chunk).initial_state(&state).last()?;
         }
-        assert_same_bits(state.value(), &whole, "in chunks");
+        assert_same_bits(&state, &whole, "in chunks");
         let cell = SimpleRnnCell::from(layer);
         let mut h = Array2::zeros(whole.raw_dim());
         for x in input.axis_iter(Axis(1)) {
@@ -170,8 +170,8 @@ fn a_loop_over_cells<A: Real>() -> TestResult {
     let layer = filled::<A>(config, &mut numbers)?;
     let cell = SimpleRnnCell::from(layer.clone());
     let (input, d_last) = (numbers.draw((5, 3, 4)), numbers.draw((5, 3)));
-    let (last, trace) = layer.call(&input).forward_train(&mut SeedGenerator::new(9))?;
-    let expected = layer.backward(&trace, &d_last)?;
+    let (last, _, trace) = layer.call(&input).last_train(&mut SeedGenerator::new(9))?;
+    let expected = layer.backward(&trace, &d_last, None)?;
 
     let masks = cell.dropout_masks(5, &mut SeedGenerator::new(9))?;
     let (mut h, mut traces) = (Array2::zeros((5, 3)), Vec::new());
@@ -184,10 +184,10 @@ fn a_loop_over_cells<A: Real>() -> TestResult {
     let mut d_h = d_last;
     for (t, trace) in traces.iter().enumerate().rev() {
         let gradients = cell.backward(trace, &d_h)?;
-        d_h = gradients.initial_state;
+        d_h = gradients.state;
         assert_same_bits(&gradients.input, &expected.input.index_axis(Axis(1), t), "gradient of the input");
     }
-    assert_same_bits(&d_h, &expected.initial_state, "gradient of the first state");
+    assert_same_bits(&d_h, &expected.state, "gradient of the first state");
     Ok(())
 }
 
@@ -203,21 +203,21 @@ fn stacks<A: Real>() -> TestResult {
     assert_eq!(names[..4], ["0.kernel", "0.recurrent_kernel", "0.bias", "1.forward.kernel"]);
 
     let (input, mask) = (Numbers::new(1).draw((4, 6, 4)), mask([4, 6, 4, 0]));
-    let (output, trace) = model.call(&input).mask(&mask).forward_train(&mut model.seed_generators())?;
-    let below = first.call(&input).mask(&mask).return_sequences();
-    let (y, first_trace) = below.forward_train(&mut first.seed_generator())?;
-    let between = second.call(&y).mask(&mask).return_sequences();
-    let (z, second_trace) = between.forward_train(&mut second.seed_generators())?;
-    let (expected, third_trace) = third.call(&z).mask(&mask).forward_train(&mut third.seed_generator())?;
+    let (output, _, trace) = model.call(&input).mask(&mask).last_train(&mut model.seed_generators())?;
+    let below = first.call(&input).mask(&mask);
+    let (y, _, first_trace) = below.forward_train(&mut first.seed_generator())?;
+    let between = second.call(&y).mask(&mask);
+    let (z, _, second_trace) = between.forward_train(&mut second.seed_generators())?;
+    let (expected, _, third_trace) = third.call(&z).mask(&mask).last_train(&mut third.seed_generator())?;
     assert_same_bits(&output, &expected, "output");
 
-    let gradients = model.backward(&trace, &output)?;
-    let above = third.backward(&third_trace, &output)?;
-    let middle = second.backward(&second_trace, &above.input)?;
-    let below = first.backward(&first_trace, &middle.input)?;
+    let gradients = model.backward(&trace, &output, None)?;
+    let above = third.backward(&third_trace, &output, None)?;
+    let middle = second.backward(&second_trace, &above.input, None)?;
+    let below = first.backward(&first_trace, &middle.input, None)?;
     assert_same_bits(&gradients.input, &below.input, "gradient of the input");
-    assert_same_bits(&gradients.initial_state[0], &below.initial_state, "gradient of the first state");
-    assert_same_bits(&gradients.initial_state[2], &middle.initial_state[1], "of the backward layer's");
+    assert_same_bits(&gradients.state[0], &below.state, "gradient of the first state");
+    assert_same_bits(&gradients.state[2], &middle.state[1], "of the backward layer's");
     let parameters = below.parameters.state_dict().into_iter();
     let parameters = parameters.chain(middle.parameters.state_dict()).chain(above.parameters.state_dict());
     for ((name, gradient), (_, expected)) in gradients.parameters.state_dict().into_iter().zip(parameters) {
@@ -225,12 +225,12 @@ fn stacks<A: Real>() -> TestResult {
     }
 
     let model = Stacked::new([first.clone().into(), SimpleRnn::zeros(SimpleRnnConfig::new(5, 2))?.into()])?;
-    let mut states = model.states(4)?;
+    let mut states = vec![Array2::zeros((4, 5)), Array2::zeros((4, 2))];
     for chunk in input.axis_chunks_iter(Axis(1), 4) {
-        model.call(&chunk).stateful(&mut states).forward()?;
+        (_, states) = model.call(&chunk).initial_state(&states).last()?;
     }
-    assert_same_bits(states[0].value(), &first.forward(&input)?, "the first layer's state");
-    assert_same_bits(states[1].value(), &model.forward(&input)?, "the second layer's state");
+    assert_same_bits(&states[0], &first.call(&input).last()?.0, "the first layer's state");
+    assert_same_bits(&states[1], &model.call(&input).last()?.0, "the second layer's state");
     Ok(())
 }
 
@@ -251,9 +251,9 @@ fn masked_steps_are_no_steps<A: Real>() -> TestResult {
             }
         }
         let (first, d_last) = (numbers.draw((batch, units)), numbers.draw((batch, units)));
-        let call = layer.call(&input).mask(&mask).initial_state(&first).return_state();
-        let ((_, states), trace) = call.forward_train(&mut SeedGenerator::new(0))?;
-        let gradients = layer.backward(&trace, (&Array2::zeros((batch, units)), &d_last))?;
+        let call = layer.call(&input).mask(&mask).initial_state(&first);
+        let (_, states, trace) = call.last_train(&mut SeedGenerator::new(0))?;
+        let gradients = layer.backward(&trace, &Array2::zeros((batch, units)), Some(&d_last))?;
         assert!(gradients.parameters.named_parameters().iter().all(|(_, g)| g.iter().all(|g| g.is_finite())));
         for n in 0..batch {
             let counted: Vec<_> = (0..len).filter(|&t| mask[[n, t]]).collect();
@@ -265,9 +265,9 @@ fn masked_steps_are_no_steps<A: Real>() -> TestResult {
                 continue;
             }
             let call = layer.call(&alone).initial_state(&first);
-            let (expected, trace) = call.forward_train(&mut SeedGenerator::new(0))?;
+            let (expected, _, trace) = call.last_train(&mut SeedGenerator::new(0))?;
             assert_same_bits(&state, &expected, "the state alone");
-            let expected = layer.backward(&trace, &d_last.select(Axis(0), &[n]))?;
+            let expected = layer.backward(&trace, &d_last.select(Axis(0), &[n]), None)?;
             let d_input = gradients.input.select(Axis(1), &counted).select(Axis(0), &[n]);
             assert_same_bits(&d_input, &expected.input, "the gradient alone");
         }
@@ -284,8 +284,8 @@ fn what_masked_steps_show<A: Real>() -> TestResult {
         let mut zeroing = SimpleRnn::zeros(config(sizes).go_backwards(backwards).zero_output_for_mask(true))?;
         zeroing.set_weights(repeating.get_weights())?;
         let (input, mask) = (numbers.draw((4, 7, 3)), mask(sizes));
-        let repeated = repeating.call(&input).mask(&mask).return_sequences().forward()?;
-        let zeroed = zeroing.call(&input).mask(&mask).return_sequences().forward()?;
+        let (repeated, _) = repeating.call(&input).mask(&mask).forward()?;
+        let (zeroed, _) = zeroing.call(&input).mask(&mask).forward()?;
         for n in 0..4 {
             let mut shown = Array::zeros(2);
             for place in 0..7 {
@@ -301,8 +301,8 @@ fn what_masked_steps_show<A: Real>() -> TestResult {
             }
         }
         let last = |all: &Array3<A>| all.index_axis(Axis(1), 6).to_owned();
-        assert_same_bits(&repeating.call(&input).mask(&mask).forward()?, &last(&repeated), "last output");
-        assert_same_bits(&zeroing.call(&input).mask(&mask).forward()?, &last(&zeroed), "last output, zeroed");
+        assert_same_bits(&repeating.call(&input).mask(&mask).last()?.0, &last(&repeated), "last output");
+        assert_same_bits(&zeroing.call(&input).mask(&mask).last()?.0, &last(&zeroed), "last output, zeroed");
     }
     Ok(())
 }

@@ -81,16 +81,16 @@ fn calls() -> TestResult {
     let input = Array3::ones((3, 5, 4));
     let width = Error::Width { array: "input", size: "input_dim", expected: 4, actual: 6 };
     let text = "input.size(-1) must be equal to input_dim. Expected 4, got 6";
-    expect_error(layer.forward(&Array3::ones((3, 5, 6))), &width, text);
+    expect_error(layer.call(&Array3::ones((3, 5, 6))).last(), &width, text);
     let empty = Error::EmptySequence { array: "input", shape: vec![3, 0, 4] };
     let text = "input: expected sequence length to be larger than 0, got shape [3, 0, 4]";
-    expect_error(layer.forward(&Array3::ones((3, 0, 4))), &empty, text);
+    expect_error(layer.call(&Array3::ones((3, 0, 4))).last(), &empty, text);
 
     let mask = Array2::from_elem((5, 3), true);
-    let result = layer.call(&input).mask(&mask).forward();
+    let result = layer.call(&input).mask(&mask).last();
     expect_error(result, &shape("mask", &[3, 5], &[5, 3]), "mask: expected shape [3, 5], got [5, 3]");
     let state = Array2::zeros((2, 2));
-    let result = layer.call(&input).initial_state(&state).return_sequences().forward();
+    let result = layer.call(&input).initial_state(&state).forward();
     let text = "initial_state: expected shape [3, 2], got [2, 2]";
     expect_error(result, &shape("initial_state", &[3, 2], &[2, 2]), text);
     Ok(())
@@ -108,51 +108,40 @@ fn too_large() -> TestResult {
     {
         let input = one.broadcast(shape).ok_or("cannot be broadcast")?;
         let text = format!("{name}: the shape {held:?} holds more elements than memory can");
-        expect_error(layer.forward(&input), &error(name, &held), &text);
+        expect_error(layer.call(&input).last(), &error(name, &held), &text);
     }
-    let state = layer.state(MANY);
-    let text = format!("state: the shape [{MANY}, 2] holds more elements than memory can");
-    expect_error(state, &error("state", &[MANY, 2]), &text);
     Ok(())
 }
 
-/// A state of another batch, or an error of another argument: the state stays as it was, and dropout draws nothing.
+/// A state of another batch, or an error of another argument: dropout draws nothing.
 #[test]
-fn states_are_untouched() -> TestResult {
+fn states_of_another_batch() -> TestResult {
     let config = SimpleRnnConfig::new(4, 2).dropout(0.5);
     let layer = SimpleRnn::<f32>::new(config, &mut set_random_seed(0))?;
     let (input, other) = (Array3::ones((3, 5, 4)), Array3::ones((2, 5, 4)));
-    let mut state = layer.state(3)?;
-    layer.call(&input).stateful(&mut state).forward()?;
-    let before = state.clone();
-    assert!(before.value().iter().all(|&h| h != 0.0));
+    let (_, state) = layer.call(&input).last()?;
+    assert!(state.iter().all(|&h| h != 0.0));
 
-    let error = shape("state", &[2, 2], &[3, 2]);
-    let text = "state: expected shape [2, 2], got [3, 2]";
-    expect_error(layer.call(&other).stateful(&mut state).forward(), &error, text);
-    assert_eq!(state, before);
+    let error = shape("initial_state", &[2, 2], &[3, 2]);
+    let text = "initial_state: expected shape [2, 2], got [3, 2]";
+    expect_error(layer.call(&other).initial_state(&state).last(), &error, text);
     let mut seeds = layer.seed_generator();
-    assert!(layer.call(&other).stateful(&mut state).forward_train(&mut seeds).is_err());
-    assert_eq!((&state, seeds.count()), (&before, 0));
+    assert!(layer.call(&other).initial_state(&state).last_train(&mut seeds).is_err());
+    assert_eq!(seeds.count(), 0);
     let mask = Array2::from_elem((3, 4), true);
-    assert!(layer.call(&input).stateful(&mut state).mask(&mask).forward().is_err());
-    assert_eq!(state, before);
-    expect_error(
-        state.set_value(&Array2::zeros((3, 3))),
-        &shape("state", &[3, 2], &[3, 3]),
-        "state: expected shape [3, 2], got [3, 3]",
-    );
-    assert_eq!(state, before);
+    assert!(layer.call(&input).initial_state(&state).mask(&mask).last().is_err());
 
-    // Both directions: the second state is wrong, the first one stays too.
-    let both =
-        Bidirectional::<f32>::new(SimpleRnnConfig::new(4, 2), MergeMode::Sum, &mut set_random_seed(0))?;
-    let [first, _] = both.states(3)?;
-    let mut states = [first, both.states(2)?[1].clone()];
-    let before = states.clone();
-    assert!(both.call(&input).stateful(&mut states).forward().is_err());
-    assert!(both.call(&input).stateful(&mut states).forward_train(&mut both.seed_generators()).is_err());
-    assert_eq!(states, before);
+    // Both directions: the second state is wrong, the first layer draws nothing either.
+    let config = SimpleRnnConfig::new(4, 2).dropout(0.5);
+    let both = Bidirectional::<f32>::new(config, MergeMode::Sum, &mut set_random_seed(0))?;
+    let mut seeds = both.seed_generators();
+    let wrong = Array2::zeros((2, 2));
+    let states = [&*state, &*wrong];
+    let error = shape("initial_state", &[3, 2], &[2, 2]);
+    let text = "initial_state: expected shape [3, 2], got [2, 2]";
+    expect_error(both.call(&input).initial_state(states).last(), &error, text);
+    assert!(both.call(&input).initial_state(states).last_train(&mut seeds).is_err());
+    assert_eq!(seeds, both.seed_generators());
     Ok(())
 }
 
@@ -176,16 +165,15 @@ fn weights() -> TestResult {
 fn the_way_back() -> TestResult {
     let layer = layer()?;
     let input = Array3::ones((3, 5, 4));
-    let (_, trace) =
-        layer.call(&input).return_sequences().return_state().forward_train(&mut SeedGenerator::new(0))?;
+    let (_, _, trace) = layer.call(&input).forward_train(&mut SeedGenerator::new(0))?;
     let (d_output, d_state) = (Array3::ones((3, 5, 2)), Array2::ones((3, 2)));
-    let result = layer.backward(&trace, (&Array3::ones((3, 4, 2)), &d_state));
+    let result = layer.backward(&trace, &Array3::ones((3, 4, 2)), Some(&d_state));
     expect_error(
         result,
         &shape("d_output", &[3, 5, 2], &[3, 4, 2]),
         "d_output: expected shape [3, 5, 2], got [3, 4, 2]",
     );
-    let result = layer.backward(&trace, (&d_output, &Array2::ones((2, 3))));
+    let result = layer.backward(&trace, &d_output, Some(&Array2::ones((2, 3))));
     let text = "d_state: expected shape [3, 2], got [2, 3]";
     expect_error(result, &shape("d_state", &[3, 2], &[2, 3]), text);
     let other = SimpleRnn::<f32>::zeros(layer.config().clone().activation(Activation::Relu))?;
@@ -194,23 +182,27 @@ fn the_way_back() -> TestResult {
         actual: "SimpleRNN(2)".into(),
     };
     let text = "the trace is of SimpleRNN(2), not of SimpleRNN(2, activation=relu)";
-    expect_error(other.backward(&trace, (&d_output, &d_state)), &error, text);
+    expect_error(other.backward(&trace, &d_output, Some(&d_state)), &error, text);
     let mut changed = layer.clone();
     changed.named_parameters_mut()[0].1.fill(1.0);
     let text = "the trace is of other parameters: they may have changed since, or are another network's";
-    expect_error(changed.backward(&trace, (&d_output, &d_state)), &Error::StaleTrace, text);
+    expect_error(changed.backward(&trace, &d_output, Some(&d_state)), &Error::StaleTrace, text);
 
     let both =
         Bidirectional::<f32>::new(SimpleRnnConfig::new(4, 2), MergeMode::Concat, &mut set_random_seed(0))?;
-    let (_, trace) = both.call(&input).forward_train(&mut both.seed_generators())?;
+    let (_, _, trace) = both.call(&input).last_train(&mut both.seed_generators())?;
     let text = "d_output: expected shape [3, 4], got [3, 2]";
-    expect_error(both.backward(&trace, &Array2::ones((3, 2))), &shape("d_output", &[3, 4], &[3, 2]), text);
+    expect_error(
+        both.backward(&trace, &Array2::ones((3, 2)), None),
+        &shape("d_output", &[3, 4], &[3, 2]),
+        text,
+    );
     let sum = Bidirectional::from_layers(
         both.forward_layer().clone(),
         both.backward_layer().clone(),
         MergeMode::Sum,
     )?;
-    let result = sum.backward(&trace, &Array2::ones((3, 2)));
+    let result = sum.backward(&trace, &Array2::ones((3, 2)), None);
     let error = Error::ForeignTrace { expected: "sum".into(), actual: "concat".into() };
     expect_error(result, &error, "the trace is of concat, not of sum");
     Ok(())
@@ -237,7 +229,7 @@ fn directions() -> TestResult {
     let text = "backward_layer.size(-1) must be equal to input_dim. Expected 4, got 3";
     expect_error(Bidirectional::from_layers(of(2, false)?, narrow, MergeMode::Concat), &error, text);
     let different = Bidirectional::from_layers(of(2, false)?, of(3, true)?, MergeMode::Concat)?;
-    assert_eq!(different.forward(&Array3::ones((3, 5, 4)))?.dim(), (3, 5));
+    assert_eq!(different.call(&Array3::ones((3, 5, 4))).last()?.0.dim(), (3, 5));
     Ok(())
 }
 
@@ -283,7 +275,7 @@ fn cells() -> TestResult {
     expect_error(dropping.forward_train(&x, &h, &masks).map(drop), &error, text);
 
     let layer = layer()?;
-    let (_, trace) = layer.call(&Array3::ones((3, 5, 4))).forward_train(&mut SeedGenerator::new(0))?;
+    let (_, _, trace) = layer.call(&Array3::ones((3, 5, 4))).last_train(&mut SeedGenerator::new(0))?;
     let error = Error::ForeignTrace { expected: "one step".into(), actual: "5 steps".into() };
     expect_error(cell.backward(&trace, &h), &error, "the trace is of 5 steps, not of one step");
     Ok(())
@@ -306,24 +298,22 @@ fn stacks() -> TestResult {
     let first = SimpleRnn::<f32>::new(SimpleRnnConfig::new(4, 5), &mut rng)?;
     let model = Stacked::new([first.into(), dropping.into()])?;
     let input = Array3::ones((3, 5, 4));
-    let mut states = model.states(3)?;
-    model.call(&input).stateful(&mut states).forward()?;
-    let before = states.clone();
-    let result = model.call(&input).stateful(&mut states[..1]).forward();
+    let (_, mut states) = model.call(&input).last()?;
+    let result = model.call(&input).initial_state(&states[..1]).last();
     expect_error(result, &shape("states", &[2], &[1]), "states: expected shape [2], got [1]");
-    states[1] = model.states(2)?.remove(1);
-    let result = model.call(&input).stateful(&mut states).forward();
-    expect_error(result, &shape("state", &[3, 2], &[2, 2]), "state: expected shape [3, 2], got [2, 2]");
-    assert_eq!(states[0], before[0], "the first layer's state");
+    states[1] = Array2::zeros((2, 2));
+    let result = model.call(&input).initial_state(&states).last();
+    let text = "initial_state: expected shape [3, 2], got [2, 2]";
+    expect_error(result, &shape("initial_state", &[3, 2], &[2, 2]), text);
     let mut seeds = model.seed_generators();
-    assert!(model.call(&input).stateful(&mut states).forward_train(&mut seeds).is_err());
+    assert!(model.call(&input).initial_state(&states).last_train(&mut seeds).is_err());
     assert_eq!(seeds, model.seed_generators(), "draws before an error");
-    let result = model.call(&input).forward_train(&mut seeds[..1]).map(drop);
+    let result = model.call(&input).last_train(&mut seeds[..1]).map(drop);
     expect_error(result, &shape("seeds", &[2], &[1]), "seeds: expected shape [2], got [1]");
 
-    let (_, trace) = model.call(&input).forward_train(&mut seeds)?;
-    let deeper = Stacked::new(model.layers().cloned().chain([of(2, 2)?.into()]))?;
-    let result = deeper.backward(&trace, &Array2::ones((3, 2)));
+    let (_, _, trace) = model.call(&input).last_train(&mut seeds)?;
+    let deeper = Stacked::new(model.layers().iter().cloned().chain([of(2, 2)?.into()]))?;
+    let result = deeper.backward(&trace, &Array2::ones((3, 2)), None);
     assert!(matches!(result, Err(Error::ForeignTrace { .. })), "{result:?}");
     Ok(())
 }

@@ -2,12 +2,12 @@
 
 use std::error::Error;
 
-use ndarray::{Array, Array2, Array3, ArrayRef};
-use ndarray_rnn::Parameters;
+use ndarray::{Array, Array2, Array3, ArrayD, ArrayRef2, Dimension, Ix2, Ix3};
 use ndarray_rnn::keras::{
-    Activation, Bidirectional, BidirectionalCall, Call, Merge, MergeMode, Returns, SimpleRnn,
-    SimpleRnnConfig, Stacked, StackedCall, WithState,
+    Activation, Bidirectional, BidirectionalParameters, Call, Gradients, MergeMode, Model, SeedGenerator,
+    SimpleRnn, SimpleRnnConfig, Stacked,
 };
+use ndarray_rnn::{Parameters, Result};
 
 use super::case::{self, Expected};
 use crate::common::golden::{Case, Golden};
@@ -66,7 +66,7 @@ impl<A: Real> Arguments<A> {
         Ok(Self { layer, input, initial_state, mask: case::mask(case)?, numbers })
     }
 
-    fn call(&self) -> Call<'_, A> {
+    fn call(&self) -> Call<'_, SimpleRnn<A>> {
         let mut call = self.layer.call(&self.input);
         if let Some(state) = &self.initial_state {
             call = call.initial_state(state);
@@ -78,33 +78,75 @@ impl<A: Real> Arguments<A> {
     }
 }
 
+/// One output, or a pair of them, as a list.
+trait Outputs<A> {
+    fn list(self) -> Vec<ArrayD<A>>;
+}
+
+impl<A: Real, D: Dimension> Outputs<A> for Array<A, D> {
+    fn list(self) -> Vec<ArrayD<A>> {
+        vec![self.into_dyn()]
+    }
+}
+
+impl<A: Real, D: Dimension> Outputs<A> for [Array<A, D>; 2] {
+    fn list(self) -> Vec<ArrayD<A>> {
+        self.map(Array::into_dyn).into()
+    }
+}
+
+/// A call's outputs, of every step or the last, and its state.
+fn run<A: Real, M: Model>(call: Call<'_, M>, every: bool) -> TestResult<(Vec<ArrayD<A>>, M::State)>
+where
+    M::Output<Ix2>: Outputs<A>,
+    M::Output<Ix3>: Outputs<A>,
+{
+    Ok(match every {
+        true => call.forward().map(|(outputs, state)| (outputs.list(), state))?,
+        false => call.last().map(|(outputs, state)| (outputs.list(), state))?,
+    })
+}
+
+/// The same in training mode, and the trace.
+fn train<A: Real, M: Model>(
+    call: Call<'_, M>,
+    every: bool,
+    seeds: &mut M::Seeds,
+) -> TestResult<(Vec<ArrayD<A>>, M::State, M::Trace)>
+where
+    M::Output<Ix2>: Outputs<A>,
+    M::Output<Ix3>: Outputs<A>,
+{
+    Ok(match every {
+        true => call.forward_train(seeds).map(|(outputs, state, trace)| (outputs.list(), state, trace))?,
+        false => call.last_train(seeds).map(|(outputs, state, trace)| (outputs.list(), state, trace))?,
+    })
+}
+
 /// Output, state and gradients of a call, in training mode and, where there is no dropout, without.
-fn check_call<A: Real, R: Returns>(
-    arguments: &mut Arguments<A>,
-    call: impl Fn(&Arguments<A>) -> Call<'_, A, WithState<R>>,
-    expected: &mut Expected<A>,
-) -> TestResult {
+fn check_call<A: Real>(arguments: &mut Arguments<A>, every: bool, expected: &mut Expected<A>) -> TestResult {
     let config = arguments.layer.config();
     let mut seeds = arguments.layer.seed_generator();
     if config.dropout > 0.0 || config.recurrent_dropout > 0.0 {
-        call(arguments).forward_train(&mut seeds)?;
+        train::<A, _>(arguments.call(), every, &mut seeds)?;
     }
-    let ((output, state), trace) = call(arguments).forward_train(&mut seeds)?;
+    let (outputs, state, trace) = train(arguments.call(), every, &mut seeds)?;
     if config.dropout == 0.0 && config.recurrent_dropout == 0.0 {
-        assert_eq!(call(arguments).forward()?, (output.clone(), state.clone()), "in training mode");
+        assert_eq!(run(arguments.call(), every)?, (outputs.clone(), state.clone()), "in training mode");
         assert_eq!(seeds, arguments.layer.seed_generator(), "draws without dropout");
     }
-    expected.value("output", &output)?;
+    let [output] = &outputs[..] else { return Err("more than one output".into()) };
+    expected.value("output", output)?;
     expected.value("state", &state)?;
     let d_output = arguments.numbers.draw::<A, _>(output.raw_dim());
     let d_state = arguments.numbers.draw::<A, _>(state.raw_dim());
-    let gradients = arguments.layer.backward(&trace, (&d_output, &d_state))?;
+    let gradients = arguments.layer.backward(&trace, &d_output, Some(&d_state))?;
     for (name, gradient) in gradients.parameters.named_parameters() {
         expected.gradient(&name, &gradient)?;
     }
     expected.gradient("input", &gradients.input)?;
     if arguments.initial_state.is_some() {
-        expected.gradient("initial_state", &gradients.initial_state)?;
+        expected.gradient("initial_state", &gradients.state)?;
     }
     Ok(())
 }
@@ -113,11 +155,7 @@ fn layers<A: Real>() -> TestResult {
     let count = if A::NAME == "f32" { 342 } else { 162 };
     for_cases("layer", count, |case, expected| {
         let mut arguments = Arguments::<A>::of(case)?;
-        if case.flag("return_sequences")? {
-            check_call(&mut arguments, |a| a.call().return_sequences().return_state(), expected)
-        } else {
-            check_call(&mut arguments, |a| a.call().return_state(), expected)
-        }
+        check_call(&mut arguments, case.flag("return_sequences")?, expected)
     })
 }
 
@@ -129,29 +167,25 @@ fn stateful<A: Real>() -> TestResult {
         let layer = case::layer::<A>(case, &mut numbers)?;
         let batches: Vec<_> = (0..4).map(|_| case::input(case, &mut numbers)).collect::<TestResult<_>>()?;
         let first = case::state(case, &mut numbers)?;
-        let (mask, mut state) = (case::mask(case)?, layer.state(case.size("batch")?)?);
+        let (mask, mut state) = (case::mask(case)?, None::<Array2<A>>);
         for (k, input) in batches.iter().enumerate() {
             if k == 3 {
-                state.reset_state();
+                state = None;
             }
-            let mut call = layer.call(input).stateful(&mut state);
+            let mut call = layer.call(input);
+            if let Some(state) = &state {
+                call = call.initial_state(state);
+            }
             if k == 0 && case.flag("initial_state")? {
                 call = call.initial_state(&first);
             }
             if let Some(mask) = &mask {
                 call = call.mask(mask);
             }
-            let last = if case.flag("return_sequences")? {
-                let (output, last) = call.return_sequences().return_state().forward()?;
-                expected.value("output", &output)?;
-                last
-            } else {
-                let (output, last) = call.return_state().forward()?;
-                expected.value("output", &output)?;
-                last
-            };
+            let (outputs, last) = run(call, case.flag("return_sequences")?)?;
+            outputs.iter().try_for_each(|output| expected.value("output", output))?;
             expected.value("state", &last)?;
-            assert_eq!(*state.value(), last);
+            state = Some(last);
         }
         Ok(())
     })
@@ -159,64 +193,78 @@ fn stateful<A: Real>() -> TestResult {
 
 // Both directions
 
-/// Outputs, states and gradients of a call; `list` and `value` are between one output, or two, and a list.
-fn check_both<A: Real, R: Returns, M: Merge>(
-    layer: &Bidirectional<A>,
-    call: impl Fn() -> BidirectionalCall<'static, A, WithState<R>, M>,
-    list: impl Fn(M::Value<Array<A, R::Dim>>) -> Vec<Array<A, R::Dim>>,
-    value: impl for<'x> Fn(&'x [Array<A, R::Dim>]) -> M::Value<&'x ArrayRef<A, R::Dim>>,
+type PairGradients<A> = Gradients<BidirectionalParameters<A>, Array3<A>, [Array2<A>; 2]>;
+
+/// Outputs, states and gradients of a call; `backward` is the way back from a list of gradients.
+fn check_both<'a, A: Real, M>(
+    call: impl Fn() -> Call<'a, M>,
+    every: bool,
+    backward: impl Fn(M::Trace, &[ArrayD<A>], [&ArrayRef2<A>; 2]) -> Result<PairGradients<A>>,
+    mut seeds: [SeedGenerator; 2],
     numbers: &mut Numbers,
     expected: &mut Expected<A>,
-) -> TestResult {
-    let (outputs, states) = call().forward()?;
-    let outputs = list(outputs);
-    let ((trained, trained_states), trace) = call().forward_train(&mut layer.seed_generators())?;
-    assert_eq!((list(trained), trained_states), (outputs.clone(), states.clone()), "in training mode");
+) -> TestResult
+where
+    M: Model<State = [Array2<A>; 2], Seeds = [SeedGenerator; 2]> + 'a,
+    M::Output<Ix2>: Outputs<A>,
+    M::Output<Ix3>: Outputs<A>,
+{
+    let (outputs, states) = run(call(), every)?;
+    let (trained, trained_states, trace) = train(call(), every, &mut seeds)?;
+    assert_eq!((trained, &trained_states), (outputs.clone(), &states), "in training mode");
     outputs.iter().try_for_each(|output| expected.value("output", output))?;
     states.iter().try_for_each(|state| expected.value("state", state))?;
     let d_outputs: Vec<_> = outputs.iter().map(|output| numbers.draw(output.raw_dim())).collect();
     let d_states = states.each_ref().map(|state| numbers.draw::<A, _>(state.raw_dim()));
-    let gradients = layer.backward(&trace, (value(&d_outputs), d_states.each_ref().map(|d| &**d)))?;
+    let gradients = backward(trace, &d_outputs, d_states.each_ref().map(|d| &**d))?;
     for (name, gradient) in gradients.parameters.named_parameters() {
         expected.gradient(&name, &gradient)?;
     }
     expected.gradient("input", &gradients.input)
 }
 
+/// A call with what a case has.
+fn with<'a, A: Real, M>(
+    call: Call<'a, M>,
+    mask: &'a Option<Array2<bool>>,
+    states: &'a Option<[Array2<A>; 2]>,
+) -> Call<'a, M>
+where
+    M: Model<Elem = A, StateRef<'a> = [&'a ArrayRef2<A>; 2]>,
+{
+    let call = match mask {
+        Some(mask) => call.mask(mask),
+        None => call,
+    };
+    match states {
+        Some([first, second]) => call.initial_state([first, second]),
+        None => call,
+    }
+}
+
 fn bidirectional<A: Real>() -> TestResult {
     for_cases("bidirectional", 60, |case, expected| {
         let mut numbers = Numbers::new(case.index);
-        // Leaked, so that a call's type says nothing of this function.
-        let layer: &Bidirectional<A> = Box::leak(Box::new(case::bidirectional(case, &mut numbers)?));
-        let input: &Array3<A> = Box::leak(Box::new(case::input(case, &mut numbers)?));
-        let mask: &Option<Array2<bool>> = Box::leak(Box::new(case::mask(case)?));
+        let both: Bidirectional<A> = case::bidirectional(case, &mut numbers)?;
+        let (input, mask) = (case::input(case, &mut numbers)?, case::mask(case)?);
         let states = case.flag("initial_state")?.then(|| {
             Ok::<_, Box<dyn Error>>([case::state(case, &mut numbers)?, case::state(case, &mut numbers)?])
         });
-        let states: &Option<[Array2<A>; 2]> = Box::leak(Box::new(states.transpose()?));
-        let call = || {
-            let mut call = layer.call(input);
-            if let Some(mask) = mask {
-                call = call.mask(mask);
-            }
-            match states {
-                Some([first, second]) => call.initial_state([first, second]),
-                None => call,
-            }
-        };
-        let (n, e) = (&mut numbers, expected);
-        match (case.flag("return_sequences")?, case.text("merge_mode").is_some()) {
-            (false, true) => check_both(layer, || call().return_state(), |y| vec![y], |d| &d[0], n, e),
-            (true, true) => {
-                check_both(layer, || call().return_sequences().return_state(), |y| vec![y], |d| &d[0], n, e)
-            }
-            (false, false) => {
-                check_both(layer, || call().return_state().unmerged(), |y| y.into(), |d| [&d[0], &d[1]], n, e)
-            }
-            (true, false) => {
-                let call = || call().return_sequences().return_state().unmerged();
-                check_both(layer, call, |y| y.into(), |d| [&d[0], &d[1]], n, e)
-            }
+        let (states, every, seeds) =
+            (states.transpose()?, case.flag("return_sequences")?, both.seed_generators());
+        if case.text("merge_mode").is_some() {
+            let call = || with(both.call(&input), &mask, &states);
+            let backward = |trace, d: &[ArrayD<A>], d_states: [&ArrayRef2<A>; 2]| {
+                both.backward(&trace, &d[0], Some(d_states))
+            };
+            check_both(call, every, backward, seeds, &mut numbers, expected)
+        } else {
+            let pair = both.layers();
+            let call = || with(pair.call(&input), &mask, &states);
+            let backward = |traces, d: &[ArrayD<A>], d_states: [&ArrayRef2<A>; 2]| {
+                pair.backward(&traces, [&d[0], &d[1]], Some(d_states))
+            };
+            check_both(call, every, backward, seeds, &mut numbers, expected)
         }
     })
 }
@@ -238,37 +286,25 @@ fn stack<A: Real>(numbers: &mut Numbers) -> TestResult<Stacked<A>> {
     Ok(Stacked::new([first.into(), both.into(), last.into()])?)
 }
 
-fn check_stack<A: Real, R: Returns>(
-    model: &Stacked<A>,
-    call: impl Fn() -> StackedCall<'static, A, R>,
-    numbers: &mut Numbers,
-    expected: &mut Expected<A>,
-) -> TestResult {
-    let (output, trace) = call().forward_train(&mut model.seed_generators())?;
-    assert_eq!(call().forward()?, output, "in training mode");
-    expected.value("output", &output)?;
-    let gradients = model.backward(&trace, &numbers.draw::<A, _>(output.raw_dim()))?;
-    for (name, gradient) in gradients.parameters.named_parameters() {
-        expected.gradient(&name, &gradient)?;
-    }
-    expected.gradient("input", &gradients.input)
-}
-
 fn stacked<A: Real>() -> TestResult {
     for_cases("stacked", 6, |case, expected| {
         let mut numbers = Numbers::new(case.index);
-        let model: &Stacked<A> = Box::leak(Box::new(stack(&mut numbers)?));
-        let input: &Array3<A> = Box::leak(Box::new(case::input(case, &mut numbers)?));
-        let mask: &Option<Array2<bool>> = Box::leak(Box::new(case::mask(case)?));
-        let call = || match mask {
-            Some(mask) => model.call(input).mask(mask),
-            None => model.call(input),
+        let model = stack::<A>(&mut numbers)?;
+        let (input, mask) = (case::input(case, &mut numbers)?, case::mask(case)?);
+        let call = || match &mask {
+            Some(mask) => model.call(&input).mask(mask),
+            None => model.call(&input),
         };
-        if case.flag("return_sequences")? {
-            check_stack(model, || call().return_sequences(), &mut numbers, expected)
-        } else {
-            check_stack(model, call, &mut numbers, expected)
+        let every = case.flag("return_sequences")?;
+        let (outputs, states, trace) = train(call(), every, &mut model.seed_generators())?;
+        assert_eq!(run(call(), every)?, (outputs.clone(), states), "in training mode");
+        let [output] = &outputs[..] else { return Err("more than one output".into()) };
+        expected.value("output", output)?;
+        let gradients = model.backward(&trace, &numbers.draw::<A, _>(output.raw_dim()), None)?;
+        for (name, gradient) in gradients.parameters.named_parameters() {
+            expected.gradient(&name, &gradient)?;
         }
+        expected.gradient("input", &gradients.input)
     })
 }
 

@@ -15,12 +15,12 @@ fn training_pass<A: Real>(layer: &SimpleRnn<A>, sizes: [usize; 4]) -> TestResult
     let mut numbers = Numbers::new(5);
     let (input, mask) = (numbers.draw((batch, len, input_dim)), mask(sizes));
     let d_output = numbers.draw((batch, len, units));
-    let call = layer.call(&input).mask(&mask).return_sequences().return_state();
-    let ((output, state), trace) = call.forward_train(&mut SeedGenerator::new(6))?;
-    let gradients = layer.backward(&trace, (&d_output, &state))?;
+    let call = layer.call(&input).mask(&mask);
+    let (output, state, trace) = call.forward_train(&mut SeedGenerator::new(6))?;
+    let gradients = layer.backward(&trace, &d_output, Some(&state))?;
     let parameters: Vec<_> =
         gradients.parameters.state_dict().into_iter().flat_map(|(_, value)| value).collect();
-    let arrays = output.into_iter().chain(state).chain(gradients.input).chain(gradients.initial_state);
+    let arrays = output.into_iter().chain(state).chain(gradients.input).chain(gradients.state);
     Ok(arrays.chain(parameters).collect())
 }
 
@@ -70,20 +70,16 @@ fn from_any_layout<A: Real>() -> TestResult {
     let mut numbers = Numbers::new(9);
     let layer = filled::<A>(config(sizes).go_backwards(true), &mut numbers)?;
     let (input, mask) = (numbers.draw::<A, _>((4, 5, 3)), mask(sizes));
-    let expected = layer.call(&input).mask(&mask).return_sequences().forward()?;
+    let expected = layer.call(&input).mask(&mask).forward()?.0;
     let turned = input.t().as_standard_layout().into_owned();
     let mask_turned = mask.t().as_standard_layout().into_owned();
-    let output = layer.call(&turned.t()).mask(&mask_turned.t()).return_sequences().forward()?;
+    let output = layer.call(&turned.t()).mask(&mask_turned.t()).forward()?.0;
     assert_same_bits(&output, &expected, "transposed");
     let twice = reversed(&input);
     let mut view = twice.view();
     view.invert_axis(Axis(1));
-    assert_same_bits(
-        &layer.call(&view).mask(&mask).return_sequences().forward()?,
-        &expected,
-        "negative strides",
-    );
-    assert_eq!(layer.forward(&Array3::zeros((0, 5, 3)))?.dim(), (0, 2));
+    assert_same_bits(&layer.call(&view).mask(&mask).forward()?.0, &expected, "negative strides");
+    assert_eq!(layer.call(&Array3::zeros((0, 5, 3))).last()?.0.dim(), (0, 2));
     Ok(())
 }
 
@@ -92,17 +88,17 @@ fn back_from_any_layout<A: Real>() -> TestResult {
     let (mut numbers, rng) = (Numbers::new(9), &mut set_random_seed(0));
     let input = numbers.draw::<A, _>((4, 5, 3));
     let layer = filled::<A>(config([4, 5, 3, 2]), &mut numbers)?;
-    let (_, trace) = layer.call(&input).forward_train(&mut layer.seed_generator())?;
-    same_from_any_layout(numbers.draw((4, 2)), |d| Ok(layer.backward(&trace, d)?.input))?;
+    let (_, _, trace) = layer.call(&input).last_train(&mut layer.seed_generator())?;
+    same_from_any_layout(numbers.draw((4, 2)), |d| Ok(layer.backward(&trace, d, None)?.input))?;
     for mode in [MergeMode::Concat, MergeMode::Sum, MergeMode::Mul, MergeMode::Ave] {
         let both = Bidirectional::<A>::new(config([4, 5, 3, 2]), mode, rng)?;
-        let (output, trace) = both.call(&input).forward_train(&mut both.seed_generators())?;
-        same_from_any_layout(numbers.draw(output.dim()), |d| Ok(both.backward(&trace, d)?.input))?;
+        let (output, _, trace) = both.call(&input).last_train(&mut both.seed_generators())?;
+        same_from_any_layout(numbers.draw(output.dim()), |d| Ok(both.backward(&trace, d, None)?.input))?;
     }
-    let (_, trace) = layer.call(&Array3::zeros((0, 5, 3))).forward_train(&mut layer.seed_generator())?;
+    let (_, _, trace) = layer.call(&Array3::zeros((0, 5, 3))).last_train(&mut layer.seed_generator())?;
     let whole = Array2::ones((4, 2));
     let (none, _) = whole.view().split_at(Axis(0), 0);
-    assert_eq!(layer.backward(&trace, &none)?.input.dim(), (0, 5, 3));
+    assert_eq!(layer.backward(&trace, &none, None)?.input.dim(), (0, 5, 3));
     Ok(())
 }
 

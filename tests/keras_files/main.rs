@@ -59,13 +59,13 @@ fn layers_are_read_as_keras_describes_them() -> TestResult {
     for file in ["model.keras", "model.h5"] {
         let first = SimpleRnn::from_keras(fixture(file), "first")?;
         assert_weights(&first, &expected["first"]["weights"])?;
-        let output = first.call(&batch(&expected["first"]["x"])?).return_sequences().forward()?;
+        let output = first.call(&batch(&expected["first"]["x"])?).forward()?.0;
         assert_close(&output.into_dyn(), &expected["first"]["output"])?;
 
         let both = Bidirectional::from_keras(fixture(file), "both")?;
         assert_eq!(both.merge_mode(), MergeMode::Sum);
         assert_weights(&both, &expected["both"]["weights"])?;
-        let output = both.call(&batch(&expected["both"]["x"])?).return_sequences().forward()?;
+        let output = both.call(&batch(&expected["both"]["x"])?).forward()?.0;
         assert_close(&output.into_dyn(), &expected["both"]["output"])?;
 
         let last = SimpleRnn::from_keras(fixture(file), "last")?;
@@ -77,7 +77,7 @@ fn layers_are_read_as_keras_describes_them() -> TestResult {
         assert_eq!(last.config().to_string(), described.to_string());
         assert_weights(&last, &expected["last"]["weights"])?;
         assert_close(
-            &last.forward(&batch(&expected["last"]["x"])?)?.into_dyn(),
+            &last.call(&batch(&expected["last"]["x"])?).last()?.0.into_dyn(),
             &expected["last"]["output"],
         )?;
 
@@ -122,9 +122,12 @@ fn models_in_models_and_other_layers() -> TestResult {
     for (i, expected) in expected.iter().enumerate() {
         let layer = model.simple_rnn::<f32>(i)?;
         assert_weights(&layer, &expected["weights"])?;
-        let call = layer.call(&batch(&expected["x"])?).return_sequences().forward();
-        let output =
-            if i == 2 { layer.forward(&batch(&expected["x"])?)?.into_dyn() } else { call?.into_dyn() };
+        let call = layer.call(&batch(&expected["x"])?).forward();
+        let output = if i == 2 {
+            layer.call(&batch(&expected["x"])?).last()?.0.into_dyn()
+        } else {
+            call?.0.into_dyn()
+        };
         assert_close(&output, &expected["output"])?;
     }
     // A file of weights has no order between classes: the model in the model comes before the layers.
@@ -195,9 +198,9 @@ fn keras_loaded_these_very_bytes_and_computes_the_same() -> TestResult {
     assert!(written::<f32>()? == fs::read(fixture("ours.weights.h5"))?, "not the bytes of the fixture");
     let expected = &expected()?["ours"];
     let (first, both, last) = ours::<f32>()?;
-    let x = first.call(&batch(&expected["x"])?).return_sequences().forward()?;
-    let x = both.call(&x).return_sequences().forward()?;
-    assert_close(&last.forward(&x)?.into_dyn(), &expected["output"])
+    let x = first.call(&batch(&expected["x"])?).forward()?.0;
+    let x = both.call(&x).forward()?.0;
+    assert_close(&last.call(&x).last()?.0.into_dyn(), &expected["output"])
 }
 
 fn weights_written_read_back<A: Real>() -> TestResult {

@@ -115,17 +115,17 @@ fn run_simple(layer: &SimpleRnn<f32>, input: &Array3<f32>, values: &Values<'_>) 
     if !values.case.extended {
         let call = layer.call(input);
         return match values.case.sequences {
-            true => values.expect("output", &call.return_sequences().forward()?.into_dyn()),
-            false => values.expect("output", &call.forward()?.into_dyn()),
+            true => values.expect("output", &call.forward()?.0.into_dyn()),
+            false => values.expect("output", &call.last()?.0.into_dyn()),
         };
     }
     let (mask, first) = (mask(), values.state("initial_state")?);
-    let call = layer.call(input).mask(&mask).initial_state(&first).return_state();
+    let call = layer.call(input).mask(&mask).initial_state(&first);
     let (output, state) = if values.case.sequences {
-        let (output, state) = call.return_sequences().forward()?;
+        let (output, state) = call.forward()?;
         (output.into_dyn(), state)
     } else {
-        let (output, state) = call.forward()?;
+        let (output, state) = call.last()?;
         (output.into_dyn(), state)
     };
     values.expect("output", &output)?;
@@ -134,12 +134,12 @@ fn run_simple(layer: &SimpleRnn<f32>, input: &Array3<f32>, values: &Values<'_>) 
 
 fn run_both(layer: &Bidirectional<f32>, input: &Array3<f32>, values: &Values<'_>) -> TestResult {
     if !values.case.extended {
-        return values.expect("output", &layer.forward(input)?.into_dyn());
+        return values.expect("output", &layer.call(input).last()?.0.into_dyn());
     }
     let mask = mask();
     let first = [values.state("forward_initial_state")?, values.state("backward_initial_state")?];
     let call = layer.call(input).mask(&mask).initial_state([&first[0], &first[1]]);
-    let (output, [forward, backward]) = call.return_sequences().return_state().forward()?;
+    let (output, [forward, backward]) = call.forward()?;
     values.expect("output", &output.into_dyn())?;
     values.expect("forward_state", &forward.into_dyn())?;
     values.expect("backward_state", &backward.into_dyn())

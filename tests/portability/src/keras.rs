@@ -27,8 +27,8 @@ pub fn activations<A: Scalar>() -> Result<()> {
         let Ok(input) = Array3::from_shape_vec((inputs.len(), 1, 1), inputs.clone()) else { continue };
         for (set, arch) in archs() {
             let layer = layer.clone().on(arch);
-            let (output, trace) = layer.call(&input).forward_train(&mut SeedGenerator::new(0))?;
-            let gradients = layer.backward(&trace, &Array2::ones(output.dim()))?;
+            let (output, _, trace) = layer.call(&input).last_train(&mut SeedGenerator::new(0))?;
+            let gradients = layer.backward(&trace, &Array2::ones(output.dim()), None)?;
             let name = format!("keras/activation/{}/{activation}/{what}", dtype::<A>());
             case(&name, set, output.into_iter().chain(gradients.input));
         }
@@ -81,9 +81,9 @@ pub fn passes<A: Scalar>() -> Result<()> {
                 let layers = [forward.clone().on(arch), backward.clone().on(arch)];
                 let [first, second] = layers;
                 let layer = Bidirectional::from_layers(first, second, MergeMode::Mul)?;
-                let call = layer.call(&x).mask(&mask).return_sequences().return_state();
-                let ((output, states), trace) = call.forward_train(&mut layer.seed_generators())?;
-                let gradients = layer.backward(&trace, (&output, states.each_ref().map(|state| &**state)))?;
+                let call = layer.call(&x).mask(&mask);
+                let (output, states, trace) = call.forward_train(&mut layer.seed_generators())?;
+                let gradients = layer.backward(&trace, &output, Some(states.each_ref().map(|state| &**state)))?;
                 let parameters = gradients.parameters.state_dict().into_iter().flat_map(|(_, value)| value);
                 let arrays = output.into_iter().chain(states.into_iter().flatten()).chain(gradients.input);
                 let name =

@@ -1,0 +1,184 @@
+//! Two layers, one in each direction of time, whose outputs stay apart.
+
+use ndarray::{
+    Array, Array2, Array3, ArrayRef, ArrayRef2, ArrayRef3, ArrayViewD, ArrayViewMutD, Axis, Dimension,
+};
+
+use super::architecture::Architecture;
+use super::call::{Arguments, Call, Model};
+use super::gradients::Gradients;
+use super::layer::Layer;
+use super::parameters::LayerParameters;
+use super::rows::Shown;
+use super::seeds::SeedGenerator;
+use super::simple_rnn::SimpleRnnConfig;
+use super::train::Trace;
+use crate::error::Result;
+use crate::parameters::{Parameters, joined};
+use crate::scalar::Scalar;
+use crate::sequence::standard;
+
+/// The two layers of a [`Bidirectional`](super::Bidirectional), called without merging their outputs: Keras's
+/// `merge_mode=None`. Made by [`Bidirectional::layers`](super::Bidirectional::layers).
+///
+/// A call returns the forward and the backward layer's outputs, both in the order of time. Options, states, traces and
+/// gradients are those of a `Bidirectional`.
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::keras::{self, Bidirectional, MergeMode, SimpleRnnConfig};
+///
+/// let mut rng = keras::set_random_seed(0);
+/// let both = Bidirectional::<f32>::new(SimpleRnnConfig::new(4, 2), MergeMode::Concat, &mut rng)?;
+/// let (input, pair) = (Array3::ones((3, 5, 4)), both.layers());
+/// let ([forward, backward], _, traces) = pair.call(&input).last_train(&mut both.seed_generators())?;
+/// let gradients = pair.backward(&traces, [&forward, &backward], None)?;   // of half the sum of squares
+/// assert_eq!(gradients.input.dim(), (3, 5, 4));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerPair<A: Scalar = f32, C: Architecture = SimpleRnnConfig> {
+    pub(super) forward: Layer<C, A>,
+    pub(super) backward: Layer<C, A>,
+}
+
+/// The parameters of a [`Bidirectional`](super::Bidirectional), or their gradient: `forward.kernel`, ...,
+/// `backward.kernel`, ..., in the order of Keras's `get_weights`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BidirectionalParameters<A, C: Architecture = SimpleRnnConfig> {
+    /// Of the forward layer.
+    pub forward: LayerParameters<C, A>,
+    /// Of the backward layer.
+    pub backward: LayerParameters<C, A>,
+}
+
+/// The final states of two layers.
+pub type PairState<C, A> = [<C as Architecture>::State<Array2<A>>; 2];
+
+/// The states of two layers, lent.
+pub type PairStateRef<'a, C, A> = [<C as Architecture>::State<&'a ArrayRef2<A>>; 2];
+
+/// The gradients of a loss with respect to what a call of two layers read.
+pub type PairGradients<A, C> = Gradients<BidirectionalParameters<A, C>, Array3<A>, PairState<C, A>>;
+
+/// The arguments of two layers.
+pub(super) type PairArguments<'a, C, A> = Arguments<'a, A, PairStateRef<'a, C, A>>;
+
+impl<A: Scalar, C: Architecture> LayerPair<A, C> {
+    /// The forward and the backward layer.
+    pub(super) fn directions(&self) -> [&Layer<C, A>; 2] {
+        [&self.forward, &self.backward]
+    }
+
+    /// A call with options. See [`Call`].
+    pub fn call<'a>(&'a self, input: &'a ArrayRef3<A>) -> Call<'a, Self> {
+        Call::new(self, input)
+    }
+
+    /// The gradients of a loss, from those with respect to each layer's outputs and, if the loss reads them, the final
+    /// states; as [`Layer::backward`].
+    ///
+    /// # Errors
+    /// As [`Layer::backward`].
+    pub fn backward<D: Dimension>(
+        &self,
+        [first, second]: &[Trace<C, A>; 2],
+        [d_forward, d_backward]: [&ArrayRef<A, D>; 2],
+        d_states: Option<PairStateRef<'_, C, A>>,
+    ) -> Result<PairGradients<A, C>> {
+        let [d_first, d_second] = each(d_states);
+        let first = self.forward.backward(first, d_forward, d_first)?;
+        let second = self.backward.backward(second, &flipped(d_backward), d_second)?;
+        Ok(Gradients {
+            parameters: BidirectionalParameters { forward: first.parameters, backward: second.parameters },
+            input: first.input + second.input,
+            state: [first.state, second.state],
+        })
+    }
+}
+
+/// The two of a pair that may be missing.
+fn each<S>(pair: Option<[S; 2]>) -> [Option<S>; 2] {
+    pair.map_or([None, None], |pair| pair.map(Some))
+}
+
+/// The outputs of every step with time turned round; the last outputs as they are.
+fn flipped<A: Scalar, D: Dimension>(outputs: &ArrayRef<A, D>) -> Array<A, D> {
+    let mut turned = outputs.view();
+    if outputs.ndim() == 3 {
+        turned.invert_axis(Axis(1));
+    }
+    standard(&turned)
+}
+
+/// The arguments of each layer.
+fn arguments<'a, C: Architecture, A: Scalar, D: Dimension>(
+    pair: PairArguments<'a, C, A>,
+) -> [Arguments<'a, A, C::State<&'a ArrayRef2<A>>>; 2] {
+    let Arguments { input, mask, initial_state, .. } = pair;
+    // Keras's wrapper sets the layers' zero_output_for_mask to return_sequences.
+    let zero_output_for_mask = Some(Shown::of::<D>() == Shown::Every);
+    each(initial_state).map(|initial_state| Arguments { input, mask, initial_state, zero_output_for_mask })
+}
+
+impl<A: Scalar, C: Architecture> Model for LayerPair<A, C> {
+    type Elem = A;
+    type Output<D: Dimension> = [Array<A, D>; 2];
+    type State = PairState<C, A>;
+    type StateRef<'a> = PairStateRef<'a, C, A>;
+    type Seeds = [SeedGenerator; 2];
+    type Trace = [Trace<C, A>; 2];
+
+    fn run<'a, D: Dimension>(
+        &'a self,
+        pair: PairArguments<'a, C, A>,
+    ) -> Result<([Array<A, D>; 2], Self::State)> {
+        let [first, second] = arguments::<C, A, D>(pair);
+        let (forward, first) = self.forward.run(first)?;
+        let (backward, second) = self.backward.run::<D>(second)?;
+        Ok(([forward, flipped(&backward)], [first, second]))
+    }
+
+    fn train<'a, D: Dimension>(
+        &'a self,
+        pair: PairArguments<'a, C, A>,
+        seeds: &mut [SeedGenerator; 2],
+    ) -> Result<([Array<A, D>; 2], Self::State, Self::Trace)> {
+        let [first, second] = arguments::<C, A, D>(pair);
+        let mut drawn = seeds.clone();
+        let (forward, first, first_trace) = self.forward.train(first, &mut drawn[0])?;
+        let (backward, second, second_trace) = self.backward.train::<D>(second, &mut drawn[1])?;
+        *seeds = drawn;
+        Ok(([forward, flipped(&backward)], [first, second], [first_trace, second_trace]))
+    }
+}
+
+impl<A: Scalar, C: Architecture> Parameters for LayerPair<A, C> {
+    type Elem = A;
+
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+        joined([("forward", self.forward.named_parameters()), ("backward", self.backward.named_parameters())])
+    }
+
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+        joined([
+            ("forward", self.forward.named_parameters_mut()),
+            ("backward", self.backward.named_parameters_mut()),
+        ])
+    }
+}
+
+impl<A: Scalar, C: Architecture> Parameters for BidirectionalParameters<A, C> {
+    type Elem = A;
+
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+        joined([("forward", self.forward.named_parameters()), ("backward", self.backward.named_parameters())])
+    }
+
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+        joined([
+            ("forward", self.forward.named_parameters_mut()),
+            ("backward", self.backward.named_parameters_mut()),
+        ])
+    }
+}

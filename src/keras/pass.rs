@@ -1,0 +1,171 @@
+//! A layer's passes: arguments checked, forward, in training mode.
+
+use ndarray::{Array, Array2, ArrayRef2, ArrayRef3, CowArray, Dimension, Ix3};
+
+use super::architecture::{Architecture, Options};
+use super::call::{Arguments, Call, Model};
+use super::engine::{forward, forward_train};
+use super::layer::Layer;
+use super::planes::Planes;
+use super::rows::{Rows, Shown, of_axes};
+use super::seeds::SeedGenerator;
+use super::train::{DropoutMasks, Trace};
+use crate::error::{Result, expect_room, expect_shape, expect_steps, expect_width};
+use crate::kernels::to_vec;
+use crate::scalar::Scalar;
+use crate::sequence::{Source, standard, with_plain_rows};
+
+/// A call of a layer, its arguments checked.
+#[derive(Debug)]
+pub(super) struct Pass<'a, C: Architecture, A: Scalar> {
+    layer: &'a Layer<C, A>,
+    input: CowArray<'a, A, Ix3>,
+    rows: Rows,
+    offsets: Option<Vec<usize>>,
+    /// (N, units), in the caller's order and standard layout.
+    first: Planes<Array2<A>>,
+}
+
+/// A layer's arguments.
+pub(super) type LayerArguments<'a, C, A> = Arguments<'a, A, <C as Architecture>::State<&'a ArrayRef2<A>>>;
+
+impl<C: Architecture, A: Scalar> Layer<C, A> {
+    /// A call with options: mask, first state. See [`Call`].
+    pub fn call<'a>(&'a self, input: &'a ArrayRef3<A>) -> Call<'a, Self> {
+        Call::new(self, input)
+    }
+
+    /// The outputs of every step, (N, T, units), and the final state, of a batch of sequences (N, T, input_dim).
+    ///
+    /// # Errors
+    /// As [`Call::forward`].
+    pub fn forward(&self, input: &ArrayRef3<A>) -> Result<(Array<A, Ix3>, C::State<Array2<A>>)> {
+        self.call(input).forward()
+    }
+
+    /// Checks a call's arguments, for outputs of `D` axes.
+    pub(super) fn pass<'a, D: Dimension>(
+        &'a self,
+        arguments: LayerArguments<'a, C, A>,
+    ) -> Result<Pass<'a, C, A>> {
+        let Arguments { input, mask, initial_state, zero_output_for_mask } = arguments;
+        let options = self.config().options();
+        let Options { input_dim, units, go_backwards, .. } = options;
+        let (batch, len, actual) = input.dim();
+        expect_width("input", "input_dim", input_dim, actual)?;
+        expect_steps("input", len, input.shape())?;
+        expect_room::<A>("output", &Shown::of::<D>().shape(batch, len, units))?;
+        // Rows of a mask or of reversed time stand in a table.
+        expect_room::<usize>("input", &[batch, len])?;
+        mask.map_or(Ok(()), |mask| expect_shape("mask", &[batch, len], mask.shape()))?;
+        let first = match initial_state.map(C::planes) {
+            None => Planes::new(C::CARRIES, || Array2::zeros((batch, units))),
+            Some(planes) => planes.try_map(|plane| {
+                expect_shape("initial_state", &[batch, units], plane.shape())?;
+                Ok(standard(plane))
+            })?,
+        };
+        let rows = match mask {
+            None => Rows::all([batch, len], go_backwards),
+            Some(mask) => {
+                let zero = zero_output_for_mask.unwrap_or(options.zero_output_for_mask);
+                Rows::masked(mask, go_backwards, zero)
+            }
+        };
+        let mut time_major = input.view();
+        time_major.swap_axes(0, 1);
+        let input = with_plain_rows("input", time_major)?;
+        let offsets = rows.offsets(&input);
+        Ok(Pass { layer: self, input, rows, offsets, first })
+    }
+
+    /// Checks a call's arguments, and that memory can hold a trace.
+    pub(super) fn training_pass<'a, D: Dimension>(
+        &'a self,
+        arguments: LayerArguments<'a, C, A>,
+    ) -> Result<Pass<'a, C, A>> {
+        let (batch, len, _) = arguments.input.dim();
+        let Options { input_dim, units, .. } = self.config().options();
+        expect_room::<A>("trace", &[batch, len, input_dim.saturating_add(2 * units)])?;
+        self.pass::<D>(arguments)
+    }
+}
+
+impl<C: Architecture, A: Scalar> Model for Layer<C, A> {
+    type Elem = A;
+    type Output<D: Dimension> = Array<A, D>;
+    type State = C::State<Array2<A>>;
+    type StateRef<'a> = C::State<&'a ArrayRef2<A>>;
+    type Seeds = SeedGenerator;
+    type Trace = Trace<C, A>;
+
+    fn run<'a, D: Dimension>(
+        &'a self,
+        arguments: LayerArguments<'a, C, A>,
+    ) -> Result<(Array<A, D>, Self::State)> {
+        let (output, state) = self.pass::<D>(arguments)?.forward();
+        Ok((output, C::state(state)))
+    }
+
+    fn train<'a, D: Dimension>(
+        &'a self,
+        arguments: LayerArguments<'a, C, A>,
+        seeds: &mut SeedGenerator,
+    ) -> Result<(Array<A, D>, Self::State, Trace<C, A>)> {
+        let pass = self.training_pass::<D>(arguments)?;
+        let masks = self.dropout_masks(pass.rows.batch, seeds)?;
+        let (output, state, trace) = pass.forward_train(&masks);
+        Ok((output, C::state(state), trace))
+    }
+}
+
+impl<C: Architecture, A: Scalar> Pass<'_, C, A> {
+    /// Runs the layer; returns outputs of `D` axes and the final state.
+    pub(super) fn forward<D: Dimension>(self) -> (Array<A, D>, Planes<Array2<A>>) {
+        let Self { layer, input, rows, offsets, first } = self;
+        let (stack, shown) = (layer.stack(), Shown::of::<D>());
+        let mut outputs = match shown {
+            Shown::Last => Vec::new(),
+            Shown::Every => vec![A::zero(); rows.layout.steps.rows() * stack.hidden],
+        };
+        let wanted = (shown == Shown::Every).then_some(&mut outputs);
+        let source = rows.source(&input, offsets.as_deref());
+        let states = forward::<C, A>(stack, &rows.layout, source, first, wanted);
+        (of_axes(rows.outputs(shown, outputs, &states.h)), states)
+    }
+
+    /// Runs the layer in training mode; returns outputs of `D` axes, the final state and the trace.
+    pub(super) fn forward_train<D: Dimension>(
+        self,
+        masks: &DropoutMasks<A>,
+    ) -> (Array<A, D>, Planes<Array2<A>>, Trace<C, A>) {
+        let input = self.dropped_input(masks.input.as_ref());
+        let Self { layer, rows, first, .. } = self;
+        let width = layer.config().options().input_dim;
+        let (states, kept) =
+            forward_train::<C, A>(layer.stack(), &rows.layout, (input, width), first, masks.state.as_ref());
+        let shown = Shown::of::<D>();
+        let outputs = if shown == Shown::Every { to_vec(kept.outputs()) } else { Vec::new() };
+        let output = of_axes(rows.outputs(shown, outputs, &states.h));
+        let input_factors = masks.input.clone();
+        (output, states, Trace { origin: layer.origin(), rows, shown, input_factors, kept })
+    }
+
+    /// The input's rows, one behind the other, times their sequences' factors.
+    fn dropped_input(&self, factors: Option<&Array2<A>>) -> Vec<A> {
+        let source: Source<'_, A> = self.rows.source(&self.input, self.offsets.as_deref());
+        let steps = &self.rows.layout.steps;
+        let mut input = Vec::with_capacity(steps.rows() * source.width());
+        for (t, b) in steps.places(0..steps.len()) {
+            let row = source.row(t, b).iter();
+            match factors {
+                None => input.extend(row),
+                Some(factors) => {
+                    let factors = factors.row(self.rows.sequence(b));
+                    input.extend(row.zip(factors).map(|(&x, &factor)| x * factor));
+                }
+            }
+        }
+        input
+    }
+}
