@@ -8,7 +8,7 @@ use ndarray::{
 use rand::Rng;
 
 use super::architecture::Architecture;
-use super::call::{Call, Model};
+use super::call::{Call, Model, Returned};
 use super::layer::Layer;
 use super::layer_pair::{LayerPair, PairArguments, PairGradients, PairState, PairStateRef};
 use super::merge::MergeMode;
@@ -195,22 +195,14 @@ impl<A: Scalar, C: Architecture> Model for Bidirectional<A, C> {
     fn run<'a, D: Dimension>(
         &'a self,
         arguments: PairArguments<'a, C, A>,
-    ) -> Result<(Array<A, D>, PairState<C, A>)> {
-        let (outputs, states) = self.layers.run(arguments)?;
-        Ok((self.merge_mode.merge(outputs), states))
-    }
-
-    fn train<'a, D: Dimension>(
-        &'a self,
-        arguments: PairArguments<'a, C, A>,
-        seeds: &mut [SeedGenerator; 2],
-    ) -> Result<(Array<A, D>, PairState<C, A>, BidirectionalTrace<A, C>)> {
-        let (outputs, states, traces) = self.layers.train::<D>(arguments, seeds)?;
-        let trace = BidirectionalTrace {
+        seeds: Option<&mut [SeedGenerator; 2]>,
+    ) -> Result<Returned<Self, D>> {
+        let (outputs, states, traces) = self.layers.run::<D>(arguments, seeds)?;
+        let trace = traces.map(|traces| BidirectionalTrace {
             traces,
             outputs: outputs.each_ref().map(|output| output.clone().into_dyn()),
             merge_mode: self.merge_mode,
-        };
+        });
         Ok((self.merge_mode.merge(outputs), states, trace))
     }
 }

@@ -5,11 +5,12 @@ use std::fmt::Debug;
 use ndarray::{ArrayRef2, ArrayRef3, Dimension, Ix2, Ix3};
 
 use crate::error::Result;
+use crate::invariant::Invariant;
 use crate::scalar::Scalar;
 
 /// What can be called: a [`Layer`](super::Layer), a [`Bidirectional`](super::Bidirectional), its
 /// [`LayerPair`](super::LayerPair), a [`Stacked`](super::Stacked). Sealed.
-pub trait Model {
+pub trait Model: Sized {
     /// The arrays' element type.
     type Elem: Scalar;
 
@@ -30,21 +31,17 @@ pub trait Model {
     /// What a call in training mode leaves for the way back.
     type Trace;
 
-    /// Runs the model; nothing outside is changed.
+    /// Runs the model, with `seeds` in training mode, where it leaves a trace too. They are changed only if all goes well.
     #[doc(hidden)]
     fn run<'a, D: Dimension>(
         &'a self,
         arguments: Arguments<'a, Self::Elem, Self::StateRef<'a>>,
-    ) -> Result<(Self::Output<D>, Self::State)>;
-
-    /// Runs the model in training mode; `seeds` are changed only if all goes well.
-    #[doc(hidden)]
-    fn train<'a, D: Dimension>(
-        &'a self,
-        arguments: Arguments<'a, Self::Elem, Self::StateRef<'a>>,
-        seeds: &mut Self::Seeds,
-    ) -> Result<(Self::Output<D>, Self::State, Self::Trace)>;
+        seeds: Option<&mut Self::Seeds>,
+    ) -> Result<Returned<Self, D>>;
 }
+
+/// Outputs of `D` axes, the final state, in training mode a trace.
+pub type Returned<M, D> = (<M as Model>::Output<D>, <M as Model>::State, Option<<M as Model>::Trace>);
 
 /// What a model is called with.
 #[derive(Debug)]
@@ -144,7 +141,8 @@ impl<'a, M: Model> Call<'a, M> {
     /// holds.
     #[doc(alias = "return_sequences")]
     pub fn forward(self) -> Result<(M::Output<Ix3>, M::State)> {
-        self.model.run(self.arguments)
+        let (outputs, state, _) = self.model.run(self.arguments, None)?;
+        Ok((outputs, state))
     }
 
     /// Returns each sequence's last output, and the final state. Takes memory for a few steps, however long the
@@ -154,7 +152,8 @@ impl<'a, M: Model> Call<'a, M> {
     /// As [`forward`](Self::forward).
     #[doc(alias = "return_state")]
     pub fn last(self) -> Result<(M::Output<Ix2>, M::State)> {
-        self.model.run(self.arguments)
+        let (last, state, _) = self.model.run(self.arguments, None)?;
+        Ok((last, state))
     }
 
     /// As [`forward`](Self::forward), in training mode: draws and applies dropout, and returns a trace for the model's
@@ -168,7 +167,7 @@ impl<'a, M: Model> Call<'a, M> {
     /// As [`forward`](Self::forward); [`Error::Shape`](crate::Error::Shape) for another number of generators than the
     /// model has. `seeds` are as they were then.
     pub fn forward_train(self, seeds: &mut M::Seeds) -> Result<(M::Output<Ix3>, M::State, M::Trace)> {
-        self.model.train(self.arguments, seeds)
+        self.train(seeds)
     }
 
     /// As [`last`](Self::last), in training mode as [`forward_train`](Self::forward_train).
@@ -176,6 +175,11 @@ impl<'a, M: Model> Call<'a, M> {
     /// # Errors
     /// As [`forward_train`](Self::forward_train).
     pub fn last_train(self, seeds: &mut M::Seeds) -> Result<(M::Output<Ix2>, M::State, M::Trace)> {
-        self.model.train(self.arguments, seeds)
+        self.train(seeds)
+    }
+
+    fn train<D: Dimension>(self, seeds: &mut M::Seeds) -> Result<(M::Output<D>, M::State, M::Trace)> {
+        let (outputs, state, trace) = self.model.run(self.arguments, Some(seeds))?;
+        Ok((outputs, state, trace.invariant("training leaves a trace")))
     }
 }

@@ -10,7 +10,6 @@ use super::call::Arguments;
 use super::gradients::Gradients;
 use super::layer::Layer;
 use super::parameters::LayerParameters;
-use super::pass::Pass;
 use super::seeds::SeedGenerator;
 use super::train::{DropoutMasks, Trace};
 use crate::error::{Error, Result};
@@ -123,8 +122,9 @@ impl<C: Architecture, A: Scalar> LayerCell<C, A> {
         let input = input.view().insert_axis(Axis(1));
         let (mask, initial_state, zero_output_for_mask) = (None, Some(C::state(C::planes(state))), None);
         let arguments = Arguments { input: &input, mask, initial_state, zero_output_for_mask };
-        let pass = self.layer.training_pass::<Ix2>(arguments)?;
-        let (_, next, trace) = Pass::forward_train::<Ix2>(pass, masks);
+        let pass = self.layer.pass::<Ix2>(arguments)?;
+        pass.expect_room()?;
+        let (_, next, trace) = pass.forward_train::<Ix2>(masks);
         Ok((C::state(next), trace))
     }
 

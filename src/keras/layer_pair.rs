@@ -5,7 +5,7 @@ use ndarray::{
 };
 
 use super::architecture::Architecture;
-use super::call::{Arguments, Call, Model};
+use super::call::{Arguments, Call, Model, Returned};
 use super::gradients::Gradients;
 use super::layer::Layer;
 use super::parameters::LayerParameters;
@@ -97,6 +97,11 @@ impl<A: Scalar, C: Architecture> LayerPair<A, C> {
     }
 }
 
+/// The arrays of both directions under their names.
+pub(super) fn both<T>([forward, backward]: [Vec<(String, T)>; 2]) -> Vec<(String, T)> {
+    joined([("forward", forward), ("backward", backward)])
+}
+
 /// The two of a pair that may be missing.
 fn each<S>(pair: Option<[S; 2]>) -> [Option<S>; 2] {
     pair.map_or([None, None], |pair| pair.map(Some))
@@ -111,16 +116,6 @@ fn flipped<A: Scalar, D: Dimension>(outputs: &ArrayRef<A, D>) -> Array<A, D> {
     standard(&turned)
 }
 
-/// The arguments of each layer.
-fn arguments<'a, C: Architecture, A: Scalar, D: Dimension>(
-    pair: PairArguments<'a, C, A>,
-) -> [Arguments<'a, A, C::State<&'a ArrayRef2<A>>>; 2] {
-    let Arguments { input, mask, initial_state, .. } = pair;
-    // Keras's wrapper sets the layers' zero_output_for_mask to return_sequences.
-    let zero_output_for_mask = Some(Shown::of::<D>() == Shown::Every);
-    each(initial_state).map(|initial_state| Arguments { input, mask, initial_state, zero_output_for_mask })
-}
-
 impl<A: Scalar, C: Architecture> Model for LayerPair<A, C> {
     type Elem = A;
     type Output<D: Dimension> = [Array<A, D>; 2];
@@ -132,24 +127,26 @@ impl<A: Scalar, C: Architecture> Model for LayerPair<A, C> {
     fn run<'a, D: Dimension>(
         &'a self,
         pair: PairArguments<'a, C, A>,
-    ) -> Result<([Array<A, D>; 2], Self::State)> {
-        let [first, second] = arguments::<C, A, D>(pair);
-        let (forward, first) = self.forward.run(first)?;
-        let (backward, second) = self.backward.run::<D>(second)?;
-        Ok(([forward, flipped(&backward)], [first, second]))
-    }
-
-    fn train<'a, D: Dimension>(
-        &'a self,
-        pair: PairArguments<'a, C, A>,
-        seeds: &mut [SeedGenerator; 2],
-    ) -> Result<([Array<A, D>; 2], Self::State, Self::Trace)> {
-        let [first, second] = arguments::<C, A, D>(pair);
-        let mut drawn = seeds.clone();
-        let (forward, first, first_trace) = self.forward.train(first, &mut drawn[0])?;
-        let (backward, second, second_trace) = self.backward.train::<D>(second, &mut drawn[1])?;
-        *seeds = drawn;
-        Ok(([forward, flipped(&backward)], [first, second], [first_trace, second_trace]))
+        seeds: Option<&mut [SeedGenerator; 2]>,
+    ) -> Result<Returned<Self, D>> {
+        let Arguments { input, mask, initial_state, .. } = pair;
+        // Keras's wrapper sets the layers' zero_output_for_mask to return_sequences.
+        let zero_output_for_mask = Some(Shown::of::<D>() == Shown::Every);
+        let [first, second] = each(initial_state).map(|initial_state| Arguments {
+            input,
+            mask,
+            initial_state,
+            zero_output_for_mask,
+        });
+        let mut drawn = seeds.as_deref().cloned();
+        let [first_seeds, second_seeds] = each(drawn.as_mut().map(|drawn| drawn.each_mut()));
+        let (forward, first, first_trace) = self.forward.run(first, first_seeds)?;
+        let (backward, second, second_trace) = self.backward.run::<D>(second, second_seeds)?;
+        if let (Some(seeds), Some(drawn)) = (seeds, drawn) {
+            *seeds = drawn;
+        }
+        let traces = first_trace.zip(second_trace).map(<[_; 2]>::from);
+        Ok(([forward, flipped(&backward)], [first, second], traces))
     }
 }
 
@@ -157,14 +154,11 @@ impl<A: Scalar, C: Architecture> Parameters for LayerPair<A, C> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        joined([("forward", self.forward.named_parameters()), ("backward", self.backward.named_parameters())])
+        both([self.forward.named_parameters(), self.backward.named_parameters()])
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        joined([
-            ("forward", self.forward.named_parameters_mut()),
-            ("backward", self.backward.named_parameters_mut()),
-        ])
+        both([self.forward.named_parameters_mut(), self.backward.named_parameters_mut()])
     }
 }
 
@@ -172,13 +166,10 @@ impl<A: Scalar, C: Architecture> Parameters for BidirectionalParameters<A, C> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        joined([("forward", self.forward.named_parameters()), ("backward", self.backward.named_parameters())])
+        both([self.forward.named_parameters(), self.backward.named_parameters()])
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        joined([
-            ("forward", self.forward.named_parameters_mut()),
-            ("backward", self.backward.named_parameters_mut()),
-        ])
+        both([self.forward.named_parameters_mut(), self.backward.named_parameters_mut()])
     }
 }

@@ -52,9 +52,7 @@ impl<C: Architecture, A: Scalar> LayerParameters<C, A> {
 
     /// Every array under its name.
     pub(super) fn into_arrays(self) -> Vec<(String, ArrayD<A>)> {
-        let kernels = [("kernel", self.kernel), ("recurrent_kernel", self.recurrent_kernel)];
-        let bias = self.bias.map(|bias| ("bias".into(), bias.into_dyn()));
-        kernels.into_iter().map(|(name, kernel)| (name.into(), kernel.into_dyn())).chain(bias).collect()
+        named([self.kernel, self.recurrent_kernel].map(Array::into_dyn), self.bias.map(Array::into_dyn))
     }
 }
 
@@ -62,18 +60,21 @@ impl<C: Architecture, A: Scalar> Parameters for LayerParameters<C, A> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        let kernels = [("kernel", &self.kernel), ("recurrent_kernel", &self.recurrent_kernel)];
-        let kernels = kernels.map(|(name, kernel)| (name.into(), kernel.view().into_dyn()));
-        let bias = self.bias.as_ref().map(|bias| ("bias".into(), bias.view().into_dyn()));
-        kernels.into_iter().chain(bias).collect()
+        let kernels = [&self.kernel, &self.recurrent_kernel].map(|kernel| kernel.view().into_dyn());
+        named(kernels, self.bias.as_ref().map(|bias| bias.view().into_dyn()))
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        let kernels = [("kernel", &mut self.kernel), ("recurrent_kernel", &mut self.recurrent_kernel)];
-        let kernels = kernels.map(|(name, kernel)| (name.into(), kernel.view_mut().into_dyn()));
-        let bias = self.bias.as_mut().map(|bias| ("bias".into(), bias.view_mut().into_dyn()));
-        kernels.into_iter().chain(bias).collect()
+        let kernels = [&mut self.kernel, &mut self.recurrent_kernel];
+        let bias = self.bias.as_mut().map(|bias| bias.view_mut().into_dyn());
+        named(kernels.map(|kernel| kernel.view_mut().into_dyn()), bias)
     }
+}
+
+/// The arrays under Keras's names.
+fn named<T>(kernels: [T; 2], bias: Option<T>) -> Vec<(String, T)> {
+    let names = ["kernel", "recurrent_kernel", "bias"].map(String::from);
+    names.into_iter().zip(kernels.into_iter().chain(bias)).collect()
 }
 
 /// Keras's `get_weights`: a copy of every parameter.

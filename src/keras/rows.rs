@@ -4,8 +4,8 @@
 //! sequence's in the order of processing. What a masked step shows is the output of the row before it, if there is one.
 
 use ndarray::{
-    Array2, Array3, ArrayBase, ArrayD, ArrayRef2, ArrayRef3, ArrayViewD, Axis, CowArray, Dimension, Ix2, Ix3,
-    IxDyn, RawData,
+    Array, Array2, Array3, ArrayBase, ArrayRef, ArrayRef2, ArrayRef3, Axis, CowArray, Dimension, Ix2, Ix3,
+    RawData,
 };
 
 use crate::invariant::Invariant;
@@ -27,6 +27,14 @@ impl Shown {
         if D::NDIM == Some(3) { Self::Every } else { Self::Last }
     }
 
+    /// The number of axes of the outputs.
+    fn axes(self) -> usize {
+        match self {
+            Self::Last => 2,
+            Self::Every => 3,
+        }
+    }
+
     /// The shape of the outputs.
     pub(super) fn shape(self, batch: usize, len: usize, units: usize) -> Vec<usize> {
         match self {
@@ -37,7 +45,7 @@ impl Shown {
 }
 
 /// An array whose number of axes is known.
-pub(super) fn of_axes<S: RawData, D: Dimension>(array: ArrayBase<S, IxDyn>) -> ArrayBase<S, D> {
+pub(super) fn of_axes<S: RawData, D: Dimension, E: Dimension>(array: ArrayBase<S, D>) -> ArrayBase<S, E> {
     array.into_dimensionality().invariant("the number of axes was asked for, or checked")
 }
 
@@ -118,32 +126,37 @@ impl Rows {
         })
     }
 
-    /// The outputs, from the rows of outputs (which nobody reads where only the last are shown) and the final h.
-    pub(super) fn outputs<A: Scalar>(&self, shown: Shown, rows: Vec<A>, h: &ArrayRef2<A>) -> ArrayD<A> {
-        match shown {
-            Shown::Last => self.last(h).into_dyn(),
-            Shown::Every => self.sequences(rows, h.ncols()).into_dyn(),
-        }
+    /// The outputs, with `D` axes, from the rows of outputs (not read where only the last are shown) and the final h.
+    pub(super) fn outputs<A: Scalar, D: Dimension>(&self, rows: Vec<A>, h: &ArrayRef2<A>) -> Array<A, D> {
+        let shown = Shown::of::<D>();
+        let elements = match shown {
+            Shown::Last => self.last(h).into_raw_vec_and_offset().0,
+            Shown::Every => self.sequences(rows, h.ncols()),
+        };
+        let (mut dim, last) = (D::zeros(shown.axes()), shown.axes() - 1);
+        dim[1] = self.len;
+        (dim[0], dim[last]) = (self.batch, h.ncols());
+        Array::from_shape_vec(dim, elements).invariant("outputs are as many as their shape says")
     }
 
     /// The way back of [`outputs`](Self::outputs), of shapes that were checked: the gradient of the rows, and that of the
     /// final h, to which `d_h` is added.
-    pub(super) fn d_outputs<A: Scalar>(
+    pub(super) fn d_outputs<A: Scalar, D: Dimension>(
         &self,
         shown: Shown,
-        d_output: ArrayViewD<'_, A>,
+        d_output: &ArrayRef<A, D>,
         d_h: Option<&ArrayRef2<A>>,
     ) -> (Vec<A>, Array2<A>) {
         match shown {
             Shown::Last => {
-                let mut d_last = self.last(&of_axes::<_, Ix2>(d_output));
+                let mut d_last = self.last(&of_axes::<_, _, Ix2>(d_output.view()));
                 if let Some(d_h) = d_h {
                     d_last.zip_mut_with(d_h, |d, &term| *d += term);
                 }
                 (vec![A::zero(); self.layout.steps.rows() * d_last.ncols()], d_last)
             }
             Shown::Every => {
-                let d_outputs = of_axes::<_, Ix3>(d_output);
+                let d_outputs = of_axes::<_, _, Ix3>(d_output.view());
                 let zeros = || Array2::zeros((self.batch, d_outputs.len_of(Axis(2))));
                 (self.gather(&d_outputs), d_h.map_or_else(zeros, standard))
             }
@@ -151,12 +164,12 @@ impl Rows {
     }
 
     /// The outputs (N, T, units) in the order of processing, from rows.
-    fn sequences<A: Scalar>(&self, rows: Vec<A>, units: usize) -> Array3<A> {
+    fn sequences<A: Scalar>(&self, rows: Vec<A>, units: usize) -> Vec<A> {
         let Some(masked) = &self.masked else {
             let array = Array3::from_shape_vec((self.len, self.batch, units), rows);
             let mut array = array.invariant("without a mask every step is a row");
             array.swap_axes(0, 1);
-            return into_standard(array);
+            return into_standard(array).into_raw_vec_and_offset().0;
         };
         let mut array = Vec::with_capacity(self.batch * self.len * units);
         for &row in &masked.shown {
@@ -165,8 +178,7 @@ impl Rows {
                 None => array.resize(array.len() + units, A::zero()),
             }
         }
-        let array = Array3::from_shape_vec((self.batch, self.len, units), array);
-        array.invariant("every place shows one output")
+        array
     }
 
     /// The way back of [`sequences`](Self::sequences): the gradient of rows, steps added in the order of processing.

@@ -6,6 +6,7 @@ use rand::Rng;
 use super::philox::Philox;
 use crate::element::Element;
 use crate::error::{Result, expect_finite, expect_non_negative, expect_probability};
+use crate::invariant::Invariant;
 use crate::random::Mt19937;
 use crate::scalar::Scalar;
 
@@ -202,5 +203,5 @@ fn moved<A: Scalar, D: Dimension, I: Iterator<Item = A>>(
 /// Standard normal values of a shape, widened; for the orthogonal initialiser.
 pub(super) fn normal_matrix<A: Element>(seed: i64, shape: (usize, usize)) -> Array2<f64> {
     let mut values = SeedGenerator::new(seed).next().normal::<A>();
-    Array2::from_shape_simple_fn(shape, || values.next().map_or(0.0, A::into_f64))
+    Array2::from_shape_simple_fn(shape, || values.next().invariant("a stream of draws has no end").into_f64())
 }

@@ -164,17 +164,15 @@ impl Architecture for SimpleRnnConfig {
     const CARRIES: bool = false;
 
     fn options(&self) -> Options {
-        let &Self { input_dim, units, use_bias, dropout, recurrent_dropout, .. } = self;
-        let &Self { go_backwards, zero_output_for_mask, seed, .. } = self;
         Options {
-            input_dim,
-            units,
-            use_bias,
-            dropout,
-            recurrent_dropout,
-            go_backwards,
-            zero_output_for_mask,
-            seed,
+            input_dim: self.input_dim,
+            units: self.units,
+            use_bias: self.use_bias,
+            dropout: self.dropout,
+            recurrent_dropout: self.recurrent_dropout,
+            go_backwards: self.go_backwards,
+            zero_output_for_mask: self.zero_output_for_mask,
+            seed: self.seed,
         }
     }
 

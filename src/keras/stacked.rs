@@ -2,7 +2,7 @@
 
 use ndarray::{Array, Array2, Array3, ArrayD, ArrayRef, ArrayRef3, ArrayViewD, ArrayViewMutD, Dimension};
 
-use super::call::{Arguments, Call, Model};
+use super::call::{Arguments, Call, Model, Returned};
 use super::gradients::Gradients;
 use super::rows::{Shown, of_axes};
 use super::seeds::SeedGenerator;
@@ -131,34 +131,6 @@ impl<A: Scalar> Stacked<A> {
         let planes: usize = self.layers.iter().map(|layer| layer.0.planes()).sum();
         states.map_or(Ok(()), |states| expect_shape(name, &[planes], &[states.len()]))
     }
-
-    /// Runs layer by layer, with `seeds` in training mode; returns outputs of `D` axes, final states and traces.
-    fn pass<D: Dimension>(
-        &self,
-        arguments: MemberArguments<'_, A>,
-        mut seeds: Option<&mut [SeedGenerator]>,
-    ) -> Result<(Array<A, D>, Vec<Array2<A>>, Vec<MemberTrace>)> {
-        let Arguments { input, mask, initial_state: mut states, zero_output_for_mask } = arguments;
-        self.expect_states("states", states)?;
-        let (mut output, mut finals, mut traces) = (None, Vec::new(), Vec::new());
-        for (i, layer) in self.layers.iter().enumerate() {
-            let shown = if i + 1 == self.layers.len() { Shown::of::<D>() } else { Shown::Every };
-            let below: Option<Array3<A>> = output.take().map(of_axes);
-            let input = below.as_ref().map_or(input, |below| below);
-            let initial_state =
-                states.as_mut().map(|states| states.split_off(..layer.0.planes()).invariant(COUNTED));
-            let own = seeds.as_mut().map(|seeds| {
-                let count = layer.0.seed_generators().len();
-                seeds.split_off_mut(..count).invariant(COUNTED)
-            });
-            let arguments = Arguments { input, mask, initial_state, zero_output_for_mask };
-            let (outputs, state, trace) = layer.0.call(arguments, shown, own)?;
-            output = Some(outputs);
-            finals.extend(state);
-            traces.extend(trace);
-        }
-        Ok((of_axes(output.invariant("a stack has a layer")), finals, traces))
-    }
 }
 
 const COUNTED: &str = "states and generators were counted";
@@ -174,21 +146,37 @@ impl<A: Scalar> Model for Stacked<A> {
     fn run<'a, D: Dimension>(
         &'a self,
         arguments: MemberArguments<'a, A>,
-    ) -> Result<(Array<A, D>, Vec<Array2<A>>)> {
-        let (output, states, _) = self.pass(arguments, None)?;
-        Ok((output, states))
-    }
-
-    fn train<'a, D: Dimension>(
-        &'a self,
-        arguments: MemberArguments<'a, A>,
-        seeds: &mut [SeedGenerator],
-    ) -> Result<(Array<A, D>, Vec<Array2<A>>, StackedTrace)> {
-        let mut drawn = seeds.to_vec();
-        expect_shape("seeds", &[self.seed_generators().len()], &[drawn.len()])?;
-        let (output, states, layers) = self.pass(arguments, Some(&mut drawn))?;
-        seeds.clone_from_slice(&drawn);
-        Ok((output, states, StackedTrace { layers }))
+        seeds: Option<&mut [SeedGenerator]>,
+    ) -> Result<Returned<Self, D>> {
+        let Arguments { input, mask, initial_state: mut states, zero_output_for_mask } = arguments;
+        self.expect_states("states", states)?;
+        let mut drawn = seeds.as_deref().map(<[_]>::to_vec);
+        let mut undrawn = drawn.as_deref_mut();
+        if let Some(seeds) = &undrawn {
+            expect_shape("seeds", &[self.seed_generators().len()], &[seeds.len()])?;
+        }
+        let (mut output, mut finals, mut layers) = (None, Vec::new(), Vec::new());
+        for (i, layer) in self.layers.iter().enumerate() {
+            let shown = if i + 1 == self.layers.len() { Shown::of::<D>() } else { Shown::Every };
+            let below: Option<Array3<A>> = output.take().map(of_axes);
+            let input = below.as_ref().map_or(input, |below| below);
+            let initial_state =
+                states.as_mut().map(|states| states.split_off(..layer.0.planes()).invariant(COUNTED));
+            let own = undrawn.as_mut().map(|seeds| {
+                let count = layer.0.seed_generators().len();
+                seeds.split_off_mut(..count).invariant(COUNTED)
+            });
+            let arguments = Arguments { input, mask, initial_state, zero_output_for_mask };
+            let (outputs, state, trace) = layer.0.call(arguments, shown, own)?;
+            output = Some(outputs);
+            finals.extend(state);
+            layers.extend(trace);
+        }
+        let trace = seeds.zip(drawn).map(|(seeds, drawn)| {
+            seeds.clone_from_slice(&drawn);
+            StackedTrace { layers }
+        });
+        Ok((of_axes(output.invariant("a stack has a layer")), finals, trace))
     }
 }
 

@@ -11,13 +11,14 @@ use super::bidirectional::{Bidirectional, BidirectionalTrace};
 use super::call::{Arguments, Model};
 use super::gradients::Gradients;
 use super::layer::Layer;
+use super::layer_pair::both;
 use super::planes::Planes;
 use super::rows::Shown;
 use super::seeds::SeedGenerator;
 use super::train::Trace;
 use crate::error::{Error, Result};
 use crate::invariant::Invariant;
-use crate::parameters::{Parameters, joined};
+use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
 /// A layer of a [`Stacked`](super::Stacked): a [`Layer`] or a [`Bidirectional`] of any kind, made of it by `into()`.
@@ -148,10 +149,7 @@ impl<A: Scalar, C: Architecture> Member<A> for Bidirectional<A, C> {
         let trace: &BidirectionalTrace<A, C> = own(trace)?;
         let Gradients { parameters, input, state } =
             Bidirectional::backward(self, trace, d_output, d_states.map(both_lent::<C, A>))?;
-        let parameters = joined([
-            ("forward", parameters.forward.into_arrays()),
-            ("backward", parameters.backward.into_arrays()),
-        ]);
+        let parameters = both([parameters.forward.into_arrays(), parameters.backward.into_arrays()]);
         Ok(Gradients { parameters, input, state: listed::<C, A>(state) })
     }
 
@@ -174,24 +172,17 @@ fn called<'a, A: Scalar, M>(
 where
     M: Model<Elem = A, Output<Ix2> = Array2<A>, Output<Ix3> = Array3<A>, Trace: Any + Send + Sync>,
 {
-    Ok(match (shown, seeds) {
-        (Shown::Last, None) => {
-            let (output, state) = model.run::<Ix2>(arguments)?;
-            (output.into_dyn(), state, None)
+    let (output, state, trace) = match shown {
+        Shown::Last => {
+            let (output, state, trace) = model.run::<Ix2>(arguments, seeds)?;
+            (output.into_dyn(), state, trace)
         }
-        (Shown::Every, None) => {
-            let (output, state) = model.run::<Ix3>(arguments)?;
-            (output.into_dyn(), state, None)
+        Shown::Every => {
+            let (output, state, trace) = model.run::<Ix3>(arguments, seeds)?;
+            (output.into_dyn(), state, trace)
         }
-        (Shown::Last, Some(seeds)) => {
-            let (output, state, trace) = model.train::<Ix2>(arguments, seeds)?;
-            (output.into_dyn(), state, Some(Arc::new(trace)))
-        }
-        (Shown::Every, Some(seeds)) => {
-            let (output, state, trace) = model.train::<Ix3>(arguments, seeds)?;
-            (output.into_dyn(), state, Some(Arc::new(trace)))
-        }
-    })
+    };
+    Ok((output, state, trace.map(|trace| Arc::new(trace) as MemberTrace)))
 }
 
 /// A layer's own trace.

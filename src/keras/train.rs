@@ -126,7 +126,7 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
         for plane in d_h.iter().chain(&d_c) {
             expect_shape("d_state", &[rows.batch, units], plane.shape())?;
         }
-        let (d_rows, d_h) = rows.d_outputs(trace.shown, d_output.view().into_dyn(), d_h);
+        let (d_rows, d_h) = rows.d_outputs(trace.shown, d_output, d_h);
         let zeros = || Array2::zeros((rows.batch, units));
         let d_final = Planes { h: d_h, c: C::CARRIES.then(|| d_c.map_or_else(zeros, standard)) };
         let (stack, weights) = (self.stack(), self.back_weights());
