@@ -3,14 +3,15 @@
 use std::fmt;
 
 use ndarray::{
-    Array, Array3, ArrayBase, ArrayD, ArrayRef, ArrayRef3, ArrayViewD, ArrayViewMutD, Data, Dimension,
+    Array, Array2, Array3, ArrayBase, ArrayD, ArrayRef, ArrayRef2, ArrayRef3, ArrayViewD, ArrayViewMutD,
+    Data, Dimension,
 };
 use rand::Rng;
 
 use super::architecture::Architecture;
 use super::call::{Call, Model, Returned};
 use super::layer::Layer;
-use super::layer_pair::{LayerPair, PairArguments, PairGradients, PairState, PairStateRef};
+use super::layer_pair::{BidirectionalGradients, LayerPair, PairArguments, PairState, PairStateRef};
 use super::merge::MergeMode;
 use super::parameters::{get_weights, set_weights};
 use super::seeds::SeedGenerator;
@@ -152,7 +153,7 @@ impl<A: Scalar, C: Architecture> Bidirectional<A, C> {
     ///
     /// # Errors
     /// As [`Call::forward`].
-    pub fn forward(&self, input: &ArrayRef3<A>) -> Result<(Array3<A>, PairState<C, A>)> {
+    pub fn forward(&self, input: &ArrayRef3<A>) -> Result<(Array3<A>, [C::State<Array2<A>>; 2])> {
         self.call(input).forward()
     }
 
@@ -165,8 +166,8 @@ impl<A: Scalar, C: Architecture> Bidirectional<A, C> {
         &self,
         trace: &BidirectionalTrace<A, C>,
         d_output: &ArrayRef<A, D>,
-        d_states: Option<PairStateRef<'_, C, A>>,
-    ) -> Result<PairGradients<A, C>> {
+        d_states: Option<[C::State<&ArrayRef2<A>>; 2]>,
+    ) -> Result<BidirectionalGradients<A, C>> {
         if trace.merge_mode != self.merge_mode {
             let (expected, actual) = (self.merge_mode.name().into(), trace.merge_mode.name().into());
             return Err(Error::ForeignTrace { expected, actual });

@@ -5,6 +5,7 @@ use ndarray::{Array1, Array2, Array3, Axis, ShapeBuilder};
 use super::architecture::{Architecture, Options};
 use super::parameters::LayerParameters;
 use super::planes::Planes;
+use super::rows::Shown;
 use crate::cell::Cell;
 use crate::engine::{BackWeights, Backward, DirectionGradient, Forward, Share, Stack, Weights};
 use crate::invariant::Invariant;
@@ -56,16 +57,22 @@ impl<A> Kept<A> {
     }
 }
 
-/// A pass of a layer over the rows of `source`: `outputs` takes the rows of outputs if they are wanted. Returns the final
-/// state; `first` and final states have one row for each sequence, in the caller's order.
+/// A pass of a layer over the rows of `source`. Returns the rows of outputs, none unless every step's are shown, and the
+/// final state; `first` and final states have one row for each sequence, in the caller's order.
 pub(super) fn forward<C: Architecture, A: Scalar>(
     stack: &Stack<A, C::Cell<A>>,
     layout: &Layout,
     source: Source<'_, A>,
     first: Planes<Array2<A>>,
-    outputs: Option<&mut Vec<A>>,
-) -> Planes<Array2<A>> {
-    run::<C, A>(stack, layout, first, source, None, outputs, &mut [])
+    shown: Shown,
+) -> (Vec<A>, Planes<Array2<A>>) {
+    let mut outputs = match shown {
+        Shown::Last => Vec::new(),
+        Shown::Every => vec![A::zero(); layout.steps.rows() * stack.hidden],
+    };
+    let wanted = (shown == Shown::Every).then_some(&mut outputs);
+    let states = run::<C, A>(stack, layout, first, source, None, wanted, &mut []);
+    (outputs, states)
 }
 
 /// A pass over rows of `input` that are `width` wide; `state_factors` is (N, units), in the caller's order.

@@ -53,13 +53,14 @@ pub struct BidirectionalParameters<A, C: Architecture = SimpleRnnConfig> {
 }
 
 /// The final states of two layers.
-pub type PairState<C, A> = [<C as Architecture>::State<Array2<A>>; 2];
+pub(super) type PairState<C, A> = [<C as Architecture>::State<Array2<A>>; 2];
 
 /// The states of two layers, lent.
-pub type PairStateRef<'a, C, A> = [<C as Architecture>::State<&'a ArrayRef2<A>>; 2];
+pub(super) type PairStateRef<'a, C, A> = [<C as Architecture>::State<&'a ArrayRef2<A>>; 2];
 
-/// The gradients of a loss with respect to what a call of two layers read.
-pub type PairGradients<A, C> = Gradients<BidirectionalParameters<A, C>, Array3<A>, PairState<C, A>>;
+/// The gradients of a loss with respect to what a call of a [`Bidirectional`](super::Bidirectional) read.
+pub type BidirectionalGradients<A, C = SimpleRnnConfig> =
+    Gradients<BidirectionalParameters<A, C>, Array3<A>, PairState<C, A>>;
 
 /// The arguments of two layers.
 pub(super) type PairArguments<'a, C, A> = Arguments<'a, A, PairStateRef<'a, C, A>>;
@@ -84,8 +85,8 @@ impl<A: Scalar, C: Architecture> LayerPair<A, C> {
         &self,
         [first, second]: &[Trace<C, A>; 2],
         [d_forward, d_backward]: [&ArrayRef<A, D>; 2],
-        d_states: Option<PairStateRef<'_, C, A>>,
-    ) -> Result<PairGradients<A, C>> {
+        d_states: Option<[C::State<&ArrayRef2<A>>; 2]>,
+    ) -> Result<BidirectionalGradients<A, C>> {
         let [d_first, d_second] = each(d_states);
         let first = self.forward.backward(first, d_forward, d_first)?;
         let second = self.backward.backward(second, &flipped(d_backward), d_second)?;

@@ -1,6 +1,6 @@
 //! A layer's passes: arguments checked, forward, in training mode.
 
-use ndarray::{Array, Array2, ArrayRef2, ArrayRef3, CowArray, Dimension, Ix3};
+use ndarray::{Array, Array2, Array3, ArrayRef2, ArrayRef3, CowArray, Dimension, Ix3};
 
 use super::architecture::{Architecture, Options};
 use super::call::{Arguments, Call, Model, Returned};
@@ -39,7 +39,7 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     ///
     /// # Errors
     /// As [`Call::forward`].
-    pub fn forward(&self, input: &ArrayRef3<A>) -> Result<(Array<A, Ix3>, C::State<Array2<A>>)> {
+    pub fn forward(&self, input: &ArrayRef3<A>) -> Result<(Array3<A>, C::State<Array2<A>>)> {
         self.call(input).forward()
     }
 
@@ -111,14 +111,8 @@ impl<C: Architecture, A: Scalar> Pass<'_, C, A> {
     /// Runs the layer; returns outputs of `D` axes and the final state.
     pub(super) fn forward<D: Dimension>(self) -> (Array<A, D>, Planes<Array2<A>>) {
         let Self { layer, input, rows, offsets, first } = self;
-        let (stack, shown) = (layer.stack(), Shown::of::<D>());
-        let mut outputs = match shown {
-            Shown::Last => Vec::new(),
-            Shown::Every => vec![A::zero(); rows.layout.steps.rows() * stack.hidden],
-        };
-        let wanted = (shown == Shown::Every).then_some(&mut outputs);
         let source = rows.source(&input, offsets.as_deref());
-        let states = forward::<C, A>(stack, &rows.layout, source, first, wanted);
+        let (outputs, states) = forward::<C, A>(layer.stack(), &rows.layout, source, first, Shown::of::<D>());
         (rows.outputs(outputs, &states.h), states)
     }
 
