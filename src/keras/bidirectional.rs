@@ -9,7 +9,7 @@ use ndarray::{
 use rand::Rng;
 
 use super::architecture::Architecture;
-use super::call::{Call, Model, Returned};
+use super::call::{Call, Callable, Returned};
 use super::layer::Layer;
 use super::layer_pair::{BidirectionalGradients, LayerPair, PairArguments, PairState, PairStateRef};
 use super::merge::MergeMode;
@@ -185,7 +185,7 @@ pub struct BidirectionalTrace<A: Scalar, C: Architecture> {
     merge_mode: MergeMode,
 }
 
-impl<A: Scalar, C: Architecture> Model for Bidirectional<A, C> {
+impl<A: Scalar, C: Architecture> Callable for Bidirectional<A, C> {
     type Elem = A;
     type Output<D: Dimension> = Array<A, D>;
     type State = PairState<C, A>;

@@ -10,7 +10,7 @@ use crate::scalar::Scalar;
 
 /// What can be called: a [`Layer`](super::Layer), a [`Bidirectional`](super::Bidirectional), its
 /// [`LayerPair`](super::LayerPair), a [`Stacked`](super::Stacked). Sealed.
-pub trait Model: Sized {
+pub trait Callable: Sized {
     /// The arrays' element type.
     type Elem: Scalar;
 
@@ -41,7 +41,8 @@ pub trait Model: Sized {
 }
 
 /// Outputs of `D` axes, the final state, in training mode a trace.
-pub type Returned<M, D> = (<M as Model>::Output<D>, <M as Model>::State, Option<<M as Model>::Trace>);
+pub type Returned<M, D> =
+    (<M as Callable>::Output<D>, <M as Callable>::State, Option<<M as Callable>::Trace>);
 
 /// What a model is called with.
 #[derive(Debug)]
@@ -84,12 +85,12 @@ impl<'a, A: Scalar, S> Arguments<'a, A, S> {
 /// ```
 #[derive(Debug)]
 #[must_use = "a call does nothing until `last`, `forward`, `last_train` or `forward_train` is called"]
-pub struct Call<'a, M: Model> {
+pub struct Call<'a, M: Callable> {
     model: &'a M,
     arguments: Arguments<'a, M::Elem, M::StateRef<'a>>,
 }
 
-impl<'a, M: Model> Call<'a, M> {
+impl<'a, M: Callable> Call<'a, M> {
     pub(super) fn new(model: &'a M, input: &'a ArrayRef3<M::Elem>) -> Self {
         let arguments = Arguments { input, mask: None, initial_state: None, zero_output_for_mask: None };
         Self { model, arguments }

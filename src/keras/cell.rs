@@ -99,8 +99,8 @@ impl<C: Architecture, A: Scalar> LayerCell<C, A> {
         self.layer.seed_generator()
     }
 
-    /// Draws dropout's factors for `batch` sequences: one draw for the input's, one for the state's, as Keras's cell
-    /// does at its first step, to use them for all.
+    /// Draws dropout's factors for `batch` sequences, to be used at every step: one draw for the input's, one for the
+    /// state's. Keras's cell draws them at its first step.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`] for factors that no memory holds.
@@ -141,7 +141,7 @@ impl<C: Architecture, A: Scalar> LayerCell<C, A> {
         if len != 1 {
             return Err(Error::ForeignTrace { expected: "one step".into(), actual: format!("{len} steps") });
         }
-        // What -0 is added to stays as it is, -0 too.
+        // x + -0 is x for every x, -0 too.
         let d_last = Array2::from_elem((trace.rows.batch, self.config().options().units), -A::zero());
         let Gradients { parameters, input, state } = self.layer.backward(trace, &d_last, Some(d_next))?;
         Ok(Gradients { parameters, input: input.index_axis_move(Axis(1), 0), state })

@@ -13,11 +13,10 @@ use crate::scalar::Scalar;
 use crate::sequence::standard;
 
 /// A network of one layer in one direction: `kernel` is `weight_ih_l0` transposed, `recurrent_kernel` is `weight_hh_l0`
-/// transposed, `bias` is `bias_ih_l0 + bias_hh_l0`. Outputs have the same bits where `bias_hh_l0` is zero; elsewhere the
-/// biases enter the sums in another order, which moves the last bits. In training the two differ: torch's two biases move
-/// twice.
+/// transposed, `bias` is `bias_ih_l0 + bias_hh_l0`. Outputs have the same bits. Training moves the two apart: each of
+/// torch's two biases takes the step that Keras's one bias takes.
 ///
-/// Errors with [`Error::Unsupported`] for more layers or two directions.
+/// Fails with [`Error::Unsupported`] for more layers or two directions.
 impl<A: Scalar> TryFrom<&Rnn<A>> for SimpleRnn<A> {
     type Error = Error;
 
@@ -29,9 +28,9 @@ impl<A: Scalar> TryFrom<&Rnn<A>> for SimpleRnn<A> {
     }
 }
 
-/// A network of one layer in two directions, side by side; each as for [`SimpleRnn`].
+/// A network of one layer in two directions, whose outputs stand side by side; each direction as for [`SimpleRnn`].
 ///
-/// Errors with [`Error::Unsupported`] for more layers or one direction.
+/// Fails with [`Error::Unsupported`] for more layers or one direction.
 impl<A: Scalar> TryFrom<&Rnn<A>> for Bidirectional<A> {
     type Error = Error;
 
@@ -47,10 +46,11 @@ impl<A: Scalar> TryFrom<&Rnn<A>> for Bidirectional<A> {
     }
 }
 
-/// The network, batch first, whose outputs have the same bits: the reverse of the conversion from it, `bias_hh` zero.
+/// The network, batch first, whose outputs have the same bits: the conversion from a network reversed, with a `bias_hh`
+/// of zeros.
 ///
-/// Errors with [`Error::Unsupported`] for what torch's network has not: another activation than tanh and relu, dropout,
-/// going backwards.
+/// Fails with [`Error::Unsupported`] for what torch's network lacks: activations other than tanh and relu, dropout of
+/// inputs and states, one layer that goes backwards.
 impl<A: Scalar> TryFrom<&SimpleRnn<A>> for Rnn<A> {
     type Error = Error;
 
@@ -64,8 +64,8 @@ impl<A: Scalar> TryFrom<&SimpleRnn<A>> for Rnn<A> {
 
 /// The bidirectional network, batch first, whose outputs have the same bits.
 ///
-/// Errors with [`Error::Unsupported`] for what torch's network has not: outputs that are not concatenated, layers that
-/// differ in units, activation or bias, and as for [`SimpleRnn`].
+/// Fails with [`Error::Unsupported`] for what torch's network lacks: outputs that are not concatenated, layers that
+/// differ in units, activation or bias, and what [`SimpleRnn`] fails for.
 impl<A: Scalar> TryFrom<&Bidirectional<A>> for Rnn<A> {
     type Error = Error;
 
@@ -121,7 +121,9 @@ fn loaded<A: Scalar>(config: RnnConfig, layers: &[(&str, &SimpleRnnParameters<A>
         state_dict.push((format!("weight_hh_{name}"), standard(&recurrent_kernel.t()).into_dyn()));
         if let Some(bias) = bias {
             state_dict.push((format!("bias_ih_{name}"), bias.clone().into_dyn()));
-            state_dict.push((format!("bias_hh_{name}"), Array1::zeros(bias.len()).into_dyn()));
+            // x + -0 is x for every x, -0 too.
+            let nothing = Array1::from_elem(bias.len(), -A::zero());
+            state_dict.push((format!("bias_hh_{name}"), nothing.into_dyn()));
         }
     }
     let mut rnn = Rnn::zeros(config)?;

@@ -13,8 +13,9 @@ const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 
 /// How a parameter of a new layer is made: Keras's `keras.initializers`.
 ///
-/// From the same seed the numbers are those of Keras 3.15 on TensorFlow: bit for bit in `f32`; orthogonal ones within
-/// 1e-5, their QR decomposition is another. A kernel (fan_in, fan_out) is meant; for a vector both are its length.
+/// From the same seed the numbers are those of Keras 3.15 on TensorFlow: bit for bit in `f32`; of an orthogonal matrix
+/// within 1e-5, because another QR decomposition makes it. A kernel has the shape (fan_in, fan_out); a vector's length
+/// is both.
 ///
 /// ```
 /// use ndarray::Array2;
@@ -65,7 +66,7 @@ pub enum FanMode {
 pub enum Distribution {
     /// A uniform distribution.
     Uniform,
-    /// A normal distribution, values beyond two standard deviations drawn again.
+    /// A normal distribution whose values beyond two standard deviations are drawn again.
     TruncatedNormal,
     /// A normal distribution.
     UntruncatedNormal,
@@ -108,13 +109,14 @@ impl Initializer {
         Self::of(Kind::Normal { mean, std, truncated: false })
     }
 
-    /// Normal, values beyond two standard deviations drawn again. Keras's default is mean 0, standard deviation 0.05.
+    /// Normal, but values beyond two standard deviations are drawn again. Keras's default is mean 0, standard deviation
+    /// 0.05.
     #[must_use]
     pub fn truncated_normal(mean: f64, std: f64) -> Self {
         Self::of(Kind::Normal { mean, std, truncated: true })
     }
 
-    /// Of the variance `scale / fan`.
+    /// Of variance `scale / fan`, where `mode` says which fan.
     #[must_use]
     pub fn variance_scaling(scale: f64, mode: FanMode, distribution: Distribution) -> Self {
         Self::of(Kind::VarianceScaling { scale, mode, distribution })
@@ -156,20 +158,20 @@ impl Initializer {
         Self::variance_scaling(1.0, FanMode::FanIn, Distribution::TruncatedNormal)
     }
 
-    /// `gain` times a random matrix with orthonormal rows or columns, whichever are fewer: a recurrent kernel's
+    /// `gain` times a random matrix whose rows or columns, whichever are fewer, are orthonormal: a recurrent kernel's
     /// default.
     #[must_use]
     pub fn orthogonal(gain: f64) -> Self {
         Self::of(Kind::Orthogonal { gain })
     }
 
-    /// Sets the seed, which else is drawn when a layer is made.
+    /// Sets the seed. Default: drawn when a layer is made.
     #[must_use]
     pub fn seed(self, seed: i64) -> Self {
         Self { seed: Some(seed), ..self }
     }
 
-    /// Fills an array in its logical order. Draws a seed from `rng` if it has none and needs one.
+    /// Fills an array in its logical order. A random initialiser without a seed draws one from `rng`.
     ///
     /// # Errors
     /// [`Error::Rank`] for an identity or orthogonal matrix of other than two axes; [`Error::OutOfRange`] for an
@@ -182,14 +184,14 @@ impl Initializer {
         self.clone().seeded(rng).fill_seeded(array)
     }
 
-    /// With a seed, drawn as Keras draws it when the initialiser is made.
+    /// The same initialiser with a seed, which a random one without a seed draws as Keras does when it makes one.
     pub(super) fn seeded<R: Rng + ?Sized>(self, rng: &mut R) -> Self {
         let random = !matches!(self.kind, Kind::Constant { .. } | Kind::Identity { .. });
         let seed = self.seed.or_else(|| random.then(|| default_seed(rng)));
         Self { seed, ..self }
     }
 
-    /// Fills an array; seed 0 stands for none, which only the check of an initialiser meets.
+    /// Fills an array. An initialiser without a seed takes seed 0: only [`validate`](Self::validate) calls one.
     pub(super) fn fill_seeded<A: Scalar, D: Dimension>(&self, array: &mut ArrayRef<A, D>) -> Result<()> {
         let seed = self.seed.unwrap_or(0);
         let mut seeds = SeedGenerator::new(seed);
@@ -215,7 +217,7 @@ impl Initializer {
         Self { kind, seed: None }
     }
 
-    /// Checks that an array of so many axes can be made, by making the smallest.
+    /// Checks the arguments by filling the smallest array of so many axes.
     pub(super) fn validate(&self, axes: usize) -> Result<()> {
         self.fill_seeded(&mut ArrayD::<f64>::zeros(vec![1; axes]))
     }
@@ -244,7 +246,7 @@ fn scaled<A: Scalar, D: Dimension>(
     }
 }
 
-/// What a variance is divided by; all axes but the last two are a receptive field, as in Keras.
+/// The fan of a shape. Keras takes all axes but the last two for a receptive field, which multiplies both fans.
 fn fan(shape: &[usize], mode: FanMode) -> f64 {
     let sizes: Vec<_> = shape.iter().map(|&size| size as f64).collect();
     let (fan_in, fan_out) = match sizes[..] {
@@ -269,7 +271,7 @@ fn orthogonal<A: Scalar, D: Dimension>(array: &mut ArrayRef<A, D>, gain: f64, se
     };
     let q = signed_q(normal_matrix::<A>(seed, (rows.max(columns), rows.min(columns))));
     let q = if rows < columns { q.reversed_axes() } else { q };
-    // Q is rounded before the gain, as in Keras.
+    // Keras rounds Q before it multiplies by the gain.
     array.iter_mut().zip(&q).for_each(|(x, &q)| *x = A::from_f64(gain) * A::from_f64(q));
     Ok(())
 }

@@ -5,7 +5,7 @@ use ndarray::{
 };
 
 use super::architecture::Architecture;
-use super::call::{Arguments, Call, Model, Returned};
+use super::call::{Arguments, Call, Callable, Returned};
 use super::gradients::Gradients;
 use super::layer::Layer;
 use super::parameters::LayerParameters;
@@ -117,7 +117,7 @@ fn flipped<A: Scalar, D: Dimension>(outputs: &ArrayRef<A, D>) -> Array<A, D> {
     standard(&turned)
 }
 
-impl<A: Scalar, C: Architecture> Model for LayerPair<A, C> {
+impl<A: Scalar, C: Architecture> Callable for LayerPair<A, C> {
     type Elem = A;
     type Output<D: Dimension> = [Array<A, D>; 2];
     type State = PairState<C, A>;

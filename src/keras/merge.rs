@@ -33,7 +33,7 @@ impl MergeMode {
         }
     }
 
-    /// The one of a name.
+    /// The mode of a name.
     #[cfg(feature = "keras-h5")]
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         [Self::Concat, Self::Sum, Self::Mul, Self::Ave].into_iter().find(|mode| mode.name() == name)
@@ -84,7 +84,7 @@ impl MergeMode {
     }
 }
 
-/// Two arrays of one shape but for the last axis, joined along it.
+/// Two arrays joined along the last axis, the only one in which their shapes differ.
 fn side_by_side<A: Scalar, D: Dimension>(first: &Array<A, D>, second: &Array<A, D>) -> Array<A, D> {
     let last = Axis(first.ndim() - 1);
     let mut shape = first.raw_dim();

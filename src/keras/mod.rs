@@ -65,7 +65,7 @@ mod train;
 pub use crate::kernels::Activation;
 pub use architecture::Architecture;
 pub use bidirectional::{Bidirectional, BidirectionalTrace};
-pub use call::{Call, Model};
+pub use call::{Call, Callable};
 pub use cell::LayerCell;
 pub use gradients::Gradients;
 pub use initializer::{Distribution, FanMode, Initializer};

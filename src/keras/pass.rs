@@ -3,7 +3,7 @@
 use ndarray::{Array, Array2, Array3, ArrayRef2, ArrayRef3, CowArray, Dimension, Ix3};
 
 use super::architecture::{Architecture, Options};
-use super::call::{Arguments, Call, Model, Returned};
+use super::call::{Arguments, Call, Callable, Returned};
 use super::engine::{forward, forward_train};
 use super::layer::Layer;
 use super::planes::Planes;
@@ -80,7 +80,7 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     }
 }
 
-impl<C: Architecture, A: Scalar> Model for Layer<C, A> {
+impl<C: Architecture, A: Scalar> Callable for Layer<C, A> {
     type Elem = A;
     type Output<D: Dimension> = Array<A, D>;
     type State = C::State<Array2<A>>;

@@ -1,8 +1,9 @@
 //! TensorFlow's counter-based generator, and the distributions that Keras draws from it.
 //!
 //! Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011, <https://doi.org/10.1145/2063384.2063405>): ten rounds of
-//! multiplications turn a counter of four words, under a key of two, into four random words. A draw has a stream of its
-//! own, which a first block makes of its seed; so it can be repeated, and none depends on another.
+//! multiplications turn a counter of four words, under a key of two, into four random words. Every draw has
+//! a stream of its own, which a first block makes of the seed and the draw's number: a draw can be repeated, and does not
+//! depend on another.
 //!
 //! Source: TensorFlow's `random/philox_random.h`, `random/random_distributions.h` and
 //! `kernels/stateless_random_ops.cc`.
@@ -18,10 +19,10 @@ const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 /// The key under which a seed becomes a stream.
 const SCRAMBLE: [u32; 2] = [0x3ec8_f720, 0x0246_1e29];
 
-/// Blocks set aside for each truncated normal value, which takes as many as it needs.
+/// Blocks set aside for a truncated normal value, which reads blocks until a value is in range.
 const RESERVED_BLOCKS: u128 = 64;
 
-/// Normal values further from 0 are drawn again where they are truncated.
+/// A truncated normal value further from 0 than this is drawn again.
 const TRUNCATION: f64 = 2.0;
 
 /// What keeps a logarithm finite.
@@ -64,7 +65,7 @@ impl Philox {
         std::iter::repeat_with(move || pairs::<A>(self.next())).flatten()
     }
 
-    /// As [`normal`](Self::normal), without those further than 2 from 0.
+    /// As [`normal`](Self::normal), but values further than 2 from 0 are drawn again.
     pub(super) fn truncated_normal<A: Element>(self) -> impl Iterator<Item = A> {
         let size = if A::SINGLE { 4 } else { 2 };
         (0..).flat_map(move |group: u128| {

@@ -1,7 +1,7 @@
 //! Between Keras's arrays and the engine's rows.
 //!
-//! A masked step carries the state, so to the engine it is no step at all: rows are the steps that count, each
-//! sequence's in the order of processing. What a masked step shows is the output of the row before it, if there is one.
+//! A masked step leaves the state as it is, so the engine does not see it: rows are the steps that count, each sequence's
+//! in the order of processing. A masked step shows the output of the row before it, if there is one.
 
 use ndarray::{
     Array, Array2, Array3, ArrayBase, ArrayRef, ArrayRef2, ArrayRef3, Axis, CowArray, Dimension, Ix2, Ix3,
@@ -74,7 +74,7 @@ impl Rows {
         Self { layout: Layout::equal(len, batch), batch, len, backwards, masked: None }
     }
 
-    /// The steps where a mask (N, T) is true. `zero` says whether a masked step shows nothing.
+    /// The steps where a mask (N, T) is true. With `zero` a masked step shows zero.
     pub(super) fn masked(mask: &ArrayRef2<bool>, backwards: bool, zero: bool) -> Self {
         let (batch, len) = mask.dim();
         let counts = |n: usize, place: usize| mask[[n, if backwards { len - 1 - place } else { place }]];
@@ -97,7 +97,7 @@ impl Rows {
         Self { layout, batch, len, backwards, masked: Some(Masked { places, shown }) }
     }
 
-    /// Where the rows of an array (T, N, width) with plain rows start, unless they are all of it in its order.
+    /// Where rows start in an array (T, N, width) with plain rows; nothing if they are all its rows in its order.
     pub(super) fn offsets<A>(&self, array: &CowArray<'_, A, Ix3>) -> Option<Vec<usize>> {
         if !self.backwards && self.masked.is_none() {
             return None;
@@ -204,8 +204,8 @@ impl Rows {
         }
     }
 
-    /// The last outputs (N, units), from the final states: these, or zero where the last step shows nothing. Its own
-    /// way back.
+    /// The last outputs (N, units), from the final h: a copy, with zero where the last step shows nothing. The same
+    /// function is its way back.
     fn last<A: Scalar>(&self, states: &ArrayRef2<A>) -> Array2<A> {
         let mut last = standard(states);
         for (n, mut row) in last.outer_iter_mut().enumerate() {

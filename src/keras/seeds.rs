@@ -10,14 +10,14 @@ use crate::invariant::Invariant;
 use crate::random::Mt19937;
 use crate::scalar::Scalar;
 
-/// TensorFlow takes seeds modulo this.
+/// TensorFlow takes every seed modulo this number.
 const MODULUS: i64 = (1 << 31) - 2;
 
-/// Default seeds are from 1 to this.
+/// Keras draws a default seed from 1 to this number.
 const DEFAULT_SEEDS: u32 = 1_000_000_000;
 
-/// A generator in the state that `keras.utils.set_random_seed(seed)` leaves Python's in, from which Keras draws the
-/// seed of everything that is given none.
+/// A generator in the state in which `keras.utils.set_random_seed(seed)` leaves Python's generator. From that one Keras
+/// draws a seed for every layer and initialiser that is given none.
 ///
 /// ```
 /// use ndarray_rnn::keras::{self, SimpleRnn, SimpleRnnConfig};
@@ -25,7 +25,7 @@ const DEFAULT_SEEDS: u32 = 1_000_000_000;
 /// let mut rng = keras::set_random_seed(0);
 /// let rnn = SimpleRnn::<f32>::new(SimpleRnnConfig::new(4, 2), &mut rng)?;
 /// // keras.utils.set_random_seed(0); keras.layers.SimpleRNN(2) built for 4 features: its kernel's first number
-/// assert_eq!(rnn.kernel()[[0, 0]], -0.3544371);
+/// assert_eq!(rnn.parameters().kernel()[[0, 0]], -0.3544371);
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 ///
@@ -36,8 +36,8 @@ pub fn set_random_seed(seed: u32) -> Mt19937 {
     Mt19937::from_python_seed(seed)
 }
 
-/// A seed for something that is given none, Keras's `make_default_seed`: uniform from 1 to 10^9. One word, now and
-/// then more.
+/// A seed for a layer or an initialiser that is given none: Keras's `make_default_seed`, uniform from 1 to 10^9. Takes
+/// one word of the generator, with probability 0.07 more.
 pub(super) fn default_seed<R: Rng + ?Sized>(rng: &mut R) -> i64 {
     loop {
         // Python's randint(1, 10^9): 30 bits, again until they are in range.
@@ -50,7 +50,7 @@ pub(super) fn default_seed<R: Rng + ?Sized>(rng: &mut R) -> i64 {
 
 /// Keras's `SeedGenerator`: draws numbered from 0, each with a stream of its own.
 ///
-/// What dropout draws from. A generator of the same seed and count draws the same again.
+/// Dropout draws from it. Two generators of one seed and count draw the same numbers.
 ///
 /// | method | Keras on TensorFlow | from one seed |
 /// |---|---|---|
@@ -104,8 +104,8 @@ impl SeedGenerator {
 
     /// Fills an array with uniform values in `[low, high)`, in its logical order. One draw.
     ///
-    /// `x = u (high - low) + low`, each step rounded, `u` a multiple of 2^-23 (`f32`) or 2^-52 (`f64`), the bounds
-    /// rounded to `f32`.
+    /// `x = u (high - low) + low`, where `u` is a multiple of 2^-23 (`f32`) or 2^-52 (`f64`), every operation rounds, and
+    /// the bounds are rounded to `f32` first.
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `low` and `high` are finite.
@@ -117,7 +117,7 @@ impl SeedGenerator {
     ) -> Result<()> {
         expect_finite("low", low)?;
         expect_finite("high", high)?;
-        // Keras has the bounds in f32 first, whatever the type.
+        // Keras rounds the bounds to f32 first, whatever the array's type.
         let [low, high] = [low, high].map(|bound| A::from_f64(f64::from(bound as f32)));
         let values = self.next().uniform::<A>();
         array.iter_mut().zip(values).for_each(|(x, value)| *x = value * (high - low) + low);
@@ -125,7 +125,7 @@ impl SeedGenerator {
     }
 
     /// Fills an array with normal values of a mean and a standard deviation, in its logical order: `value * std +
-    /// mean`, each step rounded. One draw.
+    /// mean`, where both operations round. One draw.
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `mean` is finite and `std` finite and not negative.
@@ -138,7 +138,7 @@ impl SeedGenerator {
         moved(array, mean, std, || self.next().normal())
     }
 
-    /// As [`normal`](Self::normal), values further than two standard deviations from the mean drawn again.
+    /// As [`normal`](Self::normal), but values further than two standard deviations from the mean are drawn again.
     ///
     /// # Errors
     /// As [`normal`](Self::normal).
@@ -151,8 +151,8 @@ impl SeedGenerator {
         moved(array, mean, std, || self.next().truncated_normal())
     }
 
-    /// Fills an array with dropout factors: 0 with probability `rate`, else `1 / (1 - rate)`. One draw; none for a rate
-    /// of 0, which gives ones, or 1, which gives zeros.
+    /// Fills an array with dropout factors: 0 with probability `rate`, else `1 / (1 - rate)`. One draw. A rate of 0 gives
+    /// ones, a rate of 1 zeros, both without a draw.
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `rate` is in [0, 1].
@@ -186,7 +186,8 @@ impl SeedGenerator {
     }
 }
 
-/// Fills an array with values of mean 0 and standard deviation 1, moved to others; draws only if these are right.
+/// Fills an array with draws of mean 0 and standard deviation 1, scaled to `std` and moved to `mean`. Draws nothing if
+/// either is out of range.
 fn moved<A: Scalar, D: Dimension, I: Iterator<Item = A>>(
     array: &mut ArrayRef<A, D>,
     mean: f64,
@@ -200,7 +201,7 @@ fn moved<A: Scalar, D: Dimension, I: Iterator<Item = A>>(
     Ok(())
 }
 
-/// Standard normal values of a shape, widened; for the orthogonal initialiser.
+/// A matrix of standard normal values of type `A`, widened to `f64`: what the orthogonal initialiser decomposes.
 pub(super) fn normal_matrix<A: Element>(seed: i64, shape: (usize, usize)) -> Array2<f64> {
     let mut values = SeedGenerator::new(seed).next().normal::<A>();
     Array2::from_shape_simple_fn(shape, || values.next().invariant("a stream of draws has no end").into_f64())

@@ -106,10 +106,10 @@ pub struct SimpleRnnConfig {
     /// The probability, in [0, 1], that training zeroes a unit of a sequence's state for the recurrent product, at all
     /// steps. Default 0.
     pub recurrent_dropout: f64,
-    /// Whether time runs from the last step to the first; outputs are then in the order of processing, the last step's
-    /// first. Default false.
+    /// Whether the layer runs from the last step to the first. Its outputs are then in the order of processing: the last
+    /// step's is the first. Default false.
     pub go_backwards: bool,
-    /// Whether the output of a masked step is zero, and not the output of the step before. Default false.
+    /// Whether a masked step shows zero in place of the output of the step before. Default false.
     pub zero_output_for_mask: bool,
     /// The seed of dropout. Default: drawn when the layer is made.
     pub seed: Option<i64>,

@@ -1,8 +1,8 @@
-//! Logarithm, sine and cosine in single precision, with the bits that glibc has had since 2.28, and so TensorFlow:
-//! Keras's normal draws are made of them.
+//! Logarithm, sine and cosine in single precision, with the bits of glibc since 2.28. TensorFlow calls glibc's, and makes
+//! Keras's normal draws of them.
 //!
-//! Each is a few steps in `f64`, rounded once; off by up to 0.82 and 0.56 ULP, which is why nearer values would not do.
-//! For the arguments of normal draws only: no special cases.
+//! Each function takes a few operations in `f64` and rounds once. The logarithm is off by up to 0.82 ULP, sine and cosine
+//! by 0.56: a more exact function would have other bits. No special cases: only arguments of normal draws come here.
 //!
 //! Source: ARM's optimized routines, `math/logf.c` and `math/sincosf.h` (MIT licence),
 //! <https://github.com/ARM-software/optimized-routines>.
@@ -52,7 +52,7 @@ const COS: [f64; 4] = [
 /// Where the table's first interval begins.
 const OFFSET: u32 = 0x3f33_0000;
 
-/// Below this an angle is small enough as it is.
+/// An angle below this needs no reduction.
 const SMALL: f32 = 0.75;
 
 const fn hex(inverse: u64, logarithm: u64) -> (f64, f64) {
@@ -78,7 +78,7 @@ pub(super) fn sin_cos(x: f32) -> (f32, f32) {
     if x < SMALL {
         return (sin_near_0(wide), cos_near_0(wide));
     }
-    // Quarters of a turn, to the nearest.
+    // The nearest whole number of quarter turns.
     let turned = wide * std::f64::consts::FRAC_2_PI * f64::from(1 << 24);
     let quarters = (turned as i32 + 0x80_0000) >> 24;
     let rest = wide - f64::from(quarters) * std::f64::consts::FRAC_PI_2;
@@ -107,7 +107,7 @@ fn cos_near_0(x: f64) -> f32 {
 mod tests {
     use super::{ln, sin_cos};
 
-    /// Every argument that a draw can have, against the C library's functions, which std's are.
+    /// Every argument that a draw can have. std's functions are the C library's.
     #[test]
     #[allow(clippy::disallowed_methods, reason = "the reference is the C library itself")]
     fn glibc_has_the_same_bits() {

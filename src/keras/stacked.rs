@@ -2,7 +2,7 @@
 
 use ndarray::{Array, Array2, Array3, ArrayD, ArrayRef, ArrayRef3, ArrayViewD, ArrayViewMutD, Dimension};
 
-use super::call::{Arguments, Call, Model, Returned};
+use super::call::{Arguments, Call, Callable, Returned};
 use super::gradients::Gradients;
 use super::rows::{Shown, of_axes};
 use super::seeds::SeedGenerator;
@@ -135,7 +135,7 @@ impl<A: Scalar> Stacked<A> {
 
 const COUNTED: &str = "states and generators were counted";
 
-impl<A: Scalar> Model for Stacked<A> {
+impl<A: Scalar> Callable for Stacked<A> {
     type Elem = A;
     type Output<D: Dimension> = Array<A, D>;
     type State = Vec<Array2<A>>;

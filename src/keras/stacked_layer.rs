@@ -8,7 +8,7 @@ use ndarray::{Array2, Array3, ArrayD, ArrayRef2, Ix2, Ix3};
 
 use super::architecture::Architecture;
 use super::bidirectional::{Bidirectional, BidirectionalTrace};
-use super::call::{Arguments, Model};
+use super::call::{Arguments, Callable};
 use super::gradients::Gradients;
 use super::layer::Layer;
 use super::layer_pair::both;
@@ -170,7 +170,7 @@ fn called<'a, A: Scalar, M>(
     seeds: Option<&mut M::Seeds>,
 ) -> Result<(ArrayD<A>, M::State, Option<MemberTrace>)>
 where
-    M: Model<Elem = A, Output<Ix2> = Array2<A>, Output<Ix3> = Array3<A>, Trace: Any + Send + Sync>,
+    M: Callable<Elem = A, Output<Ix2> = Array2<A>, Output<Ix3> = Array3<A>, Trace: Any + Send + Sync>,
 {
     let (output, state, trace) = match shown {
         Shown::Last => {

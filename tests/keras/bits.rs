@@ -191,6 +191,39 @@ fn a_loop_over_cells<A: Real>() -> TestResult {
     Ok(())
 }
 
+/// First states and the gradients of final states reach every layer and direction of a stack.
+fn states_of_stacks<A: Real>() -> TestResult {
+    let mut numbers = Numbers::new(6);
+    let first = filled::<A>(SimpleRnnConfig::new(4, 5), &mut numbers)?;
+    let (forward, backward) = (SimpleRnnConfig::new(5, 3), SimpleRnnConfig::new(5, 2).go_backwards(true));
+    let (forward, backward) = (filled(forward, &mut numbers)?, filled(backward, &mut numbers)?);
+    let second = Bidirectional::<A>::from_layers(forward, backward, MergeMode::Concat)?;
+    let model = Stacked::new([first.clone().into(), second.clone().into()])?;
+    assert_eq!(model.layers()[0].downcast_ref(), Some(&first));
+    assert_eq!(model.layers()[1].downcast_ref(), Some(&second));
+    assert_eq!(model.layers()[1].downcast_ref(), None::<&SimpleRnn<A>>);
+
+    let input = numbers.draw::<A, _>((2, 6, 4));
+    let given: [Array2<A>; 3] = [5, 3, 2].map(|units| numbers.draw((2, units)));
+    let d_states: [Array2<A>; 3] = [5, 3, 2].map(|units| numbers.draw((2, units)));
+    let call = model.call(&input).initial_state(&given);
+    let (output, states, trace) = call.forward_train(&mut model.seed_generators())?;
+    let (y, h, first_trace) =
+        first.call(&input).initial_state(&given[0]).forward_train(&mut first.seed_generator())?;
+    let call = second.call(&y).initial_state([&given[1], &given[2]]);
+    let (expected, [forward, backward], second_trace) = call.forward_train(&mut second.seed_generators())?;
+    assert_same_bits(&output, &expected, "output");
+    assert_eq!(states, [h, forward, backward]);
+
+    let gradients = model.backward(&trace, &output, Some(&d_states))?;
+    let above = second.backward(&second_trace, &output, Some([&d_states[1], &d_states[2]]))?;
+    let below = first.backward(&first_trace, &above.input, Some(&d_states[0]))?;
+    assert_same_bits(&gradients.input, &below.input, "gradient of the input");
+    let [forward, backward] = above.state;
+    assert_eq!(gradients.state, [below.state, forward, backward]);
+    Ok(())
+}
+
 /// A stack is its layers one after another, in training too, and carries the state of each.
 fn stacks<A: Real>() -> TestResult {
     let mut rng = set_random_seed(5);
@@ -315,6 +348,7 @@ in_both_types!(
     backwards_is_the_reversed_input,
     whole_in_chunks_or_step_by_step,
     a_loop_over_cells,
+    states_of_stacks,
     stacks,
     masked_steps_are_no_steps,
     what_masked_steps_show,

@@ -176,6 +176,12 @@ fn the_way_back() -> TestResult {
     let result = layer.backward(&trace, &d_output, Some(&Array2::ones((2, 3))));
     let text = "d_state: expected shape [3, 2], got [2, 3]";
     expect_error(result, &shape("d_state", &[3, 2], &[2, 3]), text);
+    let result = layer.backward(&trace, &d_state, None);
+    let text = "d_output: expected shape [3, 5, 2], got [3, 2]";
+    expect_error(result, &shape("d_output", &[3, 5, 2], &[3, 2]), text);
+    let (_, _, last) = layer.call(&input).last_train(&mut SeedGenerator::new(0))?;
+    let text = "d_output: expected shape [3, 2], got [3, 5, 2]";
+    expect_error(layer.backward(&last, &d_output, None), &shape("d_output", &[3, 2], &[3, 5, 2]), text);
     let other = SimpleRnn::<f32>::zeros(layer.config().clone().activation(Activation::Relu))?;
     let error = Error::ForeignTrace {
         expected: "SimpleRNN(2, activation=relu)".into(),
@@ -312,6 +318,14 @@ fn stacks() -> TestResult {
     expect_error(result, &shape("seeds", &[2], &[1]), "seeds: expected shape [2], got [1]");
 
     let (_, _, trace) = model.call(&input).last_train(&mut seeds)?;
+    let result = model.backward(&trace, &Array2::ones((3, 2)), Some(&states[..1]));
+    expect_error(result, &shape("d_states", &[2], &[1]), "d_states: expected shape [2], got [1]");
+    let both = Bidirectional::<f32>::new(SimpleRnnConfig::new(5, 2), MergeMode::Sum, &mut rng)?;
+    let others = Stacked::new([model.layers()[0].clone(), both.into()])?;
+    let error =
+        Error::ForeignTrace { expected: "the same layers".into(), actual: "another kind of layer".into() };
+    let text = "the trace is of another kind of layer, not of the same layers";
+    expect_error(others.backward(&trace, &Array2::ones((3, 2)), None), &error, text);
     let deeper = Stacked::new(model.layers().iter().cloned().chain([of(2, 2)?.into()]))?;
     let result = deeper.backward(&trace, &Array2::ones((3, 2)), None);
     assert!(matches!(result, Err(Error::ForeignTrace { .. })), "{result:?}");

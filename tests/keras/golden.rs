@@ -4,7 +4,7 @@ use std::error::Error;
 
 use ndarray::{Array, Array2, Array3, ArrayD, ArrayRef2, Dimension, Ix2, Ix3};
 use ndarray_rnn::keras::{
-    Activation, Bidirectional, BidirectionalParameters, Call, Gradients, MergeMode, Model, SeedGenerator,
+    Activation, Bidirectional, BidirectionalParameters, Call, Callable, Gradients, MergeMode, SeedGenerator,
     SimpleRnn, SimpleRnnConfig, Stacked,
 };
 use ndarray_rnn::{Parameters, Result};
@@ -96,7 +96,7 @@ impl<A: Real, D: Dimension> Outputs<A> for [Array<A, D>; 2] {
 }
 
 /// A call's outputs, of every step or the last, and its state.
-fn run<A: Real, M: Model>(call: Call<'_, M>, every: bool) -> TestResult<(Vec<ArrayD<A>>, M::State)>
+fn run<A: Real, M: Callable>(call: Call<'_, M>, every: bool) -> TestResult<(Vec<ArrayD<A>>, M::State)>
 where
     M::Output<Ix2>: Outputs<A>,
     M::Output<Ix3>: Outputs<A>,
@@ -108,7 +108,7 @@ where
 }
 
 /// The same in training mode, and the trace.
-fn train<A: Real, M: Model>(
+fn train<A: Real, M: Callable>(
     call: Call<'_, M>,
     every: bool,
     seeds: &mut M::Seeds,
@@ -205,7 +205,7 @@ fn check_both<'a, A: Real, M>(
     expected: &mut Expected<A>,
 ) -> TestResult
 where
-    M: Model<State = [Array2<A>; 2], Seeds = [SeedGenerator; 2]> + 'a,
+    M: Callable<State = [Array2<A>; 2], Seeds = [SeedGenerator; 2]> + 'a,
     M::Output<Ix2>: Outputs<A>,
     M::Output<Ix3>: Outputs<A>,
 {
@@ -230,7 +230,7 @@ fn with<'a, A: Real, M>(
     states: &'a Option<[Array2<A>; 2]>,
 ) -> Call<'a, M>
 where
-    M: Model<Elem = A, StateRef<'a> = [&'a ArrayRef2<A>; 2]>,
+    M: Callable<Elem = A, StateRef<'a> = [&'a ArrayRef2<A>; 2]>,
 {
     let call = match mask {
         Some(mask) => call.mask(mask),
