@@ -128,46 +128,25 @@ fn by_name<N: Into<String>, T>(pairs: impl IntoIterator<Item = (N, T)>) -> Resul
     Ok(map)
 }
 
-impl<A, B> Parameters for (A, B)
-where
-    A: Parameters,
-    B: Parameters<Elem = A::Elem>,
-{
-    type Elem = A::Elem;
+/// Makes a tuple of models a model.
+macro_rules! tuple {
+    ($first:ident $($other:ident)+, $($index:tt)+) => {
+        impl<$first: Parameters, $($other: Parameters<Elem = $first::Elem>),+> Parameters for ($first, $($other),+) {
+            type Elem = $first::Elem;
 
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A::Elem>)> {
-        joined([(0, self.0.named_parameters()), (1, self.1.named_parameters())])
-    }
+            fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, Self::Elem>)> {
+                joined([$(($index, self.$index.named_parameters())),+])
+            }
 
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A::Elem>)> {
-        joined([(0, self.0.named_parameters_mut()), (1, self.1.named_parameters_mut())])
-    }
+            fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, Self::Elem>)> {
+                joined([$(($index, self.$index.named_parameters_mut())),+])
+            }
+        }
+    };
 }
 
-impl<A, B, C> Parameters for (A, B, C)
-where
-    A: Parameters,
-    B: Parameters<Elem = A::Elem>,
-    C: Parameters<Elem = A::Elem>,
-{
-    type Elem = A::Elem;
-
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A::Elem>)> {
-        joined([
-            (0, self.0.named_parameters()),
-            (1, self.1.named_parameters()),
-            (2, self.2.named_parameters()),
-        ])
-    }
-
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A::Elem>)> {
-        joined([
-            (0, self.0.named_parameters_mut()),
-            (1, self.1.named_parameters_mut()),
-            (2, self.2.named_parameters_mut()),
-        ])
-    }
-}
+tuple!(A B, 0 1);
+tuple!(A B C, 0 1 2);
 
 /// Every member's arrays; each name begins with the member's.
 pub(crate) fn joined<V, M: Display>(

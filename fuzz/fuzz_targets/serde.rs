@@ -1,4 +1,4 @@
-//! Models and optimisers as JSON.
+//! Models and optimisers as JSON, and the state of a generator.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -13,4 +13,5 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = serde_json::from_slice::<Embedding<f64>>(bytes);
     let _ = serde_json::from_slice::<Adam<f32>>(bytes);
     let _ = serde_json::from_slice::<Mt19937>(bytes);
+    let _ = Mt19937::from_torch_state(bytes);
 });
