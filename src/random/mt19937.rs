@@ -1,7 +1,7 @@
 //! The Mersenne Twister: its words, its seeds, and torch's bytes of its state.
 //!
-//! Words follow `x[k + 624] = x[k + 397] ^ twist(x[k], x[k + 1])`, 624 of them made at once; what is drawn is a word
-//! tempered. Sources: Matsumoto, Nishimura 1998, <https://doi.org/10.1145/272991.272995>; torch's
+//! Words follow `x[k + 624] = x[k + 397] ^ twist(x[k], x[k + 1])`, and 624 words are made at once. A draw is the next
+//! word, tempered. Sources: Matsumoto, Nishimura 1998, <https://doi.org/10.1145/272991.272995>; torch's
 //! `ATen/core/MT19937RNGEngine.h` and `ATen/CPUGeneratorImpl.cpp`.
 
 use std::convert::Infallible;
@@ -14,9 +14,9 @@ use crate::error::{Error, FileError, Result};
 
 /// Words of the state.
 const N: usize = 624;
-/// How far ahead the word lies that a new one is made of.
+/// The distance between a new word's place and the later of the words that it is made of.
 const MIDDLE: usize = 397;
-/// The place in words that nothing has been drawn from.
+/// The next word of a generator that has drawn nothing since it was seeded.
 const UNDRAWN: usize = N + 1;
 
 /// The Mersenne Twister MT19937, torch's generator on a CPU and Python's own. Made by
@@ -43,7 +43,7 @@ pub struct Mt19937 {
     /// What torch calls the initial seed.
     seed: u64,
     words: [u32; N],
-    /// The next word to be drawn. From 624 on new words are made first: at 624 all are drawn, at `UNDRAWN` none.
+    /// The next word to be drawn. New words are made first at 624, when all words are drawn, and at `UNDRAWN`.
     next: usize,
 }
 
@@ -95,7 +95,7 @@ fn twisted(one: u32, two: u32) -> u32 {
     ((one & 0x8000_0000 | two & 0x7fff_ffff) >> 1) ^ ((two & 1) * 0x9908_b0df)
 }
 
-/// What seeding makes a word's successor of.
+/// The part of a word that seeding makes the next word of.
 fn mixed(word: u32) -> u32 {
     word ^ word >> 30
 }
@@ -125,7 +125,7 @@ impl TryRng for Mt19937 {
     }
 }
 
-/// Equal generators draw the same. What torch notes as the seed does not count, for only its low 32 bits do.
+/// Equal generators draw the same. The seed that torch notes is not compared, since only its low 32 bits decide.
 impl PartialEq for Mt19937 {
     fn eq(&self, other: &Self) -> bool {
         (self.next, &self.words) == (other.next, &other.words)
@@ -158,9 +158,10 @@ const FLOAT_NORMAL_KEPT: usize = 5052;
 impl Mt19937 {
     /// The generator in the state that `torch.get_rng_state()` gave.
     ///
-    /// torch makes normal values in pairs and may keep half a pair for its next draw: after `torch.randn(3)`, not from
-    /// 16 values on. Here a [`Normal`](super::Normal) keeps it, not the generator; so such a state is refused, and
-    /// `torch.randn(1)` before `torch.get_rng_state()` uses the half up.
+    /// torch makes normal values in pairs. A draw of fewer than 16 values, such as `torch.randn(3)`, may leave half a
+    /// pair, which torch's generator keeps for its next draw. Here a [`Normal`](super::Normal) keeps the half, not the
+    /// generator, so a state with a kept half is refused; `torch.randn(1)` before `torch.get_rng_state()` uses the
+    /// half up.
     ///
     /// # Errors
     /// In [`Error::File`](crate::Error::File): [`FileError::Malformed`] for other than 5056 bytes and for bytes that
