@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     show_packed(&packed, &letters);
     assert_eq!(packed, PackedSequence::from_padded(&padded, &lengths, true, false)?);
 
-    let (packed_output, packed_h_n) = rnn.forward_packed(&packed, None)?;
+    let (packed_output, packed_h_n) = rnn.run(&packed).forward()?;
     let (padded_again, same_lengths) = packed_output.to_padded(Padding::new(0.0).batch_first(true))?;
     for (n, (word, (alone, h))) in packed_output.to_sequences().iter().zip(&alone).enumerate() {
         assert_eq!(word, alone, "{}: packed and alone", WORDS[n]);

@@ -4,8 +4,8 @@ use ndarray::{
     Array, Array1, Array2, Array3, ArrayRef, ArrayView2, ArrayView3, Axis, Dimension, Ix1, Ix2, Ix3,
 };
 
+use crate::arrays::into_standard;
 use crate::element::Element;
-use crate::spares::Spares;
 
 /// The number of axes of an input: [`Ix3`](type@Ix3) for a batch, [`Ix2`](type@Ix2) for one sequence. Sealed.
 pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
@@ -17,9 +17,9 @@ pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
     #[doc(hidden)]
     fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A>;
 
-    /// The output's array from (L, N, width), in standard layout; where that takes a copy, in the place of a spare.
+    /// The output's array from (L, N, width), in standard layout.
     #[doc(hidden)]
-    fn output<A: Element>(array: Array3<A>, batch_first: bool, spares: &mut Spares<A>) -> Array<A, Self>;
+    fn output<A: Element>(array: Array3<A>, batch_first: bool) -> Array<A, Self>;
 
     /// A state's array from (layers x directions, N, hidden).
     #[doc(hidden)]
@@ -33,13 +33,17 @@ pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
     #[doc(hidden)]
     fn state_shape(shape: [usize; 3]) -> Vec<usize>;
 
+    /// A mask's shape from (L, N).
+    #[doc(hidden)]
+    fn mask_shape(shape: [usize; 2], batch_first: bool) -> Vec<usize>;
+
     /// A mask without features as (L, N).
     #[doc(hidden)]
     fn time_major_mask(mask: &ArrayRef<bool, Self::Smaller>, batch_first: bool) -> ArrayView2<'_, bool>;
 
-    /// The last layer's states side by side.
+    /// The last layer's states, of (layers x directions, N, hidden), side by side.
     #[doc(hidden)]
-    fn last<A: Element>(state: &ArrayRef<A, Self>, directions: usize) -> Array<A, Self::Smaller>;
+    fn last<A: Element>(state: &Array3<A>, directions: usize) -> Array<A, Self::Smaller>;
 }
 
 /// The states of the last `directions` rows of (layers x directions, N, hidden) side by side, (N, directions x hidden).
@@ -63,18 +67,11 @@ impl SequenceDim for Ix3 {
         array.view()
     }
 
-    fn output<A: Element>(mut array: Array3<A>, batch_first: bool, spares: &mut Spares<A>) -> Array<A, Self> {
+    fn output<A: Element>(mut array: Array3<A>, batch_first: bool) -> Array<A, Self> {
         if batch_first {
             array.swap_axes(0, 1);
         }
-        if array.is_standard_layout() {
-            return array;
-        }
-        let elements = spares.take(array.len());
-        let mut turned = Array3::from_shape_vec(array.raw_dim(), elements).unwrap_or_default();
-        turned.assign(&array);
-        spares.give(array.into_raw_vec_and_offset().0);
-        turned
+        into_standard(array)
     }
 
     fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {
@@ -89,11 +86,15 @@ impl SequenceDim for Ix3 {
         shape.into()
     }
 
+    fn mask_shape([len, batch]: [usize; 2], batch_first: bool) -> Vec<usize> {
+        if batch_first { vec![batch, len] } else { vec![len, batch] }
+    }
+
     fn time_major_mask(mask: &ArrayRef<bool, Ix2>, batch_first: bool) -> ArrayView2<'_, bool> {
         if batch_first { mask.t() } else { mask.view() }
     }
 
-    fn last<A: Element>(state: &ArrayRef<A, Self>, directions: usize) -> Array2<A> {
+    fn last<A: Element>(state: &Array3<A>, directions: usize) -> Array2<A> {
         side_by_side(&state.view(), directions)
     }
 }
@@ -107,7 +108,7 @@ impl SequenceDim for Ix2 {
         array.view().insert_axis(Axis(1))
     }
 
-    fn output<A: Element>(array: Array3<A>, _batch_first: bool, _: &mut Spares<A>) -> Array<A, Self> {
+    fn output<A: Element>(array: Array3<A>, _batch_first: bool) -> Array<A, Self> {
         array.index_axis_move(Axis(1), 0)
     }
 
@@ -123,12 +124,16 @@ impl SequenceDim for Ix2 {
         vec![count, hidden]
     }
 
+    fn mask_shape([len, _]: [usize; 2], _batch_first: bool) -> Vec<usize> {
+        vec![len]
+    }
+
     fn time_major_mask(mask: &ArrayRef<bool, Ix1>, _batch_first: bool) -> ArrayView2<'_, bool> {
         mask.view().insert_axis(Axis(1))
     }
 
-    fn last<A: Element>(state: &ArrayRef<A, Self>, directions: usize) -> Array1<A> {
-        side_by_side(&Self::batched_state(state), directions).index_axis_move(Axis(0), 0)
+    fn last<A: Element>(state: &Array3<A>, directions: usize) -> Array1<A> {
+        side_by_side(&state.view(), directions).index_axis_move(Axis(0), 0)
     }
 }
 

@@ -55,6 +55,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arrays;
 mod cell;
 mod dim;
 mod element;
@@ -67,17 +68,18 @@ pub mod io;
 pub mod keras;
 #[doc(hidden)]
 pub mod kernels;
+mod layout;
 mod linear;
 pub mod loss;
 pub mod optim;
 mod packed;
 mod parameters;
+mod planes;
 pub mod random;
 mod recurrent;
 mod room;
+mod rows;
 mod scalar;
-mod sequence;
-mod spares;
 mod steps;
 
 pub use dim::SequenceDim;
@@ -88,8 +90,9 @@ pub use packed::{PackedSequence, Padding, PaddingSide, pad_sequence, unpad_seque
 pub use parameters::Parameters;
 pub use random::manual_seed;
 pub use recurrent::{
-    CellDim, CellGradients, CellTrace, Direction, Gradients, Nonlinearity, Recycle, Rnn, RnnCell,
-    RnnCellConfig, RnnCellParameters, RnnConfig, RnnParameters, Run, Stream, Trace,
+    Architecture, CellArchitecture, CellDim, CellParameters, CellTrace, Direction, Gradients, Kind,
+    Nonlinearity, Recurrent, RecurrentCell, RecurrentParameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Run,
+    Sequences, Stream, Trace,
 };
 pub use scalar::Scalar;
 

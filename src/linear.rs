@@ -7,6 +7,7 @@ use ndarray::{Array, Array1, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, CowArr
 use pulp::Arch;
 use rand::Rng;
 
+use crate::arrays::as_standard;
 use crate::error::{Error, Result, expect_addressable, expect_positive, expect_shape};
 use crate::invariant::Invariant;
 use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
@@ -14,7 +15,6 @@ use crate::parameters::{self, Parameters};
 use crate::random;
 use crate::room::zeros;
 use crate::scalar::Scalar;
-use crate::sequence::as_standard;
 
 /// The arguments of `torch.nn.Linear`, with torch's names and defaults.
 ///

@@ -5,10 +5,10 @@ use std::fmt::Display;
 
 use ndarray::{Array2, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension, Ix2};
 
+use crate::arrays::standard;
 use crate::error::{Error, Result, expect_shape};
 use crate::room;
 use crate::scalar::Scalar;
-use crate::sequence::standard;
 
 /// A model, or the gradient of one, as a list of named arrays in torch's order.
 ///

@@ -2,7 +2,7 @@
 
 use crate::cell::Elman;
 use crate::element::Element;
-use crate::engine::{Backward, Forward, Scratch, Stack};
+use crate::engine::{BackReads, BackWrites, Reads, Scratch, Stack, Writes};
 use crate::kernels::{Arch, Product, Update};
 
 /// The element type of arrays, parameters and results: `f32` or `f64`, and no other.
@@ -30,30 +30,15 @@ impl Scalar for f64 {}
 /// slow to run where it is not optimised.
 pub trait Passes<C>: Element {
     /// Runs every layer over every step.
-    fn forward(stack: &Stack<Self, C>, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>);
+    fn forward(
+        stack: &Stack<Self, C>,
+        reads: Reads<'_, Self>,
+        writes: Writes<'_, Self>,
+        scratch: &mut Scratch<Self>,
+    );
 
     /// The way back.
-    fn backward(stack: &Stack<Self, C>, pass: Backward<'_, Self>);
-}
-
-impl Passes<Elman> for f32 {
-    fn forward(stack: &Stack<Self, Elman>, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>) {
-        stack.forward(pass, scratch);
-    }
-
-    fn backward(stack: &Stack<Self, Elman>, pass: Backward<'_, Self>) {
-        stack.backward(pass);
-    }
-}
-
-impl Passes<Elman> for f64 {
-    fn forward(stack: &Stack<Self, Elman>, pass: Forward<'_, Self>, scratch: &mut Scratch<Self>) {
-        stack.forward(pass, scratch);
-    }
-
-    fn backward(stack: &Stack<Self, Elman>, pass: Backward<'_, Self>) {
-        stack.backward(pass);
-    }
+    fn backward(stack: &Stack<Self, C>, reads: &BackReads<'_, Self>, writes: BackWrites<'_, Self>);
 }
 
 /// The kernels that are called one by one, compiled in this crate as [`Passes`] are.
@@ -65,22 +50,34 @@ pub trait Leaves: Element {
     fn update(arch: Arch, update: Update<'_, Self>);
 }
 
-impl Leaves for f32 {
-    fn product(arch: Arch, product: Product<'_, Self>) {
-        arch.dispatch(product);
-    }
+macro_rules! compiled {
+    ($element:ty: $($cell:ty),*) => {
+        $(impl Passes<$cell> for $element {
+            fn forward(
+                stack: &Stack<Self, $cell>,
+                reads: Reads<'_, Self>,
+                writes: Writes<'_, Self>,
+                scratch: &mut Scratch<Self>,
+            ) {
+                stack.forward(reads, writes, scratch);
+            }
 
-    fn update(arch: Arch, update: Update<'_, Self>) {
-        arch.dispatch(update);
-    }
+            fn backward(stack: &Stack<Self, $cell>, reads: &BackReads<'_, Self>, writes: BackWrites<'_, Self>) {
+                stack.backward(reads, writes);
+            }
+        })*
+
+        impl Leaves for $element {
+            fn product(arch: Arch, product: Product<'_, Self>) {
+                arch.dispatch(product);
+            }
+
+            fn update(arch: Arch, update: Update<'_, Self>) {
+                arch.dispatch(update);
+            }
+        }
+    };
 }
 
-impl Leaves for f64 {
-    fn product(arch: Arch, product: Product<'_, Self>) {
-        arch.dispatch(product);
-    }
-
-    fn update(arch: Arch, update: Update<'_, Self>) {
-        arch.dispatch(update);
-    }
-}
+compiled!(f32: Elman);
+compiled!(f64: Elman);

@@ -1,12 +1,14 @@
 //! Elman's cell: `h_t = act(sum)`.
 
+use std::ops::Range;
+
 use pulp::Simd;
 
-use super::Cell;
+use super::{Cell, KeptRows};
 use crate::element::Element;
-use crate::kernels::Activation;
+use crate::kernels::{Activation, Blocks};
 
-/// Elman's cell, one gate and one state.
+/// Elman's cell: a row is one block, the sum.
 ///
 /// Its passes are not inlined: the loop over time would prepare the loops of every activation at every step.
 #[derive(Debug, Clone, Copy)]
@@ -29,31 +31,37 @@ impl Elman {
 }
 
 impl<A: Element> Cell<A> for Elman {
-    const GATES: usize = 1;
-    const STATES: usize = 1;
+    const BLOCKS: usize = 1;
+    const INPUT: Range<usize> = 0..1;
+    const HIDDEN: Range<usize> = 0..1;
+    const CARRIES: bool = false;
 
-    #[inline(never)]
-    fn forward<S: Simd>(self, simd: S, sums: &mut [A], state: &mut [A]) {
-        if let Some(clip) = self.clip {
-            let bound = A::from_f64(clip.into());
-            sums.iter_mut().for_each(|sum| *sum = clipped(*sum, bound));
-        }
-        self.activation.map(simd, sums, state);
-    }
-
-    fn keeps_sums(self) -> bool {
-        self.clip.is_some() || self.activation.derives_from_sums()
+    fn keeps(self) -> bool {
+        self.activation.derives_from_sums()
     }
 
     #[inline(never)]
-    fn backward<S: Simd>(self, simd: S, sums: &[A], next: &[A], d_state: &mut [A], d_sums: &mut [A]) {
-        self.activation.derive(simd, sums, next, d_state, d_sums);
+    fn forward<S: Simd>(self, simd: S, _: Blocks, rows: &mut [A], h: &mut [A], _: &mut [A]) {
         if let Some(clip) = self.clip {
             let bound = A::from_f64(clip.into());
-            let outside = d_sums.iter_mut().zip(sums).filter(|(_, sum)| sum.abs() > bound);
-            outside.for_each(|(d_sum, _)| *d_sum = A::zero());
+            rows.iter_mut().for_each(|sum| *sum = clipped(*sum, bound));
         }
-        d_state.fill(A::zero());
+        self.activation.map(simd, rows, h);
+    }
+
+    #[inline(never)]
+    fn backward<S: Simd>(
+        self,
+        simd: S,
+        _: Blocks,
+        kept: KeptRows<'_, A>,
+        d_h: &mut [A],
+        _: &mut [A],
+        d_sums: &mut [A],
+    ) {
+        debug_assert!(self.clip.is_none(), "ONNX's nodes, which alone have a clip, do not run back");
+        self.activation.derive(simd, kept.rows, kept.h, d_h, d_sums);
+        d_h.fill(A::zero());
     }
 }
 

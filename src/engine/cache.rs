@@ -3,8 +3,9 @@
 use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
 
-use super::direction::BackWeights;
+use super::spares::Spares;
 use super::stack::Stack;
+use super::weights::BackWeights;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::Plan;
@@ -19,21 +20,24 @@ pub struct Origin<N> {
     version: Version,
 }
 
-/// Of no network that runs.
-impl<N> From<N> for Origin<N> {
-    fn from(network: N) -> Self {
-        Self { network, version: Version::default() }
-    }
-}
-
-/// A network's packed weights, made at the first use, and the plan it runs by.
-#[derive(Debug, Clone)]
+/// A network's packed weights, made at the first use, the plan it runs by, and the memory of its passes.
+#[derive(Debug)]
 pub struct Cache<A: Element, C> {
     plan: Plan,
     version: Version,
     stack: OnceLock<Stack<A, C>>,
     /// By layer, then direction.
     back_weights: OnceLock<Vec<Vec<BackWeights<A>>>>,
+    spares: Arc<Spares<A>>,
+}
+
+/// With memory of its own.
+impl<A: Element, C: Clone> Clone for Cache<A, C> {
+    fn clone(&self) -> Self {
+        let Self { plan, version, stack, back_weights, .. } = self;
+        let (version, stack, back_weights) = (version.clone(), stack.clone(), back_weights.clone());
+        Self { plan: *plan, version, stack, back_weights, spares: Arc::default() }
+    }
 }
 
 impl<A: Element, C> Default for Cache<A, C> {
@@ -44,7 +48,8 @@ impl<A: Element, C> Default for Cache<A, C> {
 
 impl<A: Element, C> From<Plan> for Cache<A, C> {
     fn from(plan: Plan) -> Self {
-        Self { plan, version: Version::default(), stack: OnceLock::new(), back_weights: OnceLock::new() }
+        let (stack, back_weights) = (OnceLock::new(), OnceLock::new());
+        Self { plan, version: Version::default(), stack, back_weights, spares: Arc::default() }
     }
 }
 
@@ -60,6 +65,12 @@ impl<A: Element, C> Cache<A, C> {
         make: impl FnOnce() -> Vec<Vec<BackWeights<A>>>,
     ) -> &[Vec<BackWeights<A>>] {
         self.back_weights.get_or_init(make)
+    }
+
+    /// The memory that a pass in training may use, without what the last one had no use for.
+    pub(crate) fn spares(&self) -> Arc<Spares<A>> {
+        self.spares.renew();
+        self.spares.clone()
     }
 
     /// What a trace of a network keeps.
@@ -81,6 +92,6 @@ impl<A: Element, C> Cache<A, C> {
 
     /// Drops the weights: the parameters may change.
     pub(crate) fn forget(&mut self) {
-        *self = self.plan.into();
+        *self = Self { spares: self.spares.clone(), ..self.plan.into() };
     }
 }

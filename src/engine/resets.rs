@@ -1,6 +1,7 @@
 //! Where sequences begin anew.
 
 use crate::element::Element;
+use crate::planes::Planes;
 use crate::steps::Steps;
 
 /// Where sequences begin anew within their rows.
@@ -11,7 +12,7 @@ pub struct Resets<'a, A> {
     /// How the rows of the mask fall into steps.
     pub(crate) steps: &'a Steps,
     /// The states to begin with, shaped as the whole pass's first states; zero if there are none.
-    pub(crate) states: Option<&'a [A]>,
+    pub(crate) states: Option<Planes<&'a [A]>>,
     /// The first row of each step that is read.
     pub(crate) first: usize,
 }
@@ -22,33 +23,36 @@ impl<'a, A: Element> Resets<'a, A> {
         Self { first: self.first + rows, ..self }
     }
 
-    /// With the states of one direction of one layer only.
-    pub(super) fn of_block(self, i: usize, width: usize) -> Self {
-        let block = self.steps.batch(0) * width;
-        Self { states: self.states.map(|states| &states[i * block..][..block]), ..self }
+    /// With the states of direction `i` only, which are of some widths.
+    pub(super) fn of_direction(self, i: usize, widths: Planes<usize>) -> Self {
+        let batch = self.steps.batch(0);
+        let one = |(states, width): (&'a [A], usize)| &states[i * batch * width..][..batch * width];
+        Self { states: self.states.map(|states| states.zip(widths).map(one)), ..self }
     }
 
-    /// Replaces rows of state of `width` elements that begin anew at step `t`.
+    /// Replaces rows of a state that begin anew at step `t`.
     #[inline(never)]
-    pub(super) fn apply(&self, t: usize, state: &mut [A], width: usize) {
-        for (b, row) in state.chunks_exact_mut(width).enumerate().take(self.batch(t)) {
-            if self.at(t, b) {
-                match self.states {
+    pub(super) fn apply(&self, t: usize, state: Planes<&mut [A]>, widths: Planes<usize>) {
+        let batch = self.batch(t);
+        let replace = |plane: &mut [A], width: usize, from: Option<&[A]>| {
+            for (b, row) in
+                plane.chunks_exact_mut(width).enumerate().take(batch).filter(|&(b, _)| self.at(t, b))
+            {
+                match from {
                     Some(states) => row.copy_from_slice(&states[(self.first + b) * width..][..width]),
                     None => row.fill(A::zero()),
                 }
             }
+        };
+        replace(state.h, widths.h, self.states.map(|states| states.h));
+        if let Some((c, width)) = state.c.zip(widths.c) {
+            replace(c, width, self.states.and_then(|states| states.c));
         }
     }
 
     /// The way back of [`apply`](Self::apply): no gradient passes to a state that was replaced.
-    #[inline(never)]
-    pub(super) fn cut(&self, t: usize, d_state: &mut [A], width: usize) {
-        for (b, row) in d_state.chunks_exact_mut(width).enumerate().take(self.batch(t)) {
-            if self.at(t, b) {
-                row.fill(A::zero());
-            }
-        }
+    pub(super) fn cut(&self, t: usize, d_state: Planes<&mut [A]>, widths: Planes<usize>) {
+        Self { states: None, ..*self }.apply(t, d_state, widths);
     }
 
     /// The rows of step `t` that are read.

@@ -24,7 +24,7 @@ pub(super) enum ShareMut<'b, 'a, A> {
 
 impl<'a, A> Share<'a, A> {
     /// Whole arrays.
-    pub(crate) fn wholes<'b: 'a>(arrays: &'b mut [Vec<A>]) -> Vec<Self> {
+    pub(crate) fn wholes(arrays: &'a mut [Vec<A>]) -> Vec<Self> {
         arrays.iter_mut().map(|rows| Self::Whole(rows)).collect()
     }
 
@@ -141,30 +141,23 @@ pub(super) struct Target<'a, 't, A> {
 }
 
 impl<A: Element> Target<'_, '_, A> {
-    /// Copies the hidden part of rows of state to the rows of step `t`, which among all are `range`.
+    /// Copies rows of hidden states to the rows of step `t`, which among all are `range`.
     #[inline(always)]
-    pub(super) fn store(&mut self, t: usize, range: Range<usize>, state: &[A], [states, hidden]: [usize; 2]) {
+    pub(super) fn store(&mut self, t: usize, range: Range<usize>, h: &[A], features: usize) {
         let [start, end] = [range.start, range.end].map(|row| (row - self.origin) * self.width);
         let rows = self.rows.step(t, start..end);
-        if [self.width, states] == [hidden, hidden] {
-            copy(state, rows);
+        if self.width == features {
+            copy(h, rows);
         } else {
-            let columns = self.column..self.column + hidden;
-            store_columns(state, states, rows, self.width, columns);
+            store_columns(h, features, rows, self.width, self.column);
         }
     }
 }
 
-/// Copies the first columns of rows of state to some columns of other rows.
+/// Copies rows to some columns of other rows.
 #[inline(never)]
-fn store_columns<A: Element>(
-    state: &[A],
-    states: usize,
-    rows: &mut [A],
-    width: usize,
-    columns: Range<usize>,
-) {
-    for (row, state) in rows.chunks_exact_mut(width).zip(state.chunks_exact(states)) {
-        copy(&state[..columns.len()], &mut row[columns.clone()]);
+fn store_columns<A: Element>(from: &[A], features: usize, rows: &mut [A], width: usize, column: usize) {
+    for (row, from) in rows.chunks_exact_mut(width).zip(from.chunks_exact(features)) {
+        copy(from, &mut row[column..column + features]);
     }
 }

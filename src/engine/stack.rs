@@ -1,19 +1,22 @@
-//! Layers and directions.
+//! Layers and directions, forwards.
 
 use std::mem;
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::direction::{Scratch, Span, Weights};
+use super::forward::{Room, SpanReads, SpanWrites};
+use super::operands::Masks;
 use super::resets::Resets;
 use super::share::{Share, ShareMut, Target};
 use super::team::{Member, Team};
 use super::threads;
-use crate::cell::Cell;
+use super::weights::Weights;
+use crate::cell::{self, Cell};
 use crate::element::Element;
-use crate::kernels::{Plan, copy};
-use crate::sequence::Source;
+use crate::kernels::{Blocks, Plan, copy};
+use crate::planes::Planes;
+use crate::rows::Source;
 use crate::steps::Steps;
 
 /// The units from which on threads share a single sequence: a step takes longer than the meeting behind it.
@@ -23,111 +26,135 @@ const SHARED_UNITS: usize = 192;
 #[derive(Debug, Clone)]
 pub struct Stack<A: Element, C> {
     /// By layer, then direction.
-    pub(crate) layers: Vec<Vec<Weights<A>>>,
-    pub(crate) cell: C,
-    pub(crate) hidden: usize,
+    pub(super) layers: Vec<Vec<Weights<A>>>,
+    pub(super) cell: C,
     pub(super) plan: Plan,
+    blocks: Blocks,
+    features: usize,
     /// The number of weights.
     weights: usize,
 }
 
-/// What a stack runs over, and what it leaves. "Rows" are as wide as all directions' hidden states side by side.
-#[derive(Debug)]
-pub struct Forward<'a, A> {
+/// What a pass reads. "Rows" are as wide as all directions' hidden states side by side.
+#[derive(Debug, Clone, Copy)]
+pub struct Reads<'a, A> {
     /// The first layer's input.
     pub(crate) source: Source<'a, A>,
     /// How its rows fall into steps.
     pub(crate) steps: &'a Steps,
-    /// Rows of state by layer, then direction: before the pass the first state, after it the final one.
-    pub(crate) state: Share<'a, A>,
     /// Where sequences begin anew.
     pub(crate) resets: Option<Resets<'a, A>>,
-    /// The last layer's output rows, if they are wanted.
-    pub(crate) output: Option<Share<'a, A>>,
-    /// The other layers' output rows, if they are wanted.
-    pub(crate) lower: Vec<Share<'a, A>>,
-    /// What these rows are multiplied with before the next layer reads them, if dropout is on.
+    /// What every layer's output rows but the last's are multiplied with before the next layer reads them, if there is
+    /// dropout.
     pub(crate) factors: &'a [Vec<A>],
-    /// What the hidden states are multiplied with before a recurrent product reads them, if recurrent dropout is on:
-    /// rows by layer, then direction, the same for all steps.
-    pub(crate) state_factors: Option<&'a [A]>,
-    /// The sums of every step by layer, then direction, if they are wanted; all or none.
-    pub(crate) sums: Vec<Share<'a, A>>,
+    /// What the hidden states are multiplied with before a recurrent product reads them, if there is recurrent dropout.
+    pub(crate) masks: Option<Masks<'a, A>>,
 }
 
-impl<'a, A> Forward<'a, A> {
-    /// A pass that leaves the final state alone.
-    pub(crate) fn new(source: Source<'a, A>, steps: &'a Steps, state: &'a mut [A]) -> Self {
+/// What a pass writes.
+#[derive(Debug)]
+pub struct Writes<'a, A> {
+    /// Rows of state by layer, then direction: before the pass the first state, after it the final one.
+    pub(crate) state: Planes<Share<'a, A>>,
+    /// Takes the last layer's output rows, if they are wanted.
+    pub(crate) output: Option<Share<'a, A>>,
+    /// Takes the other layers' output rows, if they are wanted; all or none.
+    pub(crate) lower: Vec<Share<'a, A>>,
+    /// Takes what the cell leaves in the rows of every step, by layer, then direction, if it is wanted; all or none.
+    pub(crate) rows: Vec<Share<'a, A>>,
+    /// Takes the cell's outputs before the projection, likewise.
+    pub(crate) cells: Vec<Share<'a, A>>,
+}
+
+/// Room that passes reuse.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch<A> {
+    room: Room<A>,
+    /// What lies between two layers: read by one, written by the one below.
+    below: Vec<A>,
+    above: Vec<A>,
+}
+
+impl<'a, A> Reads<'a, A> {
+    /// Rows of input alone.
+    pub(crate) fn new(source: Source<'a, A>, steps: &'a Steps) -> Self {
+        Self { source, steps, resets: None, factors: &[], masks: None }
+    }
+}
+
+impl<'a, A> Writes<'a, A> {
+    /// The final state alone.
+    pub(crate) fn new(state: Planes<&'a mut [A]>) -> Self {
         Self {
-            source,
-            steps,
-            state: Share::Whole(state),
-            resets: None,
+            state: state.map(Share::Whole),
             output: None,
             lower: Vec::new(),
-            factors: &[],
-            state_factors: None,
-            sums: Vec::new(),
+            rows: Vec::new(),
+            cells: Vec::new(),
         }
     }
 }
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
-    pub(crate) fn new(layers: Vec<Vec<Weights<A>>>, cell: C, hidden: usize, plan: Plan) -> Self {
-        let weights = layers.iter().flatten().map(Weights::len).sum();
-        Self { layers, cell, hidden, plan, weights }
+    pub(crate) fn new(layers: Vec<Vec<Weights<A>>>, cell: C, plan: Plan) -> Self {
+        let weights = layers.iter().flatten().map(|weights| weights.count).sum();
+        let (blocks, features) = (layers[0][0].blocks, layers[0][0].features());
+        Self { layers, cell, plan, blocks, features, weights }
     }
 
     /// Runs every layer over every step, sequences split among threads where that pays.
     #[inline(always)]
-    pub(crate) fn forward(&self, mut pass: Forward<'_, A>, scratch: &mut Scratch<A>) {
-        let steps = pass.steps;
+    pub(crate) fn forward(&self, reads: Reads<'_, A>, mut writes: Writes<'_, A>, scratch: &mut Scratch<A>) {
+        let steps = reads.steps;
         if steps.rows() == 0 {
             return;
         }
         let threads = threads::count(self.flops(steps.rows()));
-        // Threads that share units have each but its own sums.
-        let shareable = self.hidden >= SHARED_UNITS && C::GATES * C::STATES == 1 && pass.sums.is_empty();
+        // Threads that share units have each but its own part of a row.
+        let shareable = self.units() >= SHARED_UNITS && writes.rows.is_empty() && writes.cells.is_empty();
         if threads > 1 && steps.batch(0) > 1 {
             let ranges = steps.ranges(threads.min(steps.batch(0)));
-            threads::for_each(ranges.len(), pass.split(self, &ranges), |(mut part, rows)| {
-                self.run(&mut part, (&steps.narrow(&rows), rows.start), &mut Scratch::default(), None);
+            let parts = writes.split(self, steps, &ranges).into_iter().zip(ranges);
+            threads::for_each(threads, parts, |(mut writes, rows)| {
+                let part = Part { reads: &reads, steps: &steps.narrow(&rows), first: rows.start, team: None };
+                self.run(part, &mut writes, &mut Scratch::default());
             });
         } else if threads > 1 && shareable {
-            self.forward_together(pass, threads.min(2 * self.hidden / SHARED_UNITS), scratch);
+            self.forward_together(&reads, writes, threads.min(2 * self.units() / SHARED_UNITS), scratch);
         } else {
-            self.run(&mut pass, (steps, 0), scratch, None);
+            self.run(Part { reads: &reads, steps, first: 0, team: None }, &mut writes, scratch);
         }
     }
 
-    /// Runs a pass, or a thread's part of it, on this thread.
+    /// Runs a thread's part of a pass on this thread.
     #[inline(always)]
-    fn run(
-        &self,
-        pass: &mut Forward<'_, A>,
-        (steps, first): (&Steps, usize),
-        scratch: &mut Scratch<A>,
-        team: Option<&Member<'_>>,
-    ) {
-        self.plan.arch.dispatch(Run { stack: self, pass, steps, first, scratch, team });
+    fn run(&self, part: Part<'_, A>, writes: &mut Writes<'_, A>, scratch: &mut Scratch<A>) {
+        self.plan.arch.dispatch(Run { stack: self, part, writes, scratch });
     }
 
-    /// Runs one sequence on several threads: each keeps the whole state and makes the sums of some of the units.
+    /// Runs one sequence on several threads: each keeps the whole state and makes some units of every block.
     #[inline(always)]
-    fn forward_together(&self, mut pass: Forward<'_, A>, threads: usize, scratch: &mut Scratch<A>) {
-        let Forward { source, steps, resets, factors, state_factors, .. } = pass;
-        let (team, first) = (Team::new(self.hidden), pass.state.to_vec());
-        let patience = threads::time_alone(self.flops(steps.rows())).mul_f64(self.plan.patience);
+    fn forward_together(
+        &self,
+        reads: &Reads<'_, A>,
+        mut writes: Writes<'_, A>,
+        threads: usize,
+        scratch: &mut Scratch<A>,
+    ) {
+        let part = Part { reads, steps: reads.steps, first: 0, team: None };
+        let (team, first) = (Team::new(self.units()), writes.state.as_ref().map(Share::to_vec));
+        let patience = threads::time_alone(self.flops(part.steps.rows())).mul_f64(self.plan.patience);
         let help = || {
             let Some(member) = team.join() else { return };
             // The first thread alone leaves what the caller wants.
-            let state = &mut first.clone();
-            let mut pass = Forward { resets, factors, state_factors, ..Forward::new(source, steps, state) };
-            self.run(&mut pass, (steps, 0), &mut Scratch::default(), Some(&member));
+            let mut state = first.clone();
+            let mut writes = Writes::new(state.as_mut().map(Vec::as_mut_slice));
+            self.run(Part { team: Some(&member), ..part }, &mut writes, &mut Scratch::default());
         };
         threads::with_helpers(threads - 1, help, || {
             let member = team.lead(threads - 1, patience);
-            self.run(&mut pass, (steps, 0), scratch, Some(&member).filter(|member| !member.is_alone()));
+            let team = Some(&member).filter(|member| !member.is_alone());
+            self.run(Part { team, ..part }, &mut writes, scratch);
         });
     }
 
@@ -141,63 +168,101 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         Steps::Equal { len: self.layers.len() * self.directions(), batch }
     }
 
+    /// The number of layers.
+    pub(crate) fn depth(&self) -> usize {
+        self.layers.len()
+    }
+
     /// The directions of each layer.
     pub(super) fn directions(&self) -> usize {
         self.layers[0].len()
     }
 
-    /// Whether no layer reads this one's output rows.
-    pub(super) fn is_last(&self, layer: usize) -> bool {
-        layer + 1 == self.layers.len()
+    /// The units of a layer.
+    pub(crate) fn units(&self) -> usize {
+        self.blocks.units
     }
 
-    /// The number of sums of a direction's step.
-    pub(super) fn units(&self) -> usize {
-        C::GATES * self.hidden
+    /// The width of the hidden state.
+    pub(crate) fn features(&self) -> usize {
+        self.features
+    }
+
+    /// The widths of the planes of a state.
+    pub(crate) fn widths(&self) -> Planes<usize> {
+        Planes { h: self.features(), c: C::CARRIES.then_some(self.units()) }
     }
 
     /// The width of a layer's output rows.
     pub(super) fn width(&self) -> usize {
-        self.directions() * self.hidden
+        self.directions() * self.features()
+    }
+
+    /// The width of a row that the cell leaves.
+    pub(super) fn row_width(&self) -> usize {
+        C::BLOCKS * self.blocks.apart
+    }
+
+    /// The width of a row of sums, as gradients have them.
+    pub(super) fn sums_width(&self) -> usize {
+        cell::sums::<A, C>() * self.units()
+    }
+
+    /// Whether the cell's outputs are projected.
+    pub(super) fn is_projected(&self) -> bool {
+        self.layers[0][0].projection.is_some()
     }
 }
 
-impl<'a, A: Element> Forward<'a, A> {
-    /// A part for each range of each step's rows, with the range.
-    fn split<C: Cell<A>>(self, stack: &Stack<A, C>, ranges: &[Range<usize>]) -> Vec<(Self, Range<usize>)> {
-        let Self { source, steps, resets, factors, state_factors, .. } = self;
-        let split = |rows: Share<'a, A>, width| rows.split(width, steps, ranges);
-        let mut states = self.state.split(C::STATES * stack.hidden, &stack.states(steps.batch(0)), ranges);
-        let mut outputs = self.output.map(|rows| split(rows, stack.width()));
-        let mut lower: Vec<_> = self.lower.into_iter().map(|rows| split(rows, stack.width())).collect();
-        let mut sums: Vec<_> = self.sums.into_iter().map(|rows| split(rows, stack.units())).collect();
-        let parts = ranges.iter().rev().filter_map(|range| {
-            let part = Self {
-                source,
-                steps,
-                state: states.pop()?,
-                resets,
-                output: outputs.as_mut().and_then(Vec::pop),
-                lower: lower.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
-                factors,
-                state_factors,
-                sums: sums.iter_mut().map(Vec::pop).collect::<Option<_>>()?,
-            };
-            Some((part, range.clone()))
-        });
-        parts.collect()
+impl<'a, A: Element> Writes<'a, A> {
+    /// A part for each range of each step's rows.
+    fn split<C: Cell<A>>(self, stack: &Stack<A, C>, steps: &Steps, ranges: &[Range<usize>]) -> Vec<Self> {
+        let states = stack.states(steps.batch(0));
+        let state = self.state.zip(stack.widths()).map(|(plane, width)| plane.split(width, &states, ranges));
+        let empty =
+            |state| Self { state, output: None, lower: Vec::new(), rows: Vec::new(), cells: Vec::new() };
+        let mut parts: Vec<_> = planes_of_parts(state).map(empty).collect();
+        if let Some(output) = self.output {
+            let pieces = output.split(stack.width(), steps, ranges);
+            parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.output = Some(rows));
+        }
+        for rows in self.lower {
+            let pieces = rows.split(stack.width(), steps, ranges);
+            parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.lower.push(rows));
+        }
+        for rows in self.rows {
+            let pieces = rows.split(stack.row_width(), steps, ranges);
+            parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.rows.push(rows));
+        }
+        for rows in self.cells {
+            let pieces = rows.split(stack.units(), steps, ranges);
+            parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.cells.push(rows));
+        }
+        parts
     }
 }
 
-/// Some rows of every step of a pass, on one thread.
-struct Run<'r, 'a, A: Element, C> {
-    stack: &'r Stack<A, C>,
-    pass: &'r mut Forward<'a, A>,
+/// The state of each part, from the parts of each plane.
+pub(super) fn planes_of_parts<T>(planes: Planes<Vec<T>>) -> impl Iterator<Item = Planes<T>> {
+    let mut c = planes.c.map(Vec::into_iter);
+    planes.h.into_iter().map(move |h| Planes { h, c: c.as_mut().and_then(Iterator::next) })
+}
+
+/// Some rows of every step of a pass, for one thread.
+#[derive(Debug, Clone, Copy)]
+struct Part<'r, A> {
+    reads: &'r Reads<'r, A>,
     /// How these rows fall into steps, and which is the first of each.
     steps: &'r Steps,
     first: usize,
-    scratch: &'r mut Scratch<A>,
     team: Option<&'r Member<'r>>,
+}
+
+struct Run<'r, 'a, A: Element, C> {
+    stack: &'r Stack<A, C>,
+    part: Part<'r, A>,
+    writes: &'r mut Writes<'a, A>,
+    scratch: &'r mut Scratch<A>,
 }
 
 impl<A: Element, C: Cell<A>> WithSimd for Run<'_, '_, A, C> {
@@ -205,13 +270,14 @@ impl<A: Element, C: Cell<A>> WithSimd for Run<'_, '_, A, C> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
+        let Self { stack, part: Part { steps, .. }, .. } = self;
         // As many rows as pass through all layers together: few enough that what lies between two layers stays in cache,
         // whatever the length; all where a layer runs in reverse and the next waits for its end.
-        let together = self.stack.layers.len() == 1 || self.stack.directions() > 1;
-        let rows = if together { usize::MAX } else { self.stack.plan.chunk };
-        let mut left = 0..self.steps.len();
-        while let Some(segment) = self.steps.cut(&mut left, rows, false) {
-            for layer in 0..self.stack.layers.len() {
+        let together = stack.layers.len() == 1 || stack.directions() > 1;
+        let rows = if together { usize::MAX } else { stack.plan.chunk_of::<A>(stack.row_width()) };
+        let mut left = 0..steps.len();
+        while let Some(segment) = steps.cut(&mut left, rows, false) {
+            for layer in 0..stack.layers.len() {
                 self.layer(simd, layer, segment.clone());
             }
         }
@@ -222,8 +288,8 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
     /// Runs one layer over a segment.
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, segment: Range<usize>) {
-        let (stack, steps) = (self.stack, self.steps);
-        let last = stack.is_last(layer);
+        let (stack, steps) = (self.stack, self.part.steps);
+        let last = layer + 1 == stack.layers.len();
         if !last {
             let rows = steps.start(segment.end) - steps.start(segment.start);
             self.scratch.above.resize(rows * stack.width(), A::zero());
@@ -240,49 +306,60 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
     /// Runs one direction of a layer over a segment.
     #[inline(never)]
     fn direction<S: Simd>(&mut self, simd: S, [layer, direction]: [usize; 2], segment: Range<usize>) {
-        let (stack, steps, first) = (self.stack, self.steps, self.first);
-        let Forward { source, steps: all_steps, state, resets, output, state_factors, sums, .. } =
-            &mut *self.pass;
+        let Self { stack, part: Part { reads, steps, first, team }, .. } = *self;
         let Scratch { room, below, above } = &mut *self.scratch;
-        let (hidden, width, origin) = (stack.hidden, stack.width(), steps.start(segment.start));
-        let (block, rows_of_factors) = (steps.batch(0) * C::STATES * hidden, all_steps.batch(0));
-        let i = layer * stack.directions() + direction;
-        let target = match output {
-            _ if !stack.is_last(layer) => Some((ShareMut::Whole(above), origin)),
-            Some(output) => Some((output.borrow(), 0)),
-            None => None,
+        let (widths, width, origin) = (stack.widths(), stack.width(), steps.start(segment.start));
+        let (i, batch) = (layer * stack.directions() + direction, steps.batch(0));
+        let target = if layer + 1 < stack.layers.len() {
+            Some((ShareMut::Whole(above), origin))
+        } else {
+            self.writes.output.as_mut().map(|output| (output.borrow(), 0))
         };
-        let span = Span {
-            source: if layer == 0 { source.skip(first) } else { Source::rows(below, width, steps, origin) },
+        let state = self.writes.state.as_mut().zip(widths);
+        let state = state
+            .map(|(plane, width)| plane.borrow().into_step(i, i * batch * width..(i + 1) * batch * width));
+        let reads = SpanReads {
+            source: if layer == 0 {
+                reads.source.skip(first)
+            } else {
+                Source::rows(below, width, steps, origin)
+            },
             steps,
             range: segment,
             plan: &stack.plan,
             reverse: direction == 1,
-            state: state.borrow().into_step(i, i * block..(i + 1) * block),
-            resets: resets.map(|resets| resets.skip(first).of_block(i, C::STATES * hidden)),
-            factors: state_factors.map(|factors| &factors[(i * rows_of_factors + first) * hidden..]),
-            kept: sums.get_mut(i).map(Share::borrow),
-            team: self.team,
-            target: target.map(|(rows, origin)| Target { rows, origin, width, column: direction * hidden }),
+            resets: reads.resets.map(|resets| resets.skip(first).of_direction(i, widths)),
+            masks: reads.masks.map(|masks| masks.skip(first).of_direction(i)),
+            team,
         };
-        stack.layers[layer][direction].forward(simd, stack.cell, span, room);
+        let writes = SpanWrites {
+            state,
+            target: target.map(|(rows, origin)| Target {
+                rows,
+                origin,
+                width,
+                column: direction * stack.features(),
+            }),
+            rows: self.writes.rows.get_mut(i).map(Share::borrow),
+            cells: self.writes.cells.get_mut(i).map(Share::borrow),
+        };
+        stack.layers[layer][direction].forward(simd, stack.cell, reads, writes, room);
     }
 
     /// Keeps the rows between a layer and the next if they are wanted, and applies dropout.
     fn between(&mut self, layer: usize, segment: &Range<usize>) {
-        let Self { steps, first, .. } = *self;
-        let Forward { lower, factors, steps: all_steps, .. } = &mut *self.pass;
+        let Part { reads, steps, first, .. } = self.part;
         let width = self.stack.width();
         let origin = steps.start(segment.start);
-        let mut kept = lower.get_mut(layer).map(Share::borrow);
+        let mut kept = self.writes.lower.get_mut(layer).map(Share::borrow);
         for t in segment.clone() {
             let range = steps.start(t) * width..steps.start(t + 1) * width;
             let rows = &mut self.scratch.above[range.start - origin * width..range.end - origin * width];
             if let Some(kept) = &mut kept {
                 copy(rows, kept.step(t, range));
             }
-            if let Some(factors) = factors.get(layer) {
-                let factors = &factors[(all_steps.start(t) + first) * width..];
+            if let Some(factors) = reads.factors.get(layer) {
+                let factors = &factors[(reads.steps.start(t) + first) * width..];
                 rows.iter_mut().zip(factors).for_each(|(x, &factor)| *x *= factor);
             }
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 const SHARE: usize = 5_000_000;
 
 /// `0..len` in `count` parts of about the same size.
-pub(super) fn ranges(len: usize, count: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn ranges(len: usize, count: usize) -> impl ExactSizeIterator<Item = Range<usize>> + Clone {
     (0..count).map(move |i| i * len / count..(i + 1) * len / count)
 }
 

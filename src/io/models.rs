@@ -4,7 +4,7 @@ use super::{StateDict, Tensor};
 use crate::embedding::{Embedding, EmbeddingConfig};
 use crate::error::{Error, FileError, Result, expect_shape};
 use crate::linear::{Linear, LinearConfig};
-use crate::recurrent::{Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig};
+use crate::recurrent::{Kind, Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig};
 use crate::scalar::Scalar;
 
 impl<A: Scalar> Rnn<A> {
@@ -157,7 +157,11 @@ fn expect_weights(state_dict: &StateDict, config: &RnnConfig) -> Result<()> {
     for k in 0..config.num_layers {
         let suffixes = ["", "_reverse"].into_iter().take(config.num_directions());
         for suffix in suffixes.map(|reverse| format!("l{k}{reverse}")) {
-            expect_weight(state_dict, format!("weight_ih_{suffix}"), [hidden, config.layer_input_size(k)])?;
+            expect_weight(
+                state_dict,
+                format!("weight_ih_{suffix}"),
+                [hidden, config.sizes().layer_input_size(k)],
+            )?;
             expect_weight(state_dict, format!("weight_hh_{suffix}"), [hidden, hidden])?;
         }
     }

@@ -6,10 +6,10 @@ use ndarray::Dimension;
 use rand::Rng;
 
 use super::initializer::Initializer;
-use super::planes::Planes;
 use crate::cell::Cell;
-use crate::engine::{Backward, Forward, Stack};
+use crate::engine::{BackReads, BackWrites, Order, Reads, Stack, Writes};
 use crate::error::{Result, expect_positive, expect_probability};
+use crate::planes::Planes;
 use crate::scalar::Scalar;
 
 /// A kind of layer, known by its configuration: what a [`Layer`](super::Layer) is generic over. Sealed.
@@ -29,6 +29,10 @@ pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'sta
     /// Keras's name of the class.
     #[doc(hidden)]
     const CLASS: &'static str;
+
+    /// Which block of Keras's parameters each of the cell's blocks is.
+    #[doc(hidden)]
+    const ORDER: Order;
 
     /// The number of gates.
     #[doc(hidden)]
@@ -70,11 +74,15 @@ pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'sta
 
     /// Runs the engine, compiled in this crate for the cell.
     #[doc(hidden)]
-    fn forward<A: Scalar>(stack: &Stack<A, Self::Cell<A>>, pass: Forward<'_, A>);
+    fn forward<A: Scalar>(stack: &Stack<A, Self::Cell<A>>, reads: Reads<'_, A>, writes: Writes<'_, A>);
 
     /// Runs the engine's way back.
     #[doc(hidden)]
-    fn backward<A: Scalar>(stack: &Stack<A, Self::Cell<A>>, pass: Backward<'_, A>);
+    fn backward<A: Scalar>(
+        stack: &Stack<A, Self::Cell<A>>,
+        reads: &BackReads<'_, A>,
+        writes: BackWrites<'_, A>,
+    );
 
     /// Checks every option.
     #[doc(hidden)]

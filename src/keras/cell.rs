@@ -7,13 +7,13 @@ use rand::Rng;
 
 use super::architecture::Architecture;
 use super::call::Arguments;
-use super::gradients::Gradients;
 use super::layer::Layer;
 use super::parameters::LayerParameters;
 use super::seeds::SeedGenerator;
 use super::train::{DropoutMasks, Trace};
 use crate::error::{Error, Result};
 use crate::parameters::Parameters;
+use crate::recurrent::Gradients;
 use crate::scalar::Scalar;
 
 /// One step of a [`Layer`]: [`SimpleRnnCell`](super::SimpleRnnCell).

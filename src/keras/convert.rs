@@ -5,16 +5,17 @@ use ndarray::Array1;
 use super::bidirectional::Bidirectional;
 use super::merge::MergeMode;
 use super::simple_rnn::{SimpleRnn, SimpleRnnConfig, SimpleRnnParameters};
+use crate::arrays::standard;
 use crate::error::{Error, Result};
 use crate::kernels::Activation;
 use crate::parameters::Parameters;
-use crate::recurrent::{Nonlinearity, Rnn, RnnCellParameters, RnnConfig};
+use crate::recurrent::{CellParameters, Nonlinearity, Rnn, RnnConfig};
 use crate::scalar::Scalar;
-use crate::sequence::standard;
 
 /// A network of one layer in one direction: `kernel` is `weight_ih_l0` transposed, `recurrent_kernel` is `weight_hh_l0`
-/// transposed, `bias` is `bias_ih_l0 + bias_hh_l0`. Outputs have the same bits. Training moves the two apart: each of
-/// torch's two biases takes the step that Keras's one bias takes.
+/// transposed, `bias` is `bias_ih_l0 + bias_hh_l0`. Outputs have the same bits where `bias_hh_l0` is zero; elsewhere the
+/// biases enter the sums in another order, which moves the last bits. Training moves the two apart: each of torch's two
+/// biases takes the step that Keras's one bias takes.
 ///
 /// Fails with [`Error::Unsupported`] for more layers or two directions.
 impl<A: Scalar> TryFrom<&Rnn<A>> for SimpleRnn<A> {
@@ -104,7 +105,7 @@ fn rnn_config_of(config: &SimpleRnnConfig) -> Result<RnnConfig> {
 
 impl<A: Scalar> SimpleRnn<A> {
     /// A layer of one direction's weights in torch's layout.
-    pub(crate) fn of_cell(config: SimpleRnnConfig, cell: &RnnCellParameters<A>) -> Result<Self> {
+    pub(crate) fn of_cell(config: SimpleRnnConfig, cell: &CellParameters<A>) -> Result<Self> {
         let kernel = standard(&cell.weight_ih.t());
         let recurrent_kernel = standard(&cell.weight_hh.t());
         let biases = cell.bias_ih.as_ref().zip(cell.bias_hh.as_ref());
@@ -121,9 +122,7 @@ fn loaded<A: Scalar>(config: RnnConfig, layers: &[(&str, &SimpleRnnParameters<A>
         state_dict.push((format!("weight_hh_{name}"), standard(&recurrent_kernel.t()).into_dyn()));
         if let Some(bias) = bias {
             state_dict.push((format!("bias_ih_{name}"), bias.clone().into_dyn()));
-            // x + -0 is x for every x, -0 too.
-            let nothing = Array1::from_elem(bias.len(), -A::zero());
-            state_dict.push((format!("bias_hh_{name}"), nothing.into_dyn()));
+            state_dict.push((format!("bias_hh_{name}"), Array1::zeros(bias.len()).into_dyn()));
         }
     }
     let mut rnn = Rnn::zeros(config)?;

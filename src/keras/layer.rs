@@ -9,7 +9,7 @@ use super::architecture::Architecture;
 use super::engine::{pack, pack_back};
 use super::parameters::{LayerParameters, get_weights, set_weights};
 use super::seeds::SeedGenerator;
-use crate::engine::{BackWeights, Cache, Origin, Stack};
+use crate::engine::{BackWeights, Cache, Stack};
 use crate::error::Result;
 use crate::kernels::Plan;
 use crate::parameters::Parameters;
@@ -20,7 +20,7 @@ use crate::scalar::Scalar;
 pub struct Layer<C: Architecture, A: Scalar = f32> {
     config: C,
     parameters: LayerParameters<C, A>,
-    cache: Cache<A, C::Cell<A>>,
+    pub(super) cache: Cache<A, C::Cell<A>>,
 }
 
 impl<C: Architecture, A: Scalar> Layer<C, A> {
@@ -115,16 +115,6 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     /// What the way back multiplies by.
     pub(super) fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
         self.cache.back_weights(|| pack_back(&self.parameters))
-    }
-
-    /// What a trace of this layer keeps.
-    pub(super) fn origin(&self) -> Origin<C> {
-        self.cache.origin(&self.config)
-    }
-
-    /// Checks that a trace is of this layer as it is.
-    pub(super) fn expect_origin(&self, origin: &Origin<C>) -> Result<()> {
-        self.cache.expect(&self.config, origin)
     }
 }
 

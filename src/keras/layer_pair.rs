@@ -6,17 +6,17 @@ use ndarray::{
 
 use super::architecture::Architecture;
 use super::call::{Arguments, Call, Callable, Returned};
-use super::gradients::Gradients;
 use super::layer::Layer;
 use super::parameters::LayerParameters;
 use super::rows::Shown;
 use super::seeds::SeedGenerator;
 use super::simple_rnn::SimpleRnnConfig;
 use super::train::Trace;
+use crate::arrays::standard;
 use crate::error::Result;
 use crate::parameters::{Parameters, joined};
+use crate::recurrent::Gradients;
 use crate::scalar::Scalar;
-use crate::sequence::standard;
 
 /// The two layers of a [`Bidirectional`](super::Bidirectional), called without merging their outputs: Keras's
 /// `merge_mode=None`. Made by [`Bidirectional::layers`](super::Bidirectional::layers).

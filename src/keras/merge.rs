@@ -2,9 +2,9 @@
 
 use ndarray::{Array, ArrayD, ArrayRef, Axis, Dimension};
 
+use crate::arrays::standard;
 use crate::error::{Result, expect_shape};
 use crate::scalar::Scalar;
-use crate::sequence::standard;
 
 /// How the two layers of a [`Bidirectional`](super::Bidirectional) become one output; Keras's fifth, `None`, is
 /// [`Bidirectional::layers`](super::Bidirectional::layers).

@@ -21,23 +21,21 @@
 //! | `layer(x)` | `layer.call(&x).last()?.0` | last outputs (N, units) |
 //! | `return_state=True` | `layer.call(&x).last()?` | `(last, state)`, (N, units) and (N, units) |
 //! | `return_sequences=True, return_state=True` | `layer.forward(&x)?`, with options `layer.call(&x).forward()?` | `(outputs, state)`, (N, T, units) and (N, units) |
-//! | `stateful=True` | `layer.call(&x).initial_state(&state)` | where the last batch's `state` goes on |
+//! | `stateful=True` | `layer.call(&x).initial_state(&state).last()?` | the same, begun with the `state` that the batch before returned |
 //! | training | `layer.call(&x).last_train(&mut seeds)?`, `forward_train` | `(last, state, trace)`, for `layer.backward(&trace, &d_last, None)?` |
 //!
 //! Where Keras's backends differ, TensorFlow's is followed: outputs before a sequence's first step that counts are zero.
-//!
-//! Of the files of this module each imports only from those above it:
-//!
-//! ```text
-//! single, philox, seeds, initializer    draws, and how parameters are made
-//! planes, architecture, parameters      what a layer is, whatever its kind
-//! rows, engine                          sequences as rows; the calls of the engine
-//! gradients, layer, call, train, pass, cell     a layer: what it holds, called, trained, step by step
-//! simple_rnn                            one kind of layer, about 200 lines
-//! layer_pair, merge, bidirectional      both directions
-//! stacked_layer, stacked                layers one upon another
-//! convert                               from and to torch's network
-//! ```
+
+// Each file imports only from those above it:
+//
+//   single, philox, seeds, initializer           draws, and how parameters are made
+//   planes, architecture, parameters             what a layer is, whatever its kind
+//   rows, engine                                 sequences as rows; the calls of the engine
+//   gradients, layer, call, train, pass, cell    a layer: what it holds, its calls, its way back, its steps
+//   simple_rnn                                   one kind of layer
+//   layer_pair, merge, bidirectional             both directions
+//   stacked_layer, stacked                       layers one upon another
+//   convert                                      from and to torch's network
 
 mod architecture;
 mod bidirectional;
@@ -45,7 +43,6 @@ mod call;
 mod cell;
 mod convert;
 mod engine;
-mod gradients;
 mod initializer;
 mod layer;
 mod layer_pair;
@@ -53,7 +50,6 @@ mod merge;
 mod parameters;
 mod pass;
 mod philox;
-mod planes;
 mod rows;
 mod seeds;
 mod simple_rnn;
@@ -63,11 +59,11 @@ mod stacked_layer;
 mod train;
 
 pub use crate::kernels::Activation;
+pub use crate::recurrent::Gradients;
 pub use architecture::Architecture;
 pub use bidirectional::{Bidirectional, BidirectionalTrace};
 pub use call::{Call, Callable};
 pub use cell::LayerCell;
-pub use gradients::Gradients;
 pub use initializer::{Distribution, FanMode, Initializer};
 pub use layer::Layer;
 pub use layer_pair::{BidirectionalGradients, BidirectionalParameters, LayerPair};

@@ -6,14 +6,15 @@ use super::architecture::{Architecture, Options};
 use super::call::{Arguments, Call, Callable, Returned};
 use super::engine::{forward, forward_train};
 use super::layer::Layer;
-use super::planes::Planes;
 use super::rows::{Rows, Shown};
 use super::seeds::SeedGenerator;
 use super::train::{DropoutMasks, Trace};
+use crate::arrays::{standard, with_plain_rows};
 use crate::error::{Result, expect_room, expect_shape, expect_steps, expect_width};
 use crate::kernels::to_vec;
+use crate::planes::Planes;
+use crate::rows::Source;
 use crate::scalar::Scalar;
-use crate::sequence::{Source, standard, with_plain_rows};
 
 /// A call of a layer, its arguments checked.
 #[derive(Debug)]
@@ -130,13 +131,18 @@ impl<C: Architecture, A: Scalar> Pass<'_, C, A> {
         let input = self.dropped_input(masks.input.as_ref());
         let Self { layer, rows, first, .. } = self;
         let width = layer.config().options().input_dim;
-        let (states, kept) =
-            forward_train::<C, A>(layer.stack(), &rows.layout, (input, width), first, masks.state.as_ref());
+        let (states, kept) = forward_train::<C, A>(
+            (layer.stack(), layer.cache.spares()),
+            &rows.layout,
+            (&input, width),
+            first,
+            masks.state.as_ref(),
+        );
         let shown = Shown::of::<D>();
-        let outputs = if shown == Shown::Every { to_vec(kept.outputs()) } else { Vec::new() };
+        let outputs = if shown == Shown::Every { to_vec(kept.output()) } else { Vec::new() };
         let output = rows.outputs(outputs, &states.h);
-        let input_factors = masks.input.clone();
-        (output, states, Trace { origin: layer.origin(), rows, shown, input_factors, kept })
+        let (origin, input_factors) = (layer.cache.origin(layer.config()), masks.input.clone());
+        (output, states, Trace { origin, rows, shown, input_factors, kept })
     }
 
     /// The input's rows, one behind the other, times their sequences' factors.

@@ -8,9 +8,11 @@ use ndarray::{
     RawData,
 };
 
+use crate::arrays::{into_standard, standard};
 use crate::invariant::Invariant;
+use crate::layout::Layout;
+use crate::rows::Source;
 use crate::scalar::Scalar;
-use crate::sequence::{Layout, Source, into_standard, standard};
 
 /// The outputs that a call returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,14 +27,6 @@ impl Shown {
     /// Those that an array of `D` axes holds.
     pub(super) fn of<D: Dimension>() -> Self {
         if D::NDIM == Some(3) { Self::Every } else { Self::Last }
-    }
-
-    /// The number of axes of the outputs.
-    fn axes(self) -> usize {
-        match self {
-            Self::Last => 2,
-            Self::Every => 3,
-        }
     }
 
     /// The shape of the outputs.
@@ -133,32 +127,33 @@ impl Rows {
             Shown::Last => self.last(h).into_raw_vec_and_offset().0,
             Shown::Every => self.sequences(rows, h.ncols()),
         };
-        let (mut dim, last) = (D::zeros(shown.axes()), shown.axes() - 1);
+        let axes = if shown == Shown::Every { 3 } else { 2 };
+        let mut dim = D::zeros(axes);
         dim[1] = self.len;
-        (dim[0], dim[last]) = (self.batch, h.ncols());
+        (dim[0], dim[axes - 1]) = (self.batch, h.ncols());
         Array::from_shape_vec(dim, elements).invariant("outputs are as many as their shape says")
     }
 
-    /// The way back of [`outputs`](Self::outputs), of shapes that were checked: the gradient of the rows, and that of the
-    /// final h, to which `d_h` is added.
+    /// The way back of [`outputs`](Self::outputs), of shapes that were checked: the gradient of the rows, none if it is zero, and
+    /// that of the final h, to which `d_h` is added.
     pub(super) fn d_outputs<A: Scalar, D: Dimension>(
         &self,
         shown: Shown,
         d_output: &ArrayRef<A, D>,
         d_h: Option<&ArrayRef2<A>>,
-    ) -> (Vec<A>, Array2<A>) {
+    ) -> (Option<Vec<A>>, Array2<A>) {
         match shown {
             Shown::Last => {
                 let mut d_last = self.last(&of_axes::<_, _, Ix2>(d_output.view()));
                 if let Some(d_h) = d_h {
                     d_last.zip_mut_with(d_h, |d, &term| *d += term);
                 }
-                (vec![A::zero(); self.layout.steps.rows() * d_last.ncols()], d_last)
+                (None, d_last)
             }
             Shown::Every => {
                 let d_outputs = of_axes::<_, _, Ix3>(d_output.view());
                 let zeros = || Array2::zeros((self.batch, d_outputs.len_of(Axis(2))));
-                (self.gather(&d_outputs), d_h.map_or_else(zeros, standard))
+                (Some(self.gather(&d_outputs)), d_h.map_or_else(zeros, standard))
             }
         }
     }

@@ -10,11 +10,11 @@ use super::cell::LayerCell;
 use super::initializer::Initializer;
 use super::layer::Layer;
 use super::parameters::LayerParameters;
-use super::planes::Planes;
 use super::seeds::default_seed;
 use crate::cell::Elman;
-use crate::engine::{Backward, Forward, Scratch, Stack};
+use crate::engine::{BackReads, BackWrites, Order, Reads, Scratch, Stack, Writes};
 use crate::kernels::Activation;
+use crate::planes::Planes;
 use crate::scalar::Scalar;
 
 /// Elman's recurrent layer as Keras has it, `keras.layers.SimpleRNN`.
@@ -37,8 +37,8 @@ use crate::scalar::Scalar;
 /// | `kernel`, `recurrent_kernel`, `bias` | (input_dim, units), (units, units), (units) |
 ///
 /// # Reproducibility
-/// Every sum is one chain of fused multiply-adds that starts at the bias, takes the input's terms in order, then the
-/// state's. The result has the same bits on every machine, alone or in a batch, whole or in chunks. With tanh or relu
+/// Every sum is `(bias + x kernel) + h recurrent_kernel`: two chains of fused multiply-adds, the input's from the bias and
+/// the state's from zero, each in ascending order, and one addition. The result has the same bits on every machine, alone or in a batch, whole or in chunks. With tanh or relu
 /// it has the bits of [`Rnn`](crate::Rnn) with the same numbers.
 ///
 /// # Example
@@ -160,6 +160,7 @@ impl Architecture for SimpleRnnConfig {
     type Cell<A: Scalar> = Elman;
 
     const CLASS: &'static str = "SimpleRNN";
+    const ORDER: Order = Order::ONE;
     const GATES: usize = 1;
     const CARRIES: bool = false;
 
@@ -210,12 +211,12 @@ impl Architecture for SimpleRnnConfig {
         planes.h
     }
 
-    fn forward<A: Scalar>(stack: &Stack<A, Elman>, pass: Forward<'_, A>) {
-        A::forward(stack, pass, &mut Scratch::default());
+    fn forward<A: Scalar>(stack: &Stack<A, Elman>, reads: Reads<'_, A>, writes: Writes<'_, A>) {
+        A::forward(stack, reads, writes, &mut Scratch::default());
     }
 
-    fn backward<A: Scalar>(stack: &Stack<A, Elman>, pass: Backward<'_, A>) {
-        A::backward(stack, pass);
+    fn backward<A: Scalar>(stack: &Stack<A, Elman>, reads: &BackReads<'_, A>, writes: BackWrites<'_, A>) {
+        A::backward(stack, reads, writes);
     }
 }
 

@@ -3,15 +3,15 @@
 use ndarray::{Array, Array2, Array3, ArrayD, ArrayRef, ArrayRef3, ArrayViewD, ArrayViewMutD, Dimension};
 
 use super::call::{Arguments, Call, Callable, Returned};
-use super::gradients::Gradients;
 use super::rows::{Shown, of_axes};
 use super::seeds::SeedGenerator;
 use super::stacked_layer::{MemberArguments, MemberTrace, StackedLayer, foreign};
+use crate::arrays::standard;
 use crate::error::{Error, Result, expect_shape, expect_width};
 use crate::invariant::Invariant;
 use crate::parameters::{Parameters, joined};
+use crate::recurrent::Gradients;
 use crate::scalar::Scalar;
-use crate::sequence::standard;
 
 /// Layers of any kinds and sizes, each but the first reading all outputs of the one below: Keras's `Sequential` of
 /// recurrent layers.

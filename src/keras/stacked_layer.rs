@@ -9,16 +9,16 @@ use ndarray::{Array2, Array3, ArrayD, ArrayRef2, Ix2, Ix3};
 use super::architecture::Architecture;
 use super::bidirectional::{Bidirectional, BidirectionalTrace};
 use super::call::{Arguments, Callable};
-use super::gradients::Gradients;
 use super::layer::Layer;
 use super::layer_pair::both;
-use super::planes::Planes;
 use super::rows::Shown;
 use super::seeds::SeedGenerator;
 use super::train::Trace;
 use crate::error::{Error, Result};
 use crate::invariant::Invariant;
 use crate::parameters::Parameters;
+use crate::planes::Planes;
+use crate::recurrent::Gradients;
 use crate::scalar::Scalar;
 
 /// A layer of a [`Stacked`](super::Stacked): a [`Layer`] or a [`Bidirectional`] of any kind, made of it by `into()`.

@@ -3,24 +3,24 @@
 use ndarray::{Array2, Array3, ArrayRef, ArrayRef2, Axis, Dimension};
 
 use super::architecture::{Architecture, Options};
-use super::engine::{self, Kept};
-use super::gradients::Gradients;
+use super::engine::backward;
 use super::layer::Layer;
 use super::parameters::LayerParameters;
-use super::planes::Planes;
 use super::rows::{Rows, Shown};
 use super::seeds::SeedGenerator;
-use crate::engine::Origin;
+use crate::arrays::standard;
+use crate::engine::{Kept, Origin};
 use crate::error::{Result, expect_room, expect_shape};
+use crate::planes::Planes;
+use crate::recurrent::Gradients;
 use crate::scalar::Scalar;
-use crate::sequence::standard;
 
 /// What a call in training mode leaves for [`Layer::backward`], any number of times.
 ///
 /// With R rows (steps that count, of all sequences) it keeps `R (input_dim + units)` numbers, and `R units` more for
 /// softsign, gelu and silu.
 #[derive(Debug, Clone)]
-pub struct Trace<C: Architecture, A> {
+pub struct Trace<C: Architecture, A: Scalar> {
     pub(super) origin: Origin<C>,
     pub(super) rows: Rows,
     pub(super) shown: Shown,
@@ -118,7 +118,7 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
         d_output: &ArrayRef<A, D>,
         d_state: Option<C::State<&ArrayRef2<A>>>,
     ) -> Result<LayerGradients<C, A>> {
-        self.expect_origin(&trace.origin)?;
+        self.cache.expect(self.config(), &trace.origin)?;
         let Options { input_dim, units, .. } = self.config().options();
         let rows = &trace.rows;
         expect_shape("d_output", &trace.shown.shape(rows.batch, rows.len, units), d_output.shape())?;
@@ -130,12 +130,12 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
         let zeros = || Array2::zeros((rows.batch, units));
         let d_final = Planes { h: d_h, c: C::CARRIES.then(|| d_c.map_or_else(zeros, standard)) };
         let (stack, weights) = (self.stack(), self.back_weights());
-        let kept = (&rows.layout, &trace.kept);
-        let back = engine::backward(self.config(), stack, weights, kept, &d_rows, d_final);
-        let mut input = rows.scatter(&back.input, input_dim);
+        let (parameters, d_input, d_first) =
+            backward(self.config(), stack, weights, &trace.kept, d_rows.as_deref(), d_final);
+        let mut input = rows.scatter(&d_input, input_dim);
         if let Some(factors) = &trace.input_factors {
             input.axis_iter_mut(Axis(1)).for_each(|mut step| step *= factors);
         }
-        Ok(Gradients { parameters: back.parameters, input, state: C::state(back.state) })
+        Ok(Gradients { parameters, input, state: C::state(d_first) })
     }
 }

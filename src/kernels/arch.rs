@@ -11,9 +11,12 @@ pub struct Plan {
     pub ahead: usize,
     /// So have layers of more weights than this: two matrices at once would not stay in cache.
     pub near: usize,
-    /// Rows whose input products are made together, and that pass through all layers together: enough to keep the kernel
-    /// at full speed, few enough that the sums, and what lies between two layers, are still in cache when they are read.
+    /// The most rows whose input products are made together, and that pass through all layers together: enough to keep the
+    /// kernel at full speed, few enough that the sums, and what lies between two layers, are still in cache when they are
+    /// read.
     pub chunk: usize,
+    /// The most bytes of them, where that is not less than a tile's rows.
+    pub chunk_bytes: usize,
     /// Rows whose terms are added to the gradient of the weights together; up to twice as many for wide layers, whose
     /// gradient no near cache holds while it takes them.
     pub terms: usize,
@@ -31,9 +34,21 @@ impl Default for Plan {
 /// What was measured to be fastest.
 impl From<Arch> for Plan {
     fn from(arch: Arch) -> Self {
-        Self { arch, ahead: 5, near: 1 << 16, chunk: 192, terms: 256, patience: 0.25 }
+        Self { arch, ahead: 5, near: 1 << 16, chunk: 192, chunk_bytes: 1 << 20, terms: 256, patience: 0.25 }
     }
 }
+
+impl Plan {
+    /// How many rows of `width` elements are made together.
+    #[inline(always)]
+    #[must_use]
+    pub fn chunk_of<A>(&self, width: usize) -> usize {
+        self.chunk.min((self.chunk_bytes / (width * size_of::<A>()).max(1)).max(TILE_ROWS))
+    }
+}
+
+/// The fewest rows worth a product: those of a few tiles.
+const TILE_ROWS: usize = 24;
 
 /// Every instruction set that the kernels have a form for and this machine has, the plainest first.
 #[must_use]

@@ -25,7 +25,7 @@ pub use arch::{Arch, Plan, archs};
 pub(crate) use copy::{copy, to_vec};
 pub use matrix::Matrix;
 pub(crate) use panels::transpose;
-pub use panels::{Panels, PanelsRef};
+pub use panels::{Blocks, Panels, PanelsRef};
 pub use product::{Chain, Product, Start};
 pub use update::Update;
 pub(crate) use update::{AdamStep, RmsPropStep, SgdStep};

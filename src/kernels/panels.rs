@@ -3,9 +3,33 @@
 use std::array::from_fn;
 use std::ops::Range;
 
-use ndarray::{ArrayRef2, Axis};
+use ndarray::ArrayRef2;
 
 use crate::element::Element;
+use crate::invariant::Invariant;
+
+/// How the columns of a product fall into blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Blocks {
+    /// The columns of a block.
+    pub units: usize,
+    /// How far apart blocks start.
+    pub apart: usize,
+}
+
+impl Blocks {
+    /// `count` blocks of `units` columns: one alone is as wide as it is, each of several begins a panel.
+    #[must_use]
+    pub fn of<A: Element>(units: usize, count: usize) -> Self {
+        Self { units, apart: if count == 1 { units } else { units.next_multiple_of(A::PANEL) } }
+    }
+
+    /// The panels of a block.
+    #[must_use]
+    pub fn panels<A: Element>(self) -> usize {
+        self.units.div_ceil(A::PANEL)
+    }
+}
 
 /// A right operand of shape (k, n) as panels of one cache line's columns: for each panel, for each k, the
 /// panel's elements side by side; the last panel is filled up with zeros.
@@ -26,10 +50,16 @@ impl<A: Element> Panels<A> {
     /// Packs `weight`, of shape (k, n), as it lies: what a backward pass multiplies by.
     #[must_use]
     pub fn straight(weight: &ArrayRef2<A>) -> Self {
-        let mut panels = Self::default();
+        Self::straight_blocks(weight, weight.nrows(), &[0])
+    }
+
+    /// As [`straight`](Self::straight), of the blocks of `units` rows each that `order` lists, in its order.
+    pub(crate) fn straight_blocks(weight: &ArrayRef2<A>, units: usize, order: &[usize]) -> Self {
+        let (mut panels, width) = (Self::default(), weight.ncols());
         let weight = weight.as_standard_layout();
-        let rows = weight.as_slice().unwrap_or_default().chunks_exact(weight.ncols().max(1));
-        panels.fill(weight.ncols(), rows);
+        let weight = weight.as_slice().invariant("the weight is in standard layout");
+        let row = |i: usize| &weight[(order[i / units] * units + i % units) * width..][..width];
+        panels.fill(width, (0..order.len() * units).map(row));
         panels
     }
 
@@ -56,30 +86,39 @@ impl<A: Element> Panels<A> {
     /// Packs the transpose of `weight`, of shape (n, k): what a forward pass multiplies by.
     #[must_use]
     pub fn transposed(weight: &ArrayRef2<A>) -> Self {
-        let (width, depth) = weight.dim();
-        let mut lines = vec![A::Line::default(); width.div_ceil(A::PANEL) * depth];
-        if depth > 0 {
-            let blocks = weight.axis_chunks_iter(Axis(0), A::PANEL);
-            for (panel, block) in lines.chunks_exact_mut(depth).zip(blocks) {
-                for (lane, row) in block.outer_iter().enumerate() {
-                    panel.iter_mut().zip(row).for_each(|(line, &value)| line[lane] = value);
-                }
+        Self::transposed_blocks(weight, Blocks::of::<A>(weight.nrows(), 1), &[0])
+    }
+
+    /// As [`transposed`](Self::transposed), of the blocks of rows that `order` lists, in its order; the columns between two
+    /// blocks are zero.
+    pub(crate) fn transposed_blocks(weight: &ArrayRef2<A>, blocks: Blocks, order: &[usize]) -> Self {
+        let (depth, each) = (weight.ncols(), blocks.panels::<A>());
+        let mut lines = vec![A::Line::default(); order.len() * each * depth];
+        for (i, panel) in lines.chunks_exact_mut(depth.max(1)).enumerate() {
+            let (block, start) = (order[i / each], i % each * A::PANEL);
+            for (lane, unit) in (start..blocks.units.min(start + A::PANEL)).enumerate() {
+                let row = weight.row(block * blocks.units + unit);
+                panel.iter_mut().zip(row).for_each(|(line, &value)| line[lane] = value);
             }
         }
-        Self { lines, depth, width }
+        Self { lines, depth, width: order.len() * blocks.apart }
     }
 
     /// All panels.
     #[must_use]
     pub fn all(&self) -> PanelsRef<'_, A> {
-        PanelsRef { lines: &self.lines, depth: self.depth, width: self.width }
+        PanelsRef { lines: &self.lines, distance: self.depth, from: 0, depth: self.depth, width: self.width }
     }
 }
 
-/// Neighbouring panels, borrowed: some of the columns.
+/// Neighbouring panels, borrowed: some of the columns, and of their k.
 #[derive(Debug, Clone, Copy)]
 pub struct PanelsRef<'a, A: Element> {
     lines: &'a [A::Line],
+    /// How far apart panels start.
+    distance: usize,
+    /// The k of each panel.
+    from: usize,
     depth: usize,
     width: usize,
 }
@@ -97,23 +136,23 @@ impl<'a, A: Element> PanelsRef<'a, A> {
         self.width
     }
 
-    /// The number of panels.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.width.div_ceil(A::PANEL)
-    }
-
     /// Some of the panels.
     pub(crate) fn part(&self, panels: Range<usize>) -> Self {
-        let lines = &self.lines[panels.start * self.depth..panels.end * self.depth];
+        let lines = &self.lines[panels.start * self.distance..panels.end * self.distance];
         let columns = panels.start * A::PANEL..self.width.min(panels.end * A::PANEL);
-        Self { lines, depth: self.depth, width: columns.len() }
+        Self { lines, width: columns.len(), ..*self }
+    }
+
+    /// Some of the k.
+    pub(crate) fn rows(&self, rows: Range<usize>) -> Self {
+        debug_assert!(rows.end <= self.depth);
+        Self { from: self.from + rows.start, depth: rows.len(), ..*self }
     }
 
     /// One panel: `depth` lines.
     #[inline(always)]
     pub(super) fn panel(&self, index: usize) -> &'a [A::Line] {
-        &self.lines[index * self.depth..][..self.depth]
+        &self.lines[index * self.distance + self.from..][..self.depth]
     }
 }
 

@@ -45,14 +45,15 @@ pub struct Chain<'a, A: Element> {
     pub weights: PanelsRef<'a, A>,
 }
 
-/// `c[r][j] = chain(r, j)`, or the sum of several chains in their order, or that added to what `c` holds; `c` is row-major
-/// and contiguous.
+/// `c[r][j] = chain(r, j)`, or the sum of several chains in their order, or that added to what `c` holds.
 #[derive(Debug)]
 pub struct Product<'a, A: Element> {
     pub(super) chains: &'a [Chain<'a, A>],
     rows: usize,
     pub(super) width: usize,
     pub(super) c: &'a mut [A],
+    /// How far apart the rows of the output start.
+    pub(super) distance: usize,
     /// Whether the chains are added to what the output holds.
     pub(super) added: bool,
     /// Whether the last columns are made first. Every other time so, weights that no cache holds whole are read from it
@@ -63,12 +64,19 @@ pub struct Product<'a, A: Element> {
 }
 
 impl<'a, A: Element> Product<'a, A> {
-    /// The sum of chains, one or more, of as many rows each and as many columns, into `c` of rows by columns elements.
+    /// The sum of chains, one or more, of as many rows each and as many columns, into rows of `c`, one behind the other.
     #[inline(always)]
     #[must_use]
     pub fn new(chains: &'a [Chain<'a, A>], c: &'a mut [A]) -> Self {
         let (rows, width) = chains.first().map_or((0, 0), |chain| (chain.a.rows(), chain.weights.width()));
-        Self { chains, rows, width, c, added: false, last_first: false, block: BLOCK }
+        Self { chains, rows, width, c, distance: width, added: false, last_first: false, block: BLOCK }
+    }
+
+    /// The same, into the first columns of rows that start `distance` elements apart.
+    #[inline(always)]
+    #[must_use]
+    pub fn strided(self, distance: usize) -> Self {
+        Self { distance, ..self }
     }
 
     /// The same, added to what the output holds.

@@ -159,12 +159,13 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
 
     #[inline(always)]
     fn load_columns<S: Simd>(&self, simd: S, last: usize, sums: &mut Sums<A, S, P, R, Q>) {
-        let (columns, width) = (self.columns(last), self.product.width);
-        let mut rows = &self.product.c[self.row * width..][..R * width];
+        let (columns, distance) = (self.columns(last), self.product.distance);
+        let mut rows = &self.product.c[self.row * distance..];
         for r in 0..R {
-            let row;
-            (row, rows) = rows.split_at(width);
-            load_row(simd, &row[columns.clone()], &mut sums[r]);
+            load_row(simd, &rows[columns.clone()], &mut sums[r]);
+            if r + 1 < R {
+                rows = &rows[distance..];
+            }
         }
     }
 
@@ -197,12 +198,10 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
         last: usize,
         sums: &Sums<A, S, P, R, Q>,
     ) {
-        let (columns, width) = (self.columns(last), self.product.width);
-        let mut rows = &mut self.product.c[self.row * width..][..R * width];
+        let (columns, distance) = (self.columns(last), self.product.distance);
+        let mut rows = &mut self.product.c[self.row * distance..];
         for r in 0..R {
-            let row;
-            (row, rows) = rows.split_at_mut(width);
-            let to = &mut row[columns.clone()];
+            let to = &mut rows[columns.clone()];
             for q in 0..Q {
                 let to = &mut to[q * A::PANEL..][..if q + 1 == Q { last } else { A::PANEL }];
                 let mut line = sums[r][q];
@@ -214,6 +213,9 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
                     }
                 }
                 store(simd, &line, to);
+            }
+            if r + 1 < R {
+                rows = &mut rows[distance..];
             }
         }
     }

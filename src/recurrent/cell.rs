@@ -1,117 +1,51 @@
-//! One step of one layer, torch's `RNNCell`.
+//! One step of one layer.
 
 use std::fmt;
 
-use ndarray::{
-    Array, Array1, Array2, ArrayRef, ArrayView2, ArrayViewD, ArrayViewMutD, Axis, Dimension, Ix1, Ix2,
-};
+use ndarray::{Array, Array2, ArrayRef, ArrayView2, ArrayViewD, ArrayViewMutD, Axis, Dimension, Ix1, Ix2};
 use rand::Rng;
 
-use super::Nonlinearity;
-use super::parameters::RnnCellParameters;
-use crate::cell::Elman;
-use crate::engine::{BackWeights, Cache, Forward, Scratch, Stack};
-use crate::error::{Result, expect_positive, expect_room, expect_shape, expect_width};
+use super::architecture::CellArchitecture;
+use super::parameters::CellParameters;
+use super::train::Gradients;
+use crate::arrays::{elements_mut, standard, with_plain_rows};
+use crate::engine::{
+    BackReads, BackWeights, BackWrites, Cache, Course, Factors, Kept, Origin, Reads, Scratch, Stack, Writes,
+};
+use crate::error::{Error, Result, expect_room, expect_shape, expect_width};
+use crate::layout::Layout;
 use crate::parameters::Parameters;
+use crate::planes::Planes;
 use crate::random;
+use crate::rows::Source;
 use crate::scalar::Scalar;
-use crate::sequence::{Source, with_plain_rows};
-use crate::steps::Steps;
 
-/// The arguments of `torch.nn.RNNCell`, with torch's names and defaults.
-///
-/// ```
-/// use ndarray_rnn::RnnCellConfig;
-///
-/// assert_eq!(RnnCellConfig::new(4, 2).bias(false).to_string(), "RNNCell(4, 2, bias=False)");
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-#[non_exhaustive]
-pub struct RnnCellConfig {
-    /// Features of the input, at least 1.
-    pub input_size: usize,
-    /// Features of the hidden state, at least 1.
-    pub hidden_size: usize,
-    /// Whether there are `bias_ih` and `bias_hh`. Default true.
-    pub bias: bool,
-    /// The activation. Default tanh.
-    pub nonlinearity: Nonlinearity,
-}
-
-impl RnnCellConfig {
-    /// tanh, with biases.
-    #[must_use]
-    pub fn new(input_size: usize, hidden_size: usize) -> Self {
-        Self { input_size, hidden_size, bias: true, nonlinearity: Nonlinearity::Tanh }
-    }
-
-    /// Sets [`bias`](Self#structfield.bias).
-    #[must_use]
-    pub fn bias(self, bias: bool) -> Self {
-        Self { bias, ..self }
-    }
-
-    /// Sets [`nonlinearity`](Self#structfield.nonlinearity).
-    #[must_use]
-    pub fn nonlinearity(self, nonlinearity: Nonlinearity) -> Self {
-        Self { nonlinearity, ..self }
-    }
-}
-
-/// As torch shows the module: what differs from the default.
-impl fmt::Display for RnnCellConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RNNCell({}, {}", self.input_size, self.hidden_size)?;
-        if !self.bias {
-            f.write_str(", bias=False")?;
-        }
-        if self.nonlinearity != Nonlinearity::Tanh {
-            write!(f, ", nonlinearity={}", self.nonlinearity)?;
-        }
-        f.write_str(")")
-    }
-}
-
-/// One step of Elman's network, `torch.nn.RNNCell`: `h' = act(W_ih x + b_ih + W_hh h + b_hh)`.
-///
-/// | | batch (2-D) | one row (1-D) |
-/// |---|---|---|
-/// | `input` | (N, input_size) | (input_size) |
-/// | `hidden`, result | (N, hidden_size) | (hidden_size) |
-///
-/// A step has the same bits as the same step of an [`Rnn`](crate::Rnn).
-///
-/// ```
-/// use ndarray::Array2;
-/// use ndarray_rnn::{RnnCell, RnnCellConfig, manual_seed};
-///
-/// let cell = RnnCell::<f32>::new(RnnCellConfig::new(4, 2), &mut manual_seed(0))?;
-/// let x = Array2::zeros((5, 4));
-/// let h = cell.forward(&x, None)?;
-/// let h = cell.forward(&x, Some(&h))?;
-/// assert_eq!(h.dim(), (5, 2));
-/// # Ok::<(), ndarray_rnn::Error>(())
-/// ```
-///
-/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.RNNCell.html>
+/// One step of one layer, its kind known by the type of its configuration: an [`RnnCell`](crate::RnnCell).
 #[derive(Debug, Clone)]
-#[doc(alias = "torch.nn.RNNCell")]
-pub struct RnnCell<A: Scalar = f32> {
-    config: RnnCellConfig,
-    pub(super) parameters: RnnCellParameters<A>,
-    pub(super) cache: Cache<A, Elman>,
+pub struct RecurrentCell<C: CellArchitecture, A: Scalar = f32> {
+    config: C,
+    parameters: CellParameters<A>,
+    cache: Cache<A, C::Cell<A>>,
 }
 
-impl<A: Scalar> RnnCell<A> {
+/// What a step in training mode leaves for [`RecurrentCell::backward`]: `N (input_size + 2 hidden_size)` numbers for an
+/// [`RnnCell`](crate::RnnCell).
+#[derive(Debug, Clone)]
+pub struct CellTrace<C, A: Scalar> {
+    origin: Origin<C>,
+    kept: Kept<A>,
+    /// The shape of the input.
+    shape: Vec<usize>,
+}
+
+impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
     /// A cell with torch's initial parameters, each from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)).
     ///
     /// # Errors
-    /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a size of zero,
-    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for parameters that no memory holds.
-    pub fn new<R: Rng + ?Sized>(config: RnnCellConfig, rng: &mut R) -> Result<Self> {
+    /// [`Error::ZeroSize`] for a size of zero, [`Error::SizeOverflow`] for parameters that no memory holds.
+    pub fn new<R: Rng + ?Sized>(config: C, rng: &mut R) -> Result<Self> {
         let mut cell = Self::zeros(config)?;
-        let bound = 1.0 / (cell.config.hidden_size as f64).sqrt();
+        let bound = 1.0 / (cell.config.sizes().hidden_size as f64).sqrt();
         for (_, mut value) in cell.named_parameters_mut() {
             random::uniform(&mut value, -bound, bound, rng)?;
         }
@@ -122,124 +56,182 @@ impl<A: Scalar> RnnCell<A> {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn zeros(config: RnnCellConfig) -> Result<Self> {
-        let RnnCellConfig { input_size, hidden_size, bias, .. } = config;
-        expect_positive("input_size", input_size)?;
-        expect_positive("hidden_size", hidden_size)?;
-        let parameters = RnnCellParameters::zeros(hidden_size, input_size, hidden_size, bias)?;
+    pub fn zeros(config: C) -> Result<Self> {
+        let (sizes, gates) = (config.sizes(), C::ORDER.input.len());
+        sizes.validate()?;
+        let shape = [sizes.input_size, sizes.features];
+        let parameters = CellParameters::zeros([gates, sizes.hidden_size], shape, sizes.bias)?;
         Ok(Self { config, parameters, cache: Cache::default() })
     }
 
     /// What the cell is made of.
     #[must_use]
-    pub fn config(&self) -> &RnnCellConfig {
+    pub fn config(&self) -> &C {
         &self.config
     }
 
-    /// `W_ih`, of shape (hidden_size, input_size).
+    /// The parameters, with typed access; by name see [`Parameters`].
     #[must_use]
-    pub fn weight_ih(&self) -> &Array2<A> {
-        &self.parameters.weight_ih
+    pub fn parameters(&self) -> &CellParameters<A> {
+        &self.parameters
     }
 
-    /// `W_hh`, of shape (hidden_size, hidden_size).
-    #[must_use]
-    pub fn weight_hh(&self) -> &Array2<A> {
-        &self.parameters.weight_hh
-    }
-
-    /// `b_ih`, of shape (hidden_size), if the cell has biases.
-    #[must_use]
-    pub fn bias_ih(&self) -> Option<&Array1<A>> {
-        self.parameters.bias_ih.as_ref()
-    }
-
-    /// `b_hh`, of shape (hidden_size), if the cell has biases.
-    #[must_use]
-    pub fn bias_hh(&self) -> Option<&Array1<A>> {
-        self.parameters.bias_hh.as_ref()
-    }
-
-    /// The next hidden state. `hidden` is zero if not given.
+    /// The next state, from an input, a batch (2-D) or one row (1-D), and a state, which is zero if not given.
     ///
     /// # Errors
-    /// [`Error::Width`](crate::Error::Width) for an input of another width,
-    /// [`Error::Shape`](crate::Error::Shape) for a hidden state of another shape.
+    /// [`Error::Width`] for an input of another width, [`Error::Shape`] for a state of another shape.
     pub fn forward<D: CellDim>(
         &self,
         input: &ArrayRef<A, D>,
-        hidden: Option<&ArrayRef<A, D>>,
-    ) -> Result<Array<A, D>> {
-        let rows = D::rows(input);
-        expect_width("input", "input_size", self.config.input_size, rows.ncols())?;
-        let batch = rows.nrows();
-        let mut next = self.first_state(input, hidden)?;
+        state: Option<C::State<&ArrayRef<A, D>>>,
+    ) -> Result<C::State<Array<A, D>>> {
+        let (rows, mut state) = self.checked(input, state)?;
+        let layout = Layout::equal(1, rows.nrows());
         let rows = with_plain_rows("input", rows.insert_axis(Axis(0)))?;
-        let steps = Steps::Equal { len: 1, batch };
-        let state = next.as_slice_mut().unwrap_or_default();
-        let pass = Forward::new(Source::grid(&rows, None), &steps, state);
-        A::forward(self.stack(), pass, &mut Scratch::default());
-        Ok(D::from_rows(next))
+        let planes = state.as_mut().map(|plane| elements_mut(plane));
+        let reads = Reads::new(Source::grid(&rows, None), &layout.steps);
+        C::forward(self.stack(), reads, Writes::new(planes), &mut Scratch::default());
+        Ok(C::state(state.map(D::from_rows)))
     }
 
-    /// A hidden state for an input as rows; zeros if there is none.
-    pub(super) fn first_state<D: CellDim>(
+    /// As [`forward`](Self::forward); also returns what [`backward`](Self::backward) needs.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    #[expect(clippy::type_complexity, reason = "a state and a trace")]
+    pub fn forward_train<D: CellDim>(
         &self,
         input: &ArrayRef<A, D>,
-        hidden: Option<&ArrayRef<A, D>>,
-    ) -> Result<Array2<A>> {
-        let shape = (D::rows(input).nrows(), self.config.hidden_size);
-        expect_room::<A>("hidden", &[shape.0, shape.1])?;
-        let mut state = Array2::zeros(shape);
-        if let Some(hidden) = hidden {
-            expect_shape("hidden", &self.hidden_shape(input.shape()), hidden.shape())?;
-            state.assign(&D::rows(hidden));
+        state: Option<C::State<&ArrayRef<A, D>>>,
+    ) -> Result<(C::State<Array<A, D>>, CellTrace<C, A>)> {
+        let (rows, mut state) = self.checked(input, state)?;
+        let course = Course::of(Layout::equal(1, rows.nrows()));
+        let layout = course.layout.clone();
+        let rows = with_plain_rows("input", rows.insert_axis(Axis(0)))?;
+        let stack = self.stack();
+        let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| {
+            C::forward(stack, reads, writes, &mut Scratch::default());
+        };
+        let source = Source::grid(&rows, layout.order.as_deref());
+        let planes = state.as_mut().map(|plane| elements_mut(plane));
+        let kept = Kept::of(stack, course, source, planes, Factors::default(), self.cache.spares(), run);
+        let trace = CellTrace { origin: self.cache.origin(&self.config), kept, shape: input.shape().into() };
+        Ok((C::state(state.map(D::from_rows)), trace))
+    }
+
+    /// The gradients of a loss with respect to parameters, input and state, from that with respect to the next state.
+    ///
+    /// The formulas and the order of every sum are those of [`Recurrent::backward`](crate::Recurrent::backward) for one
+    /// step; through several steps the caller adds the parameters' gradients.
+    ///
+    /// # Errors
+    /// [`Error::ForeignTrace`] and [`Error::StaleTrace`] as there; [`Error::Rank`] for a gradient of a batch where the step
+    /// was of one row, or the reverse; [`Error::Shape`] for one of another shape.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ndarray_rnn::{Nonlinearity, Parameters, RnnCell, RnnCellConfig};
+    ///
+    /// let mut cell = RnnCell::<f64>::zeros(RnnCellConfig::new(1, 1).nonlinearity(Nonlinearity::Relu).bias(false))?;
+    /// cell.named_parameters_mut().into_iter().for_each(|(_, mut weight)| weight.fill(2.0));
+    ///
+    /// let (next, trace) = cell.forward_train(&array![3.0], Some(&array![5.0]))?; // relu(2 * 3 + 2 * 5)
+    /// assert_eq!(next, array![16.0]);
+    /// let gradients = cell.backward(&trace, &array![1.0])?;
+    /// assert_eq!((gradients.input, gradients.state), (array![2.0], array![2.0]));
+    /// assert_eq!(gradients.parameters.weight_ih(), array![[3.0]]);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    #[expect(clippy::type_complexity, reason = "gradients of parameters, input and state")]
+    pub fn backward<D: CellDim>(
+        &self,
+        trace: &CellTrace<C, A>,
+        d_state: C::State<&ArrayRef<A, D>>,
+    ) -> Result<Gradients<CellParameters<A>, Array<A, D>, C::State<Array<A, D>>>> {
+        self.cache.expect(&self.config, &trace.origin)?;
+        let (expected, planes) = (trace.shape.len(), C::planes(d_state));
+        if expected != planes.h.ndim() {
+            return Err(Error::Rank { array: "d_h", expected, actual: planes.h.ndim() });
         }
-        Ok(state)
+        self.expect_state(["d_h", "d_c"], planes.as_ref().map(|plane| plane.shape()), &trace.shape)?;
+        let mut d_state = planes.map(|plane| standard(&D::rows(plane)));
+        let mut d_input = Array2::zeros((d_state.h.nrows(), self.config.sizes().input_size));
+        let mut parameters = self.parameters.zeros_like();
+        let reads = BackReads { weights: self.back_weights(), kept: &trace.kept, d_output: None };
+        let writes = BackWrites {
+            d_state: d_state.as_mut().map(|plane| elements_mut(plane)),
+            d_input: Some(elements_mut(&mut d_input)),
+            d_parameters: vec![parameters.lend(C::ORDER)],
+        };
+        C::backward(self.stack(), &reads, writes);
+        Ok(Gradients { parameters, input: D::from_rows(d_input), state: C::state(d_state.map(D::from_rows)) })
     }
 
-    /// A hidden state's shape from an input's.
-    pub(super) fn hidden_shape(&self, input: &[usize]) -> Vec<usize> {
-        let batch = input.split_last().map_or(&[][..], |(_, batch)| batch);
-        batch.iter().copied().chain([self.config.hidden_size]).collect()
+    /// The input as rows, and the state, or zeros.
+    #[expect(clippy::type_complexity, reason = "rows and a state")]
+    fn checked<'a, D: CellDim>(
+        &self,
+        input: &'a ArrayRef<A, D>,
+        state: Option<C::State<&ArrayRef<A, D>>>,
+    ) -> Result<(ArrayView2<'a, A>, Planes<Array2<A>>)> {
+        let (rows, sizes) = (D::rows(input), self.config.sizes());
+        expect_width("input", "input_size", sizes.input_size, rows.ncols())?;
+        let shapes = sizes.state_shapes::<C>(rows.nrows()).map(|[_, batch, width]| [batch, width]);
+        expect_room::<A>(C::STATE[0], &shapes.h)?;
+        shapes.c.map_or(Ok(()), |shape| expect_room::<A>(C::STATE[1], &shape))?;
+        let Some(planes) = state.map(C::planes) else { return Ok((rows, shapes.map(Array2::zeros))) };
+        self.expect_state(C::STATE, planes.as_ref().map(|plane| plane.shape()), input.shape())?;
+        Ok((rows, planes.map(|plane| standard(&D::rows(plane)))))
     }
 
-    pub(super) fn stack(&self) -> &Stack<A, Elman> {
+    /// Checks a state's shapes against an input's.
+    fn expect_state(&self, names: [&str; 2], state: Planes<&[usize]>, input: &[usize]) -> Result<()> {
+        let batch = &input[..input.len() - 1];
+        let planes = state.zip(self.config.sizes().state_shapes::<C>(0));
+        for (name, plane) in names.into_iter().zip([Some(planes.h), planes.c]) {
+            let Some((actual, [.., width])) = plane else { continue };
+            let expected: Vec<_> = batch.iter().copied().chain([width]).collect();
+            expect_shape(name, &expected, actual)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn stack(&self) -> &Stack<A, C::Cell<A>> {
         self.cache.stack(|plan| {
-            let cell = Elman::new(self.config.nonlinearity.activation());
-            Stack::new(vec![vec![self.parameters.pack()]], cell, self.config.hidden_size, plan)
+            let weights = self.parameters.view(C::ORDER).pack::<C::Cell<A>>();
+            Stack::new(vec![vec![weights]], self.config.cell(), plan)
         })
     }
 
-    pub(super) fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
-        self.cache.back_weights(|| vec![vec![self.parameters.pack_back()]])
+    fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
+        self.cache.back_weights(|| vec![vec![self.parameters.view(C::ORDER).pack_back()]])
     }
 }
 
-impl<A: Scalar> Parameters for RnnCell<A> {
+impl<C: CellArchitecture, A: Scalar> Parameters for RecurrentCell<C, A> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        self.parameters.named("")
+        self.parameters.named_parameters()
     }
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
         self.cache.forget();
-        self.parameters.named_mut("")
+        self.parameters.named_parameters_mut()
     }
 }
 
 /// Equal configurations and parameters.
-impl<A: Scalar> PartialEq for RnnCell<A> {
+impl<C: CellArchitecture, A: Scalar> PartialEq for RecurrentCell<C, A> {
     fn eq(&self, other: &Self) -> bool {
         self.config == other.config && self.parameters == other.parameters
     }
 }
 
 /// As torch shows the module.
-impl<A: Scalar> fmt::Display for RnnCell<A> {
+impl<C: CellArchitecture, A: Scalar> fmt::Display for RecurrentCell<C, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.config.fmt(f)
+        fmt::Display::fmt(&self.config, f)
     }
 }
 
@@ -249,7 +241,7 @@ pub trait CellDim: Dimension + private::Sealed {
     #[doc(hidden)]
     fn rows<A>(array: &ArrayRef<A, Self>) -> ArrayView2<'_, A>;
 
-    /// The result's array from (N, hidden).
+    /// The result's array from (N, width).
     #[doc(hidden)]
     fn from_rows<A>(array: Array2<A>) -> Array<A, Self>;
 }

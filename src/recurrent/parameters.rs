@@ -2,34 +2,29 @@
 
 use ndarray::{Array1, Array2, ArrayViewD, ArrayViewMutD};
 
-use crate::engine::{BackWeights, DirectionGradient, Weights};
+use crate::arrays::elements_mut;
+use crate::engine::{DirectionGradient, DirectionParameters, Order};
 use crate::error::{Error, Result};
 use crate::parameters::{Parameters, zeros};
 use crate::scalar::Scalar;
-use crate::spares::Spares;
 
-/// The parameters of an [`RnnCell`](crate::RnnCell), or their gradient: `weight_ih` (hidden_size, input_size), `weight_hh`
-/// (hidden_size, hidden_size) and, unless it has no bias, `bias_ih` and `bias_hh` (hidden_size).
+/// The parameters of a cell, or of one direction of one layer of a network, or their gradient.
 ///
-/// Also those of one direction of one layer of an [`Rnn`](crate::Rnn), under [`RnnParameters`].
+/// | name | shape |
+/// |---|---|
+/// | `weight_ih` | (gates * hidden_size, input_size) |
+/// | `weight_hh` | (gates * hidden_size, width of the hidden state) |
+/// | `bias_ih`, `bias_hh` | (gates * hidden_size), absent without bias |
+/// | `weight_hr` | (proj_size, hidden_size), absent without projection |
+///
+/// An [`RnnCell`](crate::RnnCell) has one gate.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RnnCellParameters<A> {
+pub struct CellParameters<A> {
     pub(crate) weight_ih: Array2<A>,
     pub(crate) weight_hh: Array2<A>,
     pub(crate) bias_ih: Option<Array1<A>>,
     pub(crate) bias_hh: Option<Array1<A>>,
-}
-
-impl<A: Scalar> Parameters for RnnCellParameters<A> {
-    type Elem = A;
-
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        self.named("")
-    }
-
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        self.named_mut("")
-    }
+    pub(crate) weight_hr: Option<Array2<A>>,
 }
 
 /// The way a direction runs through time.
@@ -41,58 +36,75 @@ pub enum Direction {
     Reverse,
 }
 
-/// The parameters of an [`Rnn`](crate::Rnn), or their gradient.
+/// The parameters of a network such as [`Rnn`](crate::Rnn), or their gradient.
 ///
-/// | name | shape |
-/// |---|---|
-/// | `weight_ih_l{k}{s}` | (hidden_size, input_size), (hidden_size, directions * hidden_size) for k > 0 |
-/// | `weight_hh_l{k}{s}` | (hidden_size, hidden_size) |
-/// | `bias_ih_l{k}{s}`, `bias_hh_l{k}{s}` | (hidden_size), absent without bias |
-///
-/// k is the layer, s is empty forward and `_reverse` in reverse; the order is by layer, then direction, then
-/// as above.
+/// Their names are those of [`CellParameters`] with `_l{k}{s}` behind: k is the layer, s is empty forward and `_reverse`
+/// in reverse. The order is by layer, then direction, then as there. For k > 0 `input_size` is the width of an output row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RnnParameters<A> {
+pub struct RecurrentParameters<A> {
     /// By layer, then direction.
-    pub(crate) cells: Vec<RnnCellParameters<A>>,
+    pub(crate) cells: Vec<CellParameters<A>>,
     pub(crate) directions: usize,
 }
 
-impl<A: Scalar> RnnParameters<A> {
-    /// `W_ih` of one direction of one layer, if there is one.
+impl<A: Scalar> RecurrentParameters<A> {
+    /// `weight_ih` of one direction of one layer, if there is one.
     #[must_use]
     pub fn weight_ih(&self, layer: usize, direction: Direction) -> Option<&Array2<A>> {
-        self.cell(layer, direction).map(|cell| &cell.weight_ih)
+        self.cell(layer, direction).map(CellParameters::weight_ih)
     }
 
-    /// `W_hh` of one direction of one layer, if there is one.
+    /// `weight_hh` of one direction of one layer, if there is one.
     #[must_use]
     pub fn weight_hh(&self, layer: usize, direction: Direction) -> Option<&Array2<A>> {
-        self.cell(layer, direction).map(|cell| &cell.weight_hh)
+        self.cell(layer, direction).map(CellParameters::weight_hh)
     }
 
-    /// `b_ih` of one direction of one layer, if there is one.
+    /// `bias_ih` of one direction of one layer, if there is one.
     #[must_use]
     pub fn bias_ih(&self, layer: usize, direction: Direction) -> Option<&Array1<A>> {
-        self.cell(layer, direction)?.bias_ih.as_ref()
+        self.cell(layer, direction)?.bias_ih()
     }
 
-    /// `b_hh` of one direction of one layer, if there is one.
+    /// `bias_hh` of one direction of one layer, if there is one.
     #[must_use]
     pub fn bias_hh(&self, layer: usize, direction: Direction) -> Option<&Array1<A>> {
-        self.cell(layer, direction)?.bias_hh.as_ref()
+        self.cell(layer, direction)?.bias_hh()
     }
 
-    /// Zeros of the same shapes, in spare memory.
-    pub(crate) fn zeros_like(&self, spares: &mut Spares<A>) -> Self {
-        let cells = self.cells.iter().map(|cell| cell.zeros_like(spares)).collect();
-        Self { cells, directions: self.directions }
-    }
-
-    fn cell(&self, layer: usize, direction: Direction) -> Option<&RnnCellParameters<A>> {
+    /// All parameters of one direction of one layer, if there is one.
+    #[must_use]
+    pub fn cell(&self, layer: usize, direction: Direction) -> Option<&CellParameters<A>> {
         let direction = direction as usize;
         let index = layer.checked_mul(self.directions)?.checked_add(direction)?;
         self.cells.get(index).filter(|_| direction < self.directions)
+    }
+
+    /// Zeros of the same shapes.
+    pub(super) fn zeros_like(&self) -> Self {
+        Self {
+            cells: self.cells.iter().map(CellParameters::zeros_like).collect(),
+            directions: self.directions,
+        }
+    }
+
+    /// The parameters of `count` directions, each made by a function of its layer.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if there is no room for them.
+    pub(super) fn collect(
+        count: usize,
+        directions: usize,
+        cell: impl Fn(usize) -> Result<CellParameters<A>>,
+    ) -> Result<Self> {
+        let mut cells = Vec::new();
+        cells
+            .try_reserve_exact(count)
+            .map_err(|_| Error::SizeOverflow { name: "parameters".into(), shape: vec![count] })?;
+        for i in 0..count {
+            cells.push(cell(i / directions)?);
+        }
+        Ok(Self { cells, directions })
     }
 
     /// The ending of the names of the i-th cell's parameters.
@@ -102,7 +114,7 @@ impl<A: Scalar> RnnParameters<A> {
     }
 }
 
-impl<A: Scalar> Parameters for RnnParameters<A> {
+impl<A: Scalar> Parameters for RecurrentParameters<A> {
     type Elem = A;
 
     fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
@@ -117,97 +129,121 @@ impl<A: Scalar> Parameters for RnnParameters<A> {
     }
 }
 
-impl<A: Scalar> RnnCellParameters<A> {
-    /// Zeros for `units` gate sums.
+impl<A: Scalar> Parameters for CellParameters<A> {
+    type Elem = A;
+
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+        self.named("")
+    }
+
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+        self.named_mut("")
+    }
+}
+
+impl<A: Scalar> CellParameters<A> {
+    /// The weights of the input.
+    #[must_use]
+    pub fn weight_ih(&self) -> &Array2<A> {
+        &self.weight_ih
+    }
+
+    /// The weights of the hidden state.
+    #[must_use]
+    pub fn weight_hh(&self) -> &Array2<A> {
+        &self.weight_hh
+    }
+
+    /// The bias of the input's sums, if there are biases.
+    #[must_use]
+    pub fn bias_ih(&self) -> Option<&Array1<A>> {
+        self.bias_ih.as_ref()
+    }
+
+    /// The bias of the hidden state's sums, if there are biases.
+    #[must_use]
+    pub fn bias_hh(&self) -> Option<&Array1<A>> {
+        self.bias_hh.as_ref()
+    }
+
+    /// Zeros for sums of so many gates and units, and for a projection if the hidden state is of another width.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`] if a weight is too large to be held.
-    pub(crate) fn zeros(units: usize, input: usize, hidden: usize, bias: bool) -> Result<Self> {
+    pub(super) fn zeros(
+        [gates, units]: [usize; 2],
+        [input, features]: [usize; 2],
+        bias: bool,
+    ) -> Result<Self> {
+        let sums = gates.saturating_mul(units);
+        let projected = features != units;
         Ok(Self {
-            weight_ih: zeros("weight_ih", units, input)?,
-            weight_hh: zeros("weight_hh", units, hidden)?,
-            bias_ih: bias.then(|| Array1::zeros(units)),
-            bias_hh: bias.then(|| Array1::zeros(units)),
+            weight_ih: zeros("weight_ih", sums, input)?,
+            weight_hh: zeros("weight_hh", sums, features)?,
+            bias_ih: bias.then(|| Array1::zeros(sums)),
+            bias_hh: bias.then(|| Array1::zeros(sums)),
+            weight_hr: projected.then(|| zeros("weight_hr", features, units)).transpose()?,
         })
     }
 
-    /// The parameters as the engine wants them.
-    pub(crate) fn pack(&self) -> Weights<A> {
-        let biases = [&self.bias_ih, &self.bias_hh].map(Option::as_ref);
-        Weights::new([&self.weight_ih, &self.weight_hh], biases)
-    }
-
-    /// The weights as the engine wants them on the way back.
-    pub(crate) fn pack_back(&self) -> BackWeights<A> {
-        BackWeights::new(&self.weight_ih, &self.weight_hh)
-    }
-
-    /// As the engine fills it: the gradient of `b_ih`, which is that of `b_hh` too.
-    pub(super) fn borrow(&mut self) -> DirectionGradient<'_, A> {
-        DirectionGradient {
-            weight_ih: self.weight_ih.as_slice_mut().unwrap_or_default(),
-            weight_hh: self.weight_hh.as_slice_mut().unwrap_or_default(),
-            bias: self.bias_ih.as_mut().and_then(|bias| bias.as_slice_mut()).unwrap_or_default(),
-        }
-    }
-
-    /// Gives `bias_hh` the gradient of `bias_ih`.
-    pub(super) fn copy_bias(&mut self) {
-        if let (Some(bias_hh), Some(bias_ih)) = (&mut self.bias_hh, &self.bias_ih) {
-            bias_hh.clone_from(bias_ih);
-        }
-    }
-
-    /// Zeros of the same shapes, in spare memory.
-    pub(crate) fn zeros_like(&self, spares: &mut Spares<A>) -> Self {
+    /// Zeros of the same shapes.
+    pub(super) fn zeros_like(&self) -> Self {
         Self {
-            weight_ih: spares.zeros(self.weight_ih.raw_dim()),
-            weight_hh: spares.zeros(self.weight_hh.raw_dim()),
-            bias_ih: self.bias_ih.as_ref().map(|bias| spares.zeros(bias.raw_dim())),
-            bias_hh: self.bias_hh.as_ref().map(|bias| spares.zeros(bias.raw_dim())),
+            weight_ih: Array2::zeros(self.weight_ih.raw_dim()),
+            weight_hh: Array2::zeros(self.weight_hh.raw_dim()),
+            bias_ih: self.bias_ih.as_ref().map(|bias| Array1::zeros(bias.raw_dim())),
+            bias_hh: self.bias_hh.as_ref().map(|bias| Array1::zeros(bias.raw_dim())),
+            weight_hr: self.weight_hr.as_ref().map(|weight| Array2::zeros(weight.raw_dim())),
+        }
+    }
+
+    /// As the engine reads them.
+    pub(crate) fn view(&self, order: Order) -> DirectionParameters<'_, A> {
+        DirectionParameters {
+            weight_ih: self.weight_ih.view(),
+            weight_hh: self.weight_hh.view(),
+            bias_ih: self.bias_ih.as_ref().map(|bias| bias.view()),
+            bias_hh: self.bias_hh.as_ref().map(|bias| bias.view()),
+            weight_hr: self.weight_hr.as_ref().map(|weight| weight.view()),
+            order,
+        }
+    }
+
+    /// As the engine fills a gradient.
+    pub(super) fn lend(&mut self, order: Order) -> DirectionGradient<'_, A> {
+        DirectionGradient {
+            weight_ih: elements_mut(&mut self.weight_ih),
+            weight_hh: elements_mut(&mut self.weight_hh),
+            bias_ih: self.bias_ih.as_mut().map(|bias| elements_mut(bias)),
+            bias_hh: self.bias_hh.as_mut().map(|bias| elements_mut(bias)),
+            weight_hr: self.weight_hr.as_mut().map(|weight| elements_mut(weight)),
+            order,
         }
     }
 
     /// The parameters under torch's names with an ending.
-    pub(crate) fn named(&self, suffix: &str) -> Vec<(String, ArrayViewD<'_, A>)> {
-        let weights = [("weight_ih", &self.weight_ih), ("weight_hh", &self.weight_hh)];
-        let biases = [("bias_ih", &self.bias_ih), ("bias_hh", &self.bias_hh)];
-        let weights = weights.map(|(name, weight)| (name, Some(weight.view().into_dyn())));
-        let biases = biases.map(|(name, bias)| (name, bias.as_ref().map(|b| b.view().into_dyn())));
-        with_suffix(weights.into_iter().chain(biases), suffix)
+    fn named(&self, suffix: &str) -> Vec<(String, ArrayViewD<'_, A>)> {
+        let name = |name: &str| format!("{name}{suffix}");
+        let mut named = vec![
+            (name("weight_ih"), self.weight_ih.view().into_dyn()),
+            (name("weight_hh"), self.weight_hh.view().into_dyn()),
+        ];
+        named.extend(self.bias_ih.as_ref().map(|bias| (name("bias_ih"), bias.view().into_dyn())));
+        named.extend(self.bias_hh.as_ref().map(|bias| (name("bias_hh"), bias.view().into_dyn())));
+        named.extend(self.weight_hr.as_ref().map(|weight| (name("weight_hr"), weight.view().into_dyn())));
+        named
     }
 
     /// As [`named`](Self::named), to be changed.
-    pub(crate) fn named_mut(&mut self, suffix: &str) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        let weights = [("weight_ih", &mut self.weight_ih), ("weight_hh", &mut self.weight_hh)];
-        let biases = [("bias_ih", &mut self.bias_ih), ("bias_hh", &mut self.bias_hh)];
-        let weights = weights.map(|(name, weight)| (name, Some(weight.view_mut().into_dyn())));
-        let biases = biases.map(|(name, bias)| (name, bias.as_mut().map(|b| b.view_mut().into_dyn())));
-        with_suffix(weights.into_iter().chain(biases), suffix)
-    }
-}
-
-fn with_suffix<V>(arrays: impl Iterator<Item = (&'static str, Option<V>)>, suffix: &str) -> Vec<(String, V)> {
-    arrays.filter_map(|(name, array)| Some((format!("{name}{suffix}"), array?))).collect()
-}
-
-impl<A: Scalar> RnnParameters<A> {
-    /// Collects cells one by one.
-    ///
-    /// # Errors
-    /// [`Error::SizeOverflow`] if there is no room for them.
-    pub(crate) fn collect(
-        count: usize,
-        directions: usize,
-        cell: impl Fn(usize) -> Result<RnnCellParameters<A>>,
-    ) -> Result<Self> {
-        let mut cells = Vec::new();
-        cells
-            .try_reserve_exact(count)
-            .map_err(|_| Error::SizeOverflow { name: "parameters".into(), shape: vec![count] })?;
-        for i in 0..count {
-            cells.push(cell(i / directions)?);
-        }
-        Ok(Self { cells, directions })
+    fn named_mut(&mut self, suffix: &str) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+        let name = |name: &str| format!("{name}{suffix}");
+        let mut named = vec![
+            (name("weight_ih"), self.weight_ih.view_mut().into_dyn()),
+            (name("weight_hh"), self.weight_hh.view_mut().into_dyn()),
+        ];
+        named.extend(self.bias_ih.as_mut().map(|bias| (name("bias_ih"), bias.view_mut().into_dyn())));
+        named.extend(self.bias_hh.as_mut().map(|bias| (name("bias_hh"), bias.view_mut().into_dyn())));
+        named.extend(self.weight_hr.as_mut().map(|weight| (name("weight_hr"), weight.view_mut().into_dyn())));
+        named
     }
 }

@@ -1,27 +1,31 @@
 //! One pass over sequences, with its options.
 
-use std::mem;
-
-use ndarray::{Array, ArrayRef, CowArray, Ix3};
+use ndarray::{Array, Array3, ArrayRef, Dimension};
 use rand::Rng;
 
-use super::Rnn;
-use super::pass::{Input, Pass};
+use super::architecture::Architecture;
+use super::network::Recurrent;
+use super::sequences::{Form, RowsOf, Sequences};
 use super::train::Trace;
 use crate::dim::SequenceDim;
+use crate::engine::{Course, Factors, Kept, Reads, Scratch, Share, Writes};
 use crate::error::{Result, expect_room, expect_shape, expect_steps, expect_width};
+use crate::invariant::Invariant;
+use crate::kernels::to_vec;
+use crate::layout::Layout;
+use crate::planes::Planes;
+use crate::random;
 use crate::scalar::Scalar;
-use crate::sequence::{Layout, with_plain_rows};
-use crate::spares::Spares;
 
-/// One pass of an [`Rnn`] over a batch (3-D) or one sequence (2-D), made by [`Rnn::run`]: options first, then one of
-/// [`forward`](Self::forward), [`last`](Self::last), [`states`](Self::states) and [`forward_train`](Self::forward_train).
+/// One pass of a network over a batch (3-D), one sequence (2-D) or a [`PackedSequence`](crate::PackedSequence), made by
+/// [`Recurrent::run`]: options first, then one of [`forward`](Self::forward), [`last`](Self::last),
+/// [`states`](Self::states) and [`forward_train`](Self::forward_train).
 ///
 /// All options compose, and none is a path of its own: whatever they are, the engine sees rows grouped into steps.
 ///
 /// ```
-/// use ndarray::Array3;
-/// use ndarray_rnn::{Rnn, RnnConfig, manual_seed};
+/// use ndarray::{Array2, Array3};
+/// use ndarray_rnn::{PackedSequence, Rnn, RnnConfig, manual_seed};
 ///
 /// let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut manual_seed(0))?;
 /// let padded = Array3::ones((5, 3, 4));
@@ -29,44 +33,61 @@ use crate::spares::Spares;
 /// assert_eq!(output[[1, 0, 0]], h_n[[0, 0, 0]]); // sequence 0 ends at step 1,
 /// assert_eq!(output[[2, 0, 0]], 0.0);            // and is padding from there on;
 /// assert_eq!(h_n[[0, 2, 0]], 0.0);               // sequence 2 has no steps: its state is h_0
+///
+/// let packed = PackedSequence::from_sequences(&[2, 5, 3].map(|letters| Array2::ones((letters, 4))))?;
+/// let (output, h_n) = rnn.run(&packed).forward()?; // packed as the input is
+/// assert_eq!((output.data().dim(), h_n.dim()), ((10, 2), (1, 3, 2)));
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 #[derive(Debug)]
 #[must_use = "a run does nothing until `forward`, `last`, `states` or `forward_train` is called"]
-pub struct Run<'a, A: Scalar, D: SequenceDim> {
-    rnn: &'a Rnn<A>,
-    input: &'a ArrayRef<A, D>,
-    h_0: Option<&'a ArrayRef<A, D>>,
+pub struct Run<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> {
+    network: &'a Recurrent<C, A>,
+    input: &'a I,
+    state: Option<Planes<&'a ArrayRef<A, I::Dim>>>,
     lengths: Option<&'a [usize]>,
     padding_value: A,
-    resets: Option<&'a ArrayRef<bool, D::Smaller>>,
-    reset_state: Option<&'a ArrayRef<A, D>>,
-    spares: Spares<A>,
+    resets: Option<&'a ArrayRef<bool, <I::Dim as Dimension>::Smaller>>,
+    reset_state: Option<Planes<&'a ArrayRef<A, I::Dim>>>,
 }
 
-impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
-    pub(super) fn new(rnn: &'a Rnn<A>, input: &'a ArrayRef<A, D>, h_0: Option<&'a ArrayRef<A, D>>) -> Self {
+/// A run, its arguments checked.
+struct Pass<'a, A> {
+    rows: RowsOf<'a, A>,
+    course: Course<A>,
+    /// The first state, (layers x directions, N, width), in the caller's order.
+    first: Planes<Array3<A>>,
+    /// The shape (L, N, input_size) of the input.
+    dim: (usize, usize, usize),
+}
+
+impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> {
+    pub(super) fn new(
+        network: &'a Recurrent<C, A>,
+        input: &'a I,
+        state: Option<Planes<&'a ArrayRef<A, I::Dim>>>,
+    ) -> Self {
         Self {
-            rnn,
+            network,
             input,
-            h_0,
+            state,
             lengths: None,
             padding_value: A::zero(),
             resets: None,
             reset_state: None,
-            spares: Spares::default(),
         }
     }
 
-    /// The first state, shaped as [`Rnn`] says. Default: zero.
-    pub fn h_0(self, h_0: &'a ArrayRef<A, D>) -> Self {
-        Self { h_0: Some(h_0), ..self }
+    /// The first state, shaped as [`Rnn`](crate::Rnn) says, in the caller's order of sequences. Default: zero.
+    #[doc(alias = "h_0")]
+    pub fn state(self, state: C::State<&'a ArrayRef<A, I::Dim>>) -> Self {
+        Self { state: Some(C::planes(state)), ..self }
     }
 
     /// How many steps each sequence has, in any order, 0 to L; what stands behind them is never read, NaN or not.
     ///
     /// The reverse direction starts at each sequence's own end. Equal bit for bit to running each sequence alone, and to
-    /// [`Rnn::forward_packed`] (which takes no sequence of no steps; here it keeps its `h_0`). Default: L each.
+    /// a packed sequence (which holds no sequence of no steps; here it keeps its first state). Default: L each.
     #[doc(alias = "pack_padded_sequence")]
     pub fn lengths(self, lengths: &'a [usize]) -> Self {
         Self { lengths: Some(lengths), ..self }
@@ -77,100 +98,76 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
         Self { padding_value, ..self }
     }
 
-    /// Where sequences begin anew: a mask (L, N), with `batch_first` (N, L), for one sequence (L). Before a step
-    /// that is true the state is set to zero, or to [`reset_state`](Self::reset_state).
+    /// Where sequences begin anew: a mask (L, N), with `batch_first` (N, L), for one sequence (L); for a packed sequence
+    /// (L, N), L the greatest length. Before a step that is true the state is set to zero, or to
+    /// [`reset_state`](Self::reset_state).
     ///
     /// Equal bit for bit to splitting the sequence before that step, and as fast as without. In reverse too: the reverse
-    /// direction begins anew at the step before, its `h_0` enters at the sequence's end, and its `h_n` is that of the first
-    /// piece. A reset at the first step replaces the forward direction's `h_0`. Default: nowhere.
+    /// direction begins anew at the step before, its first state enters at the sequence's end, and its final state is that
+    /// of the first piece. A reset at the first step replaces the forward direction's first state. Default: nowhere.
     #[doc(alias = "episode_starts")]
-    pub fn resets(self, mask: &'a ArrayRef<bool, D::Smaller>) -> Self {
+    pub fn resets(self, mask: &'a ArrayRef<bool, <I::Dim as Dimension>::Smaller>) -> Self {
         Self { resets: Some(mask), ..self }
     }
 
-    /// The state that a reset sets, a constant of training, shaped as `h_0`; without [`resets`](Self::resets) its values
-    /// are not looked at. Default: zero.
-    pub fn reset_state(self, state: &'a ArrayRef<A, D>) -> Self {
-        Self { reset_state: Some(state), ..self }
+    /// The state that a reset sets, a constant of training, shaped as the first state; without [`resets`](Self::resets)
+    /// its values are not looked at. Default: zero.
+    pub fn reset_state(self, state: C::State<&'a ArrayRef<A, I::Dim>>) -> Self {
+        Self { reset_state: Some(C::planes(state)), ..self }
     }
 
-    /// Takes the memory of a trace that is no longer needed for the new one, and with it what the trace was given to
-    /// [`recycle`](Trace::recycle). The same bits; traces of other shapes and networks serve too. Only
-    /// [`forward_train`](Self::forward_train) makes use of it. Default: memory from the allocator.
-    ///
-    /// An allocator may give large arrays back to the system, which then hands out zeroed pages anew in every pass: the
-    /// README says what that costs.
-    ///
-    /// ```
-    /// use ndarray::Array3;
-    /// use ndarray_rnn::{Rnn, RnnConfig, Trace, manual_seed};
-    ///
-    /// let mut rng = manual_seed(0);
-    /// let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut rng)?;
-    /// let input = Array3::ones((3, 5, 4));
-    /// let mut trace = Trace::default();
-    /// for _ in 0..10 {
-    ///     let output;
-    ///     (output, _, trace) = rnn.run(&input).reuse(trace).forward_train(&mut rng)?;
-    ///     let gradients = rnn.backward(&trace, &output, None)?; // of half the sum of squares
-    ///     trace.recycle(output);
-    ///     trace.recycle(gradients);
-    /// }
-    /// # Ok::<(), ndarray_rnn::Error>(())
-    /// ```
-    pub fn reuse(self, trace: Trace<A>) -> Self {
-        Self { spares: trace.into_spares(), ..self }
-    }
-
-    /// Returns `output`, the last layer's hidden state after every step, and `h_n`, every layer's and direction's final
-    /// state, shaped as [`Rnn`] says.
+    /// Returns `output`, the last layer's hidden state after every step, and every layer's and direction's final state,
+    /// shaped as [`Rnn`](crate::Rnn) says. The output of a packed sequence is packed alike.
     ///
     /// # Errors
-    /// [`Error::Width`](crate::Error::Width) for an input of another width; [`Error::Shape`](crate::Error::Shape) for an `h_0`, mask, reset state or list of
-    /// lengths of another shape; [`Error::EntryOutOfRange`](crate::Error::EntryOutOfRange) for a length over L; [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0;
+    /// [`Error::Width`](crate::Error::Width) for an input of another width; [`Error::Shape`](crate::Error::Shape) for a
+    /// state, mask, reset state or list of lengths of another shape;
+    /// [`Error::EntryOutOfRange`](crate::Error::EntryOutOfRange) for a length over L;
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for lengths of a packed sequence, which has its own;
+    /// [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0;
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for an output that no memory holds.
-    pub fn forward(self) -> Result<(Array<A, D>, Array<A, D>)> {
-        let input = self.input()?;
-        let mut pass = self.pass(&input)?;
-        let mut output = pass.rows();
-        pass.forward(Some(&mut output), &mut [], &[]);
-        Ok((self.padded(&pass.layout, output, &mut Spares::default()), D::state(pass.state)))
+    pub fn forward(self) -> Result<(I::Output, C::State<Array<A, I::Dim>>)> {
+        let pass = self.pass(1)?;
+        let mut output = self.room(&pass);
+        let (state, layout) = self.network.run_engine(pass, Some(&mut output), &mut []);
+        Ok((self.output(output, &layout), state_of::<C, A, I::Dim>(state)))
     }
 
-    /// Returns each sequence's last output, (N, D hidden_size) or (D hidden_size), and `h_n`.
+    /// Returns each sequence's last output, (N, D hidden_size) or (D hidden_size), and the final state.
     ///
     /// The last output is the last layer's final forward state and, beside it, its final reverse state: for a
     /// bidirectional network that is *not* `output[-1]`. Keeps memory for a few steps, however long the sequences.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
-    pub fn last(self) -> Result<(Array<A, D::Smaller>, Array<A, D>)> {
-        let input = self.input()?;
-        let mut pass = self.pass(&input)?;
-        pass.forward(None, &mut [], &[]);
-        let h_n = D::state(pass.state);
-        Ok((D::last(&h_n, self.rnn.config.num_directions()), h_n))
+    #[expect(clippy::type_complexity, reason = "a pair of the last outputs and a state")]
+    pub fn last(self) -> Result<(Array<A, <I::Dim as Dimension>::Smaller>, C::State<Array<A, I::Dim>>)> {
+        let pass = self.pass(0)?;
+        let (state, _) = self.network.run_engine(pass, None, &mut []);
+        let last = I::Dim::last(&state.h, self.network.config().sizes().num_directions);
+        Ok((last, state_of::<C, A, I::Dim>(state)))
     }
 
     /// Returns the outputs of every layer, first to last, each as [`forward`](Self::forward) returns the last's, and
-    /// `h_n`.
+    /// the final state.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
     #[doc(alias = "all_hidden_states")]
-    pub fn states(self) -> Result<(Vec<Array<A, D>>, Array<A, D>)> {
-        let input = self.input()?;
-        let mut pass = self.pass(&input)?;
-        let mut lower: Vec<_> = (1..self.rnn.config.num_layers).map(|_| pass.rows()).collect();
-        let mut output = pass.rows();
-        pass.forward(Some(&mut output), &mut lower, &[]);
-        let layers = lower.into_iter().chain([output]);
-        let padded = |rows| self.padded(&pass.layout, rows, &mut Spares::default());
-        Ok((layers.map(padded).collect(), D::state(pass.state)))
+    #[expect(clippy::type_complexity, reason = "a pair of every layer's outputs and a state")]
+    pub fn states(self) -> Result<(Vec<I::Output>, C::State<Array<A, I::Dim>>)> {
+        let layers = self.network.config().sizes().num_layers;
+        let pass = self.pass(layers)?;
+        let mut lower: Vec<_> = (1..layers).map(|_| self.room(&pass)).collect();
+        let mut last = self.room(&pass);
+        let (state, layout) = self.network.run_engine(pass, Some(&mut last), &mut lower);
+        let outputs = lower.into_iter().chain([last]);
+        let outputs = outputs.map(|rows| self.output(rows, &layout)).collect();
+        Ok((outputs, state_of::<C, A, I::Dim>(state)))
     }
 
     /// As [`forward`](Self::forward), in training mode: draws and applies dropout, and returns a [`Trace`] for
-    /// [`Rnn::backward`].
+    /// [`Recurrent::backward`].
     ///
     /// Dropout acts on the outputs of every layer but the last: an element is kept with probability `1 - dropout` and
     /// then divided by it. Two words for each element, layer by layer, in the order of (t, n, feature), as torch
@@ -180,62 +177,106 @@ impl<'a, A: Scalar, D: SequenceDim> Run<'a, A, D> {
     /// # Errors
     /// As [`forward`](Self::forward).
     #[doc(alias = "train")]
+    #[expect(clippy::type_complexity, reason = "an output, a state and a trace")]
     pub fn forward_train<R: Rng + ?Sized>(
-        mut self,
+        self,
         rng: &mut R,
-    ) -> Result<(Array<A, D>, Array<A, D>, Trace<A>)> {
-        let spares = mem::take(&mut self.spares);
-        let input = self.input()?;
-        let (h_n, mut trace) = self.pass(&input)?.forward_train(spares, rng)?;
-        let (rows, layout, spares) = trace.output();
-        let output = self.padded(layout, rows, spares);
-        Ok((output, D::state(h_n), trace))
-    }
-
-    /// The input as (L, N, input_size), checked.
-    fn input(&self) -> Result<CowArray<'a, A, Ix3>> {
-        let config = &self.rnn.config;
-        let time_major = D::time_major(self.input, config.batch_first);
-        let (len, batch, width) = time_major.dim();
-        expect_width("input", "input_size", config.input_size, width)?;
-        self.rnn.expect_state::<D>("h_0", self.h_0, batch)?;
-        if self.reset_state.is_some() {
-            self.rnn.expect_state::<D>("reset_state", self.reset_state, batch)?;
-        }
-        expect_steps("input", len, self.input.shape())?;
-        expect_room::<A>("output", &[len, batch, config.output_size()])?;
-        if let Some(mask) = self.resets {
-            expect_shape("resets", &self.input.shape()[..self.input.ndim() - 1], mask.shape())?;
-        }
-        with_plain_rows("input", time_major)
-    }
-
-    /// The pass over a checked input.
-    fn pass<'p>(&'p self, input: &'p CowArray<'_, A, Ix3>) -> Result<Pass<'p, A>> {
-        let (len, batch, _) = input.dim();
-        let layout = match self.lengths {
-            None => Layout::equal(len, batch),
-            Some(lengths) => Layout::sorted(lengths, len, batch)?,
+    ) -> Result<(I::Output, C::State<Array<A, I::Dim>>, Trace<C, A>)> {
+        let pass = self.pass(1)?;
+        let (network, Pass { rows, course, first, dim }) = (self.network, pass);
+        let spares = network.spares();
+        let sizes = network.config().sizes();
+        let gaps = if sizes.dropout > 0.0 { sizes.num_layers - 1 } else { 0 };
+        let len = course.layout.steps.rows() * sizes.output_size();
+        let mut between: Vec<_> = (0..gaps).map(|_| spares.take(len)).collect();
+        between.iter_mut().try_for_each(|factors| dropout(factors, sizes.dropout, rng))?;
+        let factors = Factors { between, state: None };
+        let layout = course.layout.clone();
+        let mut state = first;
+        let stack = network.stack();
+        let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| {
+            C::forward(stack, reads, writes, &mut Scratch::default());
         };
-        let batch_first = self.rnn.config.batch_first;
-        Ok(Pass {
-            rnn: self.rnn,
-            state: self.rnn.state_or_zeros(self.h_0.map(D::batched_state), batch),
-            mask: self.resets.map(|mask| layout.gather_mask(&D::time_major_mask(mask, batch_first))),
-            reset_state: self.reset_state.map(|state| layout.sorted_state(&D::batched_state(state))),
-            input: Input::Array(input),
-            layout,
-            len,
-        })
+        let source = rows.source(&layout);
+        let mut kept = None;
+        layout.with_sorted_state(&mut state, |state| {
+            kept = Some(Kept::of(stack, course, source, state, factors, spares, run));
+        });
+        let kept = kept.invariant("the pass ran");
+        let output = self.output(to_vec(kept.output()), &layout);
+        let origin = network.cache.origin(network.config());
+        Ok((output, state_of::<C, A, I::Dim>(state), Trace { origin, kept, dim }))
     }
 
-    /// A layer's output rows as an array, padding behind the sequences' ends.
-    fn padded(&self, layout: &Layout, rows: Vec<A>, spares: &mut Spares<A>) -> Array<A, D> {
-        let batch_first = self.rnn.config.batch_first;
-        let (len, batch, _) = D::time_major(self.input, batch_first).dim();
-        let width = self.rnn.config.output_size();
-        let dim = (len, batch, width);
-        let array = layout.scatter_rows(rows, dim, self.padding_value, spares);
-        D::output(array, batch_first, spares)
+    /// Checks every argument, and that memory can hold the outputs of so many layers.
+    fn pass(&self, outputs: usize) -> Result<Pass<'a, A>> {
+        let (sizes, input) = (self.network.config().sizes(), self.input.borrow());
+        let dim @ (len, batch, width) = input.dim(sizes.batch_first);
+        expect_width("input", "input_size", sizes.input_size, width)?;
+        self.network.expect_state(C::STATE, self.state, batch)?;
+        if self.reset_state.is_some() {
+            self.network.expect_state(["reset_state"; 2], self.reset_state, batch)?;
+        }
+        expect_steps("input", len, input.shape())?;
+        expect_room::<A>("output", &[len, batch, sizes.output_size().saturating_mul(outputs)])?;
+        let layout = input.layout(self.lengths, sizes.batch_first)?;
+        let mask = self.resets.map(|mask| {
+            let time_major = I::Dim::time_major_mask(mask, sizes.batch_first && !input.is_packed());
+            let expected = I::Dim::mask_shape([len, batch], sizes.batch_first && !input.is_packed());
+            expect_shape("resets", &expected, mask.shape()).map(|()| layout.gather_mask(&time_major))
+        });
+        let sorted = |plane: &ArrayRef<A, I::Dim>| layout.sorted_state(&I::Dim::batched_state(plane));
+        let reset_state = self.reset_state.map(|state| state.map(sorted));
+        let first = self.network.state_or_zeros(self.state, batch);
+        let rows = self.input.borrow().into_rows("input", sizes.batch_first)?;
+        Ok(Pass { rows, course: Course { mask: mask.transpose()?, reset_state, layout }, first, dim })
     }
+
+    /// Room for a layer's output rows.
+    fn room(&self, pass: &Pass<'_, A>) -> Vec<A> {
+        vec![A::zero(); pass.course.layout.steps.rows() * self.network.config().sizes().output_size()]
+    }
+
+    /// A layer's output rows as the caller wants them.
+    fn output(&self, rows: Vec<A>, layout: &Layout) -> I::Output {
+        let sizes = self.network.config().sizes();
+        let form = Form { padding: self.padding_value, batch_first: sizes.batch_first };
+        self.input.of_rows(rows, sizes.output_size(), layout, form)
+    }
+}
+
+impl<C: Architecture, A: Scalar> Recurrent<C, A> {
+    /// Runs the engine; returns the final state in the caller's order, and how rows fall into steps.
+    fn run_engine(
+        &self,
+        pass: Pass<'_, A>,
+        output: Option<&mut [A]>,
+        lower: &mut [Vec<A>],
+    ) -> (Planes<Array3<A>>, Layout) {
+        let Pass { rows, course, first: mut state, .. } = pass;
+        let layout = &course.layout;
+        layout.with_sorted_state(&mut state, |state| {
+            let reads = Reads { resets: course.resets(), ..Reads::new(rows.source(layout), &layout.steps) };
+            let (output, lower) = (output.map(Share::Whole), Share::wholes(lower));
+            let writes = Writes { output, lower, ..Writes::new(state) };
+            C::forward(self.stack(), reads, writes, &mut Scratch::default());
+        });
+        (state, course.layout)
+    }
+}
+
+/// A state in the caller's number of axes.
+pub(super) fn state_of<C: Architecture, A: Scalar, D: SequenceDim>(
+    state: Planes<Array3<A>>,
+) -> C::State<Array<A, D>> {
+    C::state(state.map(D::state))
+}
+
+/// torch's dropout factors: 0, or 1 / (1 - p).
+fn dropout<A: Scalar, R: Rng + ?Sized>(factors: &mut [A], p: f64, rng: &mut R) -> Result<()> {
+    let kept = A::one() / A::from_f64(1.0 - p);
+    for factor in factors {
+        *factor = if p < 1.0 && random::bernoulli(1.0 - p, rng)? { kept } else { A::zero() };
+    }
+    Ok(())
 }

@@ -2,16 +2,19 @@
 
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView2, Axis};
 
-use super::{Rnn, RnnCell};
-use crate::cell::Elman;
-use crate::engine::{Forward, Scratch, Share, Stack};
+use super::architecture::{Architecture, CellArchitecture, Kind};
+use super::cell::RecurrentCell;
+use super::network::Recurrent;
+use crate::arrays::{elements, elements_mut, standard, with_plain_rows};
+use crate::engine::{Reads, Scratch, Share, Stack, Writes};
 use crate::error::{Error, Result, expect_room, expect_shape, expect_steps, expect_width};
+use crate::planes::Planes;
+use crate::rows::Source;
 use crate::scalar::Scalar;
-use crate::sequence::{Source, standard, with_plain_rows};
 use crate::steps::Steps;
 
 /// A batch of sequences that arrive in steps or chunks: a network (or cell), the state it is in, and the room it works
-/// in. Made by [`Rnn::stream`] or [`RnnCell::stream`].
+/// in. Made by [`Recurrent::stream`] or [`RecurrentCell::stream`].
 ///
 /// Steps and chunks of any size give the same bits as the whole sequence at once. After its first call a step whose
 /// input is in standard layout allocates nothing.
@@ -36,47 +39,49 @@ use crate::steps::Steps;
 /// ```
 #[derive(Debug, Clone)]
 #[doc(alias = "stateful")]
-pub struct Stream<'a, A: Scalar> {
-    stack: &'a Stack<A, Elman>,
+pub struct Stream<'a, C: Kind, A: Scalar> {
+    stack: &'a Stack<A, C::Cell<A>>,
     input_size: usize,
-    state: Array3<A>,
+    state: Planes<Array3<A>>,
     output: Array2<A>,
     scratch: Scratch<A>,
 }
 
-impl<A: Scalar> Rnn<A> {
+impl<C: Architecture, A: Scalar> Recurrent<C, A> {
     /// A stream of `batch` sequences, its state zero.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a bidirectional network: its reverse direction begins at the end, which a stream has not
     /// seen; [`Error::SizeOverflow`] for a state that no memory holds.
-    pub fn stream(&self, batch: usize) -> Result<Stream<'_, A>> {
-        if self.config.bidirectional {
+    pub fn stream(&self, batch: usize) -> Result<Stream<'_, C, A>> {
+        if self.config().sizes().num_directions > 1 {
             return Err(Error::Unsupported {
                 operation: "stream",
                 reason: "a bidirectional network begins at the end of a sequence, which a stream has not seen",
             });
         }
-        Stream::new(self.stack(), self.config.input_size, batch)
+        Stream::new(self.stack(), self.config(), batch)
     }
 }
 
-impl<A: Scalar> RnnCell<A> {
+impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
     /// A stream of `batch` rows, its state zero.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`] for a state that no memory holds.
-    pub fn stream(&self, batch: usize) -> Result<Stream<'_, A>> {
-        Stream::new(self.stack(), self.config().input_size, batch)
+    pub fn stream(&self, batch: usize) -> Result<Stream<'_, C, A>> {
+        Stream::new(self.stack(), self.config(), batch)
     }
 }
 
-impl<'a, A: Scalar> Stream<'a, A> {
-    fn new(stack: &'a Stack<A, Elman>, input_size: usize, batch: usize) -> Result<Self> {
-        let shape = [stack.layers.len(), batch, stack.hidden];
-        expect_room::<A>("state", &shape)?;
-        let (state, output) = (Array3::zeros(shape), Array2::zeros((batch, stack.hidden)));
-        Ok(Self { stack, input_size, state, output, scratch: Scratch::default() })
+impl<'a, C: Kind, A: Scalar> Stream<'a, C, A> {
+    fn new(stack: &'a Stack<A, C::Cell<A>>, config: &C, batch: usize) -> Result<Self> {
+        let sizes = config.sizes();
+        let shapes = sizes.state_shapes::<C>(batch);
+        expect_room::<A>("state", &shapes.h)?;
+        shapes.c.map_or(Ok(()), |shape| expect_room::<A>("state", &shape))?;
+        let (state, output) = (shapes.map(Array3::zeros), Array2::zeros((batch, sizes.features)));
+        Ok(Self { stack, input_size: sizes.input_size, state, output, scratch: Scratch::default() })
     }
 
     /// Takes one step, (N, input_size), and returns the last layer's hidden state, (N, hidden_size).
@@ -85,12 +90,13 @@ impl<'a, A: Scalar> Stream<'a, A> {
     /// [`Error::Width`] for an input of another width, [`Error::Shape`] for one of another batch; the state is
     /// unchanged then.
     pub fn step(&mut self, input: &ArrayRef2<A>) -> Result<ArrayView2<'_, A>> {
-        self.check(input.shape())?;
+        self.expect_input(&[], input.shape())?;
         let copy = if input.as_slice().is_none() { Some(standard(input)) } else { None };
-        let rows = copy.as_ref().map_or(input, |copy| copy).as_slice().unwrap_or_default();
+        let rows = elements(copy.as_ref().map_or(input, |copy| copy));
         let Self { stack, input_size, state, output, scratch } = self;
         let steps = Steps::Equal { len: 1, batch: output.nrows() };
-        run(stack, state, scratch, Source::rows(rows, *input_size, &steps, 0), &steps, output.as_slice_mut());
+        let source = Source::rows(rows, *input_size, &steps, 0);
+        run::<C, A>(stack, state, scratch, Reads::new(source, &steps), elements_mut(output));
         Ok(output.view())
     }
 
@@ -103,30 +109,34 @@ impl<'a, A: Scalar> Stream<'a, A> {
     pub fn chunk(&mut self, input: &ArrayRef3<A>) -> Result<Array3<A>> {
         let (len, batch, _) = input.dim();
         expect_steps("input", len, input.shape())?;
-        self.check(input.shape())?;
-        let shape = [len, batch, self.stack.hidden];
+        self.expect_input(&[len], input.shape())?;
+        let shape = [len, batch, self.output.ncols()];
         expect_room::<A>("output", &shape)?;
         let mut output = Array3::zeros(shape);
         let rows = with_plain_rows("input", input.view())?;
         let steps = Steps::Equal { len, batch };
         let Self { stack, state, scratch, .. } = self;
-        run(stack, state, scratch, Source::grid(&rows, None), &steps, output.as_slice_mut());
+        let reads = Reads::new(Source::grid(&rows, None), &steps);
+        run::<C, A>(stack, state, scratch, reads, elements_mut(&mut output));
         Ok(output)
     }
 
-    /// The state of every layer, (layers, N, hidden_size): `h_n` of what came so far.
+    /// The state of every layer, of shape (layers, N, width): the final state of what came so far.
     #[must_use]
-    pub fn state(&self) -> &Array3<A> {
-        &self.state
+    pub fn state(&self) -> C::State<&Array3<A>> {
+        C::state(self.state.as_ref())
     }
 
-    /// Goes on from a state, such as a saved one or another pass's `h_n`.
+    /// Goes on from a state, such as a saved one or another pass's final state.
     ///
     /// # Errors
-    /// [`Error::Shape`] for a state of another shape.
-    pub fn set_state(&mut self, state: &ArrayRef3<A>) -> Result<()> {
-        expect_shape("state", self.state.shape(), state.shape())?;
-        self.state.assign(state);
+    /// [`Error::Shape`] for a state of another shape; nothing is changed then.
+    pub fn set_state(&mut self, state: C::State<&ArrayRef3<A>>) -> Result<()> {
+        let planes = self.state.as_mut().zip(C::planes(state));
+        for (name, plane) in ["h", "c"].into_iter().zip([Some(&planes.h), planes.c.as_ref()]) {
+            plane.map_or(Ok(()), |(to, from)| expect_shape(name, to.shape(), from.shape()))?;
+        }
+        planes.map(|(to, from)| to.assign(from));
         Ok(())
     }
 
@@ -142,34 +152,31 @@ impl<'a, A: Scalar> Stream<'a, A> {
             return Err(Error::EntryOutOfRange { list: "sequences", index, expected, actual });
         }
         for n in sequences {
-            self.state.index_axis_mut(Axis(1), n).fill(A::zero());
+            self.state.as_mut().map(|plane| plane.index_axis_mut(Axis(1), n).fill(A::zero()));
         }
         Ok(())
     }
 
-    /// Checks the shape (.., N, input_size) of an input.
-    fn check(&self, shape: &[usize]) -> Result<()> {
-        let [lengths @ .., batch, width] = shape else { return Ok(()) };
-        expect_width("input", "input_size", self.input_size, *width)?;
-        if *batch == self.output.nrows() {
+    /// Checks the shape (.., N, input_size) of an input of `steps` before it.
+    fn expect_input(&self, steps: &[usize], shape: &[usize]) -> Result<()> {
+        let (batch, width) = (shape[steps.len()], shape[steps.len() + 1]);
+        expect_width("input", "input_size", self.input_size, width)?;
+        if batch == self.output.nrows() {
             return Ok(());
         }
-        let expected: Vec<_> =
-            lengths.iter().copied().chain([self.output.nrows(), self.input_size]).collect();
+        let expected: Vec<_> = steps.iter().copied().chain([self.output.nrows(), self.input_size]).collect();
         expect_shape("input", &expected, shape)
     }
 }
 
 /// Runs a stack over rows that fit it.
-fn run<A: Scalar>(
-    stack: &Stack<A, Elman>,
-    state: &mut Array3<A>,
+fn run<C: Kind, A: Scalar>(
+    stack: &Stack<A, C::Cell<A>>,
+    state: &mut Planes<Array3<A>>,
     scratch: &mut Scratch<A>,
-    source: Source<'_, A>,
-    steps: &Steps,
-    output: Option<&mut [A]>,
+    reads: Reads<'_, A>,
+    output: &mut [A],
 ) {
-    let state = state.as_slice_mut().unwrap_or_default();
-    let output = output.map(Share::Whole);
-    A::forward(stack, Forward { output, ..Forward::new(source, steps, state) }, scratch);
+    let state = state.as_mut().map(|plane| elements_mut(plane));
+    C::forward(stack, reads, Writes { output: Some(Share::Whole(output)), ..Writes::new(state) }, scratch);
 }

@@ -1,189 +1,81 @@
-//! Training: the forward pass that leaves a trace, and the way back that reads it.
+//! Training: what a pass leaves, and the way back that reads it.
 
-use ndarray::{Array, Array3, ArrayRef, ArrayView3, Axis, Dimension};
+use ndarray::{Array, Array3, ArrayRef};
 use rand::Rng;
 
-use super::parameters::{RnnCellParameters, RnnParameters};
-use super::pass::{Pass, resets};
-use super::recycle::Recycle;
-use super::{Rnn, RnnConfig, Run};
+use super::architecture::Architecture;
+use super::network::Recurrent;
+use super::parameters::{CellParameters, RecurrentParameters};
+use super::run::{Run, state_of};
+use super::sequences::{Form, Sequences};
 use crate::dim::SequenceDim;
-use crate::engine::{Backward, Origin};
-use crate::error::{Error, Result, expect_shape};
-use crate::kernels::copy;
-use crate::random;
+use crate::engine::{BackReads, BackWrites, Kept, Origin};
+use crate::error::Result;
+use crate::planes::Planes;
 use crate::scalar::Scalar;
-use crate::sequence::{Layout, Source, with_plain_rows};
-use crate::spares::{SharedSpares, Spares};
 
-/// What a forward pass in training mode leaves for [`Rnn::backward`], any number of times.
+/// What a pass in training mode leaves for [`Recurrent::backward`], any number of times.
 ///
 /// With R rows (steps times sequences, less what lengths leave out) it keeps `R (input_size + K D hidden_size)` numbers,
-/// `R (K - 1) D hidden_size` more where dropout is on, and the first states, the mask of resets and their states; beside
-/// that memory for the next way back and the next pass: what the last way back used, up to `R (K + 2) D hidden_size`
-/// numbers, the rows behind padded arrays, and what it was given to [`recycle`](Self::recycle), until a pass has no use
-/// for it. A clone has none of that.
+/// `R (K - 1) D hidden_size` more where dropout is on, and the first states, the mask of resets and their states. Its
+/// memory goes back to the network when it is dropped, for the network's next pass; what that has no use for is freed. A
+/// clone of the network has no such memory.
 #[derive(Debug, Clone)]
-pub struct Trace<A> {
-    origin: Origin<RnnConfig>,
-    layout: Layout,
-    /// The caller's L and N.
-    dim: (usize, usize),
-    input: Vec<A>,
-    /// The first states in the rows' order.
-    first: Array3<A>,
-    /// Every layer's output rows.
-    outputs: Vec<Vec<A>>,
-    factors: Vec<Vec<A>>,
-    mask: Option<Vec<bool>>,
-    reset_state: Option<Array3<A>>,
-    /// For the way back and the next pass.
-    spares: SharedSpares<A>,
+pub struct Trace<C, A: Scalar> {
+    pub(super) origin: Origin<C>,
+    pub(super) kept: Kept<A>,
+    /// The shape (L, N, input_size) of the input.
+    pub(super) dim: (usize, usize, usize),
 }
 
-/// The gradient of everything that a pass read, but of a reset state, which is a constant.
+/// The gradient of everything that a pass read, but of a reset state, which is a constant: of parameters `P`, an input
+/// `X` and a first state `S`.
 ///
-/// `input` and `h_0` are shaped as the pass's were (for a packed sequence `input` is of its data); where padding was,
-/// `input` is zero.
+/// Each is shaped as what it is the gradient of; where padding was, `input` is zero.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Gradients<A, D: Dimension, S: Dimension = D> {
+pub struct Gradients<P, X, S> {
     /// Of the parameters, under their names.
-    pub parameters: RnnParameters<A>,
+    pub parameters: P,
     /// Of the input.
-    pub input: Array<A, D>,
+    pub input: X,
     /// Of the first state.
-    pub h_0: Array<A, S>,
+    pub state: S,
 }
 
-/// The trace of no pass, to begin a loop with (see [`Run::reuse`](super::Run::reuse)): no network takes it back.
-impl<A: Scalar> Default for Trace<A> {
-    fn default() -> Self {
-        Self {
-            origin: RnnConfig::new(0, 0).into(),
-            layout: Layout::equal(0, 0),
-            dim: (0, 0),
-            input: Vec::new(),
-            first: Array3::default((0, 0, 0)),
-            outputs: Vec::new(),
-            factors: Vec::new(),
-            mask: None,
-            reset_state: None,
-            spares: SharedSpares::default(),
-        }
-    }
-}
-
-impl<A: Scalar> Trace<A> {
-    /// Keeps the memory of what is no longer needed, an output or gradients, for the next way back and the next pass:
-    /// [`Run::reuse`](super::Run::reuse). What that has no use for goes with the pass.
-    pub fn recycle(&mut self, unneeded: impl Recycle<A>) {
-        unneeded.give(self.spares.get_mut());
-    }
-
-    /// The memory of a trace that is no longer needed.
-    pub(super) fn into_spares(self) -> Spares<A> {
-        let Self { input, outputs, factors, spares, .. } = self;
-        let mut spares = spares.into_inner();
-        outputs.into_iter().chain(factors).chain([input]).for_each(|rows| spares.give(rows));
-        spares.renew();
-        spares
-    }
-
-    pub(super) fn origin(&self) -> &Origin<RnnConfig> {
-        &self.origin
-    }
-
-    pub(super) fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    /// The number of sequences.
-    pub(super) fn batch(&self) -> usize {
-        self.dim.1
-    }
-
-    /// A copy of the last layer's output rows, and how they become an array.
-    pub(super) fn output(&mut self) -> (Vec<A>, &Layout, &mut Spares<A>) {
-        let rows = self.outputs.last().map_or(&[][..], Vec::as_slice);
-        let spares = self.spares.get_mut();
-        let mut output = spares.take(rows.len());
-        copy(rows, &mut output);
-        (output, &self.layout, spares)
-    }
-}
-
-impl<A: Scalar> Pass<'_, A> {
-    /// Runs the engine in training mode; returns h_n in the caller's order, and the trace.
-    pub(super) fn forward_train<R: Rng + ?Sized>(
-        mut self,
-        mut spares: Spares<A>,
-        rng: &mut R,
-    ) -> Result<(Array3<A>, Trace<A>)> {
-        let config = &self.rnn.config;
-        let mut rows = || spares.take(self.rows_len());
-        let mut outputs: Vec<_> = (0..config.num_layers).map(|_| rows()).collect();
-        let gaps = if config.dropout > 0.0 { config.num_layers - 1 } else { 0 };
-        let mut factors: Vec<_> = (0..gaps).map(|_| rows()).collect();
-        factors.iter_mut().try_for_each(|factors| dropout(factors, config.dropout, rng))?;
-        let first = self.layout.sorted_state(&self.state.view());
-        let mut last = outputs.pop().unwrap_or_default();
-        self.forward(Some(&mut last), &mut outputs, &factors);
-        outputs.push(last);
-        let source = self.input.source(config.input_size, &self.layout);
-        let mut input = spares.take(self.layout.steps.rows() * config.input_size);
-        source.copy_to(&self.layout.steps, &mut input);
-        let trace = Trace {
-            dim: (self.len, self.state.len_of(Axis(1))),
-            first,
-            input,
-            origin: self.rnn.cache.origin(config),
-            outputs,
-            factors,
-            mask: self.mask,
-            reset_state: self.reset_state,
-            layout: self.layout,
-            spares: spares.into(),
-        };
-        Ok((self.state, trace))
-    }
-}
-
-/// torch's dropout factors: 0, or 1 / (1 - p).
-fn dropout<A: Scalar, R: Rng + ?Sized>(factors: &mut [A], p: f64, rng: &mut R) -> Result<()> {
-    let kept = A::one() / A::from_f64(1.0 - p);
-    for factor in factors {
-        *factor = if p < 1.0 && random::bernoulli(1.0 - p, rng)? { kept } else { A::zero() };
-    }
-    Ok(())
-}
-
-impl<A: Scalar> Rnn<A> {
+impl<C: Architecture, A: Scalar> Recurrent<C, A> {
     /// As [`forward`](Self::forward), in training mode; `rng` feeds dropout only. See [`Run::forward_train`].
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
+    #[expect(clippy::type_complexity, reason = "an output, a state and a trace")]
     pub fn forward_train<D: SequenceDim, R: Rng + ?Sized>(
         &self,
         input: &ArrayRef<A, D>,
-        h_0: Option<&ArrayRef<A, D>>,
+        state: Option<C::State<&ArrayRef<A, D>>>,
         rng: &mut R,
-    ) -> Result<(Array<A, D>, Array<A, D>, Trace<A>)> {
-        Run::new(self, input, h_0).forward_train(rng)
+    ) -> Result<(Array<A, D>, C::State<Array<A, D>>, Trace<C, A>)> {
+        Run::new(self, input, state.map(C::planes)).forward_train(rng)
     }
 
     /// The gradients of a loss with respect to parameters, input and first state, from those with respect to `output`
-    /// and, if the loss reads it, `h_n`: backpropagation through time.
+    /// and, if the loss reads it, the final state: backpropagation through time.
     ///
     /// For each step, from the last to the first, `d_sum = act'(sum) d_h`; then
     /// `d_W_ih = sum d_sum x'`, `d_W_hh = sum d_sum h_{t-1}'`, `d_b_ih = d_b_hh = sum d_sum`, `d_x = W_ih' d_sum`,
     /// `d_h_{t-1} = W_hh' d_sum`. Sums over rows run in ascending order of (t, n), those over units in ascending order:
     /// the gradients have the same bits on every machine and for every number of threads. To cut the gradient between
-    /// chunks (truncated backpropagation), pass the last chunk's `h_n` as the next one's `h_0` and leave `d_h_n` out.
+    /// chunks (truncated backpropagation), pass the last chunk's final state as the next one's first state and leave
+    /// `d_state` out.
+    ///
+    /// After a pass over a packed sequence `d_output` is one too, its data the gradient of the output's data (see
+    /// [`PackedSequence::with_data`](crate::PackedSequence::with_data)), or is padded.
     ///
     /// # Errors
-    /// [`Error::ForeignTrace`] for a trace of a network of another configuration, [`Error::StaleTrace`] for one of other
-    /// parameters: this network's before they could change, or another network's; [`Error::Shape`] for a gradient of
-    /// another shape; [`Error::Rank`] for that of one sequence where the trace is of a batch, but of one.
+    /// [`Error::ForeignTrace`](crate::Error::ForeignTrace) for a trace of a network of another configuration,
+    /// [`Error::StaleTrace`](crate::Error::StaleTrace) for one of other parameters: this network's before they could
+    /// change, or another network's; [`Error::Shape`](crate::Error::Shape) for a gradient of another shape;
+    /// [`Error::Rank`](crate::Error::Rank) if `d_output` is 2-D and the trace is of a batch of more or fewer than one
+    /// sequence; [`Error::Unsupported`](crate::Error::Unsupported) for a `d_output` that is packed in another order.
     ///
     /// ```
     /// use ndarray::array;
@@ -204,20 +96,22 @@ impl<A: Scalar> Rnn<A> {
     /// assert_eq!(gradients.parameters.named_parameters()[1].1, array![[4.0]].into_dyn()); // weight_hh_l0: 1 + 3
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
-    pub fn backward<D: SequenceDim>(
+    #[expect(clippy::type_complexity, reason = "gradients of parameters, input and state")]
+    pub fn backward<I: Sequences<A> + ?Sized>(
         &self,
-        trace: &Trace<A>,
-        d_output: &ArrayRef<A, D>,
-        d_h_n: Option<&ArrayRef<A, D>>,
-    ) -> Result<Gradients<A, D>> {
-        let (config, (len, batch)) = (&self.config, trace.dim);
-        let (parameters, d_h_0, d_input) = self.back_from(trace, d_output, d_h_n, true)?;
-        let (dim, spares) = ((len, batch, config.input_size), &mut trace.spares.lock());
-        let input = trace.layout.scatter_rows(d_input, dim, A::zero(), spares);
+        trace: &Trace<C, A>,
+        d_output: &I,
+        d_state: Option<C::State<&ArrayRef<A, I::Dim>>>,
+    ) -> Result<Gradients<RecurrentParameters<A>, I::Output, C::State<Array<A, I::Dim>>>> {
+        let (.., input_size) = trace.dim;
+        let layout = &trace.kept.course.layout;
+        let mut d_input = vec![A::zero(); layout.steps.rows() * input_size];
+        let (parameters, d_state) = self.way_back(trace, d_output, d_state, Some(&mut d_input))?;
+        let form = Form { padding: A::zero(), batch_first: self.config().sizes().batch_first };
         Ok(Gradients {
             parameters,
-            input: D::output(input, config.batch_first, spares),
-            h_0: D::state(d_h_0),
+            input: d_output.of_rows(d_input, input_size, layout, form),
+            state: state_of::<C, A, I::Dim>(d_state),
         })
     }
 
@@ -239,74 +133,40 @@ impl<A: Scalar> Rnn<A> {
     /// assert_eq!(rnn.backward_parameters(&trace, &output, None)?, whole.parameters);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
-    pub fn backward_parameters<D: SequenceDim>(
+    pub fn backward_parameters<I: Sequences<A> + ?Sized>(
         &self,
-        trace: &Trace<A>,
-        d_output: &ArrayRef<A, D>,
-        d_h_n: Option<&ArrayRef<A, D>>,
-    ) -> Result<RnnParameters<A>> {
-        Ok(self.back_from(trace, d_output, d_h_n, false)?.0)
+        trace: &Trace<C, A>,
+        d_output: &I,
+        d_state: Option<C::State<&ArrayRef<A, I::Dim>>>,
+    ) -> Result<RecurrentParameters<A>> {
+        Ok(self.way_back(trace, d_output, d_state, None)?.0)
     }
 
-    /// The gradients of the parameters, of the first states in the caller's order and, if wanted, of the input rows.
-    fn back_from<D: SequenceDim>(
+    /// Runs the engine back: the gradients of the parameters and of the first states in the caller's order, and in
+    /// `d_input`, if it is wanted, that of the input's rows.
+    fn way_back<I: Sequences<A> + ?Sized>(
         &self,
-        trace: &Trace<A>,
-        d_output: &ArrayRef<A, D>,
-        d_h_n: Option<&ArrayRef<A, D>>,
-        wants_input: bool,
-    ) -> Result<(RnnParameters<A>, Array3<A>, Vec<A>)> {
-        let (config, (len, batch)) = (&self.config, trace.dim);
+        trace: &Trace<C, A>,
+        d_output: &I,
+        d_state: Option<C::State<&ArrayRef<A, I::Dim>>>,
+        d_input: Option<&mut [A]>,
+    ) -> Result<(RecurrentParameters<A>, Planes<Array3<A>>)> {
+        let (config, (len, batch, _), kept) = (self.config(), trace.dim, &trace.kept);
+        let (sizes, layout, d_output) = (config.sizes(), &kept.course.layout, d_output.borrow());
         self.cache.expect(config, &trace.origin)?;
-        if d_output.ndim() == 2 && batch != 1 {
-            return Err(Error::Rank { array: "d_output", expected: 3, actual: 2 });
-        }
-        let width = config.output_size();
-        let view = D::time_major(d_output, config.batch_first);
-        if view.dim() != (len, batch, width) {
-            let expected = D::sequence_shape([len, batch, width], config.batch_first);
-            expect_shape("d_output", &expected, d_output.shape())?;
-        }
-        self.expect_state::<D>("d_h_n", d_h_n, batch)?;
-        let rows = with_plain_rows("d_output", view)?;
-        let source = Source::grid(&rows, trace.layout.order.as_deref());
-        Ok(self.way_back(trace, source, d_h_n.map(D::batched_state), wants_input))
-    }
-
-    /// Runs the engine back; returns as [`backward`](Self::backward), the input's gradient by row.
-    pub(super) fn way_back(
-        &self,
-        trace: &Trace<A>,
-        d_output: Source<'_, A>,
-        d_h_n: Option<ArrayView3<'_, A>>,
-        wants_input: bool,
-    ) -> (RnnParameters<A>, Array3<A>, Vec<A>) {
-        let Trace { layout, input, first, outputs, factors, .. } = trace;
-        let mut parameters = self.parameters.zeros_like(&mut trace.spares.lock());
-        let mut d_input = if wants_input { trace.spares.lock().take(input.len()) } else { Vec::new() };
+        d_output.expect("d_output", layout, (len, batch, sizes.output_size()), sizes.batch_first)?;
+        let d_state = d_state.map(C::planes);
+        self.expect_state(["d_h_n", "d_c_n"], d_state, batch)?;
+        let d_output = d_output.into_rows("d_output", sizes.batch_first)?;
         // What a sequence of no steps passes on.
-        let mut d_h_0 = self.state_or_zeros(d_h_n, trace.dim.1);
-        let d_parameters = parameters.cells.iter_mut().map(RnnCellParameters::borrow).collect();
-        layout.with_sorted_state(&mut d_h_0, |d_state| {
-            let pass = Backward {
-                weights: self.back_weights(),
-                steps: &layout.steps,
-                resets: resets(layout, trace.mask.as_deref(), trace.reset_state.as_ref()),
-                inputs: input,
-                first: first.as_slice().unwrap_or_default(),
-                outputs,
-                factors,
-                state_factors: None,
-                kept: &[],
-                d_output,
-                d_state,
-                d_input: wants_input.then_some(&mut d_input),
-                spares: &trace.spares,
-                d_parameters,
-            };
-            A::backward(self.stack(), pass);
+        let mut d_state = self.state_or_zeros(d_state, batch);
+        let mut parameters = self.parameters().zeros_like();
+        let cells = parameters.cells.iter_mut();
+        let reads = BackReads { weights: self.back_weights(), kept, d_output: Some(d_output.source(layout)) };
+        let d_parameters = cells.map(|cell: &mut CellParameters<A>| cell.lend(C::ORDER)).collect();
+        layout.with_sorted_state(&mut d_state, |d_state| {
+            C::backward(self.stack(), &reads, BackWrites { d_state, d_input, d_parameters });
         });
-        parameters.cells.iter_mut().for_each(RnnCellParameters::copy_bias);
-        (parameters, d_h_0, d_input)
+        Ok((parameters, d_state))
     }
 }

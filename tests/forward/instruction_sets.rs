@@ -152,7 +152,7 @@ fn training_pass<A: Scalar>(rnn: &Rnn<A>, (len, batch): (usize, usize)) -> Vec<A
     let (output, h_n, trace) = rnn.run(&input).lengths(&lengths).forward_train(&mut rng).unwrap();
     let gradients = rnn.backward(&trace, &output, Some(&h_n)).unwrap();
     let parameters = gradients.parameters.state_dict().into_iter().flat_map(|(_, value)| value);
-    let arrays = output.into_iter().chain(h_n).chain(gradients.input).chain(gradients.h_0);
+    let arrays = output.into_iter().chain(h_n).chain(gradients.input).chain(gradients.state);
     arrays.chain(parameters).collect()
 }
 

@@ -103,7 +103,7 @@ fn infinity_saturates_tanh<A: Real>() -> TestResult {
         for infinity in [A::infinity(), A::neg_infinity()].into_iter().filter(|_| setup.batch > 0) {
             let Spoilt { run, clean, spoilt, t, n, k } = spoil(&setup, infinity)?;
             assert_same_bits(&others(&spoilt[0], n), &others(&clean[0], n), "the other sequences");
-            let weight = run.rnn.weight_ih(0, Direction::Forward).ok_or("no weight")?;
+            let weight = run.rnn.parameters().weight_ih(0, Direction::Forward).ok_or("no weight")?;
             let expected = weight.column(k).mapv(|w| (w * infinity).signum());
             let step = spoilt[0].index_axis(Axis(0), t).index_axis(Axis(0), n).to_owned();
             assert_same_bits(&step, &expected, "the infinite step");

@@ -81,10 +81,22 @@ fn typed_access_of_a_network<A: Real>() -> TestResult {
             let matrix = |a: Option<&Array2<A>>| a.map(|a| a.clone().into_dyn());
             let vector = |a: Option<&Array1<A>>| a.map(|a| a.clone().into_dyn());
             let end = format!("l{layer}{suffix}");
-            assert_eq!(matrix(rnn.weight_ih(layer, direction)), Some(next(&format!("weight_ih_{end}"))?));
-            assert_eq!(matrix(rnn.weight_hh(layer, direction)), Some(next(&format!("weight_hh_{end}"))?));
-            assert_eq!(vector(rnn.bias_ih(layer, direction)), Some(next(&format!("bias_ih_{end}"))?));
-            assert_eq!(vector(rnn.bias_hh(layer, direction)), Some(next(&format!("bias_hh_{end}"))?));
+            assert_eq!(
+                matrix(rnn.parameters().weight_ih(layer, direction)),
+                Some(next(&format!("weight_ih_{end}"))?)
+            );
+            assert_eq!(
+                matrix(rnn.parameters().weight_hh(layer, direction)),
+                Some(next(&format!("weight_hh_{end}"))?)
+            );
+            assert_eq!(
+                vector(rnn.parameters().bias_ih(layer, direction)),
+                Some(next(&format!("bias_ih_{end}"))?)
+            );
+            assert_eq!(
+                vector(rnn.parameters().bias_hh(layer, direction)),
+                Some(next(&format!("bias_hh_{end}"))?)
+            );
         }
     }
     Ok(())
@@ -94,16 +106,31 @@ fn typed_access_of_a_network<A: Real>() -> TestResult {
 fn typed_access_outside_is_none() -> TestResult {
     let both = model::<f32>(0)?;
     let forward = Rnn::<f32>::zeros(RnnConfig::new(3, 2).num_layers(3).bias(false))?;
-    assert!(forward.weight_ih(2, Forward).is_some() && forward.weight_hh(2, Forward).is_some());
-    assert!(forward.bias_ih(0, Forward).is_none() && forward.bias_hh(0, Forward).is_none());
+    assert!(
+        forward.parameters().weight_ih(2, Forward).is_some()
+            && forward.parameters().weight_hh(2, Forward).is_some()
+    );
+    assert!(
+        forward.parameters().bias_ih(0, Forward).is_none()
+            && forward.parameters().bias_hh(0, Forward).is_none()
+    );
     for layer in [0, 1, 2, 3, usize::MAX / 2, usize::MAX] {
-        assert!(forward.weight_ih(layer, Reverse).is_none() && forward.weight_hh(layer, Reverse).is_none());
+        assert!(
+            forward.parameters().weight_ih(layer, Reverse).is_none()
+                && forward.parameters().weight_hh(layer, Reverse).is_none()
+        );
     }
     for layer in [3, usize::MAX / 2 + 1, usize::MAX] {
         for direction in [Forward, Reverse] {
-            assert!(both.weight_ih(layer, direction).is_none() && both.weight_hh(layer, direction).is_none());
-            assert!(both.bias_ih(layer, direction).is_none() && both.bias_hh(layer, direction).is_none());
-            assert!(forward.weight_ih(layer, direction).is_none());
+            assert!(
+                both.parameters().weight_ih(layer, direction).is_none()
+                    && both.parameters().weight_hh(layer, direction).is_none()
+            );
+            assert!(
+                both.parameters().bias_ih(layer, direction).is_none()
+                    && both.parameters().bias_hh(layer, direction).is_none()
+            );
+            assert!(forward.parameters().weight_ih(layer, direction).is_none());
         }
     }
     Ok(())
@@ -113,12 +140,12 @@ fn typed_access_outside_is_none() -> TestResult {
 fn typed_access_of_a_cell() -> TestResult {
     let cell = RnnCell::<f32>::new(RnnCellConfig::new(3, 2), &mut manual_seed(0))?;
     let values: Vec<_> = cell.state_dict().into_iter().map(|(_, value)| value).collect();
-    assert_eq!(cell.weight_ih().view().into_dyn(), values[0]);
-    assert_eq!(cell.weight_hh().view().into_dyn(), values[1]);
-    assert_eq!(cell.bias_ih().map(|b| b.clone().into_dyn()).as_ref(), values.get(2));
-    assert_eq!(cell.bias_hh().map(|b| b.clone().into_dyn()).as_ref(), values.get(3));
+    assert_eq!(cell.parameters().weight_ih().view().into_dyn(), values[0]);
+    assert_eq!(cell.parameters().weight_hh().view().into_dyn(), values[1]);
+    assert_eq!(cell.parameters().bias_ih().map(|b| b.clone().into_dyn()).as_ref(), values.get(2));
+    assert_eq!(cell.parameters().bias_hh().map(|b| b.clone().into_dyn()).as_ref(), values.get(3));
     let cell = RnnCell::<f32>::zeros(RnnCellConfig::new(3, 2).bias(false))?;
-    assert!(cell.bias_ih().is_none() && cell.bias_hh().is_none());
+    assert!(cell.parameters().bias_ih().is_none() && cell.parameters().bias_hh().is_none());
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! What must not change a bit: threads, the rest of the batch, a second reading of the trace, a power of two.
 
 use ndarray::{Array1, Array2, Array3, Axis, Ix2, Ix3};
-use ndarray_rnn::{Gradients, Nonlinearity, RnnConfig, Scalar};
+use ndarray_rnn::{Nonlinearity, RnnConfig, Scalar};
 use rayon::ThreadPoolBuilder;
 
-use crate::problem::{Options, Problem, TestResult, bits, expect_same, expect_same_parameters, named, take};
+use crate::problem::{
+    Options, Problem, TestResult, Whole, bits, expect_same, expect_same_parameters, named, take,
+};
 
 /// Some 40 and 60 Mflop: worth four threads each, forwards and back.
 fn large() -> [Options; 2] {
@@ -84,12 +86,12 @@ fn alone<A: Scalar>(problem: &Problem<A, Ix3>, n: usize) -> Option<Problem<A, Ix
 }
 
 /// Compares the gradients of sequence n's rows; zero behind its end.
-fn expect_rows<A: Scalar>(all: &Gradients<A, Ix3>, one: &Gradients<A, Ix2>, batch_first: bool, n: usize) {
+fn expect_rows<A: Scalar>(all: &Whole<A, Ix3>, one: &Whole<A, Ix2>, batch_first: bool, n: usize) {
     let rows = take(&all.input, usize::from(!batch_first), n);
     let (valid, padding) = rows.view().split_at(Axis(0), one.input.nrows());
     assert_eq!(bits(&valid.to_owned()), bits(&one.input), "input of sequence {n}");
     assert!(padding.iter().all(|&x| x == A::zero()), "padding of sequence {n}");
-    assert_eq!(bits(&take(&all.h_0, 1, n)), bits(&one.h_0), "h_0 of sequence {n}");
+    assert_eq!(bits(&take(&all.state, 1, n)), bits(&one.state), "h_0 of sequence {n}");
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn a_step_equals_a_network_of_one_step<A: Scalar>(batch: usize) {
         let gradients = cell.backward(&trace, &d).unwrap();
         assert_eq!(values(&next), values(&output));
         assert_eq!(values(&gradients.input), values(&expected.input));
-        assert_eq!(values(&gradients.hidden), values(&expected.h_0));
+        assert_eq!(values(&gradients.state), values(&expected.state));
         let names = gradients.parameters.state_dict().into_iter().map(|(name, value)| (name + "_l0", value));
         assert_eq!(names.collect::<Vec<_>>(), expected.parameters.state_dict());
     }
@@ -92,9 +92,9 @@ fn chained_steps_equal_a_network(nonlinearity: Nonlinearity, bias: bool, batch: 
         expect_close(&gradients.input.into_dyn(), &d_x.into_dyn(), "input");
         let parameters = gradients.parameters.state_dict();
         sums.iter_mut().zip(&parameters).for_each(|(sum, (_, gradient))| *sum += gradient);
-        d_h = gradients.hidden;
+        d_h = gradients.state;
     }
-    expect_close(&d_h.into_dyn(), &expected.h_0.index_axis_move(Axis(0), 0).into_dyn(), "h_0");
+    expect_close(&d_h.into_dyn(), &expected.state.index_axis_move(Axis(0), 0).into_dyn(), "h_0");
     for (sum, (name, expected)) in sums.iter().zip(expected.parameters.state_dict()) {
         expect_close(sum, &expected, &name);
     }
@@ -118,7 +118,7 @@ fn one_row_equals_a_batch_of_one() {
     let (_, trace) = cell.forward_train(&row(&x), None).unwrap();
     let alone = cell.backward(&trace, &row(&d)).unwrap();
     assert_eq!(alone.parameters, batch.parameters);
-    assert_eq!((alone.input, alone.hidden), (row(&batch.input), row(&batch.hidden)));
+    assert_eq!((alone.input, alone.state), (row(&batch.input), row(&batch.state)));
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn what_does_not_fit_is_an_error() {
     changed.named_parameters_mut()[0].1.fill(1.0);
     assert_eq!(changed.backward(&trace, &Array2::ones((3, 7))).unwrap_err(), Error::StaleTrace);
     let shape = cell.backward(&trace, &Array2::ones((2, 7))).unwrap_err();
-    assert_eq!(shape, Error::Shape { array: "d_next".into(), expected: vec![3, 7], actual: vec![2, 7] });
+    assert_eq!(shape, Error::Shape { array: "d_h".into(), expected: vec![3, 7], actual: vec![2, 7] });
     let rank = cell.backward(&trace, &Array1::ones(7)).unwrap_err();
-    assert_eq!(rank, Error::Rank { array: "d_next", expected: 2, actual: 1 });
+    assert_eq!(rank, Error::Rank { array: "d_h", expected: 2, actual: 1 });
 }

@@ -53,7 +53,7 @@ fn compare_all<D: SequenceDim>(options: &Options) -> TestResult {
     let problem = options.problem::<f64, D>()?;
     let gradients = problem.gradients()?;
     compare(&problem, "input", gradients.input.iter(), |problem, i, by| shift(&mut problem.input, i, by))?;
-    let h_0 = gradients.h_0.iter().filter(|_| options.h_0);
+    let h_0 = gradients.state.iter().filter(|_| options.h_0);
     compare(&problem, "h_0", h_0, |problem, i, by| {
         problem.h_0.iter_mut().for_each(|h_0| shift(h_0, i, by));
     })?;

@@ -1,8 +1,9 @@
 //! The limits: nothing to run over, padding that is not read, and what a caller gets wrong.
 
-use ndarray::{Array2, Array3, ArrayRef, ArrayRef2, ArrayRef3, Axis, Ix2, Ix3};
+use ndarray::{Array2, Array3, ArrayRef, Axis, Ix2, Ix3};
 use ndarray_rnn::{
-    Error, PackedSequence, Parameters, Result, Rnn, RnnConfig, RnnParameters, SequenceDim, Trace, manual_seed,
+    Error, PackedSequence, Parameters, RecurrentParameters, Result, Rnn, RnnConfig, Sequences, Trace,
+    manual_seed,
 };
 
 use crate::problem::{Options, Problem, TestResult, expect_same, named};
@@ -16,34 +17,22 @@ fn shape_error(array: &str, expected: &[usize], actual: &[usize]) -> Error {
 }
 
 /// What the way back gives or says; with the gradients of all and of the parameters alone it is the same.
-fn backward<D: SequenceDim>(
+fn backward<I: Sequences<f32> + ?Sized>(
     rnn: &Rnn<f32>,
-    trace: &Trace<f32>,
-    d_output: &ArrayRef<f32, D>,
-    d_h_n: Option<&ArrayRef<f32, D>>,
-) -> Result<RnnParameters<f32>> {
+    trace: &Trace<RnnConfig, f32>,
+    d_output: &I,
+    d_h_n: Option<&ArrayRef<f32, I::Dim>>,
+) -> Result<RecurrentParameters<f32>> {
     let whole = rnn.backward(trace, d_output, d_h_n).map(|gradients| gradients.parameters);
     assert_eq!(rnn.backward_parameters(trace, d_output, d_h_n), whole);
     whole
 }
 
-/// As [`backward`], of packed sequences.
-fn backward_packed(
-    rnn: &Rnn<f32>,
-    trace: &Trace<f32>,
-    d_output: &ArrayRef2<f32>,
-    d_h_n: Option<&ArrayRef3<f32>>,
-) -> Result<RnnParameters<f32>> {
-    let whole = rnn.backward_packed(trace, d_output, d_h_n).map(|gradients| gradients.parameters);
-    assert_eq!(rnn.backward_packed_parameters(trace, d_output, d_h_n), whole);
-    whole
-}
-
 /// The trace of a pass over packed sequences of 3, 5 and 1 steps.
-fn packed_trace(rnn: &Rnn<f32>) -> TestResult<Trace<f32>> {
+fn packed_trace(rnn: &Rnn<f32>) -> TestResult<Trace<RnnConfig, f32>> {
     let padded = Array3::zeros((5, 3, rnn.config().input_size));
     let packed = PackedSequence::from_padded(&padded, &[3, 5, 1], false, false)?;
-    Ok(rnn.forward_packed_train(&packed, None, &mut manual_seed(0))?.2)
+    Ok(rnn.run(&packed).forward_train(&mut manual_seed(0))?.2)
 }
 
 #[test]
@@ -54,7 +43,7 @@ fn no_sequences_have_empty_gradients_and_zeros() -> TestResult {
         for options in [options.clone(), options.with_everything()] {
             let gradients = options.problem::<f64, Ix3>()?.gradients()?;
             assert_eq!(gradients.input.dim(), if batch_first { (0, 5, 3) } else { (5, 0, 3) });
-            assert_eq!(gradients.h_0.dim(), (4, 0, 4));
+            assert_eq!(gradients.state.dim(), (4, 0, 4));
             assert!(named(&gradients).iter().all(|(_, gradient)| gradient.iter().all(|&x| x == 0.0)));
         }
     }
@@ -70,7 +59,7 @@ fn a_sequence_of_no_steps_passes_its_state_on() -> TestResult {
         let gradients = problem.gradients()?;
         let d_h_n = problem.d_h_n.as_ref().ok_or("given")?;
         for (n, _) in lengths.iter().enumerate().filter(|&(_, &length)| length == 0) {
-            assert_eq!(gradients.h_0.index_axis(Axis(1), n), d_h_n.index_axis(Axis(1), n), "{lengths:?}");
+            assert_eq!(gradients.state.index_axis(Axis(1), n), d_h_n.index_axis(Axis(1), n), "{lengths:?}");
             assert!(gradients.input.index_axis(Axis(1), n).iter().all(|&x| x == 0.0));
         }
         if lengths == [0; 4] {
@@ -153,20 +142,33 @@ fn cotangents_of_one_sequence_of_another_shape_are_errors() -> TestResult {
     Ok(())
 }
 
+/// Zeros of so many columns, packed as sequences of these lengths.
+fn packed_zeros(lengths: &[usize], columns: usize, enforce_sorted: bool) -> TestResult<PackedSequence<f32>> {
+    let padded = Array3::zeros((5, lengths.len(), columns));
+    Ok(PackedSequence::from_padded(&padded, lengths, false, enforce_sorted)?)
+}
+
 #[test]
 fn packed_cotangents_of_another_shape_are_errors() -> TestResult {
     let rnn = Rnn::zeros(config())?;
     let trace = packed_trace(&rnn)?;
-    let backward = |d_output: [usize; 2], d_h_n: [usize; 3]| {
-        backward_packed(&rnn, &trace, &Array2::zeros(d_output), Some(&Array3::zeros(d_h_n)))
+    let backward = |d_output: &PackedSequence<f32>, d_h_n: [usize; 3]| {
+        backward(&rnn, &trace, d_output, Some(&Array3::zeros(d_h_n)))
     };
-    assert!(backward([9, 8], [4, 3, 4]).is_ok());
-    // The last has the rows of the padded array.
-    for shape in [[8, 8], [10, 8], [0, 8], [9, 4], [9, 9], [9, 0], [15, 8]] {
-        assert_eq!(backward(shape, [4, 3, 4]), Err(shape_error("d_output", &[9, 8], &shape)));
+    let fitting = packed_zeros(&[3, 5, 1], 8, false)?;
+    assert!(backward(&fitting, [4, 3, 4]).is_ok());
+    for columns in [4, 9] {
+        let error = shape_error("d_output", &[9, 8], &[9, columns]);
+        assert_eq!(backward(&packed_zeros(&[3, 5, 1], columns, false)?, [4, 3, 4]), Err(error));
+    }
+    let error = shape_error("d_output's batch_sizes", &[3, 2, 2, 1, 1], &[3, 3, 1, 1, 1]);
+    assert_eq!(backward(&packed_zeros(&[2, 5, 2], 8, false)?, [4, 3, 4]), Err(error));
+    for other in [packed_zeros(&[1, 5, 3], 8, false)?, packed_zeros(&[5, 3, 1], 8, true)?] {
+        let error = backward(&other, [4, 3, 4]).err();
+        assert!(matches!(error, Some(Error::Unsupported { operation: "backward", .. })), "{error:?}");
     }
     for shape in [[2, 3, 4], [4, 1, 4], [4, 5, 4], [4, 0, 4], [4, 3, 3], [3, 4, 4]] {
-        assert_eq!(backward([9, 8], shape), Err(shape_error("d_h_n", &[4, 3, 4], &shape)));
+        assert_eq!(backward(&fitting, shape), Err(shape_error("d_h_n", &[4, 3, 4], &shape)));
     }
     Ok(())
 }
@@ -205,12 +207,12 @@ fn a_trace_of_another_network_is_an_error() -> TestResult {
     for other in others {
         let Problem { rnn, d_output, .. } = Options::new(other, 5, 3).problem::<f32, Ix3>()?;
         let before = rnn.clone();
-        let packed = Array2::zeros((9, rnn.config().num_directions() * rnn.config().hidden_size));
+        let packed = packed_zeros(&[3, 5, 1], rnn.config().output_size(), false)?;
         let (expected, actual) = (rnn.to_string(), problem.rnn.to_string());
         let foreign = Err(Error::ForeignTrace { expected, actual });
         for trace in &traces {
             assert_eq!(backward(&rnn, trace, &d_output, None), foreign);
-            assert_eq!(backward_packed(&rnn, trace, &packed, None), foreign);
+            assert_eq!(backward(&rnn, trace, &packed, None), foreign);
         }
         assert_eq!(rnn, before);
     }

@@ -95,7 +95,7 @@ fn other_sequences_keep_their_gradients() -> TestResult {
         if !matches!(place, Place::Weight(_)) {
             let (clean, spoilt) = (clean.gradients()?, spoilt.gradients()?);
             assert_eq!(bits(&others(&spoilt.input)), bits(&others(&clean.input)), "input, {what}");
-            assert_eq!(bits(&others(&spoilt.h_0)), bits(&others(&clean.h_0)), "h_0, {what}");
+            assert_eq!(bits(&others(&spoilt.state)), bits(&others(&clean.state)), "h_0, {what}");
         }
         Ok(())
     }

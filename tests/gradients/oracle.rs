@@ -130,7 +130,7 @@ impl<A: Scalar> Plain<A> {
             let alone = self.layer(layer, input.len_of(Axis(2)))?;
             let (h_0, reset_state) =
                 (self.of_layer(&self.h_0, layer), self.of_layer(&self.reset_state, layer));
-            let run = alone.run(&input).h_0(&h_0).lengths(&self.lengths);
+            let run = alone.run(&input).state(&h_0).lengths(&self.lengths);
             let (output, _) = run.resets(&self.resets).reset_state(&reset_state).forward()?;
             layers.push((input, output));
         }
@@ -179,7 +179,10 @@ impl<A: Scalar> OneDirection<'_, A> {
     fn weights(&self) -> (&Array2<A>, &Array2<A>) {
         let direction = if self.reverse() { Direction::Reverse } else { Direction::Forward };
         let rnn = &self.plain.rnn;
-        let weights = rnn.weight_ih(self.layer, direction).zip(rnn.weight_hh(self.layer, direction));
+        let weights = rnn
+            .parameters()
+            .weight_ih(self.layer, direction)
+            .zip(rnn.parameters().weight_hh(self.layer, direction));
         weights.expect("the network has this layer")
     }
 

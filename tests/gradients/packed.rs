@@ -23,15 +23,17 @@ fn expect_padded(options: &Options) -> TestResult {
     let d_output = pack(&problem.d_output)?;
     let d_h_n = problem.d_h_n.as_deref();
     let mut rng = manual_seed(problem.dropout_seed);
-    let (_, _, trace) = rnn.forward_packed_train(&pack(&problem.input)?, problem.h_0.as_deref(), &mut rng)?;
-    let Gradients { parameters, input, h_0 } = rnn.backward_packed(&trace, d_output.data(), d_h_n)?;
+    let packed = pack(&problem.input)?;
+    let run = problem.h_0.iter().fold(rnn.run(&packed), |run, h_0| run.state(h_0));
+    let (_, _, trace) = run.forward_train(&mut rng)?;
+    let Gradients { parameters, input, state } = rnn.backward(&trace, &d_output, d_h_n)?;
 
-    let alone = rnn.backward_packed_parameters(&trace, d_output.data(), d_h_n)?;
+    let alone = rnn.backward_parameters(&trace, &d_output, d_h_n)?;
     expect_same_parameters(&alone, &parameters, "alone");
     let padding = Padding::new(0.0).batch_first(batch_first).total_length(options.seq_len);
-    let input = d_output.with_data(input)?.to_padded(padding)?.0;
+    let input = input.to_padded(padding)?.0;
     let padded = problem.gradients()?;
-    expect_same(&Gradients { parameters, input, h_0 }, &padded, "packed");
+    expect_same(&Gradients { parameters, input, state }, &padded, "packed");
     Ok(())
 }
 
@@ -51,7 +53,7 @@ fn a_packed_trace_serves_padded_gradients() -> TestResult {
     let mut problem: Problem<f64, Ix3> = options.problem()?;
     let lengths = [5, 3, 1];
     let packed = PackedSequence::from_padded(&problem.input, &lengths, false, true)?;
-    let (_, _, trace) = problem.rnn.forward_packed_train(&packed, None, &mut manual_seed(0))?;
+    let (_, _, trace) = problem.rnn.run(&packed).forward_train(&mut manual_seed(0))?;
     problem.lengths = Some(lengths.into());
     expect_same(&problem.backward(&trace)?, &problem.gradients()?, "padded");
     Ok(())

@@ -5,10 +5,10 @@
 //! largest value: a sum of sums rounds elsewhere.
 
 use ndarray::{Array, Array1, Array2, Axis, Ix2, Slice, concatenate};
-use ndarray_rnn::{Gradients, RnnConfig};
+use ndarray_rnn::RnnConfig;
 use proptest::prelude::{ProptestConfig, TestCaseError, proptest};
 
-use crate::problem::{Options, Problem, TestResult, bits, cases, difference, named, small};
+use crate::problem::{Options, Problem, TestResult, Whole, bits, cases, difference, named, small};
 
 type Sequence = Problem<f64, Ix2>;
 
@@ -69,7 +69,7 @@ fn split(problem: &Sequence, resets: &Array1<bool>) -> Vec<Option<Sequence>> {
 }
 
 /// Expects the sum of some parameters' gradients.
-fn expect_sum(actual: &Gradients<f64, Ix2>, pieces: &[Gradients<f64, Ix2>]) {
+fn expect_sum(actual: &Whole<f64, Ix2>, pieces: &[Whole<f64, Ix2>]) {
     let pieces: Vec<_> = pieces.iter().map(named).collect();
     for (i, (name, actual)) in named(actual).iter().enumerate() {
         if name != "input" && name != "h_0" {
@@ -80,7 +80,7 @@ fn expect_sum(actual: &Gradients<f64, Ix2>, pieces: &[Gradients<f64, Ix2>]) {
     }
 }
 
-fn expect_rows(actual: &Array2<f64>, pieces: &[Gradients<f64, Ix2>]) -> TestResult {
+fn expect_rows(actual: &Array2<f64>, pieces: &[Whole<f64, Ix2>]) -> TestResult {
     let rows: Vec<_> = pieces.iter().map(|piece| piece.input.view()).collect();
     assert_eq!(bits(actual), bits(&concatenate(Axis(0), &rows)?), "input");
     Ok(())
@@ -94,12 +94,12 @@ fn expect_pieces(options: &Options) -> TestResult {
     let pieces: Vec<_> =
         pieces.iter().map(|piece| piece.as_ref().map(Problem::gradients).transpose()).collect();
     let pieces = pieces.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let zeros = Array2::zeros(gradients.h_0.dim());
-    let d_h_0 = |piece: Option<&Option<Gradients<f64, Ix2>>>| {
-        piece.and_then(Option::as_ref).map_or(zeros.clone(), |piece| piece.h_0.clone())
+    let zeros = Array2::zeros(gradients.state.dim());
+    let d_h_0 = |piece: Option<&Option<Whole<f64, Ix2>>>| {
+        piece.and_then(Option::as_ref).map_or(zeros.clone(), |piece| piece.state.clone())
     };
     let h_0 = by_direction(options.config.num_directions(), &d_h_0(pieces.first()), &d_h_0(pieces.last()));
-    assert_eq!(bits(&gradients.h_0), bits(&h_0), "h_0");
+    assert_eq!(bits(&gradients.state), bits(&h_0), "h_0");
     let pieces: Vec<_> = pieces.into_iter().flatten().collect();
     expect_rows(&gradients.input, &pieces)?;
     expect_sum(&gradients, &pieces);
@@ -145,11 +145,11 @@ fn chunks_chained_back_are_the_whole() -> TestResult {
     let mut gradients = Vec::new();
     for (chunk, trace) in chunks.into_iter().rev() {
         let found = Problem { d_h_n: d_h, ..chunk }.backward(&trace)?;
-        d_h = Some(found.h_0.clone());
+        d_h = Some(found.state.clone());
         gradients.insert(0, found);
     }
     let expected = whole.gradients()?;
-    assert_eq!(d_h.as_ref().map(bits), Some(bits(&expected.h_0)), "h_0");
+    assert_eq!(d_h.as_ref().map(bits), Some(bits(&expected.state)), "h_0");
     expect_rows(&expected.input, &gradients)?;
     expect_sum(&expected, &gradients);
     Ok(())
@@ -168,9 +168,9 @@ fn truncated_chunks_are_a_reset_to_the_carried_state() -> TestResult {
     let at_once = Problem { resets, reset_state: Some(h_n), ..whole.clone() };
     assert_eq!(at_once.run().forward()?, whole.run().forward()?);
     let expected = at_once.gradients()?;
-    assert_eq!(bits(&gradients[0].h_0), bits(&expected.h_0), "h_0");
+    assert_eq!(bits(&gradients[0].state), bits(&expected.state), "h_0");
     expect_rows(&expected.input, &gradients)?;
     expect_sum(&expected, &gradients);
-    assert_ne!(expected.h_0, whole.gradients()?.h_0, "truncation changes the gradient");
+    assert_ne!(expected.state, whole.gradients()?.state, "truncation changes the gradient");
     Ok(())
 }

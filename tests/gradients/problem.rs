@@ -4,7 +4,8 @@ use std::error::Error;
 
 use ndarray::{Array, ArrayD, Axis, Dimension};
 use ndarray_rnn::{
-    Gradients, Nonlinearity, Parameters, Rnn, RnnConfig, Run, Scalar, SequenceDim, Trace, manual_seed, random,
+    Gradients, Nonlinearity, Parameters, RecurrentParameters, Rnn, RnnConfig, Run, Scalar, SequenceDim,
+    Trace, manual_seed, random,
 };
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::strategy::Just;
@@ -93,12 +94,15 @@ impl Options {
     }
 }
 
+/// Every gradient of a network's pass over an array.
+pub(crate) type Whole<A, D> = Gradients<RecurrentParameters<A>, Array<A, D>, Array<A, D>>;
+
 impl<A: Scalar, D: SequenceDim> Problem<A, D> {
     /// The pass with all its options.
-    pub(crate) fn run(&self) -> Run<'_, A, D> {
+    pub(crate) fn run(&self) -> Run<'_, RnnConfig, A, Array<A, D>> {
         let mut run = self.rnn.run(&self.input);
         if let Some(h_0) = &self.h_0 {
-            run = run.h_0(h_0);
+            run = run.state(h_0);
         }
         if let Some(lengths) = &self.lengths {
             run = run.lengths(lengths);
@@ -112,15 +116,15 @@ impl<A: Scalar, D: SequenceDim> Problem<A, D> {
         run
     }
 
-    pub(crate) fn forward(&self) -> ndarray_rnn::Result<(Array<A, D>, Array<A, D>, Trace<A>)> {
+    pub(crate) fn forward(&self) -> ndarray_rnn::Result<(Array<A, D>, Array<A, D>, Trace<RnnConfig, A>)> {
         self.run().forward_train(&mut manual_seed(self.dropout_seed))
     }
 
-    pub(crate) fn backward(&self, trace: &Trace<A>) -> ndarray_rnn::Result<Gradients<A, D>> {
+    pub(crate) fn backward(&self, trace: &Trace<RnnConfig, A>) -> ndarray_rnn::Result<Whole<A, D>> {
         self.rnn.backward(trace, &self.d_output, self.d_h_n.as_deref())
     }
 
-    pub(crate) fn gradients(&self) -> ndarray_rnn::Result<Gradients<A, D>> {
+    pub(crate) fn gradients(&self) -> ndarray_rnn::Result<Whole<A, D>> {
         self.backward(&self.forward()?.2)
     }
 }
@@ -145,10 +149,10 @@ fn mask<D: Dimension>(shape: &[usize], rng: &mut impl Rng) -> TestResult<Array<b
 }
 
 /// Every gradient under its name.
-pub(crate) fn named<A: Scalar, D: SequenceDim>(gradients: &Gradients<A, D>) -> Vec<(String, ArrayD<A>)> {
+pub(crate) fn named<A: Scalar, D: SequenceDim>(gradients: &Whole<A, D>) -> Vec<(String, ArrayD<A>)> {
     let parameters = gradients.parameters.named_parameters().into_iter();
     let parameters = parameters.map(|(name, gradient)| (name, gradient.into_owned()));
-    let others = [("input", gradients.input.clone()), ("h_0", gradients.h_0.clone())];
+    let others = [("input", gradients.input.clone()), ("h_0", gradients.state.clone())];
     parameters.chain(others.map(|(name, gradient)| (name.to_string(), gradient.into_dyn()))).collect()
 }
 
@@ -161,8 +165,8 @@ pub(crate) fn bits<A: Scalar, D: Dimension>(array: &Array<A, D>) -> (Vec<usize>,
 /// Expects every gradient to be the same bit for bit.
 #[track_caller]
 pub(crate) fn expect_same<A: Scalar, D: SequenceDim>(
-    actual: &Gradients<A, D>,
-    expected: &Gradients<A, D>,
+    actual: &Whole<A, D>,
+    expected: &Whole<A, D>,
     what: &str,
 ) {
     for ((name, actual), (_, expected)) in named(actual).iter().zip(named(expected)) {

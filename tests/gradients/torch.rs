@@ -103,7 +103,7 @@ fn compare<A: Scalar, D: SequenceDim>(golden: &Golden, i: usize) -> TestResult<f
         .collect();
     let given = [
         ("input", gradients.input, true),
-        ("h_0", gradients.h_0, problem.h_0.is_some()),
+        ("h_0", gradients.state, problem.h_0.is_some()),
         ("output", output, problem.rnn.config().dropout > 0.0),
         ("h_n", h_n, problem.rnn.config().dropout > 0.0),
     ];

@@ -73,7 +73,7 @@ fn one_layer_is_torch_s<A: Real>() -> TestResult {
         assert_same_bits(ours.parameters.kernel(), &weight_ih, "gradient of the kernel");
         assert_same_bits(ours.parameters.recurrent_kernel(), &weight_hh, "gradient of the recurrent kernel");
         assert_same_bits(&ours.input, &gradients.input, "gradient of the input");
-        assert_same_bits(&ours.state, &gradients.h_0.index_axis(Axis(0), 0), "gradient of h_0");
+        assert_same_bits(&ours.state, &gradients.state.index_axis(Axis(0), 0), "gradient of h_0");
     }
     Ok(())
 }

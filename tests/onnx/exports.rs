@@ -63,7 +63,7 @@ fn onnx_runtime_computes_the_same() -> TestResult {
         let h_0 = if case.h_0 { Some(array("h_0")?) } else { None };
         let mut run = case.rnn.run(&input);
         if let Some(h_0) = &h_0 {
-            run = run.h_0(h_0);
+            run = run.state(h_0);
         }
         if case.sequence_lens {
             run = run.lengths(&[2, 5, 1]);

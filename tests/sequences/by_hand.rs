@@ -28,7 +28,7 @@ fn reverse_starts_at_each_sequences_own_end() -> Result<()> {
     let rnn = adder(RnnConfig::new(1, 1).batch_first(true))?;
     let h_0 = array![[[100.0], [200.0], [300.0]], [[1000.0], [2000.0], [3000.0]]];
     let ragged = ragged();
-    let run = || rnn.run(&ragged).lengths(&[2, 3, 0]).padding_value(-1.0).h_0(&h_0);
+    let run = || rnn.run(&ragged).lengths(&[2, 3, 0]).padding_value(-1.0).state(&h_0);
 
     let (output, h_n) = run().forward()?;
     let forwards = array![[101.0, 103.0, -1.0], [210.0, 230.0, 260.0], [-1.0, -1.0, -1.0]];
@@ -52,14 +52,14 @@ fn a_reset_parts_both_directions() -> Result<()> {
     assert_eq!(output, array![[1.0, 3.0], [3.0, 2.0], [3.0, 7.0], [7.0, 4.0]]);
     assert_eq!(h_n, array![[7.0], [3.0]]);
 
-    let (output, h_n) = rnn.run(&input).resets(&mask).h_0(&h_0).forward()?;
+    let (output, h_n) = rnn.run(&input).resets(&mask).state(&h_0).forward()?;
     assert_eq!(output, array![[11.0, 3.0], [13.0, 2.0], [3.0, 27.0], [7.0, 24.0]]);
     assert_eq!(h_n, array![[7.0], [3.0]]);
 
-    let (output, h_n) = rnn.run(&input).resets(&mask).h_0(&h_0).reset_state(&state).forward()?;
+    let (output, h_n) = rnn.run(&input).resets(&mask).state(&h_0).reset_state(&state).forward()?;
     assert_eq!(output, array![[11.0, 203.0], [13.0, 202.0], [103.0, 27.0], [107.0, 24.0]]);
     assert_eq!(h_n, array![[107.0], [203.0]]);
-    assert_eq!(rnn.run(&input).resets(&mask).h_0(&h_0).reset_state(&state).last()?.0, array![107.0, 203.0]);
+    assert_eq!(rnn.run(&input).resets(&mask).state(&h_0).reset_state(&state).last()?.0, array![107.0, 203.0]);
     Ok(())
 }
 
@@ -68,7 +68,7 @@ fn a_reset_at_the_start_overrides_h_0_forwards_only() -> Result<()> {
     let rnn = adder(RnnConfig::new(1, 1))?;
     let (input, mask) = (array![[1.0], [2.0], [3.0]], array![true, false, false]);
     let h_0 = array![[10.0], [20.0]];
-    let (output, h_n) = rnn.run(&input).resets(&mask).h_0(&h_0).forward()?;
+    let (output, h_n) = rnn.run(&input).resets(&mask).state(&h_0).forward()?;
     assert_eq!(output, array![[1.0, 26.0], [3.0, 25.0], [6.0, 23.0]]);
     assert_eq!(h_n, array![[6.0], [26.0]]);
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use ndarray::{Array, Array2, Array3, ArrayRef, Axis, Dimension, Ix3, ShapeBuilder};
+use ndarray::{Array, Array2, Array3, ArrayRef, Axis, Dimension, ShapeBuilder};
 use ndarray_rnn::{Nonlinearity, Result, Rnn, RnnConfig, Run, Scalar, manual_seed, random};
 use proptest::prelude::*;
 use rand::Rng;
@@ -190,9 +190,9 @@ fn numbers<A: Number, D: Dimension, R: Rng>(
 
 impl<A: Number> Batch<A> {
     /// A run with every option that the batch has.
-    pub fn run(&self) -> Run<'_, A, Ix3> {
+    pub fn run(&self) -> Run<'_, RnnConfig, A, Array3<A>> {
         let run = self.rnn.run(&self.input).lengths(&self.lengths).padding_value(self.padding);
-        let run = self.h_0.iter().fold(run, |run, h_0| run.h_0(h_0));
+        let run = self.h_0.iter().fold(run, |run, h_0| run.state(h_0));
         let run = self.mask.iter().fold(run, |run, mask| run.resets(mask));
         self.reset_state.iter().fold(run, |run, state| run.reset_state(state))
     }

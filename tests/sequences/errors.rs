@@ -1,7 +1,7 @@
 //! What a caller can get wrong: the error names the array, what was expected and what came; nothing panics.
 
 use ndarray::{Array, Array1, Array2, Array3, Ix2, Ix3};
-use ndarray_rnn::{Error, Result, Rnn, RnnConfig, Run, SequenceDim, manual_seed};
+use ndarray_rnn::{Error, Result, Rnn, RnnConfig, Run, Sequences, manual_seed};
 use proptest::prelude::*;
 
 const L: usize = 5;
@@ -17,10 +17,7 @@ fn batch_first() -> Result<Rnn<f32>> {
 }
 
 /// Checks that every way to end a run is the same error.
-fn expect_error<'a, D>(expected: &Error, run: impl Fn() -> Run<'a, f32, D>)
-where
-    D: SequenceDim<Smaller: 'static> + 'static,
-{
+fn expect_error<'a, I: Sequences<f32> + 'a>(expected: &Error, run: impl Fn() -> Run<'a, RnnConfig, f32, I>) {
     assert_eq!(run().forward().err().as_ref(), Some(expected), "forward");
     assert_eq!(run().last().err().as_ref(), Some(expected), "last");
     assert_eq!(run().states().err().as_ref(), Some(expected), "states");
@@ -81,13 +78,13 @@ fn states_shaped_as_the_network() -> Result<()> {
     let (rnn, batch_first) = (rnn()?, batch_first()?);
     for actual in [[4, N + 1, 2], [2, N, 2], [4, N, 3], [N, 4, 2], [0, 0, 0]] {
         let state = Array3::zeros(actual);
-        expect_error(&shape("h_0", &[4, N, 2], &actual), || rnn.run(&plain).h_0(&state));
+        expect_error(&shape("h_0", &[4, N, 2], &actual), || rnn.run(&plain).state(&state));
         expect_error(&shape("reset_state", &[4, N, 2], &actual), || rnn.run(&plain).reset_state(&state));
-        expect_error(&shape("h_0", &[4, N, 2], &actual), || batch_first.run(&turned).h_0(&state));
+        expect_error(&shape("h_0", &[4, N, 2], &actual), || batch_first.run(&turned).state(&state));
     }
     for actual in [[4, 3], [2, 2], [1, 4]] {
         let state = Array2::zeros(actual);
-        expect_error(&shape("h_0", &[4, 2], &actual), || rnn.run(&one).h_0(&state));
+        expect_error(&shape("h_0", &[4, 2], &actual), || rnn.run(&one).state(&state));
         expect_error(&shape("reset_state", &[4, 2], &actual), || batch_first.run(&one).reset_state(&state));
     }
     Ok(())
@@ -147,7 +144,7 @@ proptest! {
         let (h_0, reset_state) = (h_0.map(Array3::zeros), reset_state.map(Array3::zeros));
         let mask = mask.map(|shape| Array::<_, Ix2>::from_elem(shape, true));
         let run = || {
-            let run = h_0.iter().fold(rnn.run(&input), |run, h_0| run.h_0(h_0));
+            let run = h_0.iter().fold(rnn.run(&input), |run, h_0| run.state(h_0));
             let run = reset_state.iter().fold(run, |run, state| run.reset_state(state));
             let run = mask.iter().fold(run, |run, mask| run.resets(mask));
             lengths.iter().fold(run, |run, lengths| run.lengths(lengths))

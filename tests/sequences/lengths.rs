@@ -29,7 +29,7 @@ fn unbatched_equals_alone<A: Number>(case: &Case) -> Checked {
     for (n, &length) in batch.lengths.iter().enumerate() {
         let (sequence, h_0) = (input.index_axis(Axis(1), n), first.index_axis(Axis(1), n));
         let run =
-            batch.rnn.run(&sequence).lengths(&[length]).padding_value(batch.padding).h_0(&h_0).forward();
+            batch.rnn.run(&sequence).lengths(&[length]).padding_value(batch.padding).state(&h_0).forward();
         let (output, h_n) = run?;
         prop_assert_eq!(bits(&output), bits(&time_major.index_axis(Axis(1), n)), "output of {}", n);
         prop_assert_eq!(bits(&h_n), bits(&alone.h_n.index_axis(Axis(1), n)), "h_n of {}", n);
@@ -88,7 +88,7 @@ fn the_order_of_the_sequences_does_not_matter() -> Result<()> {
 fn batches_without_any_step_keep_their_state() -> Result<()> {
     let rnn = Rnn::<f64>::new(RnnConfig::new(2, 3).num_layers(2), &mut manual_seed(1))?;
     let (input, h_0) = (Array3::from_elem((4, 3, 2), f64::NAN), waves(2, 3, 3).mapv(f64::from));
-    let run = || rnn.run(&input).lengths(&[0, 0, 0]).padding_value(-1.0).h_0(&h_0);
+    let run = || rnn.run(&input).lengths(&[0, 0, 0]).padding_value(-1.0).state(&h_0);
     assert_eq!(run().forward()?, (Array3::from_elem((4, 3, 3), -1.0), h_0.clone()));
     assert_eq!(run().last()?, (h_0.index_axis(Axis(0), 1).to_owned(), h_0.clone()));
     let (layers, h_n) = run().states()?;

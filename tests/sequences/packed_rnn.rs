@@ -24,7 +24,8 @@ fn run<A: Real>(case: &Case) -> TestResult<(PackedSequence<A>, Array3<A>)> {
     let states = (case.size("num_layers")? * directions, lengths.len(), case.size("hidden_size")?);
     let h_0: Option<Array3<A>> = case.flag("h_0")?.then(|| uniform(states, rng)).transpose()?;
     let packed = PackedSequence::from_padded(&input, &lengths, false, case.flag("enforce_sorted")?)?;
-    let (output, h_n) = rnn.forward_packed(&packed, h_0.as_deref())?;
+    let run = h_0.iter().fold(rnn.run(&packed), |run, h_0| run.state(h_0));
+    let (output, h_n) = run.forward()?;
     assert_eq!(output, packed.with_data(output.data().clone())?, "the packing of {case:?}");
     Ok((output, h_n))
 }
@@ -55,12 +56,12 @@ fn a_state_of_other_sequences_is_an_error() -> TestResult {
     let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2).bidirectional(true), &mut manual_seed(0))?;
     let packed = PackedSequence::from_sequences(&[1, 3, 2].map(|length| Array2::zeros((length, 4))))?;
     for batch in [0, 2, 4] {
-        let error = rnn.forward_packed(&packed, Some(&Array3::zeros((2, batch, 2)))).err();
+        let error = rnn.run(&packed).state(&Array3::zeros((2, batch, 2))).forward().err();
         let shape = Error::Shape { array: "h_0".into(), expected: vec![2, 3, 2], actual: vec![2, batch, 2] };
         assert_eq!(error, Some(shape));
     }
     let wide = packed.with_data(Array2::zeros((6, 5)))?;
     let width = Error::Width { array: "input", size: "input_size", expected: 4, actual: 5 };
-    assert_eq!(rnn.forward_packed(&wide, None).err(), Some(width));
+    assert_eq!(rnn.run(&wide).forward().err(), Some(width));
     Ok(())
 }

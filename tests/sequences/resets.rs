@@ -13,7 +13,7 @@ fn equals_pieces<A: Number>(case: &Case) -> Checked {
     let lengths = vec![case.len; case.lengths.len()];
     let batch: Batch<A> = Case { lengths, ..case.clone() }.batch()?;
     let alone = Alone::of(&batch)?;
-    let run = batch.h_0.iter().fold(batch.rnn.run(&batch.input), |run, h_0| run.h_0(h_0));
+    let run = batch.h_0.iter().fold(batch.rnn.run(&batch.input), |run, h_0| run.state(h_0));
     let run = batch.mask.iter().fold(run, |run, mask| run.resets(mask));
     let run = batch.reset_state.iter().fold(run, |run, state| run.reset_state(state));
     let (output, h_n) = run.forward()?;

@@ -6,7 +6,7 @@
 
 use ndarray::{Array2, Array3, Axis, Slice, concatenate};
 use ndarray_rnn::{
-    Error, Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Stream, manual_seed, random,
+    Error, Kind, Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Stream, manual_seed, random,
 };
 use proptest::prelude::*;
 
@@ -22,7 +22,7 @@ fn steps<A: Scalar>(input: &Array3<A>, from: usize, to: usize) -> Array3<A> {
 
 /// Runs a stream over chunks of some lengths, each taken step by step or at once.
 fn in_chunks<A: Scalar>(
-    stream: &mut Stream<'_, A>,
+    stream: &mut Stream<'_, impl Kind, A>,
     input: &Array3<A>,
     chunks: &[(usize, bool)],
 ) -> Array3<A> {
@@ -133,7 +133,7 @@ fn what_does_not_fit_is_an_error_and_changes_nothing() {
     let empty = Error::EmptySequence { array: "input", shape: vec![0, 2, 3] };
     assert_eq!(stream.chunk(&Array3::zeros((0, 2, 3))).unwrap_err(), empty);
     let shape = stream.set_state(&Array3::zeros((2, 2, 4))).unwrap_err();
-    assert_eq!(shape, Error::Shape { array: "state".into(), expected: vec![1, 2, 4], actual: vec![2, 2, 4] });
+    assert_eq!(shape, Error::Shape { array: "h".into(), expected: vec![1, 2, 4], actual: vec![2, 2, 4] });
     let row = Error::EntryOutOfRange { list: "sequences", index: 1, expected: 0..=1, actual: 2 };
     assert_eq!(stream.reset([0, 2]).unwrap_err(), row);
 

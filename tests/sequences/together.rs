@@ -47,7 +47,7 @@ fn unbatched<A: Number>(case: &Case) -> Checked {
         let lengths = [length];
         let run = || {
             let run = batch.rnn.run(&input).lengths(&lengths).padding_value(batch.padding);
-            let run = run.h_0(&h_0).reset_state(&state);
+            let run = run.state(&h_0).reset_state(&state);
             mask.iter().fold(run, |run, mask| run.resets(mask))
         };
         let h_n = of(&alone.h_n, 1, n);

@@ -162,13 +162,17 @@ impl<'a, A: Scalar> Export<'a, A> {
         let directions = &[Direction::Forward, Direction::Reverse][..config.num_directions()];
         const THERE: &str = "a network has the weights of all its layers and directions";
         let cell = |&direction: &Direction| {
-            let biases = self.rnn.bias_ih(k, direction).zip(self.rnn.bias_hh(k, direction));
+            let cell = self.rnn.parameters().cell(k, direction).invariant(THERE);
             Cell {
                 direction,
                 activation: config.nonlinearity.activation(),
-                weight_ih: self.rnn.weight_ih(k, direction).invariant(THERE).view(),
-                weight_hh: self.rnn.weight_hh(k, direction).invariant(THERE).view(),
-                biases: biases.map(|(ih, hh)| [ih.view(), hh.view()]),
+                weight_ih: cell.weight_ih.view(),
+                weight_hh: cell.weight_hh.view(),
+                biases: cell
+                    .bias_ih
+                    .as_ref()
+                    .zip(cell.bias_hh.as_ref())
+                    .map(|(ih, hh)| [ih.view(), hh.view()]),
             }
         };
         let cells: Vec<_> = directions.iter().map(cell).collect();

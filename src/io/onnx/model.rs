@@ -14,7 +14,7 @@ use crate::io::budget::Budget;
 use crate::io::files;
 use crate::kernels::Activation;
 use crate::parameters::Parameters;
-use crate::recurrent::{Direction, Nonlinearity, Rnn, RnnConfig, RnnParameters};
+use crate::recurrent::{Direction, Kind, Nonlinearity, RecurrentParameters, Rnn, RnnConfig};
 use crate::scalar::Scalar;
 
 /// The RNN nodes of an ONNX model, in the graph's order, with their weights.
@@ -133,7 +133,7 @@ fn rnn<A: Scalar>(nodes: &[RnnNode<A>], batch_first: bool) -> Result<Rnn<A>> {
         .bidirectional(first.directions().len() == 2);
     for (k, node) in nodes.iter().enumerate() {
         expect_layer(first, node)?;
-        let expected = [config.hidden_size, config.layer_input_size(k)];
+        let expected = [config.hidden_size, config.sizes().layer_input_size(k)];
         expect_shape(&format!("{}.W", node.name()), &expected, &[node.hidden_size(), node.input_size()])?;
     }
     let mut cells: Vec<_> = cells().cloned().collect();
@@ -145,7 +145,7 @@ fn rnn<A: Scalar>(nodes: &[RnnNode<A>], batch_first: bool) -> Result<Rnn<A>> {
             cell.bias_hh = cell.bias_hh.take().or_else(zero);
         }
     }
-    let parameters = RnnParameters { cells, directions: config.num_directions() };
+    let parameters = RecurrentParameters { cells, directions: config.num_directions() };
     let mut rnn = Rnn::zeros(config)?;
     rnn.load_state_dict(parameters.named_parameters())?;
     Ok(rnn)

@@ -9,6 +9,7 @@ use super::attributes::Attributes;
 use super::constants::{Constants, Input};
 use super::graph::Graph;
 use super::proto::NodeProto;
+use crate::arrays::standard;
 use crate::cell::Elman;
 use crate::engine::Stack;
 use crate::error::{Result, expect_positive, expect_shape};
@@ -16,9 +17,8 @@ use crate::invariant::Invariant;
 use crate::io::budget::Budget;
 use crate::io::files::malformed;
 use crate::kernels::Activation;
-use crate::recurrent::{Direction, RnnCellParameters};
+use crate::recurrent::{CellParameters, Direction};
 use crate::scalar::Scalar;
-use crate::sequence::standard;
 
 /// An RNN node of a model, with its weights.
 ///
@@ -28,7 +28,7 @@ pub struct RnnNode<A: Scalar> {
     name: String,
     attributes: Attributes,
     /// One for each direction, of which there is one at least.
-    cells: Vec<RnnCellParameters<A>>,
+    cells: Vec<CellParameters<A>>,
     /// (directions, N, hidden_size).
     initial_h: Option<Array3<A>>,
     sequence_lens: Option<Vec<usize>>,
@@ -69,7 +69,7 @@ impl<A: Scalar> RnnNode<A> {
 
     /// The weights and biases of each direction.
     #[must_use]
-    pub fn cells(&self) -> &[RnnCellParameters<A>] {
+    pub fn cells(&self) -> &[CellParameters<A>] {
         &self.cells
     }
 
@@ -128,7 +128,7 @@ impl<A: Scalar> RnnNode<A> {
             let biases = b.as_ref().map(|b| halves(b.row(d), hidden));
             let (bias_ih, bias_hh) = biases.unzip();
             let [weight_ih, weight_hh] = [&w, &r].map(|weight| standard(&weight.index_axis(Axis(0), d)));
-            RnnCellParameters { weight_ih, weight_hh, bias_ih, bias_hh }
+            CellParameters { weight_ih, weight_hh, bias_ih, bias_hh, weight_hr: None }
         });
         let cells = cells.collect();
         Ok(Self { name, attributes, cells, initial_h, sequence_lens, stacks: OnceLock::new() })

@@ -3,15 +3,18 @@
 use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, Axis, CowArray, Ix3, Ix4};
 
 use super::node::RnnNode;
+use crate::arrays::{elements_mut, standard, with_plain_rows};
 use crate::cell::Elman;
-use crate::engine::{Forward, Scratch, Share, Stack};
+use crate::engine::{Order, Reads, Scratch, Share, Stack, Writes};
 use crate::error::{Result, expect_shape, expect_steps, expect_width};
 use crate::invariant::Invariant;
 use crate::kernels::Plan;
-use crate::recurrent::{Direction, RnnCellParameters};
+use crate::layout::Layout;
+use crate::planes::Planes;
+use crate::recurrent::{CellParameters, Direction};
 use crate::room::zeros;
+use crate::rows::Source;
 use crate::scalar::Scalar;
-use crate::sequence::{Layout, Source, standard, with_plain_rows};
 
 impl<A: Scalar> RnnNode<A> {
     /// Y, the hidden states after every step, and Y_h, the final ones, as ONNX Runtime computes them.
@@ -53,9 +56,10 @@ impl<A: Scalar> RnnNode<A> {
         let x = with_plain_rows("X", time_major)?;
         for (d, (stack, &direction)) in self.stacks().iter().zip(self.directions()).enumerate() {
             let places = places(&layout, direction);
-            let mut state = standard(&y_h.index_axis(Axis(0), d)).insert_axis(Axis(0));
+            let h = standard(&y_h.index_axis(Axis(0), d)).insert_axis(Axis(0));
+            let mut state = Planes { h, c: None };
             let rows = run(stack, &x, &layout, &places, &mut state);
-            y_h.index_axis_mut(Axis(0), d).assign(&state.index_axis(Axis(0), 0));
+            y_h.index_axis_mut(Axis(0), d).assign(&state.h.index_axis(Axis(0), 0));
             let mut y = y.index_axis_mut(Axis(1), d);
             for (row, (t, n)) in rows.outer_iter().zip(places) {
                 y.index_axis_mut(Axis(0), t).row_mut(n).assign(&row);
@@ -101,9 +105,9 @@ impl<A: Scalar> RnnNode<A> {
     /// Each direction, its weights packed for the engine.
     pub(super) fn pack(&self) -> Vec<Stack<A, Elman>> {
         let directions = self.cells().iter().zip(self.activations());
-        let stack = |(parameters, &activation): (&RnnCellParameters<A>, _)| {
+        let stack = |(parameters, &activation): (&CellParameters<A>, _)| {
             let cell = Elman::new(activation).clip(self.clip());
-            Stack::new(vec![vec![parameters.pack()]], cell, self.hidden_size(), Plan::default())
+            Stack::new(vec![vec![parameters.view(Order::ONE).pack::<Elman>()]], cell, Plan::default())
         };
         directions.map(stack).collect()
     }
@@ -129,17 +133,17 @@ fn run<A: Scalar>(
     x: &CowArray<'_, A, Ix3>,
     layout: &Layout,
     places: &[(usize, usize)],
-    state: &mut Array3<A>,
+    state: &mut Planes<Array3<A>>,
 ) -> Array2<A> {
     let [time, sequence] = [Axis(0), Axis(1)].map(|axis| x.stride_of(axis).unsigned_abs());
     let offsets: Vec<_> = places.iter().map(|&(t, n)| t * time + n * sequence).collect();
     let data = x.as_slice_memory_order().invariant("`with_plain_rows` gives a dense array");
-    let mut rows = Array2::zeros((places.len(), stack.hidden));
+    let mut rows = Array2::zeros((places.len(), stack.features()));
     layout.with_sorted_state(state, |state| {
         let source = Source::table(data, x.len_of(Axis(2)), &layout.steps, &offsets);
-        let output = rows.as_slice_mut().map(Share::Whole);
-        let pass = Forward { output, ..Forward::new(source, &layout.steps, state) };
-        A::forward(stack, pass, &mut Scratch::default());
+        let output = Some(Share::Whole(elements_mut(&mut rows)));
+        let writes = Writes { output, ..Writes::new(state) };
+        A::forward(stack, Reads::new(source, &layout.steps), writes, &mut Scratch::default());
     });
     rows
 }

@@ -117,20 +117,20 @@ impl<'a, A: Scalar> Pass<'a, A> {
         let (output, h_n) = match way {
             Way::Plain => rnn.forward(input, None)?,
             Way::First => rnn.forward(input, Some(h_0))?,
-            Way::Lengths => rnn.run(input).h_0(h_0).lengths(lengths).forward()?,
-            Way::Resets => rnn.run(input).h_0(h_0).resets(resets).reset_state(h_0).forward()?,
+            Way::Lengths => rnn.run(input).state(h_0).lengths(lengths).forward()?,
+            Way::Resets => rnn.run(input).state(h_0).resets(resets).reset_state(h_0).forward()?,
             Way::Last => {
                 let (last, h_n) = rnn.run(input).lengths(lengths).resets(resets).last()?;
                 return Ok(last.into_iter().chain(h_n).collect());
             }
             Way::States => {
-                let (layers, h_n) = rnn.run(input).h_0(h_0).states()?;
+                let (layers, h_n) = rnn.run(input).state(h_0).states()?;
                 return Ok(layers.into_iter().flatten().chain(h_n).collect());
             }
             Way::Packed => {
                 let lengths: Vec<_> = lengths.iter().map(|&length| length.max(1)).collect();
                 let packed = PackedSequence::from_padded(input, &lengths, rnn.config().batch_first, false)?;
-                let (output, h_n) = rnn.forward_packed(&packed, Some(h_0))?;
+                let (output, h_n) = rnn.run(&packed).state(h_0).forward()?;
                 return Ok(output.data().iter().copied().chain(h_n).collect());
             }
         };
@@ -160,10 +160,10 @@ pub fn backward<A: Scalar>() -> Result<()> {
 fn gradients<A: Scalar>(rnn: &Rnn<A>, size: [usize; 4]) -> Result<Vec<A>> {
     let pass = Pass::new(rnn, size)?;
     let lengths: Vec<_> = pass.lengths.iter().map(|&length| length.max(1)).collect();
-    let run = rnn.run(&pass.input).h_0(&pass.h_0).lengths(&lengths).resets(&pass.resets);
+    let run = rnn.run(&pass.input).state(&pass.h_0).lengths(&lengths).resets(&pass.resets);
     let (output, h_n, trace) = run.forward_train(&mut manual_seed(7))?;
     let gradients = rnn.backward(&trace, &output, Some(&h_n))?;
-    let arrays = output.into_iter().chain(h_n).chain(gradients.input).chain(gradients.h_0);
+    let arrays = output.into_iter().chain(h_n).chain(gradients.input).chain(gradients.state);
     Ok(arrays.chain(numbers(&gradients.parameters)).collect())
 }
 

@@ -1,14 +1,15 @@
-//! Between the caller's arrays and the engine's rows.
+//! Where the rows of sequences lie.
+//!
+//! [`Source`] finds a row by step and place in the step, whatever the array's layout and the sequences' order; what a
+//! product reads of it, rows by number, is a [`Matrix`].
 
-use std::cmp::Reverse;
 use std::ops::Range;
 
-use ndarray::{Array, Array3, ArrayRef, ArrayView2, ArrayView3, Axis, CowArray, Dimension, Ix3};
+use ndarray::{Axis, CowArray, Ix3};
 
 use crate::element::Element;
-use crate::error::{Error, Result, expect_room, expect_shape};
+use crate::invariant::Invariant;
 use crate::kernels::{Matrix, copy};
-use crate::spares::Spares;
 use crate::steps::Steps;
 
 /// The rows of a sequence, wherever they lie: what a layer reads.
@@ -38,7 +39,7 @@ impl<'a, A: Element> Source<'a, A> {
         Self { data, width, place: Place::Rows { steps, origin }, first: 0 }
     }
 
-    /// An array (L, N, width) made by [`with_plain_rows`]; row b of a step is sequence `order[b]`, or b.
+    /// An array (L, N, width) made by [`with_plain_rows`](crate::arrays::with_plain_rows); row b of a step is sequence `order[b]`, or b.
     pub(crate) fn grid(array: &'a CowArray<'_, A, Ix3>, order: Option<&'a [usize]>) -> Self {
         let (_, batch, width) = array.dim();
         let (data, strides) = match array.as_slice() {
@@ -46,7 +47,7 @@ impl<'a, A: Element> Source<'a, A> {
             Some(data) => (data, [batch * width, width]),
             None => {
                 let strides = [Axis(0), Axis(1)].map(|axis| array.stride_of(axis).unsigned_abs());
-                (array.as_slice_memory_order().unwrap_or_default(), strides)
+                (array.as_slice_memory_order().invariant("an array of plain rows is dense"), strides)
             }
         };
         Self { data, width, place: Place::Grid { strides, order }, first: 0 }
@@ -187,133 +188,5 @@ impl<'a, A: Element> Source<'a, A> {
             }
             Place::Table { .. } => false,
         }
-    }
-}
-
-/// A copy in standard layout. (ndarray's own `to_owned` debug-asserts on some empty views.)
-pub(crate) fn standard<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Array<A, D> {
-    let mut copy = Array::zeros(array.raw_dim());
-    copy.assign(array);
-    copy
-}
-
-/// The array itself where it is in standard layout, else a copy that is.
-pub(crate) fn into_standard<A: Element, D: Dimension>(array: Array<A, D>) -> Array<A, D> {
-    if array.is_standard_layout() { array } else { standard(&array) }
-}
-
-/// A view of the array itself where it is in standard layout, else a copy that is.
-///
-/// # Errors
-/// [`Error::SizeOverflow`] for an array, called `name`, whose copy no memory can hold.
-pub(crate) fn as_standard<'a, A: Element, D: Dimension>(
-    name: &str,
-    array: &'a ArrayRef<A, D>,
-) -> Result<CowArray<'a, A, D>> {
-    if array.is_standard_layout() {
-        return Ok(array.view().into());
-    }
-    expect_room::<A>(name, array.shape())?;
-    Ok(standard(array).into())
-}
-
-/// The array itself where it is dense with contiguous rows (seq-first, batch-first), else a copy that is.
-///
-/// # Errors
-/// [`Error::SizeOverflow`] for an array, called `name`, whose copy no memory can hold.
-pub(crate) fn with_plain_rows<'a, A: Element>(
-    name: &str,
-    array: ArrayView3<'a, A>,
-) -> Result<CowArray<'a, A, Ix3>> {
-    let forwards = array.strides().iter().all(|&stride| stride >= 0);
-    let plain = || forwards && array.stride_of(Axis(2)) == 1 && array.as_slice_memory_order().is_some();
-    if array.is_standard_layout() || plain() {
-        return Ok(array.into());
-    }
-    expect_room::<A>(name, array.shape())?;
-    Ok(CowArray::from(standard(&array)))
-}
-
-/// How a batch's sequences become rows in steps.
-#[derive(Debug, Clone)]
-pub(crate) struct Layout {
-    pub(crate) steps: Steps,
-    /// The sequence that is row b of every step, where that is not b: the longest first.
-    pub(crate) order: Option<Vec<usize>>,
-}
-
-impl Layout {
-    /// Sequences of one length, in their own order.
-    pub(crate) fn equal(len: usize, batch: usize) -> Self {
-        Self { steps: Steps::Equal { len, batch }, order: None }
-    }
-
-    /// Sequences of some lengths, in any order.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] unless there are `batch` lengths, [`Error::EntryOutOfRange`] for one over `len`.
-    pub(crate) fn sorted(lengths: &[usize], len: usize, batch: usize) -> Result<Self> {
-        expect_shape("lengths", &[batch], &[lengths.len()])?;
-        if let Some((index, &actual)) = lengths.iter().enumerate().find(|&(_, &length)| length > len) {
-            return Err(Error::EntryOutOfRange { list: "lengths", index, expected: 0..=len, actual });
-        }
-        Ok(Self::of_lengths(lengths))
-    }
-
-    /// Sequences of lengths that are known to be right.
-    pub(crate) fn of_lengths(lengths: &[usize]) -> Self {
-        let mut order: Vec<_> = (0..lengths.len()).filter(|&n| lengths[n] > 0).collect();
-        order.sort_by_key(|&n| Reverse(lengths[n]));
-        let longest = order.first().map_or(0, |&n| lengths[n]);
-        let mut batches = vec![0; longest];
-        for &n in &order {
-            batches[..lengths[n]].iter_mut().for_each(|batch| *batch += 1);
-        }
-        Self { steps: Steps::ragged(batches), order: Some(order) }
-    }
-
-    /// A copy of a state with its rows in the order of the steps' rows.
-    pub(crate) fn sorted_state<A: Element>(&self, state: &ArrayView3<'_, A>) -> Array3<A> {
-        let Some(order) = &self.order else { return standard(state) };
-        let (count, _, hidden) = state.dim();
-        Array3::from_shape_fn((count, order.len(), hidden), |(i, b, j)| state[[i, order[b], j]])
-    }
-
-    /// Runs a pass over a state, its rows in the order of the steps' rows meanwhile; sequences of no steps keep theirs.
-    pub(crate) fn with_sorted_state<A: Element>(&self, state: &mut Array3<A>, run: impl FnOnce(&mut [A])) {
-        let Some(order) = &self.order else { return run(state.as_slice_mut().unwrap_or_default()) };
-        let mut sorted = self.sorted_state(&state.view());
-        run(sorted.as_slice_mut().unwrap_or_default());
-        for (&n, rows) in order.iter().zip(sorted.axis_iter(Axis(1))) {
-            state.index_axis_mut(Axis(1), n).assign(&rows);
-        }
-    }
-
-    /// A mask (L, N) as a list by row.
-    pub(crate) fn gather_mask(&self, mask: &ArrayView2<'_, bool>) -> Vec<bool> {
-        self.steps
-            .places(0..self.steps.len())
-            .map(|(t, b)| mask[[t, self.order.as_ref().map_or(b, |order| order[b])]])
-            .collect()
-    }
-
-    /// Rows as an array (L, N, width), `padding` behind the sequences' ends.
-    pub(crate) fn scatter_rows<A: Element>(
-        &self,
-        rows: Vec<A>,
-        (len, batch, width): (usize, usize, usize),
-        padding: A,
-        spares: &mut Spares<A>,
-    ) -> Array3<A> {
-        if let (Steps::Equal { .. }, None) = (&self.steps, &self.order) {
-            return Array3::from_shape_vec((len, batch, width), rows).unwrap_or_default();
-        }
-        let mut array = spares.filled(len * batch * width, padding);
-        for ((t, b), row) in self.steps.places(0..self.steps.len()).zip(rows.chunks_exact(width)) {
-            let n = self.order.as_ref().map_or(b, |order| order[b]);
-            copy(row, &mut array[(t * batch + n) * width..][..width]);
-        }
-        spares.give(rows);
-        Array3::from_shape_vec((len, batch, width), array).unwrap_or_default()
     }
 }

@@ -1,0 +1,185 @@
+//! The way back through one direction of one layer.
+
+use pulp::Simd;
+
+use super::forward::run;
+use super::operands::Masks;
+use super::resets::Resets;
+use super::share::ShareMut;
+use super::weights::BackWeights;
+use crate::cell::{Cell, KeptRows, sums};
+use crate::element::Element;
+use crate::kernels::{Blocks, Chain, Matrix, Plan, Product, Start};
+use crate::planes::Planes;
+use crate::rows::Source;
+use crate::steps::Steps;
+
+/// What a direction reads on the way back.
+#[derive(Debug)]
+pub(super) struct BackSpanReads<'a, A> {
+    /// How rows fall into steps.
+    pub(super) steps: &'a Steps,
+    pub(super) plan: &'a Plan,
+    pub(super) blocks: Blocks,
+    /// Whether time ran from the last step to the first.
+    pub(super) reverse: bool,
+    /// What the cell left in the rows, if it keeps them.
+    pub(super) rows: Option<Source<'a, A>>,
+    /// The cell's outputs, and the first of this direction's columns in these rows.
+    pub(super) cells: (Source<'a, A>, usize),
+    /// The gradient of the layer's output rows, and the first of this direction's columns in them; zero if there is none.
+    pub(super) d_outputs: Option<(Source<'a, A>, usize)>,
+    /// Where sequences begin anew.
+    pub(super) resets: Option<Resets<'a, A>>,
+    pub(super) masks: Option<Masks<'a, A>>,
+}
+
+/// What a direction writes on the way back.
+#[derive(Debug)]
+pub(super) struct BackSpanWrites<'a, 't, A> {
+    /// The gradient of the state: before the pass of the final one, after it of the first.
+    pub(super) d_state: Planes<&'a mut [A]>,
+    /// Takes the gradient of every sum.
+    pub(super) d_sums: ShareMut<'a, 't, A>,
+    /// Takes the gradient of every hidden state, if there is a projection.
+    pub(super) d_h: Option<ShareMut<'a, 't, A>>,
+    /// Takes the gradient of the layer's input rows, if it is wanted: the forward direction's replaces what is there, the
+    /// reverse direction's is added.
+    pub(super) d_inputs: Option<ShareMut<'a, 't, A>>,
+}
+
+/// Room that the steps of a direction reuse, for what is not read or written in place.
+#[derive(Debug, Default)]
+pub(super) struct BackRoom<A> {
+    sums: Vec<A>,
+    inputs: Vec<A>,
+    rows: Vec<A>,
+    cells: Vec<A>,
+    d_outputs: Vec<A>,
+    /// The gradient of the cell's outputs where they are projected.
+    d_cells: Vec<A>,
+    masked: Vec<A>,
+}
+
+impl<A: Element> BackWeights<A> {
+    /// The way back of [`Weights::forward`](super::weights::Weights::forward).
+    ///
+    /// The gradient of a state sums over the next step's sums in ascending order, that of an input likewise, the
+    /// forward direction's first.
+    #[inline(always)]
+    pub(super) fn backward<S: Simd, C: Cell<A>>(
+        &self,
+        simd: S,
+        cell: C,
+        reads: BackSpanReads<'_, A>,
+        writes: BackSpanWrites<'_, '_, A>,
+        room: &mut BackRoom<A>,
+    ) {
+        let BackSpanReads { steps, blocks, reverse, .. } = reads;
+        let BackSpanWrites { mut d_state, mut d_sums, mut d_h, mut d_inputs } = writes;
+        let (width, units) = (const { sums::<A, C>() } * blocks.units, blocks.units);
+        let features = self.hidden.all().width();
+        let widths = Planes { h: features, c: C::CARRIES.then_some(units) };
+        let mut left = 0..steps.len();
+        while let Some(chunk) = steps.cut(&mut left, reads.plan.chunk_of::<A>(width), !reverse) {
+            let rows = steps.start(chunk.start)..steps.start(chunk.end);
+            let chunk_sums =
+                d_sums.rows(chunk.clone(), rows.start * width..rows.end * width, false, &mut room.sums);
+            let mut times = chunk.clone();
+            while let Some(t) = if reverse { times.next() } else { times.next_back() } {
+                let (start, batch) = (steps.start(t), steps.batch(t));
+                let mut d_state = Planes {
+                    h: &mut d_state.h[..batch * features],
+                    c: d_state.c.as_deref_mut().map(|d_c| &mut d_c[..batch * units]),
+                };
+                if let Some((d_outputs, column)) = reads.d_outputs {
+                    let d_output =
+                        d_outputs.columns([t, batch], column..column + features, &mut room.d_outputs);
+                    d_state.h.iter_mut().zip(d_output).for_each(|(d_h, &d_output)| *d_h += d_output);
+                }
+                if let Some(d_h) = &mut d_h {
+                    let range = start * features..(start + batch) * features;
+                    d_h.step(t, range).copy_from_slice(d_state.h);
+                }
+                let (cells, column) = reads.cells;
+                let kept = KeptRows {
+                    h: cells.columns([t, batch], column..column + units, &mut room.cells),
+                    rows: reads
+                        .rows
+                        .map_or(&[], |kept| kept.columns([t, batch], 0..kept.width(), &mut room.rows)),
+                };
+                let sums = &mut chunk_sums[(start - rows.start) * width..][..batch * width];
+                let d_cells = match &self.projection {
+                    None => &mut *d_state.h,
+                    Some(projection) => {
+                        let a = Matrix::contiguous(d_state.h, batch, features);
+                        room.d_cells.resize(batch * units, A::zero());
+                        let chain = Chain { start: Start::Zero, a, weights: projection.all() };
+                        Product::new(&[chain], &mut room.d_cells).run(simd);
+                        &mut *room.d_cells
+                    }
+                };
+                let d_c = d_state.c.as_deref_mut().unwrap_or(&mut []);
+                cell.backward(simd, blocks, kept, d_cells, d_c, sums);
+                if self.projection.is_some() {
+                    d_state.h.fill(A::zero());
+                }
+                self.to_state::<S, C>(
+                    simd,
+                    sums,
+                    reads.masks,
+                    d_state.h,
+                    &mut room.masked,
+                    [t, batch, width],
+                );
+                if let Some(resets) = &reads.resets {
+                    resets.cut(if reverse { t + 1 } else { t }, d_state, widths);
+                }
+            }
+            if let Some(d_inputs) = &mut d_inputs {
+                let (inputs, sums) = (self.inputs(), &chunk_sums[C::INPUT.start * units..]);
+                let a = Matrix::strided(sums, rows.len(), (C::INPUT.end - C::INPUT.start) * units, width);
+                let range = rows.start * inputs..rows.end * inputs;
+                let c = d_inputs.rows(chunk.clone(), range, reverse, &mut room.inputs);
+                let start = if reverse { Start::Output } else { Start::Zero };
+                Product::new(&[Chain { start, a, weights: self.input.all() }], c).run(simd);
+                d_inputs.put(chunk.clone(), &room.inputs);
+            }
+            d_sums.put(chunk, &room.sums);
+        }
+    }
+
+    /// Adds what comes through the recurrent product to the gradient of rows of hidden states.
+    #[inline(always)]
+    fn to_state<S: Simd, C: Cell<A>>(
+        &self,
+        simd: S,
+        sums: &[A],
+        masks: Option<Masks<'_, A>>,
+        d_h: &mut [A],
+        masked: &mut Vec<A>,
+        [t, batch, width]: [usize; 3],
+    ) {
+        let count = C::HIDDEN.end - C::HIDDEN.start;
+        let units = self.hidden.all().depth() / count;
+        let chain = |blocks: std::ops::Range<usize>, start| Chain {
+            start,
+            a: Matrix::strided(
+                &sums[(C::HIDDEN.start + blocks.start) * units..],
+                batch,
+                blocks.len() * units,
+                width,
+            ),
+            weights: self.hidden.all().rows(blocks.start * units..blocks.end * units),
+        };
+        let Some(masks) = masks else {
+            return run(simd, Product::new(&[chain(0..count, Start::Output)], d_h), t);
+        };
+        for (blocks, factors) in masks.operands(count) {
+            masked.resize(d_h.len(), A::zero());
+            run(simd, Product::new(&[chain(blocks, Start::Zero)], masked), t);
+            let terms = masked.iter().zip(factors);
+            d_h.iter_mut().zip(terms).for_each(|(d, (&term, &factor))| *d = term.mul_add(factor, *d));
+        }
+    }
+}

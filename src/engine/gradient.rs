@@ -1,0 +1,142 @@
+//! The gradient of one direction's parameters: as its owner lends it out, and each thread's part of it.
+
+use std::ops::Range;
+
+use super::threads;
+use super::weights::Order;
+use crate::element::Element;
+use crate::invariant::Invariant;
+
+/// The gradient of one direction's parameters, shaped as these are.
+#[derive(Debug)]
+pub struct DirectionGradient<'a, A> {
+    pub(crate) weight_ih: &'a mut [A],
+    pub(crate) weight_hh: &'a mut [A],
+    pub(crate) bias_ih: Option<&'a mut [A]>,
+    pub(crate) bias_hh: Option<&'a mut [A]>,
+    pub(crate) weight_hr: Option<&'a mut [A]>,
+    pub(crate) order: Order,
+}
+
+/// Some units' rows of every block of an array, by the cell's blocks.
+#[derive(Debug)]
+pub(super) enum BlockRows<'a, A> {
+    /// All units': the whole array, and which of its blocks each of the cell's is.
+    Whole(&'a mut [A], &'static [usize]),
+    /// Some units' rows of each of the cell's blocks.
+    Pieces(Vec<&'a mut [A]>),
+}
+
+/// The gradient of some units' parameters.
+#[derive(Debug)]
+pub(super) struct UnitsGradient<'a, A> {
+    pub(super) units: Range<usize>,
+    pub(super) weight_ih: BlockRows<'a, A>,
+    pub(super) weight_hh: BlockRows<'a, A>,
+    pub(super) bias_ih: Option<BlockRows<'a, A>>,
+    pub(super) bias_hh: Option<BlockRows<'a, A>>,
+    /// The features whose rows of `weight_hr` these are.
+    pub(super) features: Range<usize>,
+    pub(super) weight_hr: Option<&'a mut [A]>,
+}
+
+impl<'a, A: Element> DirectionGradient<'a, A> {
+    /// Splits it among workers, one unit or more for each.
+    pub(super) fn split(self, [units, features]: [usize; 2], workers: usize) -> Vec<UnitsGradient<'a, A>> {
+        let Self { weight_ih, weight_hh, bias_ih, bias_hh, mut weight_hr, order } = self;
+        let workers = workers.min(units);
+        let ranges = || threads::ranges(units, workers);
+        let rows = |array, order| BlockRows::Whole(array, order).split(units, ranges());
+        let weights = rows(weight_ih, order.input).into_iter().zip(rows(weight_hh, order.hidden));
+        let mut bias_ih = bias_ih.map(|bias| rows(bias, order.input).into_iter());
+        let mut bias_hh = bias_hh.map(|bias| rows(bias, order.hidden).into_iter());
+        let ranges = ranges().zip(threads::ranges(features, workers)).zip(weights);
+        let part =
+            |((units_of_part, features), (weight_ih, weight_hh)): ((_, Range<usize>), _)| UnitsGradient {
+                units: units_of_part,
+                weight_ih,
+                weight_hh,
+                bias_ih: bias_ih
+                    .as_mut()
+                    .map(|parts| parts.next().invariant("there is a part for each worker")),
+                bias_hh: bias_hh
+                    .as_mut()
+                    .map(|parts| parts.next().invariant("there is a part for each worker")),
+                weight_hr: weight_hr.as_mut().map(|rest| cut(rest, features.len() * units)),
+                features,
+            };
+        ranges.map(part).collect()
+    }
+}
+
+/// Cuts the first elements off.
+fn cut<'a, A>(elements: &mut &'a mut [A], count: usize) -> &'a mut [A] {
+    elements.split_off_mut(..count).invariant("a part is no longer than the whole")
+}
+
+impl<'a, A> BlockRows<'a, A> {
+    /// The rows of one block.
+    #[inline(always)]
+    pub(super) fn block(&mut self, i: usize) -> &mut [A] {
+        match self {
+            Self::Whole(array, order) => {
+                let len = array.len() / order.len();
+                &mut array[order[i] * len..][..len]
+            }
+            Self::Pieces(pieces) => pieces[i],
+        }
+    }
+
+    /// Splits all units' rows.
+    fn split(self, units: usize, ranges: impl ExactSizeIterator<Item = Range<usize>> + Clone) -> Vec<Self> {
+        let Self::Whole(array, order) = self else { return vec![self] };
+        if ranges.len() == 1 {
+            return vec![Self::Whole(array, order)];
+        }
+        let len = array.len() / order.len();
+        let mut blocks: Vec<_> = array.chunks_exact_mut(len).map(Some).collect();
+        let mut parts: Vec<Vec<_>> = ranges.clone().map(|_| Vec::with_capacity(order.len())).collect();
+        for &block in order {
+            let mut rest = blocks[block].take().invariant("an order lists each block once");
+            for (part, units_of_part) in parts.iter_mut().zip(ranges.clone()) {
+                part.push(cut(&mut rest, units_of_part.len() * len / units));
+            }
+        }
+        parts.into_iter().map(Self::Pieces).collect()
+    }
+}
+
+impl<A: Element> UnitsGradient<'_, A> {
+    /// Adds rows of sums' gradients, of so many blocks, to the biases of some of them. What both biases take is added to
+    /// the first, see [`share_biases`](Self::share_biases).
+    pub(super) fn add_to_biases(&mut self, d_sums: &[A], blocks: usize, units: usize, both: &SharedBlocks) {
+        let own = |block: usize| block * units + self.units.start..block * units + self.units.end;
+        let add = |bias: &mut [A], block: usize| {
+            for (unit, d_bias) in own(block).zip(bias) {
+                d_sums.chunks_exact(blocks * units).for_each(|row| *d_bias += row[unit]);
+            }
+        };
+        if let Some(bias) = &mut self.bias_ih {
+            both.input.clone().enumerate().for_each(|(i, block)| add(bias.block(i), block));
+        }
+        if let Some(bias) = &mut self.bias_hh {
+            let only = both.hidden.clone().enumerate().filter(|(_, block)| !both.input.contains(block));
+            only.for_each(|(i, block)| add(bias.block(i), block));
+        }
+    }
+
+    /// Copies what both biases take from the first to the second.
+    pub(super) fn share_biases(&mut self, both: &SharedBlocks) {
+        let (Some(bias_ih), Some(bias_hh)) = (&mut self.bias_ih, &mut self.bias_hh) else { return };
+        for (i, block) in both.hidden.clone().enumerate().filter(|(_, block)| both.input.contains(block)) {
+            bias_hh.block(i).copy_from_slice(bias_ih.block(block - both.input.start));
+        }
+    }
+}
+
+/// The blocks of sums that the input's chains go to, and the state's.
+#[derive(Debug)]
+pub(super) struct SharedBlocks {
+    pub(super) input: Range<usize>,
+    pub(super) hidden: Range<usize>,
+}

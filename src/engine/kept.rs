@@ -1,0 +1,140 @@
+//! What a pass in training leaves for the way back.
+
+use std::mem;
+use std::sync::Arc;
+
+use super::operands::Masks;
+use super::resets::Resets;
+use super::share::Share;
+use super::spares::Spares;
+use super::stack::{Reads, Stack, Writes};
+use crate::cell::Cell;
+use crate::element::Element;
+use crate::invariant::Invariant;
+use crate::kernels::to_vec;
+use crate::layout::Layout;
+use crate::planes::Planes;
+use crate::rows::Source;
+
+/// How sequences run: how they fall into steps, and where they begin anew.
+#[derive(Debug, Clone)]
+pub struct Course<A> {
+    pub(crate) layout: Layout,
+    /// By row, whether its sequence begins anew.
+    pub(crate) mask: Option<Vec<bool>>,
+    /// With which states, in the rows' order; zero if there are none.
+    pub(crate) reset_state: Option<Planes<Vec<A>>>,
+}
+
+impl<A: Element> Course<A> {
+    /// Sequences that begin nowhere anew.
+    pub(crate) fn of(layout: Layout) -> Self {
+        Self { layout, mask: None, reset_state: None }
+    }
+
+    /// As a pass reads it.
+    pub(crate) fn resets(&self) -> Option<Resets<'_, A>> {
+        let states = self.reset_state.as_ref().map(|states| states.as_ref().map(Vec::as_slice));
+        let steps = &self.layout.steps;
+        self.mask.as_ref().map(|mask| Resets { mask, steps, states, first: 0 })
+    }
+}
+
+/// The factors of training: 0, or what an element is divided by that is kept.
+#[derive(Debug, Clone)]
+pub struct Factors<A> {
+    /// Of the output rows of every layer but the last, if there is dropout between layers.
+    pub(crate) between: Vec<Vec<A>>,
+    /// Of the hidden state before a recurrent product reads it, and how many masks these are; see [`Masks`].
+    pub(crate) state: Option<(Vec<A>, usize)>,
+}
+
+impl<A> Default for Factors<A> {
+    fn default() -> Self {
+        Self { between: Vec::new(), state: None }
+    }
+}
+
+/// The record of a pass: written by [`of`](Self::of), read by [`Stack::backward`].
+///
+/// Its memory is that of earlier passes over the same network, and goes back where it came from.
+#[derive(Debug, Clone)]
+pub struct Kept<A: Element> {
+    pub(crate) course: Course<A>,
+    /// The first layer's input rows.
+    pub(super) inputs: Vec<A>,
+    /// The first states by layer, then direction.
+    pub(super) first: Planes<Vec<A>>,
+    /// Every layer's output rows.
+    pub(super) outputs: Vec<Vec<A>>,
+    /// What the cell left in the rows of every step, by layer, then direction, if it keeps them.
+    pub(super) rows: Vec<Vec<A>>,
+    /// The cell's outputs before the projection, by layer, then direction, if there is one.
+    pub(super) cells: Vec<Vec<A>>,
+    pub(super) factors: Factors<A>,
+    pub(super) spares: Arc<Spares<A>>,
+}
+
+impl<A: Element> Kept<A> {
+    /// Runs a pass in training by `run`, from the first to the final states.
+    pub(crate) fn of<C: Cell<A>>(
+        stack: &Stack<A, C>,
+        course: Course<A>,
+        source: Source<'_, A>,
+        state: Planes<&mut [A]>,
+        factors: Factors<A>,
+        spares: Arc<Spares<A>>,
+        run: impl FnOnce(Reads<'_, A>, Writes<'_, A>),
+    ) -> Self {
+        let (steps, layers) = (&course.layout.steps, stack.layers.len());
+        let rows = steps.rows();
+        let room = |count: usize, width: usize| (0..count).map(|_| spares.take(rows * width)).collect();
+        let directions = layers * stack.directions();
+        let mut outputs: Vec<_> = room(layers, stack.width());
+        let mut kept: Vec<_> = room(if stack.cell.keeps() { directions } else { 0 }, stack.row_width());
+        let mut cells: Vec<_> = room(if stack.is_projected() { directions } else { 0 }, stack.units());
+        let first = state.as_ref().map(|plane| to_vec(plane));
+        let (last, lower) = outputs.split_last_mut().invariant("a stack has a layer");
+        let writes = Writes {
+            state: state.map(Share::Whole),
+            output: Some(Share::Whole(last)),
+            lower: Share::wholes(lower),
+            rows: Share::wholes(&mut kept),
+            cells: Share::wholes(&mut cells),
+        };
+        run(
+            Reads {
+                resets: course.resets(),
+                factors: &factors.between,
+                masks: factors.masks(stack, steps.batch(0)),
+                ..Reads::new(source, steps)
+            },
+            writes,
+        );
+        let mut inputs = spares.take(rows * source.width());
+        source.copy_to(steps, &mut inputs);
+        Self { course, inputs, first, outputs, rows: kept, cells, factors, spares }
+    }
+
+    /// The last layer's output rows.
+    pub(crate) fn output(&self) -> &[A] {
+        self.outputs.last().invariant("a stack has a layer")
+    }
+}
+
+impl<A: Element> Factors<A> {
+    /// Those of the hidden state, as a pass reads them.
+    pub(super) fn masks<C: Cell<A>>(&self, stack: &Stack<A, C>, batch: usize) -> Option<Masks<'_, A>> {
+        let (factors, count) = self.state.as_ref()?;
+        Some(Masks { factors, count: *count, batch, features: stack.features(), first: 0 })
+    }
+}
+
+impl<A: Element> Drop for Kept<A> {
+    fn drop(&mut self) {
+        let [outputs, rows, cells, between] =
+            [&mut self.outputs, &mut self.rows, &mut self.cells, &mut self.factors.between].map(mem::take);
+        let all = [outputs, rows, cells, between].into_iter().flatten();
+        all.chain([mem::take(&mut self.inputs)]).for_each(|vector| self.spares.give(vector));
+    }
+}

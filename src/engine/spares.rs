@@ -1,0 +1,75 @@
+//! Memory that the training passes of a network use again.
+//!
+//! An allocator may give large arrays back to the system when they are freed, and the system hands out zeroed pages when
+//! they are asked for again: a page fault for every 4 kB.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::element::Element;
+
+/// Vectors that are no longer needed. What they hold means nothing.
+#[derive(Debug)]
+pub struct Spares<A>(Mutex<Shelf<A>>);
+
+#[derive(Debug)]
+struct Shelf<A> {
+    vectors: Vec<Vec<A>>,
+    /// How many of them, the first, were there when the last pass began.
+    old: usize,
+}
+
+impl<A> Default for Spares<A> {
+    fn default() -> Self {
+        Self(Mutex::new(Shelf { vectors: Vec::new(), old: 0 }))
+    }
+}
+
+impl<A: Element> Spares<A> {
+    /// A vector of `len` elements, whatever these are.
+    pub(crate) fn take(&self, len: usize) -> Vec<A> {
+        match self.with(|shelf| shelf.find(len)) {
+            Some(mut spare) => {
+                spare.resize(len, A::zero());
+                spare
+            }
+            // Zeros of the system's are not written before they are used.
+            None => vec![A::zero(); len],
+        }
+    }
+
+    /// Keeps a vector for later, if it has any room.
+    pub(crate) fn give(&self, spare: Vec<A>) {
+        if spare.capacity() > 0 {
+            self.with(|shelf| shelf.vectors.push(spare));
+        }
+    }
+
+    /// Begins the next pass, without what the last one had no use for.
+    pub(crate) fn renew(&self) {
+        self.with(|shelf| {
+            shelf.vectors.drain(..shelf.old);
+            shelf.old = shelf.vectors.len();
+        });
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Shelf<A>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<A: Element> Shelf<A> {
+    /// The smallest vector that has room for `len` elements, and not for many more.
+    fn find(&mut self, len: usize) -> Option<Vec<A>> {
+        let fitting = len.max(1)..=len.saturating_mul(2);
+        let vectors = self.vectors.iter().enumerate();
+        let fitting = vectors.filter(|(_, spare)| fitting.contains(&spare.capacity()));
+        let (mut place, _) = fitting.min_by_key(|(_, spare)| spare.capacity())?;
+        if place < self.old {
+            // The old ones stay the first.
+            self.old -= 1;
+            self.vectors.swap(place, self.old);
+            place = self.old;
+        }
+        Some(self.vectors.swap_remove(place))
+    }
+}

@@ -1,0 +1,241 @@
+//! The sums over all rows that the gradient of one direction's parameters is.
+
+use std::iter;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use super::few::{Sums, few};
+use super::gradient::{BlockRows, DirectionGradient, SharedBlocks, UnitsGradient};
+use super::kept::Kept;
+use super::operands::Masks;
+use super::resets::Resets;
+use super::stack::Stack;
+use super::threads;
+use crate::cell::{Cell, sums};
+use crate::element::Element;
+use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
+use crate::rows::Source;
+use crate::steps::Steps;
+
+/// What the gradient of a direction's parameters is made of: the gradient of every sum, and what the sum read.
+#[derive(Debug, Clone, Copy)]
+struct Terms<'a, A> {
+    steps: &'a Steps,
+    reverse: bool,
+    /// The gradient of the sums, rows of blocks of `units`.
+    d_sums: &'a [A],
+    units: usize,
+    /// The layer's input rows, their width, and the dropout factors that they were multiplied with.
+    inputs: &'a [A],
+    width: usize,
+    factors: Option<&'a [A]>,
+    /// The layer's output rows, and the direction's first column in them.
+    outputs: Source<'a, A>,
+    column: usize,
+    /// The first hidden states, and their width.
+    first: &'a [A],
+    features: usize,
+    masks: Option<Masks<'a, A>>,
+    resets: Option<Resets<'a, A>>,
+    /// The cell's outputs, if they were projected, and the gradient of what they became.
+    projected: Option<[&'a [A]; 2]>,
+}
+
+impl<A: Element, C: Cell<A>> Stack<A, C> {
+    /// The second part of the way back: from the gradient of every sum, and of every hidden state that was projected, to
+    /// that of every parameter.
+    #[inline(always)]
+    pub(super) fn parameters_back(
+        &self,
+        kept: &Kept<A>,
+        d_parameters: Vec<DirectionGradient<'_, A>>,
+        [d_sums, d_h]: [&[A]; 2],
+        workers: usize,
+    ) {
+        let widths = [self.units(), self.features()];
+        let jobs = d_parameters.into_iter().enumerate();
+        let jobs = jobs
+            .flat_map(|(i, gradient)| gradient.split(widths, workers).into_iter().map(move |part| (i, part)));
+        threads::for_each(workers, jobs, |(i, gradient)| {
+            let (terms, plan) = (self.terms(kept, i, [d_sums, d_h]), self.plan);
+            plan.arch.dispatch(Add { terms, plan, gradient, cell: PhantomData::<C> });
+        });
+    }
+
+    /// What the gradient of the parameters of direction `i` is made of.
+    fn terms<'t>(&self, kept: &'t Kept<A>, i: usize, [d_sums, d_h]: [&'t [A]; 2]) -> Terms<'t, A> {
+        let (layer, direction) = (i / self.directions(), i % self.directions());
+        let steps = &kept.course.layout.steps;
+        let (rows, batch, features) = (steps.rows(), steps.batch(0), self.features());
+        let of_direction = |all: &'t [A], width: usize| &all[i * rows * width..][..rows * width];
+        let inputs: &[A] = if layer == 0 { &kept.inputs } else { &kept.outputs[layer - 1] };
+        Terms {
+            steps,
+            reverse: direction == 1,
+            d_sums: of_direction(d_sums, self.sums_width()),
+            units: self.units(),
+            inputs,
+            width: inputs.len() / rows,
+            factors: layer
+                .checked_sub(1)
+                .and_then(|below| kept.factors.between.get(below))
+                .map(Vec::as_slice),
+            outputs: Source::rows(&kept.outputs[layer], self.width(), steps, 0),
+            column: direction * features,
+            first: &kept.first.h[i * batch * features..][..batch * features],
+            features,
+            masks: kept.factors.masks(self, batch).map(|masks| masks.of_direction(i)),
+            resets: kept.course.resets().map(|resets| resets.of_direction(i, self.widths())),
+            projected: kept.cells.get(i).map(|cells| [cells.as_slice(), of_direction(d_h, features)]),
+        }
+    }
+}
+
+impl<A: Element> Terms<'_, A> {
+    /// Lists the hidden states that the rows of step t came from; `zeros` is one too.
+    fn list_previous<'r>(&'r self, t: usize, zeros: &'r [A], to: &mut Vec<&'r [A]>) {
+        // The step before in the direction's own time, which for the first is none there is and has no rows; and the step
+        // whose mask stands between the two.
+        let (before, border) = if self.reverse { (t + 1, t + 1) } else { (t.wrapping_sub(1), t) };
+        let (batch, listed) = (self.steps.batch(t), to.len());
+        let going_on = self.steps.batch(before).min(batch);
+        let columns = self.column..self.column + self.features;
+        let state = |states: &'r [A], b: usize| &states[b * self.features..][..self.features];
+        self.outputs.list(before, going_on, columns, to);
+        to.extend((going_on..batch).map(|b| state(self.first, b)));
+        if let Some(resets) = &self.resets {
+            let anew = (0..self.steps.batch(border).min(batch)).filter(|&b| resets.at(border, b));
+            anew.for_each(|b| to[listed + b] = resets.states.map_or(zeros, |states| state(states.h, b)));
+        }
+    }
+}
+
+/// Adds the terms of every row, in ascending order of (t, b) whichever way time ran, to a gradient that is zero.
+struct Add<'t, 'a, A, C> {
+    terms: Terms<'t, A>,
+    plan: Plan,
+    gradient: UnitsGradient<'a, A>,
+    cell: PhantomData<C>,
+}
+
+impl<'t, A: Element, C: Cell<A>> WithSimd for Add<'t, '_, A, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { terms, plan, mut gradient, .. } = self;
+        let Terms { steps, units, width, features, .. } = terms;
+        let (blocks, zeros) = (const { sums::<A, C>() }, vec![A::zero(); features]);
+        let both = SharedBlocks { input: C::INPUT, hidden: C::HIDDEN };
+        let (few_inputs, few_states) =
+            (few(width, terms.factors.is_some()), few(features, terms.masks.is_some()));
+        let together = plan.terms.max(features.min(plan.terms.saturating_mul(2)));
+        let (mut room, mut states, mut left) = (Room::default(), Vec::new(), 0..steps.len());
+        while let Some(chunk) = steps.cut(&mut left, together, false) {
+            let start = if chunk.start == 0 { Start::Zero } else { Start::Output };
+            let rows = steps.start(chunk.start)..steps.start(chunk.end);
+            let d_sums = &terms.d_sums[rows.start * blocks * units..rows.end * blocks * units];
+            let sums = Sums { rows: d_sums, blocks, units, own: gradient.units.clone() };
+            gradient.add_to_biases(d_sums, blocks, units, &both);
+            if !(few_inputs && few_states) {
+                room.turn(&sums);
+            }
+            let of_rows = |all: &'t [A]| all[rows.start * width..rows.end * width].chunks_exact(width);
+            if few_inputs {
+                sums.add_outer(C::INPUT, width, of_rows(terms.inputs), &mut gradient.weight_ih);
+            } else {
+                room.pack(width, of_rows(terms.inputs), terms.factors.map(of_rows));
+                room.multiply(simd, C::INPUT, 0, start, &mut gradient.weight_ih);
+            }
+            states.clear();
+            states.reserve(rows.len());
+            chunk.clone().for_each(|t| terms.list_previous(t, &zeros, &mut states));
+            match terms.masks {
+                None if few_states => {
+                    sums.add_outer(C::HIDDEN, features, states.iter().copied(), &mut gradient.weight_hh);
+                }
+                None => {
+                    room.pack(features, states.iter().copied(), None::<iter::Empty<_>>);
+                    room.multiply(simd, C::HIDDEN, 0, start, &mut gradient.weight_hh);
+                }
+                Some(masks) => {
+                    for (of, factors) in masks.operands(both.hidden.len()) {
+                        let factors =
+                            steps.places(chunk.clone()).map(|(_, b)| &factors[b * features..][..features]);
+                        room.pack(features, states.iter().copied(), Some(factors));
+                        let sums = C::HIDDEN.start + of.start..C::HIDDEN.start + of.end;
+                        room.multiply(simd, sums, of.start, start, &mut gradient.weight_hh);
+                    }
+                }
+            }
+        }
+        gradient.share_biases(&both);
+        if let (Some([cells, d_h]), Some(weight_hr)) = (terms.projected, gradient.weight_hr) {
+            let chunks = d_h.chunks(together * features).zip(cells.chunks(together * units)).enumerate();
+            let mut weight_hr = BlockRows::Whole(weight_hr, &[0]);
+            for (i, (rows, cells)) in chunks {
+                let start = if i == 0 { Start::Zero } else { Start::Output };
+                room.turn(&Sums { rows, blocks: 1, units: features, own: gradient.features.clone() });
+                room.pack(units, cells.chunks_exact(units), None::<iter::Empty<_>>);
+                room.multiply(simd, 0..1, 0, start, &mut weight_hr);
+            }
+        }
+    }
+}
+
+/// Room that chunks of rows reuse.
+#[derive(Default)]
+struct Room<A: Element> {
+    /// The gradient of the sums: for each block a row for each unit.
+    turned: Vec<Vec<A>>,
+    rows: Vec<A>,
+    panels: Panels<A>,
+}
+
+impl<A: Element> Room<A> {
+    /// Turns some units of every block of rows.
+    #[inline(always)]
+    fn turn(&mut self, sums: &Sums<'_, A>) {
+        let Sums { rows, blocks, units, ref own } = *sums;
+        self.turned.resize_with(blocks, Vec::new);
+        for (block, turned) in self.turned.iter_mut().enumerate() {
+            transpose(rows, blocks * units, block * units + own.start..block * units + own.end, turned);
+        }
+    }
+
+    /// Packs rows of `width` elements, themselves multiplied with `factors` if there are any.
+    #[inline(always)]
+    fn pack<'r>(
+        &mut self,
+        width: usize,
+        rows: impl ExactSizeIterator<Item = &'r [A]> + Clone,
+        factors: Option<impl Iterator<Item = &'r [A]>>,
+    ) {
+        let Some(factors) = factors else { return self.panels.fill(width, rows) };
+        self.rows.clear();
+        for (row, factors) in rows.zip(factors) {
+            self.rows.extend(row.iter().zip(factors).map(|(&x, &factor)| x * factor));
+        }
+        self.panels.fill(width, self.rows.chunks_exact(width));
+    }
+
+    /// Adds some turned blocks, times the packed rows, to where the gradient's blocks from `first` on start.
+    #[inline(always)]
+    fn multiply<S: Simd>(
+        &self,
+        simd: S,
+        blocks: Range<usize>,
+        first: usize,
+        start: Start<'_, A>,
+        gradient: &mut BlockRows<'_, A>,
+    ) {
+        let weights = self.panels.all();
+        for (i, turned) in self.turned[blocks].iter().enumerate() {
+            let gradient = gradient.block(first + i);
+            let a = Matrix::contiguous(turned, gradient.len() / weights.width(), weights.depth());
+            Product::new(&[Chain { start, a, weights }], gradient).run(simd);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! A state, in one plane or two.
+
+use crate::error::Result;
+
+/// A hidden state h and, where a cell carries one, a cell state c: two arrays, since a product reads the one and not the
+/// other, and they may differ in width.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Planes<T> {
+    /// The hidden state.
+    pub h: T,
+    /// The cell state.
+    pub c: Option<T>,
+}
+
+impl<T> Planes<T> {
+    /// One value for each plane.
+    pub(crate) fn new(carries: bool, mut value: impl FnMut() -> T) -> Self {
+        Self { h: value(), c: carries.then(value) }
+    }
+
+    /// Each plane through a function.
+    #[inline(always)]
+    pub(crate) fn map<U>(self, mut f: impl FnMut(T) -> U) -> Planes<U> {
+        Planes { h: f(self.h), c: self.c.map(f) }
+    }
+
+    /// Each plane with that of another state of the same kind.
+    #[inline(always)]
+    pub(crate) fn zip<U>(self, other: Planes<U>) -> Planes<(T, U)> {
+        Planes { h: (self.h, other.h), c: self.c.zip(other.c) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn as_ref(&self) -> Planes<&T> {
+        Planes { h: &self.h, c: self.c.as_ref() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn as_mut(&mut self) -> Planes<&mut T> {
+        Planes { h: &mut self.h, c: self.c.as_mut() }
+    }
+
+    /// Each plane through a function that may fail.
+    pub(crate) fn try_map<U>(self, mut f: impl FnMut(T) -> Result<U>) -> Result<Planes<U>> {
+        Ok(Planes { h: f(self.h)?, c: self.c.map(f).transpose()? })
+    }
+}

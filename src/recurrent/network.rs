@@ -1,0 +1,207 @@
+//! A recurrent network of any kind.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ndarray::{Array, Array3, ArrayRef, ArrayViewD, ArrayViewMutD};
+use rand::Rng;
+
+use super::architecture::Architecture;
+use super::parameters::{CellParameters, RecurrentParameters};
+use super::run::Run;
+use super::sequences::Sequences;
+use crate::arrays::standard;
+use crate::dim::SequenceDim;
+use crate::engine::{BackWeights, Cache, Spares, Stack};
+use crate::error::{Result, expect_room, expect_shape};
+use crate::kernels::Plan;
+use crate::parameters::Parameters;
+use crate::planes::Planes;
+use crate::random;
+use crate::scalar::Scalar;
+
+/// A recurrent network, its kind known by the type of its configuration: an [`Rnn`](crate::Rnn).
+#[derive(Debug, Clone)]
+pub struct Recurrent<C: Architecture, A: Scalar = f32> {
+    config: C,
+    parameters: RecurrentParameters<A>,
+    pub(super) cache: Cache<A, C::Cell<A>>,
+}
+
+impl<C: Architecture, A: Scalar> Recurrent<C, A> {
+    /// A network with torch's initial parameters, each from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)).
+    ///
+    /// From [`manual_seed`](crate::manual_seed) they are torch's bit for bit. Draws one word for each number in
+    /// `f32`, two in `f64`, in the parameters' order.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a dropout outside [0, 1],
+    /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a size or number of layers of zero,
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for parameters that no memory holds.
+    pub fn new<R: Rng + ?Sized>(config: C, rng: &mut R) -> Result<Self> {
+        let mut network = Self::zeros(config)?;
+        let bound = 1.0 / (network.config.sizes().hidden_size as f64).sqrt();
+        for (_, mut value) in network.named_parameters_mut() {
+            random::uniform(&mut value, -bound, bound, rng)?;
+        }
+        Ok(network)
+    }
+
+    /// A network whose parameters are zero, to be loaded or initialised otherwise (see [`init`](crate::init)).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn zeros(config: C) -> Result<Self> {
+        let (sizes, gates) = (config.sizes(), C::ORDER.input.len());
+        sizes.validate()?;
+        sizes.expect_room(gates)?;
+        let directions = sizes.num_directions;
+        let parameters = RecurrentParameters::collect(sizes.num_layers * directions, directions, |layer| {
+            let shape = [sizes.layer_input_size(layer), sizes.features];
+            CellParameters::zeros([gates, sizes.hidden_size], shape, sizes.bias)
+        })?;
+        Ok(Self { config, parameters, cache: Cache::default() })
+    }
+
+    /// The same network, to run on an instruction set, or altogether by a plan, of choice.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn on(self, plan: impl Into<Plan>) -> Self {
+        Self { cache: plan.into().into(), ..self }
+    }
+
+    /// What the network is made of.
+    #[must_use]
+    pub fn config(&self) -> &C {
+        &self.config
+    }
+
+    /// The parameters, with typed access; by name see [`Parameters`].
+    #[must_use]
+    pub fn parameters(&self) -> &RecurrentParameters<A> {
+        &self.parameters
+    }
+
+    /// Runs the network over a batch (3-D) or one sequence (2-D): returns `output`, the last layer's hidden
+    /// state after every step, and every layer's and direction's final state.
+    ///
+    /// The first state is zero if not given. Any memory layout is accepted, with the same bits. The final reverse state of
+    /// the last layer is `output[0, :, hidden_size..]`, not `output[-1]`. No dropout: that is training's.
+    ///
+    /// # Errors
+    /// [`Error::Width`](crate::Error::Width) for an input of another width,
+    /// [`Error::Shape`](crate::Error::Shape) for a state of another shape,
+    /// [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0,
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for an output that no memory holds. N = 0 is no error.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnConfig};
+    ///
+    /// // h_t = relu(x_t + h_{t-1}): a running sum.
+    /// let mut rnn = Rnn::<f64>::zeros(RnnConfig::new(1, 1).nonlinearity(Nonlinearity::Relu).bias(false))?;
+    /// rnn.named_parameters_mut().into_iter().for_each(|(_, mut weight)| weight.fill(1.0));
+    ///
+    /// let (output, h_n) = rnn.forward(&array![[1.0], [2.0], [3.0]], Some(&array![[10.0]]))?;
+    /// assert_eq!(output, array![[11.0], [13.0], [16.0]]);
+    /// assert_eq!(h_n, array![[16.0]]);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    pub fn forward<D: SequenceDim>(
+        &self,
+        input: &ArrayRef<A, D>,
+        state: Option<C::State<&ArrayRef<A, D>>>,
+    ) -> Result<(Array<A, D>, C::State<Array<A, D>>)> {
+        Run::new(self, input, state.map(C::planes)).forward()
+    }
+
+    /// A pass with options: lengths, resets, states of every layer, last outputs only. See [`Run`].
+    ///
+    /// The input is a batch (3-D), one sequence (2-D) or a [`PackedSequence`](crate::PackedSequence).
+    pub fn run<'a, I: Sequences<A> + ?Sized>(&'a self, input: &'a I) -> Run<'a, C, A, I> {
+        Run::new(self, input, None)
+    }
+
+    /// Checks the shapes of a state for `batch` sequences, and that memory can hold one.
+    pub(super) fn expect_state<D: SequenceDim>(
+        &self,
+        names: [&str; 2],
+        state: Option<Planes<&ArrayRef<A, D>>>,
+        batch: usize,
+    ) -> Result<()> {
+        let shapes = self.config.sizes().state_shapes::<C>(batch);
+        let Planes { h, c } = shapes;
+        [(names[0], Some(h)), (names[1], c)]
+            .into_iter()
+            .try_for_each(|(name, shape)| shape.map_or(Ok(()), |shape| expect_room::<A>(name, &shape)))?;
+        let Some(state) = state else { return Ok(()) };
+        let Planes { h, c } = state.zip(shapes);
+        [(names[0], Some(h)), (names[1], c)].into_iter().try_for_each(|(name, plane)| match plane {
+            Some((plane, shape)) if D::batched_state(plane).shape() != shape => {
+                expect_shape(name, &D::state_shape(shape), plane.shape())
+            }
+            _ => Ok(()),
+        })
+    }
+
+    /// A state as (layers x directions, N, width) in standard layout; zeros if there is none.
+    pub(super) fn state_or_zeros<D: SequenceDim>(
+        &self,
+        state: Option<Planes<&ArrayRef<A, D>>>,
+        batch: usize,
+    ) -> Planes<Array3<A>> {
+        match state {
+            Some(state) => state.map(|plane| standard(&D::batched_state(plane))),
+            None => self.config.sizes().state_shapes::<C>(batch).map(Array3::zeros),
+        }
+    }
+
+    pub(super) fn stack(&self) -> &Stack<A, C::Cell<A>> {
+        self.cache.stack(|plan| {
+            let layers = self.parameters.cells.chunks(self.parameters.directions);
+            let pack = |cell: &CellParameters<A>| cell.view(C::ORDER).pack::<C::Cell<A>>();
+            let layers = layers.map(|cells| cells.iter().map(pack).collect()).collect();
+            Stack::new(layers, self.config.cell(), plan)
+        })
+    }
+
+    pub(super) fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
+        self.cache.back_weights(|| {
+            let layers = self.parameters.cells.chunks(self.parameters.directions);
+            let pack = |cell: &CellParameters<A>| cell.view(C::ORDER).pack_back();
+            layers.map(|cells| cells.iter().map(pack).collect()).collect()
+        })
+    }
+
+    /// The memory of passes in training.
+    pub(super) fn spares(&self) -> Arc<Spares<A>> {
+        self.cache.spares()
+    }
+}
+
+impl<C: Architecture, A: Scalar> Parameters for Recurrent<C, A> {
+    type Elem = A;
+
+    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+        self.parameters.named_parameters()
+    }
+
+    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+        self.cache.forget();
+        self.parameters.named_parameters_mut()
+    }
+}
+
+/// Equal configurations and parameters.
+impl<C: Architecture, A: Scalar> PartialEq for Recurrent<C, A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.config == other.config && self.parameters == other.parameters
+    }
+}
+
+/// As torch shows the module.
+impl<C: Architecture, A: Scalar> fmt::Display for Recurrent<C, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.config, f)
+    }
+}

@@ -1,0 +1,214 @@
+//! What a pass runs over: a batch, one sequence or a packed sequence.
+
+use ndarray::{Array, ArrayBase, ArrayRef, CowArray, Data, Dimension, IntoDimension, Ix2, Ix3};
+
+use crate::arrays::{array, as_standard, elements, with_plain_rows};
+use crate::dim::SequenceDim;
+use crate::element::Element;
+use crate::error::{Error, Result, expect_shape};
+use crate::invariant::Invariant;
+use crate::layout::Layout;
+use crate::packed::PackedSequence;
+use crate::rows::Source;
+use crate::steps::Steps;
+
+/// Sequences in an array, a batch (3-D) or one (2-D), or in a [`PackedSequence`]: what a network reads, and what it
+/// returns. Sealed.
+pub trait Sequences<A>: private::Sealed {
+    /// The number of axes of a state beside it.
+    type Dim: SequenceDim;
+
+    /// Sequences of the same kind, of the caller's own.
+    type Output;
+
+    #[doc(hidden)]
+    fn borrow(&self) -> SequencesRef<'_, A, Self::Dim>;
+
+    /// Rows of `width` elements as sequences of the same kind and shape.
+    #[doc(hidden)]
+    fn of_rows(&self, rows: Vec<A>, width: usize, layout: &Layout, form: Form<A>) -> Self::Output;
+}
+
+/// What rows become in an array.
+#[derive(Debug, Clone, Copy)]
+pub struct Form<A> {
+    /// What stands behind a sequence's end.
+    pub(super) padding: A,
+    pub(super) batch_first: bool,
+}
+
+/// Any [`Sequences`].
+#[derive(Debug, Clone, Copy)]
+pub enum SequencesRef<'a, A, D: Dimension> {
+    Array(&'a ArrayRef<A, D>),
+    Packed(&'a PackedSequence<A>),
+}
+
+impl<A: Element, D: SequenceDim> Sequences<A> for ArrayRef<A, D> {
+    type Dim = D;
+    type Output = Array<A, D>;
+
+    fn borrow(&self) -> SequencesRef<'_, A, D> {
+        SequencesRef::Array(self)
+    }
+
+    fn of_rows(&self, rows: Vec<A>, width: usize, layout: &Layout, form: Form<A>) -> Array<A, D> {
+        let (len, batch, _) = D::time_major(self, form.batch_first).dim();
+        D::output(layout.scatter_rows(rows, (len, batch, width), form.padding), form.batch_first)
+    }
+}
+
+impl<A: Element, S: Data<Elem = A>, D: SequenceDim> Sequences<A> for ArrayBase<S, D> {
+    type Dim = D;
+    type Output = Array<A, D>;
+
+    fn borrow(&self) -> SequencesRef<'_, A, D> {
+        SequencesRef::Array(self)
+    }
+
+    fn of_rows(&self, rows: Vec<A>, width: usize, layout: &Layout, form: Form<A>) -> Array<A, D> {
+        (**self).of_rows(rows, width, layout, form)
+    }
+}
+
+impl<A: Element> Sequences<A> for PackedSequence<A> {
+    type Dim = Ix3;
+    type Output = Self;
+
+    fn borrow(&self) -> SequencesRef<'_, A, Ix3> {
+        SequencesRef::Packed(self)
+    }
+
+    fn of_rows(&self, rows: Vec<A>, width: usize, _: &Layout, _: Form<A>) -> Self {
+        let data = array((rows.len() / width, width).into_dimension(), rows);
+        self.with_data(data).invariant("a network leaves as many rows as it reads")
+    }
+}
+
+impl<'a, A: Element, D: SequenceDim> SequencesRef<'a, A, D> {
+    /// The shape (L, N, width), L the longest sequence's length.
+    pub(super) fn dim(&self, batch_first: bool) -> (usize, usize, usize) {
+        match self {
+            Self::Array(array) => D::time_major(array, batch_first).dim(),
+            Self::Packed(packed) => (packed.max_len(), packed.batch(), packed.data().ncols()),
+        }
+    }
+
+    pub(super) fn is_packed(&self) -> bool {
+        matches!(self, Self::Packed(_))
+    }
+
+    /// The shape as the caller has it.
+    pub(super) fn shape(&self) -> &[usize] {
+        match self {
+            Self::Array(array) => array.shape(),
+            Self::Packed(packed) => packed.data().shape(),
+        }
+    }
+
+    /// How the sequences fall into steps.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for lengths beside those of a packed sequence, else as [`Layout::sorted`].
+    pub(super) fn layout(&self, lengths: Option<&[usize]>, batch_first: bool) -> Result<Layout> {
+        match (self, lengths) {
+            (Self::Array(_), None) => {
+                let (len, batch, _) = self.dim(batch_first);
+                Ok(Layout::equal(len, batch))
+            }
+            (Self::Array(_), Some(lengths)) => {
+                let (len, batch, _) = self.dim(batch_first);
+                Layout::sorted(lengths, len, batch)
+            }
+            (Self::Packed(packed), None) => Ok(layout_of(packed)),
+            (Self::Packed(_), Some(_)) => {
+                Err(Error::Unsupported { operation: "lengths", reason: "a packed sequence has its own" })
+            }
+        }
+    }
+
+    /// Where the rows lie; may copy them.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] for an array, called `name`, whose copy no memory can hold.
+    pub(super) fn into_rows(self, name: &str, batch_first: bool) -> Result<RowsOf<'a, A>> {
+        Ok(match self {
+            Self::Array(array) => RowsOf::Array(with_plain_rows(name, D::time_major(array, batch_first))?),
+            Self::Packed(packed) => RowsOf::Packed(as_standard(name, packed.data())?),
+        })
+    }
+
+    /// Checks that these are as many and as long sequences as a trace is of, of so wide rows.
+    ///
+    /// # Errors
+    /// [`Error::Rank`], [`Error::Shape`].
+    pub(super) fn expect(
+        &self,
+        name: &'static str,
+        layout: &Layout,
+        dim @ (len, batch, width): (usize, usize, usize),
+        batch_first: bool,
+    ) -> Result<()> {
+        match self {
+            Self::Array(array) => {
+                if array.ndim() == 2 && batch != 1 {
+                    return Err(Error::Rank { array: name, expected: 3, actual: 2 });
+                }
+                if self.dim(batch_first) == dim {
+                    return Ok(());
+                }
+                expect_shape(name, &D::sequence_shape([len, batch, width], batch_first), array.shape())
+            }
+            Self::Packed(packed) => {
+                let sizes = |steps: &Steps| (0..steps.len()).map(|t| steps.batch(t)).collect::<Vec<_>>();
+                expect_shape(&format!("{name}'s batch_sizes"), &sizes(&layout.steps), packed.batch_sizes())?;
+                let order =
+                    |order: Option<&[usize]>| order.map_or_else(|| (0..batch).collect(), <[usize]>::to_vec);
+                let (expected, actual) = (order(layout.order.as_deref()), order(packed.sorted_indices()));
+                if expected != actual {
+                    let reason = "the gradient is packed in another order than what the pass read";
+                    return Err(Error::Unsupported { operation: "backward", reason });
+                }
+                expect_shape(name, &[layout.steps.rows(), width], packed.data().shape())
+            }
+        }
+    }
+}
+
+/// How a packed sequence falls into steps.
+fn layout_of<A: Element>(packed: &PackedSequence<A>) -> Layout {
+    Layout {
+        steps: Steps::ragged(packed.batch_sizes().iter().copied()),
+        order: packed.sorted_indices().map(<[usize]>::to_vec),
+    }
+}
+
+/// Rows in the memory layout that the engine reads.
+#[derive(Debug)]
+pub(super) enum RowsOf<'a, A> {
+    /// (L, N, width) with plain rows.
+    Array(CowArray<'a, A, Ix3>),
+    /// In the order of the steps.
+    Packed(CowArray<'a, A, Ix2>),
+}
+
+impl<A: Element> RowsOf<'_, A> {
+    /// The rows in the order of a layout.
+    pub(super) fn source<'a>(&'a self, layout: &'a Layout) -> Source<'a, A> {
+        match self {
+            Self::Array(array) => Source::grid(array, layout.order.as_deref()),
+            Self::Packed(rows) => Source::rows(elements(rows), rows.ncols(), &layout.steps, 0),
+        }
+    }
+}
+
+mod private {
+    use ndarray::{ArrayBase, ArrayRef, RawData};
+
+    use crate::packed::PackedSequence;
+
+    pub trait Sealed {}
+    impl<A, D> Sealed for ArrayRef<A, D> {}
+    impl<S: RawData, D> Sealed for ArrayBase<S, D> {}
+    impl<A> Sealed for PackedSequence<A> {}
+}
