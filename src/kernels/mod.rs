@@ -8,13 +8,18 @@
 //!
 //! Public for this crate's tests and benches only: exempt from semantic versioning.
 
+#[cfg(test)]
+mod accuracy;
 mod activation;
 mod arch;
 mod copy;
+mod exp;
 mod formulas;
+mod lanes;
 mod matrix;
 mod panels;
 mod product;
+mod sigmoid;
 mod tanh;
 mod tile;
 mod update;
@@ -23,9 +28,12 @@ pub use crate::element::Element;
 pub use activation::{Activate, Activation};
 pub use arch::{Arch, Plan, archs};
 pub(crate) use copy::{copy, to_vec};
+pub use lanes::Lanes;
 pub use matrix::Matrix;
 pub(crate) use panels::transpose;
 pub use panels::{Blocks, Panels, PanelsRef};
 pub use product::{Chain, Product, Start};
+pub use sigmoid::sigmoid;
+pub use tanh::tanh;
 pub use update::Update;
 pub(crate) use update::{AdamStep, RmsPropStep, SgdStep};

@@ -209,7 +209,7 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
                     let mut before = line;
                     load(simd, to, &mut before);
                     for p in 0..P {
-                        line[p] = A::plus(simd, before[p], line[p]);
+                        line[p] = <A as Element>::add(simd, before[p], line[p]);
                     }
                 }
                 store(simd, &line, to);
@@ -245,7 +245,7 @@ fn plus<A: Element, S: Simd, const P: usize, const R: usize, const Q: usize>(
     for r in 0..R {
         for q in 0..Q {
             for p in 0..P {
-                sums[r][q][p] = A::plus(simd, a[r][q][p], b[r][q][p]);
+                sums[r][q][p] = <A as Element>::add(simd, a[r][q][p], b[r][q][p]);
             }
         }
     }

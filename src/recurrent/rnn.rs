@@ -85,7 +85,7 @@ pub type RnnCell<A = f32> = RecurrentCell<RnnCellConfig, A>;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum Nonlinearity {
-    /// tanh(x): correctly rounded in `f32`, within 1 ULP in `f64`.
+    /// tanh(x), within 1.6 ULP in `f32`, within 1 in `f64`.
     #[default]
     Tanh,
     /// max(0, x).

@@ -10,31 +10,7 @@ use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig};
 
 use super::{Real, TestResult};
 
-/// A scalar's hyperbolic tangent.
-pub(crate) trait Tanh: Real {
-    fn tanh_of(self) -> TestResult<Self>;
-}
-
-impl Tanh for f32 {
-    /// The crate promises correct rounding. So does this: std's `f64` tanh is off by about one in 2^53, which
-    /// moves one result in hundreds of millions, and none at all with glibc's.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "independent of the crate's; its last bits are rounded away"
-    )]
-    fn tanh_of(self) -> TestResult<Self> {
-        Ok(f64::from(self).tanh() as Self)
-    }
-}
-
-impl Tanh for f64 {
-    /// The crate promises 1 ULP here, so the bits are its own: those of a cell of one unit that adds nothing.
-    fn tanh_of(self) -> TestResult<Self> {
-        tanh_of_cell(self)
-    }
-}
-
-/// tanh as the crate computes it: a cell of one unit whose input weight is 1, all else (negative) zero.
+/// tanh as the crate computes it, whose bits are its own: that of a cell of one unit whose input weight is 1, all else (negative) zero.
 pub(crate) fn tanh_of_cell<A: Real>(x: A) -> TestResult<A> {
     let mut cell = RnnCell::<A>::zeros(RnnCellConfig::new(1, 1))?;
     for (name, mut value) in cell.named_parameters_mut() {
@@ -51,7 +27,7 @@ struct Net<A> {
 }
 
 /// `output` and `h_n` of a network over an input (L, N, input_size), whatever its `batch_first`.
-pub(crate) fn forward<A: Tanh>(
+pub(crate) fn forward<A: Real>(
     rnn: &Rnn<A>,
     input: &ArrayRef3<A>,
     h_0: &ArrayRef3<A>,
@@ -87,7 +63,7 @@ pub(crate) fn forward<A: Tanh>(
     Ok((below, h_n))
 }
 
-impl<A: Tanh> Net<A> {
+impl<A: Real> Net<A> {
     /// One step of one direction of one layer.
     fn step(&self, suffix: &str, x: &[A], h: &[A]) -> TestResult<Vec<A>> {
         let parameter = |kind: &str| self.parameters.get(&format!("{kind}_{suffix}"));
@@ -107,7 +83,7 @@ impl<A: Tanh> Net<A> {
 
     fn act(&self, sum: A) -> TestResult<A> {
         match self.nonlinearity {
-            Nonlinearity::Tanh => sum.tanh_of(),
+            Nonlinearity::Tanh => tanh_of_cell(sum),
             Nonlinearity::Relu if sum.is_nan() => Ok(sum),
             Nonlinearity::Relu => Ok(if sum > A::zero() { sum } else { A::zero() }),
         }

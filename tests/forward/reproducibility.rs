@@ -6,7 +6,7 @@
 
 use std::thread;
 
-use crate::common::oracle::{self, Tanh};
+use crate::common::oracle;
 use crate::common::setup::{Run, Setup, for_setups};
 use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
 use ndarray::{Array3, ArrayView3, Axis, Slice};
@@ -14,7 +14,7 @@ use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConf
 
 // Against the definition
 
-fn compare_with_oracle<A: Tanh>(setup: &Setup) -> TestResult {
+fn compare_with_oracle<A: Real>(setup: &Setup) -> TestResult {
     let run = setup.draw::<A>()?;
     let (output, h_n) = run.forward()?;
     let input = setup.time_major(&run.input);
@@ -24,12 +24,12 @@ fn compare_with_oracle<A: Tanh>(setup: &Setup) -> TestResult {
     Ok(())
 }
 
-fn definition_of_a_sum<A: Tanh>() -> TestResult {
+fn definition_of_a_sum<A: Real>() -> TestResult {
     for_setups(100, compare_with_oracle::<A>)
 }
 
 /// Longer, wider and deeper than the blocks that the work may be cut into, and enough of it for threads.
-fn definition_of_a_sum_beyond_all_blocks<A: Tanh>() -> TestResult {
+fn definition_of_a_sum_beyond_all_blocks<A: Real>() -> TestResult {
     let relu = |input, hidden| RnnConfig::new(input, hidden).nonlinearity(Nonlinearity::Relu);
     let setups = [
         (RnnConfig::new(3, 5).bidirectional(true), 450, 1),

@@ -69,13 +69,21 @@ fn within_4_ulp_of_mpmath() -> TestResult {
     Ok(())
 }
 
-/// In `f32` the nearest value, or nearly: within 0.51 ULP; relative to the f64 result, which is that much better.
+/// What each activation promises in `f32`, against the `f64` result, whose own error is out of sight.
 #[test]
-fn single_precision_within_51_hundredths() -> TestResult {
-    for activation in Activation::ALL.into_iter().filter(|activation| {
-        // These are computed in the type itself.
-        !matches!(activation, Activation::Softsign | Activation::HardSigmoid | Activation::Linear)
-    }) {
+fn single_precision_as_documented() -> TestResult {
+    for activation in Activation::ALL {
+        let bound = match activation {
+            Activation::Softplus | Activation::Gelu => 0.51,
+            Activation::Relu | Activation::Linear => 0.0,
+            Activation::Elu => 1.0,
+            Activation::Tanh => 1.6,
+            Activation::Selu => 2.0,
+            Activation::Sigmoid | Activation::Silu => 2.5,
+            // These are as exact as the formula.
+            Activation::Softsign | Activation::HardSigmoid => continue,
+            _ => return Err(format!("{activation} has no bound").into()),
+        };
         let xs: Vec<f32> = (0..4000).map(|i| (i - 2000) as f32 / 117.0).collect();
         let wide: Vec<_> = xs.iter().map(|&x| f64::from(x)).collect();
         let (ys, _) = values(activation, &xs)?;
@@ -83,7 +91,7 @@ fn single_precision_within_51_hundredths() -> TestResult {
         for ((x, y), exact) in xs.iter().zip(ys).zip(exact) {
             let nearest = (exact as f32).abs();
             let ulps = (f64::from(y) - exact).abs() / f64::from(nearest.next_up() - nearest);
-            assert!(ulps <= 0.51, "{activation}({x:e}) is not {y:e}: off by {ulps} ULP");
+            assert!(ulps <= bound, "{activation}({x:e}) is not {y:e}: off by {ulps} ULP");
         }
     }
     Ok(())

@@ -1,0 +1,171 @@
+//! Vectors of numbers that are written as one number, and loops over slices by them.
+//!
+//! An algorithm over [`Lanes`] is written once, and compiled for each instruction set. IEEE 754 fixes what each of its
+//! operations gives, so every instruction set gives the same bits, and a number gives the same bits in every lane.
+//!
+//! A part of a vector is loaded and stored by pulp's masks: by way of a padded array on the stack, the load would wait
+//! for the writes of single numbers (tanh of 8 numbers with AVX-512: 28 ns, not 4).
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use pulp::Simd;
+
+use crate::element::Element;
+
+/// As many numbers as a vector register holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Lanes<A: Element, S: Simd> {
+    simd: S,
+    vector: A::Vector<S>,
+}
+
+impl<A: Element, S: Simd> Lanes<A, S> {
+    /// How many there are.
+    pub const COUNT: usize = size_of::<A::Vector<S>>() / size_of::<A>();
+
+    /// Of a register.
+    #[inline(always)]
+    pub fn new(simd: S, vector: A::Vector<S>) -> Self {
+        Self { simd, vector }
+    }
+
+    /// The register.
+    #[inline(always)]
+    pub fn vector(self) -> A::Vector<S> {
+        self.vector
+    }
+
+    /// One number in every lane, rounded to the type.
+    #[inline(always)]
+    pub fn splat(simd: S, value: f64) -> Self {
+        Self { simd, vector: A::splat(simd, A::from_f64(value)) }
+    }
+
+    /// The numbers of a slice, up to as many as there are lanes; the other lanes are zero.
+    #[inline(always)]
+    pub fn load(simd: S, slice: &[A]) -> Self {
+        if let Some(&vector) = A::vectors::<S>(slice).first() {
+            return Self { simd, vector };
+        }
+        Self { simd, vector: A::load_part(simd, slice) }
+    }
+
+    /// Writes the first lanes, as many as there is room for.
+    #[inline(always)]
+    pub fn store(self, slice: &mut [A]) {
+        match A::vectors_mut::<S>(slice).first_mut() {
+            Some(vector) => *vector = self.vector,
+            None => A::store_part(self.simd, slice, self.vector),
+        }
+    }
+
+    /// The same number in every lane of another vector.
+    #[inline(always)]
+    pub(super) fn constant(self, value: f64) -> Self {
+        Self::splat(self.simd, value)
+    }
+
+    #[inline(always)]
+    fn with(self, vector: A::Vector<S>) -> Self {
+        Self { vector, ..self }
+    }
+
+    /// `self * factor + summand`, rounded once.
+    #[inline(always)]
+    pub fn mul_add(self, factor: Self, summand: Self) -> Self {
+        self.with(A::fma(self.simd, self.vector, factor.vector, summand.vector))
+    }
+
+    /// `yes` where `self <= bound`; `no` elsewhere, and where one is NaN.
+    #[inline(always)]
+    pub(super) fn select_le(self, bound: Self, yes: Self, no: Self) -> Self {
+        self.with(A::select_le(self.simd, self.vector, bound.vector, yes.vector, no.vector))
+    }
+
+    /// The larger of itself and a bound that is not 0; NaN stays NaN.
+    #[inline(always)]
+    pub(super) fn at_least(self, bound: f64) -> Self {
+        self.with(A::at_least(self.simd, self.constant(bound).vector, self.vector))
+    }
+
+    /// The smaller of itself and a bound that is not 0; NaN stays NaN.
+    #[inline(always)]
+    pub(super) fn at_most(self, bound: f64) -> Self {
+        self.with(A::at_most(self.simd, self.constant(bound).vector, self.vector))
+    }
+
+    /// The sign bit alone.
+    #[inline(always)]
+    fn sign(self) -> Self {
+        self.with(A::and(self.simd, self.vector, self.constant(-0.0).vector))
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        self.with(A::xor(self.simd, self.vector, other.vector))
+    }
+
+    /// Without its sign.
+    #[inline(always)]
+    pub(super) fn abs(self) -> Self {
+        self.xor(self.sign())
+    }
+
+    /// With the sign of another.
+    #[inline(always)]
+    pub(super) fn copysign(self, sign: Self) -> Self {
+        self.abs().xor(sign.sign())
+    }
+
+    /// `self * 2^n`, n the integer in the low bits of `shifted`; both are normal powers of two.
+    #[inline(always)]
+    pub(super) fn scale(self, shifted: Self) -> Self {
+        self.with(A::scale(self.simd, self.vector, shifted.vector))
+    }
+}
+
+/// An operator of Rust by the operation of the element type.
+macro_rules! operator {
+    ($($operator:ident $name:ident),*) => {
+        $(impl<A: Element, S: Simd> $operator for Lanes<A, S> {
+            type Output = Self;
+
+            #[inline(always)]
+            fn $name(self, other: Self) -> Self {
+                self.with(<A as Element>::$name(self.simd, self.vector, other.vector))
+            }
+        })*
+    };
+}
+
+operator!(Add add, Sub sub, Mul mul, Div div);
+
+impl<A: Element, S: Simd> Neg for Lanes<A, S> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn neg(self) -> Self {
+        self.xor(self.constant(-0.0))
+    }
+}
+
+/// `to[i] = f(from[i], ..)` for slices of as many numbers.
+///
+/// A macro, since a function that is an argument is not compiled for the instruction set.
+macro_rules! map {
+    ($simd:ident, $($f:ident)::+($($from:ident),+) => $to:ident) => {{
+        let whole = $to.len() / Lanes::<A, S>::COUNT * Lanes::<A, S>::COUNT;
+        {
+            let to = A::vectors_mut::<S>($to);
+            $(let $from = &A::vectors::<S>($from)[..to.len()];)+
+            for i in 0..to.len() {
+                to[i] = $($f)::+($(Lanes::<A, S>::new($simd, $from[i])),+).vector();
+            }
+        }
+        if whole < $to.len() {
+            $($f)::+($(Lanes::<A, S>::load($simd, &$from[whole..])),+).store(&mut $to[whole..]);
+        }
+    }};
+}
+
+pub(super) use map;
