@@ -1,18 +1,19 @@
-//! The product of rows with packed weights, and the packing, over shapes that recurrent networks have.
+//! The product of rows with packed weights, and the packing, over shapes that recurrent networks have; activations.
 //!
 //! ```text
 //! cargo bench --bench kernels            # elements are flops: Gelem/s is GF/s
 //! cargo bench --bench kernels -- product/f32/6x
+//! cargo bench --bench kernels -- activation
 //! ```
 //!
-//! Each case first equals the triple loop that defines it, bit for bit.
+//! Each product first equals the triple loop that defines it, bit for bit.
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::{Array, Array2, Dimension, IntoDimension};
-use ndarray_rnn::kernels::{Chain, Element, Matrix, Panels, Product, Start};
+use ndarray_rnn::kernels::{Activate, Activation, Chain, Element, Matrix, Panels, Product, Start, archs};
 use ndarray_rnn::{Scalar, manual_seed, random};
 use pulp::Arch;
 
@@ -36,7 +37,7 @@ criterion_group! {
         .sample_size(20)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1));
-    targets = products::<f32>, products::<f64>, packing::<f32>
+    targets = products::<f32>, products::<f64>, packing::<f32>, activations::<f32>, activations::<f64>
 }
 criterion_main!(kernels);
 
@@ -87,6 +88,24 @@ fn packing<A: Scalar>(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
             bencher.iter(|| Panels::transposed(black_box(&weight)));
         });
+    }
+}
+
+/// Of 8 numbers, of 16, and of as many as a near cache holds, on every instruction set.
+fn activations<A: Scalar>(criterion: &mut Criterion) {
+    for (arch_name, arch) in archs() {
+        let mut group = criterion.benchmark_group(format!("activation/{}/{arch_name}", dtype::<A>()));
+        for activation in Activation::ALL {
+            for length in [8, 16, 2048] {
+                let from = uniform::<A, _>(length).mapv(|x| x * A::from_f64(4.0)).to_vec();
+                let mut to = from.clone();
+                group.throughput(Throughput::Elements(length as u64));
+                group.bench_function(BenchmarkId::new(activation.to_string(), length), |bencher| {
+                    bencher
+                        .iter(|| arch.dispatch(Activate { activation, from: black_box(&from), to: &mut to }));
+                });
+            }
+        }
     }
 }
 
