@@ -49,18 +49,23 @@ fn golden() -> TestResult<Vec<(Activation, f64, [f64; 2])>> {
     lines.collect()
 }
 
-/// In `f64` within 4 ULP.
+/// What each activation promises in `f64`.
 #[test]
-fn within_4_ulp_of_mpmath() -> TestResult {
+fn within_some_ulp_of_mpmath() -> TestResult {
     let mut worst: BTreeMap<String, f64> = BTreeMap::new();
     for activation in Activation::ALL {
         let golden: Vec<_> = golden()?.into_iter().filter(|(of, ..)| *of == activation).collect();
         let xs: Vec<_> = golden.iter().map(|(_, x, _)| *x).collect();
+        let bound = match activation {
+            Activation::Elu => 1.5,
+            Activation::Sigmoid | Activation::Selu | Activation::Silu => 2.5,
+            _ => 4.0,
+        };
         let (ys, _) = values(activation, &xs)?;
         for ((_, x, [high, low]), y) in golden.into_iter().zip(ys) {
             let ulp = (high.abs().next_up() - high.abs()).abs();
             let ulps = ((y - high) - low).abs() / ulp;
-            assert!(ulps <= 4.0, "{activation}({x:e}) is not {y:e}: off by {ulps} ULP");
+            assert!(ulps <= bound, "{activation}({x:e}) is not {y:e}: off by {ulps} ULP");
             let worst = worst.entry(activation.to_string()).or_default();
             *worst = worst.max(ulps);
         }
