@@ -53,8 +53,10 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         }
         let workers = threads::count(self.flops(rows));
         let directions = self.depth() * self.directions();
-        let mut d_sums = spares.take(directions * rows * self.sums_width());
-        let mut d_h = spares.take(if self.is_projected() { directions * rows * self.features() } else { 0 });
+        let mut shelf = spares.lock();
+        let mut d_sums = shelf.take(directions * rows * self.sums_width());
+        let mut d_h = shelf.take(if self.is_projected() { directions * rows * self.features() } else { 0 });
+        drop(shelf);
         let written = Written {
             d_state: d_state.map(Share::Whole),
             d_input: d_input.map(Share::Whole),
@@ -63,7 +65,8 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         };
         self.sums_back(reads, written, workers.min(steps.batch(0)));
         self.parameters_back(reads.kept, d_parameters, [&d_sums, &d_h], workers);
-        [d_sums, d_h].into_iter().for_each(|room| spares.give(room));
+        let mut shelf = spares.lock();
+        [d_sums, d_h].into_iter().for_each(|room| shelf.give(room));
     }
 
     #[inline(always)]
@@ -143,7 +146,10 @@ impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
         let (mut room, mut above) = (BackRoom::default(), Vec::new());
         for layer in (0..self.stack.depth()).rev() {
             let below = self.layer(simd, layer, &above, &mut room);
-            self.reads.kept.spares.give(mem::replace(&mut above, below));
+            let unneeded = mem::replace(&mut above, below);
+            if !unneeded.is_empty() {
+                self.reads.kept.spares.lock().give(unneeded);
+            }
         }
     }
 }
@@ -159,7 +165,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
         let (all, widths, batch) = (&kept.course.layout.steps, stack.widths(), steps.batch(0));
         let mut below = match layer {
             0 => Vec::new(),
-            _ => kept.spares.take(steps.rows() * reads.weights[layer][0].inputs()),
+            _ => kept.spares.lock().take(steps.rows() * reads.weights[layer][0].inputs()),
         };
         for (d, weights) in reads.weights[layer].iter().enumerate() {
             let i = layer * stack.directions() + d;

@@ -67,10 +67,9 @@ impl<A: Element, C> Cache<A, C> {
         self.back_weights.get_or_init(make)
     }
 
-    /// The memory that a pass in training may use, without what the last one had no use for.
-    pub(crate) fn spares(&self) -> Arc<Spares<A>> {
-        self.spares.renew();
-        self.spares.clone()
+    /// The memory of passes in training.
+    pub(crate) fn spares(&self) -> &Arc<Spares<A>> {
+        &self.spares
     }
 
     /// What a trace of a network keeps.

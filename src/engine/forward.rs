@@ -99,9 +99,9 @@ impl Own {
 
 impl<A: Element> Weights<A> {
     /// What a member of a team makes, or one thread alone.
-    #[inline(always)]
+    #[inline(never)]
     fn own<C: Cell<A>>(&self, team: Option<&Member<'_>>) -> Own {
-        let of = self.each;
+        let of = self.blocks.panels::<A>();
         let Some(team) = team else { return Own { panels: 0..of, of, first: 0, blocks: self.blocks } };
         let panels = team.share(of);
         let units = panels.start * A::PANEL..self.blocks.units.min(panels.end * A::PANEL);
@@ -110,8 +110,8 @@ impl<A: Element> Weights<A> {
 
     /// All columns that the input's chains go to, and the state's.
     #[inline(always)]
-    fn all<C: Cell<A>>(&self, own: &Own) -> [Columns<'_, A>; 2] {
-        let first = |block: usize| block * own.blocks.apart;
+    fn all<C: Cell<A>>(&self, apart: usize) -> [Columns<'_, A>; 2] {
+        let first = |block: usize| block * apart;
         [
             Columns { first: first(C::INPUT.start), bias: &self.bias_ih, weights: self.input.all() },
             Columns { first: first(C::HIDDEN.start), bias: &self.bias_hh, weights: self.hidden.all() },
@@ -121,7 +121,7 @@ impl<A: Element> Weights<A> {
     /// The columns that a member of a team makes.
     #[inline(never)]
     fn shares<C: Cell<A>>(&self, own: &Own) -> [Vec<Columns<'_, A>>; 2] {
-        let [input, hidden] = self.all::<C>(own);
+        let [input, hidden] = self.all::<C>(own.blocks.apart);
         [
             Self::columns(own, input, 0..C::INPUT.end - C::INPUT.start).collect(),
             Self::columns(own, hidden, 0..C::HIDDEN.end - C::HIDDEN.start).collect(),
@@ -136,7 +136,7 @@ impl<A: Element> Weights<A> {
     ) -> impl Iterator<Item = Columns<'w, A>> {
         own.parts(blocks).map(move |(first, panels)| Columns {
             first: all.first + first,
-            bias: &all.bias[panels.start * A::PANEL..all.bias.len().min(panels.end * A::PANEL)],
+            bias: &all.bias[panels.start * A::PANEL..panels.end * A::PANEL],
             weights: all.weights.part(panels),
         })
     }
@@ -179,14 +179,15 @@ impl<A: Element> Weights<A> {
     ) {
         let SpanReads { source, steps, mut range, plan, reverse, resets, masks, team } = reads;
         let SpanWrites { mut state, mut target, rows: mut kept_rows, cells: mut kept_cells } = writes;
-        let own = self.own::<C>(team);
-        let all = self.all::<C>(&own);
-        let shares = team.map(|_| self.shares::<C>(&own));
+        let own = team.map(|team| (team, self.own::<C>(Some(team))));
+        let (all, shares) =
+            (self.all::<C>(self.blocks.apart), own.as_ref().map(|(_, own)| self.shares::<C>(own)));
         let [inputs, hiddens] = match &shares {
             None => all.each_ref().map(slice::from_ref),
             Some(shares) => shares.each_ref().map(Vec::as_slice),
         };
-        let (width, units) = (C::BLOCKS * own.blocks.apart, self.blocks.units);
+        let blocks = own.as_ref().map_or(self.blocks, |(_, own)| own.blocks);
+        let (width, units) = (C::BLOCKS * blocks.apart, self.blocks.units);
         let widths = Planes { h: self.features(), c: C::CARRIES.then_some(units) };
         let Room { rows, offsets, cells, masked } = room;
         while let Some((mut chunk, ahead)) = self.next_steps(steps, &mut range, plan, (width, reverse)) {
@@ -214,14 +215,21 @@ impl<A: Element> Weights<A> {
                     if let Some(x) = x {
                         products(simd, inputs, x, rows, width);
                     }
-                    self.state_products::<S, C>(simd, (hiddens, &own), (h, masks, masked), rows, [t, batch]);
+                    self.state_products::<S, C>(
+                        simd,
+                        (hiddens, blocks),
+                        (h, masks, masked),
+                        team,
+                        rows,
+                        [t, batch],
+                    );
                 }
                 let c = state.c.as_deref_mut().map_or(&mut [][..], |c| &mut c[..batch * units]);
                 match &self.projection {
-                    None => step(simd, cell, (&own, team), rows, h, c),
+                    None => step(simd, (cell, blocks), own.as_ref(), rows, h, c),
                     Some(projection) => {
                         let cells = first_of(cells, batch * units);
-                        step(simd, cell, (&own, team), rows, cells, c);
+                        step(simd, (cell, blocks), own.as_ref(), rows, cells, c);
                         if let Some(kept) = &mut kept_cells {
                             copy(cells, kept.step(t, start * units..(start + batch) * units));
                         }
@@ -238,7 +246,7 @@ impl<A: Element> Weights<A> {
                 }
             }
         }
-        if let (Some(team), Some(c)) = (team, state.c) {
+        if let (Some((team, own)), Some(c)) = (own, state.c) {
             team.exchange(own.first..own.first + own.blocks.units, c);
         }
     }
@@ -248,22 +256,25 @@ impl<A: Element> Weights<A> {
     fn state_products<S: Simd, C: Cell<A>>(
         &self,
         simd: S,
-        (hiddens, own): (&[Columns<'_, A>], &Own),
+        (hiddens, own_blocks): (&[Columns<'_, A>], Blocks),
         (h, masks, masked): (&[A], Option<Masks<'_, A>>, &mut Vec<A>),
+        team: Option<&Member<'_>>,
         rows: &mut [A],
         [t, batch]: [usize; 2],
     ) {
-        let (features, width) = (self.features(), C::BLOCKS * own.blocks.apart);
+        let (features, apart) = (self.features(), own_blocks.apart);
+        let width = C::BLOCKS * apart;
         // -0, to which a chain can be added and stays what it is, in the blocks that the input does not go to.
         for block in (C::HIDDEN.start..C::HIDDEN.end).filter(|block| !C::INPUT.contains(block)) {
-            let columns = block * own.blocks.apart..(block + 1) * own.blocks.apart;
+            let columns = block * apart..(block + 1) * apart;
             rows.chunks_exact_mut(width).for_each(|row| row[columns.clone()].fill(-A::zero()));
         }
         let Some(masks) = masks else {
             let h = Matrix::contiguous(h, batch, features);
             return both_products(simd, [hiddens; 2], (None, h), rows, (width, t));
         };
-        let [_, all] = self.all::<C>(own);
+        let own = &self.own::<C>(team);
+        let [_, all] = self.all::<C>(own.blocks.apart);
         for (blocks, factors) in masks.operands(C::HIDDEN.end - C::HIDDEN.start) {
             multiply(h, factors, masked);
             let h = Matrix::contiguous(masked, batch, features);
@@ -321,16 +332,16 @@ fn both_products<A: Element, S: Simd>(
 #[inline(always)]
 fn step<A: Element, S: Simd, C: Cell<A>>(
     simd: S,
-    cell: C,
-    (own, team): (&Own, Option<&Member<'_>>),
+    (cell, blocks): (C, Blocks),
+    own: Option<&(&Member<'_>, Own)>,
     rows: &mut [A],
     h: &mut [A],
     c: &mut [A],
 ) {
-    let Some(team) = team else { return cell.forward(simd, own.blocks, rows, h, c) };
+    let Some((team, own)) = own else { return cell.forward(simd, blocks, rows, h, c) };
     let units = own.first..own.first + own.blocks.units;
     let c = if C::CARRIES { &mut c[units.clone()] } else { c };
-    cell.forward(simd, own.blocks, rows, &mut h[units.clone()], c);
+    cell.forward(simd, blocks, rows, &mut h[units.clone()], c);
     team.exchange(units, h);
 }
 

@@ -43,29 +43,43 @@ pub(super) struct UnitsGradient<'a, A> {
 impl<'a, A: Element> DirectionGradient<'a, A> {
     /// Splits it among workers, one unit or more for each.
     pub(super) fn split(self, [units, features]: [usize; 2], workers: usize) -> Vec<UnitsGradient<'a, A>> {
-        let Self { weight_ih, weight_hh, bias_ih, bias_hh, mut weight_hr, order } = self;
-        let workers = workers.min(units);
-        let ranges = || threads::ranges(units, workers);
-        let rows = |array, order| BlockRows::Whole(array, order).split(units, ranges());
-        let weights = rows(weight_ih, order.input).into_iter().zip(rows(weight_hh, order.hidden));
-        let mut bias_ih = bias_ih.map(|bias| rows(bias, order.input).into_iter());
-        let mut bias_hh = bias_hh.map(|bias| rows(bias, order.hidden).into_iter());
-        let ranges = ranges().zip(threads::ranges(features, workers)).zip(weights);
-        let part =
-            |((units_of_part, features), (weight_ih, weight_hh)): ((_, Range<usize>), _)| UnitsGradient {
-                units: units_of_part,
-                weight_ih,
-                weight_hh,
-                bias_ih: bias_ih
-                    .as_mut()
-                    .map(|parts| parts.next().invariant("there is a part for each worker")),
-                bias_hh: bias_hh
-                    .as_mut()
-                    .map(|parts| parts.next().invariant("there is a part for each worker")),
-                weight_hr: weight_hr.as_mut().map(|rest| cut(rest, features.len() * units)),
-                features,
-            };
-        ranges.map(part).collect()
+        let Self { weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, order } = self;
+        let whole = UnitsGradient {
+            units: 0..units,
+            weight_ih: BlockRows::Whole(weight_ih, order.input),
+            weight_hh: BlockRows::Whole(weight_hh, order.hidden),
+            bias_ih: bias_ih.map(|bias| BlockRows::Whole(bias, order.input)),
+            bias_hh: bias_hh.map(|bias| BlockRows::Whole(bias, order.hidden)),
+            features: 0..features,
+            weight_hr,
+        };
+        if workers == 1 { vec![whole] } else { whole.split(workers.min(units)) }
+    }
+}
+
+impl<'a, A> UnitsGradient<'a, A> {
+    /// Splits all units among workers.
+    fn split(self, workers: usize) -> Vec<Self> {
+        let Self { units, weight_ih, weight_hh, bias_ih, bias_hh, features, mut weight_hr } = self;
+        let ranges = || threads::ranges(units.len(), workers);
+        let split = |rows: BlockRows<'a, A>| rows.split(units.len(), ranges()).into_iter();
+        let (mut bias_ih, mut bias_hh) = (bias_ih.map(split), bias_hh.map(split));
+        let next = |bias: &mut Option<std::vec::IntoIter<_>>| {
+            bias.as_mut().map(|parts| parts.next().invariant("there is a part for each worker"))
+        };
+        let parts = ranges()
+            .zip(threads::ranges(features.len(), workers))
+            .zip(split(weight_ih).zip(split(weight_hh)));
+        let part = |((of_units, features), (weight_ih, weight_hh)): ((_, Range<usize>), _)| Self {
+            units: of_units,
+            weight_ih,
+            weight_hh,
+            bias_ih: next(&mut bias_ih),
+            bias_hh: next(&mut bias_hh),
+            weight_hr: weight_hr.as_mut().map(|rest| cut(rest, features.len() * units.len())),
+            features,
+        };
+        parts.map(part).collect()
     }
 }
 
@@ -90,9 +104,6 @@ impl<'a, A> BlockRows<'a, A> {
     /// Splits all units' rows.
     fn split(self, units: usize, ranges: impl ExactSizeIterator<Item = Range<usize>> + Clone) -> Vec<Self> {
         let Self::Whole(array, order) = self else { return vec![self] };
-        if ranges.len() == 1 {
-            return vec![Self::Whole(array, order)];
-        }
         let len = array.len() / order.len();
         let mut blocks: Vec<_> = array.chunks_exact_mut(len).map(Some).collect();
         let mut parts: Vec<Vec<_>> = ranges.clone().map(|_| Vec::with_capacity(order.len())).collect();
@@ -112,8 +123,8 @@ impl<A: Element> UnitsGradient<'_, A> {
     pub(super) fn add_to_biases(&mut self, d_sums: &[A], blocks: usize, units: usize, both: &SharedBlocks) {
         let own = |block: usize| block * units + self.units.start..block * units + self.units.end;
         let add = |bias: &mut [A], block: usize| {
-            for (unit, d_bias) in own(block).zip(bias) {
-                d_sums.chunks_exact(blocks * units).for_each(|row| *d_bias += row[unit]);
+            for row in d_sums.chunks_exact(blocks * units) {
+                bias.iter_mut().zip(&row[own(block)]).for_each(|(d_bias, &d_sum)| *d_bias += d_sum);
             }
         };
         if let Some(bias) = &mut self.bias_ih {

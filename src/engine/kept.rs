@@ -83,16 +83,20 @@ impl<A: Element> Kept<A> {
         source: Source<'_, A>,
         state: Planes<&mut [A]>,
         factors: Factors<A>,
-        spares: Arc<Spares<A>>,
+        spares: &Arc<Spares<A>>,
         run: impl FnOnce(Reads<'_, A>, Writes<'_, A>),
-    ) -> Self {
+    ) -> Box<Self> {
         let (steps, layers) = (&course.layout.steps, stack.layers.len());
         let rows = steps.rows();
-        let room = |count: usize, width: usize| (0..count).map(|_| spares.take(rows * width)).collect();
+        let mut shelf = spares.lock();
+        shelf.renew();
+        let mut room = |count: usize, width: usize| (0..count).map(|_| shelf.take(rows * width)).collect();
         let directions = layers * stack.directions();
         let mut outputs: Vec<_> = room(layers, stack.width());
         let mut kept: Vec<_> = room(if stack.cell.keeps() { directions } else { 0 }, stack.row_width());
         let mut cells: Vec<_> = room(if stack.is_projected() { directions } else { 0 }, stack.units());
+        let mut inputs = shelf.take(rows * source.width());
+        drop(shelf);
         let first = state.as_ref().map(|plane| to_vec(plane));
         let (last, lower) = outputs.split_last_mut().invariant("a stack has a layer");
         let writes = Writes {
@@ -111,9 +115,8 @@ impl<A: Element> Kept<A> {
             },
             writes,
         );
-        let mut inputs = spares.take(rows * source.width());
         source.copy_to(steps, &mut inputs);
-        Self { course, inputs, first, outputs, rows: kept, cells, factors, spares }
+        Box::new(Self { course, inputs, first, outputs, rows: kept, cells, factors, spares: spares.clone() })
     }
 
     /// The last layer's output rows.
@@ -135,6 +138,7 @@ impl<A: Element> Drop for Kept<A> {
         let [outputs, rows, cells, between] =
             [&mut self.outputs, &mut self.rows, &mut self.cells, &mut self.factors.between].map(mem::take);
         let all = [outputs, rows, cells, between].into_iter().flatten();
-        all.chain([mem::take(&mut self.inputs)]).for_each(|vector| self.spares.give(vector));
+        let mut shelf = self.spares.lock();
+        all.chain([mem::take(&mut self.inputs)]).for_each(|vector| shelf.give(vector));
     }
 }

@@ -3,16 +3,17 @@
 //! An allocator may give large arrays back to the system when they are freed, and the system hands out zeroed pages when
 //! they are asked for again: a page fault for every 4 kB.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::element::Element;
 
-/// Vectors that are no longer needed. What they hold means nothing.
+/// Vectors that are no longer needed, for all passes of a network. What they hold means nothing.
 #[derive(Debug)]
 pub struct Spares<A>(Mutex<Shelf<A>>);
 
+/// The vectors, for one who has locked them: a lock takes as long as a small product.
 #[derive(Debug)]
-struct Shelf<A> {
+pub(crate) struct Shelf<A> {
     vectors: Vec<Vec<A>>,
     /// How many of them, the first, were there when the last pass began.
     old: usize,
@@ -24,10 +25,16 @@ impl<A> Default for Spares<A> {
     }
 }
 
-impl<A: Element> Spares<A> {
+impl<A> Spares<A> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shelf<A>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A: Element> Shelf<A> {
     /// A vector of `len` elements, whatever these are.
-    pub(crate) fn take(&self, len: usize) -> Vec<A> {
-        match self.with(|shelf| shelf.find(len)) {
+    pub(crate) fn take(&mut self, len: usize) -> Vec<A> {
+        match self.find(len) {
             Some(mut spare) => {
                 spare.resize(len, A::zero());
                 spare
@@ -38,26 +45,18 @@ impl<A: Element> Spares<A> {
     }
 
     /// Keeps a vector for later, if it has any room.
-    pub(crate) fn give(&self, spare: Vec<A>) {
+    pub(crate) fn give(&mut self, spare: Vec<A>) {
         if spare.capacity() > 0 {
-            self.with(|shelf| shelf.vectors.push(spare));
+            self.vectors.push(spare);
         }
     }
 
     /// Begins the next pass, without what the last one had no use for.
-    pub(crate) fn renew(&self) {
-        self.with(|shelf| {
-            shelf.vectors.drain(..shelf.old);
-            shelf.old = shelf.vectors.len();
-        });
+    pub(crate) fn renew(&mut self) {
+        self.vectors.drain(..self.old);
+        self.old = self.vectors.len();
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Shelf<A>) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl<A: Element> Shelf<A> {
     /// The smallest vector that has room for `len` elements, and not for many more.
     fn find(&mut self, len: usize) -> Option<Vec<A>> {
         let fitting = len.max(1)..=len.saturating_mul(2);

@@ -127,7 +127,8 @@ impl<'t, A: Element, C: Cell<A>> WithSimd for Add<'t, '_, A, C> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { terms, plan, mut gradient, .. } = self;
         let Terms { steps, units, width, features, .. } = terms;
-        let (blocks, zeros) = (const { sums::<A, C>() }, vec![A::zero(); features]);
+        let blocks = const { sums::<A, C>() };
+        let zeros = vec![A::zero(); if terms.resets.is_some() { features } else { 0 }];
         let both = SharedBlocks { input: C::INPUT, hidden: C::HIDDEN };
         let (few_inputs, few_states) =
             (few(width, terms.factors.is_some()), few(features, terms.masks.is_some()));

@@ -42,8 +42,6 @@ pub struct Weights<A: Element> {
     pub(super) bias_hh: Vec<A>,
     pub(super) projection: Option<Panels<A>>,
     pub(super) blocks: Blocks,
-    /// The panels of a block.
-    pub(super) each: usize,
     /// The number of weights.
     pub(super) count: usize,
 }
@@ -72,7 +70,6 @@ impl<A: Element> DirectionParameters<'_, A> {
             bias_hh: padded(self.bias_hh, blocks, self.order.hidden),
             projection: self.weight_hr.map(|weight| Panels::transposed(&weight)),
             blocks,
-            each: blocks.panels::<A>(),
             count: self.weight_ih.len()
                 + self.weight_hh.len()
                 + self.weight_hr.map_or(0, |weight| weight.len()),
@@ -91,7 +88,7 @@ impl<A: Element> DirectionParameters<'_, A> {
 
 /// A bias as the columns of a product are; zeros if there is none.
 fn padded<A: Element>(bias: Option<ArrayView1<'_, A>>, blocks: Blocks, order: &[usize]) -> Vec<A> {
-    let mut padded = vec![A::zero(); order.len() * blocks.apart];
+    let mut padded = vec![A::zero(); (order.len() * blocks.apart).next_multiple_of(A::PANEL)];
     if let Some(bias) = bias {
         for (to, &block) in padded.chunks_exact_mut(blocks.apart).zip(order) {
             let from = bias.iter().skip(block * blocks.units).take(blocks.units);

@@ -73,12 +73,12 @@ pub(super) fn forward<C: Architecture, A: Scalar>(
 
 /// A pass over rows of `input` that are `width` wide; `state_factors` is (N, units), in the caller's order.
 pub(super) fn forward_train<C: Architecture, A: Scalar>(
-    (stack, spares): (&Stack<A, C::Cell<A>>, Arc<Spares<A>>),
+    (stack, spares): (&Stack<A, C::Cell<A>>, &Arc<Spares<A>>),
     layout: &Layout,
     (input, width): (&[A], usize),
     first: Planes<Array2<A>>,
     state_factors: Option<&Array2<A>>,
-) -> (Planes<Array2<A>>, Kept<A>) {
+) -> (Planes<Array2<A>>, Box<Kept<A>>) {
     let sorted = |rows: &ArrayRef2<A>| layout.sorted_state(&rows.view().insert_axis(Axis(0)));
     let factors = Factors { between: Vec::new(), state: state_factors.map(|factors| (sorted(factors), 1)) };
     let source = Source::rows(input, width, &layout.steps, 0);

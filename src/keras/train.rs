@@ -26,7 +26,7 @@ pub struct Trace<C: Architecture, A: Scalar> {
     pub(super) shown: Shown,
     /// By sequence in the caller's order, if there is dropout.
     pub(super) input_factors: Option<Array2<A>>,
-    pub(super) kept: Kept<A>,
+    pub(super) kept: Box<Kept<A>>,
 }
 
 /// The gradients of a loss with respect to what a call of a [`Layer`] read.

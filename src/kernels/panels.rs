@@ -107,18 +107,18 @@ impl<A: Element> Panels<A> {
     /// All panels.
     #[must_use]
     pub fn all(&self) -> PanelsRef<'_, A> {
-        PanelsRef { lines: &self.lines, distance: self.depth, from: 0, depth: self.depth, width: self.width }
+        PanelsRef { lines: &self.lines, distance: self.depth, depth: self.depth, width: self.width }
     }
 }
 
 /// Neighbouring panels, borrowed: some of the columns, and of their k.
 #[derive(Debug, Clone, Copy)]
 pub struct PanelsRef<'a, A: Element> {
+    /// From the first k of the first panel on.
     lines: &'a [A::Line],
     /// How far apart panels start.
     distance: usize,
     /// The k of each panel.
-    from: usize,
     depth: usize,
     width: usize,
 }
@@ -138,7 +138,7 @@ impl<'a, A: Element> PanelsRef<'a, A> {
 
     /// Some of the panels.
     pub(crate) fn part(&self, panels: Range<usize>) -> Self {
-        let lines = &self.lines[panels.start * self.distance..panels.end * self.distance];
+        let lines = &self.lines[panels.start * self.distance..];
         let columns = panels.start * A::PANEL..self.width.min(panels.end * A::PANEL);
         Self { lines, width: columns.len(), ..*self }
     }
@@ -146,13 +146,13 @@ impl<'a, A: Element> PanelsRef<'a, A> {
     /// Some of the k.
     pub(crate) fn rows(&self, rows: Range<usize>) -> Self {
         debug_assert!(rows.end <= self.depth);
-        Self { from: self.from + rows.start, depth: rows.len(), ..*self }
+        Self { lines: &self.lines[rows.start..], depth: rows.len(), ..*self }
     }
 
     /// One panel: `depth` lines.
     #[inline(always)]
     pub(super) fn panel(&self, index: usize) -> &'a [A::Line] {
-        &self.lines[index * self.distance + self.from..][..self.depth]
+        &self.lines[index * self.distance..][..self.depth]
     }
 }
 

@@ -27,7 +27,7 @@ const BLOCK: usize = 192;
 pub enum Start<'a, A> {
     /// At zero.
     Zero,
-    /// At a value for each column.
+    /// At a value for each column; faster where more values fill the last panel up.
     Bias(&'a [A]),
     /// At what the output holds.
     Output,

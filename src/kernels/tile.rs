@@ -93,11 +93,11 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
         match chain.start {
             Start::Zero => {}
             Start::Bias(bias) => {
-                let last = self.last_columns();
-                if last == A::PANEL {
-                    load_row(simd, &bias[self.columns(A::PANEL)], &mut sums[0]);
+                let whole = self.columns(A::PANEL);
+                if whole.end <= bias.len() {
+                    load_row(simd, &bias[whole], &mut sums[0]);
                 } else {
-                    load_row(simd, &bias[self.columns(last)], &mut sums[0]);
+                    load_row(simd, &bias[whole.start..], &mut sums[0]);
                 }
                 sums = [sums[0]; R];
             }

@@ -33,7 +33,7 @@ pub struct RecurrentCell<C: CellArchitecture, A: Scalar = f32> {
 #[derive(Debug, Clone)]
 pub struct CellTrace<C, A: Scalar> {
     origin: Origin<C>,
-    kept: Kept<A>,
+    kept: Box<Kept<A>>,
     /// The shape of the input.
     shape: Vec<usize>,
 }
@@ -98,7 +98,6 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
-    #[expect(clippy::type_complexity, reason = "a state and a trace")]
     pub fn forward_train<D: CellDim>(
         &self,
         input: &ArrayRef<A, D>,
@@ -168,7 +167,6 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
     }
 
     /// The input as rows, and the state, or zeros.
-    #[expect(clippy::type_complexity, reason = "rows and a state")]
     fn checked<'a, D: CellDim>(
         &self,
         input: &'a ArrayRef<A, D>,

@@ -1,7 +1,6 @@
 //! A recurrent network of any kind.
 
 use std::fmt;
-use std::sync::Arc;
 
 use ndarray::{Array, Array3, ArrayRef, ArrayViewD, ArrayViewMutD};
 use rand::Rng;
@@ -12,7 +11,7 @@ use super::run::Run;
 use super::sequences::Sequences;
 use crate::arrays::standard;
 use crate::dim::SequenceDim;
-use crate::engine::{BackWeights, Cache, Spares, Stack};
+use crate::engine::{BackWeights, Cache, Stack};
 use crate::error::{Result, expect_room, expect_shape};
 use crate::kernels::Plan;
 use crate::parameters::Parameters;
@@ -171,11 +170,6 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
             let pack = |cell: &CellParameters<A>| cell.view(C::ORDER).pack_back();
             layers.map(|cells| cells.iter().map(pack).collect()).collect()
         })
-    }
-
-    /// The memory of passes in training.
-    pub(super) fn spares(&self) -> Arc<Spares<A>> {
-        self.cache.spares()
     }
 }
 

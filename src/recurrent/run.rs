@@ -55,8 +55,8 @@ pub struct Run<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> {
 struct Pass<'a, A> {
     rows: RowsOf<'a, A>,
     course: Course<A>,
-    /// The first state, (layers x directions, N, width), in the caller's order.
-    first: Planes<Array3<A>>,
+    /// The first state, after the pass the final one, (layers x directions, N, width), in the caller's order.
+    state: Planes<Array3<A>>,
     /// The shape (L, N, input_size) of the input.
     dim: (usize, usize, usize),
 }
@@ -127,10 +127,10 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     /// [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0;
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for an output that no memory holds.
     pub fn forward(self) -> Result<(I::Output, C::State<Array<A, I::Dim>>)> {
-        let pass = self.pass(1)?;
+        let mut pass = self.pass(1)?;
         let mut output = self.room(&pass);
-        let (state, layout) = self.network.run_engine(pass, Some(&mut output), &mut []);
-        Ok((self.output(output, &layout), state_of::<C, A, I::Dim>(state)))
+        self.network.run_engine(&mut pass, Some(&mut output), &mut []);
+        Ok((self.output(output, &pass.course.layout), state_of::<C, A, I::Dim>(pass.state)))
     }
 
     /// Returns each sequence's last output, (N, D hidden_size) or (D hidden_size), and the final state.
@@ -142,10 +142,10 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     /// As [`forward`](Self::forward).
     #[expect(clippy::type_complexity, reason = "a pair of the last outputs and a state")]
     pub fn last(self) -> Result<(Array<A, <I::Dim as Dimension>::Smaller>, C::State<Array<A, I::Dim>>)> {
-        let pass = self.pass(0)?;
-        let (state, _) = self.network.run_engine(pass, None, &mut []);
-        let last = I::Dim::last(&state.h, self.network.config().sizes().num_directions);
-        Ok((last, state_of::<C, A, I::Dim>(state)))
+        let mut pass = self.pass(0)?;
+        self.network.run_engine(&mut pass, None, &mut []);
+        let last = I::Dim::last(&pass.state.h, self.network.config().sizes().num_directions);
+        Ok((last, state_of::<C, A, I::Dim>(pass.state)))
     }
 
     /// Returns the outputs of every layer, first to last, each as [`forward`](Self::forward) returns the last's, and
@@ -157,13 +157,13 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     #[expect(clippy::type_complexity, reason = "a pair of every layer's outputs and a state")]
     pub fn states(self) -> Result<(Vec<I::Output>, C::State<Array<A, I::Dim>>)> {
         let layers = self.network.config().sizes().num_layers;
-        let pass = self.pass(layers)?;
+        let mut pass = self.pass(layers)?;
         let mut lower: Vec<_> = (1..layers).map(|_| self.room(&pass)).collect();
         let mut last = self.room(&pass);
-        let (state, layout) = self.network.run_engine(pass, Some(&mut last), &mut lower);
+        self.network.run_engine(&mut pass, Some(&mut last), &mut lower);
         let outputs = lower.into_iter().chain([last]);
-        let outputs = outputs.map(|rows| self.output(rows, &layout)).collect();
-        Ok((outputs, state_of::<C, A, I::Dim>(state)))
+        let outputs = outputs.map(|rows| self.output(rows, &pass.course.layout)).collect();
+        Ok((outputs, state_of::<C, A, I::Dim>(pass.state)))
     }
 
     /// As [`forward`](Self::forward), in training mode: draws and applies dropout, and returns a [`Trace`] for
@@ -183,16 +183,15 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         rng: &mut R,
     ) -> Result<(I::Output, C::State<Array<A, I::Dim>>, Trace<C, A>)> {
         let pass = self.pass(1)?;
-        let (network, Pass { rows, course, first, dim }) = (self.network, pass);
-        let spares = network.spares();
+        let (network, Pass { rows, course, mut state, dim }) = (self.network, pass);
+        let spares = network.cache.spares();
         let sizes = network.config().sizes();
         let gaps = if sizes.dropout > 0.0 { sizes.num_layers - 1 } else { 0 };
         let len = course.layout.steps.rows() * sizes.output_size();
-        let mut between: Vec<_> = (0..gaps).map(|_| spares.take(len)).collect();
+        let mut between: Vec<_> = (0..gaps).map(|_| spares.lock().take(len)).collect();
         between.iter_mut().try_for_each(|factors| dropout(factors, sizes.dropout, rng))?;
         let factors = Factors { between, state: None };
         let layout = course.layout.clone();
-        let mut state = first;
         let stack = network.stack();
         let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| {
             C::forward(stack, reads, writes, &mut Scratch::default());
@@ -227,9 +226,9 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         });
         let sorted = |plane: &ArrayRef<A, I::Dim>| layout.sorted_state(&I::Dim::batched_state(plane));
         let reset_state = self.reset_state.map(|state| state.map(sorted));
-        let first = self.network.state_or_zeros(self.state, batch);
+        let state = self.network.state_or_zeros(self.state, batch);
         let rows = self.input.borrow().into_rows("input", sizes.batch_first)?;
-        Ok(Pass { rows, course: Course { mask: mask.transpose()?, reset_state, layout }, first, dim })
+        Ok(Pass { rows, course: Course { mask: mask.transpose()?, reset_state, layout }, state, dim })
     }
 
     /// Room for a layer's output rows.
@@ -246,22 +245,16 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
 }
 
 impl<C: Architecture, A: Scalar> Recurrent<C, A> {
-    /// Runs the engine; returns the final state in the caller's order, and how rows fall into steps.
-    fn run_engine(
-        &self,
-        pass: Pass<'_, A>,
-        output: Option<&mut [A]>,
-        lower: &mut [Vec<A>],
-    ) -> (Planes<Array3<A>>, Layout) {
-        let Pass { rows, course, first: mut state, .. } = pass;
+    /// Runs the engine, from the first to the final state of a pass.
+    fn run_engine(&self, pass: &mut Pass<'_, A>, output: Option<&mut [A]>, lower: &mut [Vec<A>]) {
+        let Pass { rows, course, state, .. } = pass;
         let layout = &course.layout;
-        layout.with_sorted_state(&mut state, |state| {
+        layout.with_sorted_state(state, |state| {
             let reads = Reads { resets: course.resets(), ..Reads::new(rows.source(layout), &layout.steps) };
             let (output, lower) = (output.map(Share::Whole), Share::wholes(lower));
             let writes = Writes { output, lower, ..Writes::new(state) };
             C::forward(self.stack(), reads, writes, &mut Scratch::default());
         });
-        (state, course.layout)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::scalar::Scalar;
 #[derive(Debug, Clone)]
 pub struct Trace<C, A: Scalar> {
     pub(super) origin: Origin<C>,
-    pub(super) kept: Kept<A>,
+    pub(super) kept: Box<Kept<A>>,
     /// The shape (L, N, input_size) of the input.
     pub(super) dim: (usize, usize, usize),
 }
