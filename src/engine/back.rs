@@ -18,31 +18,31 @@ use crate::planes::Planes;
 use crate::rows::Source;
 use crate::steps::Steps;
 
-/// What the way back reads. "Rows" are as wide as all directions' hidden states side by side.
+/// What the way back reads. A row of a layer is as wide as the hidden states of all directions side by side.
 #[derive(Debug)]
 pub struct BackReads<'a, A: Element> {
-    /// By layer, then direction.
+    /// Packed weights by layer, then direction.
     pub(crate) weights: &'a [Vec<BackWeights<A>>],
     /// The record of the pass.
     pub(crate) kept: &'a Kept<A>,
-    /// The gradient of the last layer's output rows; zero if there is none.
+    /// The gradient of the last layer's output rows; `None` stands for zeros.
     pub(crate) d_output: Option<Source<'a, A>>,
 }
 
 /// What the way back writes.
 #[derive(Debug)]
 pub struct BackWrites<'a, A> {
-    /// The gradient of the states: of the final ones before, of the first ones after.
+    /// The gradient of the states: of the final states before the call, of the first states after it.
     pub(crate) d_state: Planes<&'a mut [A]>,
-    /// Takes the gradient of the input rows, if it is wanted.
+    /// Takes the gradient of the input rows, if the caller wants it.
     pub(crate) d_input: Option<&'a mut [A]>,
-    /// Take the gradients of the parameters by layer, then direction; to be filled with zeros before.
+    /// Take the gradients of the parameters, by layer, then direction. The caller fills them with zeros first.
     pub(crate) d_parameters: Vec<DirectionGradient<'a, A>>,
 }
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
-    /// The way back of [`forward`](Stack::forward): first the gradient of every sum, sequences split among threads;
-    /// then that of every parameter, units split among threads.
+    /// The way back of [`forward`](Stack::forward). It makes the gradient of every sum first, with sequences split
+    /// among threads, and then the gradient of every parameter, with units split among threads.
     #[inline(always)]
     pub(crate) fn backward(&self, reads: &BackReads<'_, A>, writes: BackWrites<'_, A>) {
         let BackWrites { d_state, d_input, d_parameters } = writes;
@@ -86,19 +86,19 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     }
 }
 
-/// What the first part of the way back writes: all of it, or one thread's rows of every step.
+/// What the first half of the way back writes: all rows, or one thread's rows of every step.
 #[derive(Debug)]
 struct Written<'a, A> {
     d_state: Planes<Share<'a, A>>,
     d_input: Option<Share<'a, A>>,
-    /// By layer, then direction.
+    /// The gradient of every sum, by layer, then direction.
     d_sums: Vec<Share<'a, A>>,
-    /// The gradient of the hidden states likewise, if they are projected.
+    /// The gradient of every hidden state, by layer, then direction; empty without a projection.
     d_h: Vec<Share<'a, A>>,
 }
 
 impl<A: Element> Written<'_, A> {
-    /// A part for each range of each step's rows.
+    /// Splits it into one part for each range of each step's rows.
     fn split<C: Cell<A>>(
         self,
         stack: &Stack<A, C>,
@@ -128,11 +128,11 @@ impl<A: Element> Written<'_, A> {
     }
 }
 
-/// The first part of the way back for some rows of every step, on one thread.
+/// The first half of the way back for some rows of every step, on one thread.
 struct RunBack<'r, 'a, 'l, A: Element, C> {
     stack: &'r Stack<A, C>,
     reads: &'r BackReads<'a, A>,
-    /// How these rows fall into steps, and which is the first of each.
+    /// How these rows fall into steps, and the first of them in each step.
     steps: &'r Steps,
     first: usize,
     written: &'r mut Written<'l, A>,
@@ -155,8 +155,9 @@ impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
 }
 
 impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
-    /// The way back through a layer: reads the gradient of its output rows, the last layer's from the caller, and returns
-    /// that of its input rows, or for the first layer nothing: it goes where the caller wants it.
+    /// The way back through a layer. It reads the gradient of the layer's output rows, which for the last layer
+    /// comes from the caller, and returns the gradient of the layer's input rows. For the first layer it writes
+    /// that gradient where the caller wants it, and returns nothing.
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, above: &[A], room: &mut BackRoom<A>) -> Vec<A> {
         let Self { stack, reads, steps, first, .. } = *self;
@@ -210,7 +211,8 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
         below
     }
 
-    /// The way back through the dropout behind a layer.
+    /// The way back through the dropout between a layer and the one above: multiplies the gradient with the
+    /// factors.
     fn drop_out(&self, factors: &[A], d_inputs: &mut [A]) {
         let (steps, all, width) = (self.steps, &self.reads.kept.course.layout.steps, self.stack.width());
         for t in 0..steps.len() {

@@ -23,11 +23,12 @@ pub(super) struct BackSpanReads<'a, A> {
     pub(super) blocks: Blocks,
     /// Whether time ran from the last step to the first.
     pub(super) reverse: bool,
-    /// What the cell left in the rows, if it keeps them.
+    /// The rows that the cell left, if the cell keeps them.
     pub(super) rows: Option<Source<'a, A>>,
-    /// The cell's outputs, and the first of this direction's columns in these rows.
+    /// The rows of the cell's outputs, and this direction's first column in them.
     pub(super) cells: (Source<'a, A>, usize),
-    /// The gradient of the layer's output rows, and the first of this direction's columns in them; zero if there is none.
+    /// The gradient of the layer's output rows, and this direction's first column in them; `None` stands for
+    /// zeros.
     pub(super) d_outputs: Option<(Source<'a, A>, usize)>,
     /// Where sequences begin anew.
     pub(super) resets: Option<Resets<'a, A>>,
@@ -37,18 +38,18 @@ pub(super) struct BackSpanReads<'a, A> {
 /// What a direction writes on the way back.
 #[derive(Debug)]
 pub(super) struct BackSpanWrites<'a, 't, A> {
-    /// The gradient of the state: before the pass of the final one, after it of the first.
+    /// The gradient of the state: of the final state before the call, of the first state after it.
     pub(super) d_state: Planes<&'a mut [A]>,
     /// Takes the gradient of every sum.
     pub(super) d_sums: ShareMut<'a, 't, A>,
     /// Takes the gradient of every hidden state, if there is a projection.
     pub(super) d_h: Option<ShareMut<'a, 't, A>>,
-    /// Takes the gradient of the layer's input rows, if it is wanted: the forward direction's replaces what is there, the
-    /// reverse direction's is added.
+    /// Takes the gradient of the layer's input rows, if it is wanted. The forward direction overwrites what is
+    /// there, the reverse direction adds to it.
     pub(super) d_inputs: Option<ShareMut<'a, 't, A>>,
 }
 
-/// Room that the steps of a direction reuse, for what is not read or written in place.
+/// Room that the steps of a direction reuse for what cannot be read or written in place.
 #[derive(Debug, Default)]
 pub(super) struct BackRoom<A> {
     sums: Vec<A>,
@@ -56,7 +57,7 @@ pub(super) struct BackRoom<A> {
     rows: Vec<A>,
     cells: Vec<A>,
     d_outputs: Vec<A>,
-    /// The gradient of the cell's outputs where they are projected.
+    /// The gradient of the cell's outputs, if they are projected.
     d_cells: Vec<A>,
     masked: Vec<A>,
 }
@@ -64,8 +65,8 @@ pub(super) struct BackRoom<A> {
 impl<A: Element> BackWeights<A> {
     /// The way back of [`Weights::forward`](super::weights::Weights::forward).
     ///
-    /// The gradient of a state sums over the next step's sums in ascending order, that of an input likewise, the
-    /// forward direction's first.
+    /// The gradient of a state is a sum over the gradients of the next step's sums, in ascending order. The
+    /// gradient of an input is such a sum too, to which the reverse direction adds its own.
     #[inline(always)]
     pub(super) fn backward<S: Simd, C: Cell<A>>(
         &self,

@@ -1,4 +1,4 @@
-//! Parameters as the engine wants them.
+//! What a network keeps beside its parameters: packed weights and the memory of passes.
 
 use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
@@ -10,28 +10,28 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::Plan;
 
-/// Which parameters these are: a network's, and its clones', until they may change.
+/// A mark of the parameters as they are now. A network and its clones share it until their parameters may change.
 type Version = Arc<()>;
 
-/// Where a trace comes from: a network, known by its configuration, and its parameters.
+/// Where a trace comes from: a network, known by its configuration, and the parameters it had.
 #[derive(Debug, Clone)]
 pub struct Origin<N> {
     network: N,
     version: Version,
 }
 
-/// A network's packed weights, made at the first use, the plan it runs by, and the memory of its passes.
+/// A network's packed weights, made at their first use, the plan of its passes, and the memory of its passes.
 #[derive(Debug)]
 pub struct Cache<A: Element, C> {
     plan: Plan,
     version: Version,
     stack: OnceLock<Stack<A, C>>,
-    /// By layer, then direction.
+    /// Weights of the way back, by layer, then direction.
     back_weights: OnceLock<Vec<Vec<BackWeights<A>>>>,
     spares: Arc<Spares<A>>,
 }
 
-/// With memory of its own.
+/// A clone has memory of its own.
 impl<A: Element, C: Clone> Clone for Cache<A, C> {
     fn clone(&self) -> Self {
         let Self { plan, version, stack, back_weights, .. } = self;
@@ -54,12 +54,12 @@ impl<A: Element, C> From<Plan> for Cache<A, C> {
 }
 
 impl<A: Element, C> Cache<A, C> {
-    /// What runs forwards.
+    /// What a forward pass runs, with its packed weights.
     pub(crate) fn stack(&self, make: impl FnOnce(Plan) -> Stack<A, C>) -> &Stack<A, C> {
         self.stack.get_or_init(|| make(self.plan))
     }
 
-    /// What the way back multiplies by.
+    /// The packed weights of the way back.
     pub(crate) fn back_weights(
         &self,
         make: impl FnOnce() -> Vec<Vec<BackWeights<A>>>,
@@ -72,15 +72,16 @@ impl<A: Element, C> Cache<A, C> {
         &self.spares
     }
 
-    /// What a trace of a network keeps.
+    /// The origin of a trace of this network.
     pub(crate) fn origin<N: Clone>(&self, network: &N) -> Origin<N> {
         Origin { network: network.clone(), version: self.version.clone() }
     }
 
-    /// Checks that a trace is of a network as it is.
+    /// Checks that a trace is of this network with the parameters that it has now.
     ///
     /// # Errors
-    /// [`Error::ForeignTrace`] if it is of another network, [`Error::StaleTrace`] if of one that looks alike.
+    /// [`Error::ForeignTrace`] if the trace is of another configuration, [`Error::StaleTrace`] if it is of other
+    /// parameters.
     pub(crate) fn expect<N: Display>(&self, network: &N, origin: &Origin<N>) -> Result<()> {
         if Arc::ptr_eq(&self.version, &origin.version) {
             return Ok(());
@@ -89,7 +90,7 @@ impl<A: Element, C> Cache<A, C> {
         Err(if expected == actual { Error::StaleTrace } else { Error::ForeignTrace { expected, actual } })
     }
 
-    /// Drops the weights: the parameters may change.
+    /// Drops the packed weights, since the parameters may change.
     pub(crate) fn forget(&mut self) {
         *self = Self { spares: self.spares.clone(), ..self.plan.into() };
     }

@@ -1,7 +1,7 @@
-//! The gradient of weights whose rows have few columns, an outer product for each row.
+//! The gradient of weights whose rows have few columns, as an outer product for each row.
 //!
-//! To turn and to pack rows of few columns takes longer than to add them: a training pass of a network of two units is a
-//! fifth longer by the product kernel.
+//! Turning and packing rows of few columns takes longer than adding them: with the product kernel, a training pass
+//! of a network of two units takes a fifth longer.
 
 use std::ops::Range;
 
@@ -11,12 +11,13 @@ use crate::element::Element;
 /// The most columns whose terms are added row by row.
 const FEW: usize = 8;
 
-/// Whether rows of `width` elements are added one by one; where each is multiplied with `factors` they are not.
+/// Whether rows of `width` elements are added one by one. Rows that are multiplied with `factors` are not.
 pub(super) fn few(width: usize, factors: bool) -> bool {
     width <= FEW && !factors
 }
 
-/// Rows of sums' gradients: of so many blocks of so many units, some of them one's own.
+/// Rows of gradients of sums: each row has `blocks` blocks of `units` units, and of each block the units `own` are
+/// this thread's.
 #[derive(Debug)]
 pub(super) struct Sums<'a, A> {
     pub(super) rows: &'a [A],
@@ -26,7 +27,7 @@ pub(super) struct Sums<'a, A> {
 }
 
 impl<A: Element> Sums<'_, A> {
-    /// Adds the outer product of some blocks of each row and another row of `width` elements.
+    /// Adds the outer products of some blocks of each row with the matching row of `width` elements.
     #[inline(always)]
     pub(super) fn add_outer<'r>(
         &self,
@@ -50,12 +51,13 @@ impl<A: Element> Sums<'_, A> {
         }
     }
 
-    /// Where one's own units of a block are in a row.
+    /// Where this thread's units of a block lie in a row.
     fn units_of(&self, block: usize) -> Range<usize> {
         block * self.units + self.own.start..block * self.units + self.own.end
     }
 
-    /// As [`add_outer`](Self::add_outer), of a width that the compiler knows: the sums of a unit stay in registers.
+    /// As [`add_outer`](Self::add_outer), for a width that the compiler knows, so that the sums of a unit stay in
+    /// registers.
     #[inline(always)]
     fn add_outer_of_width<'r, const W: usize>(
         &self,

@@ -1,7 +1,7 @@
 //! One direction of one layer: the crate's loop over time.
 //!
-//! What few passes take (masks, resets, columns of wider rows) is called and not inlined: the compiler would prepare
-//! its loops at every step, and keep less in registers.
+//! What few passes need (masks, resets, columns of wider rows) is in functions that are not inlined. Inlined, the
+//! compiler would prepare their loops at every step, and keep less in registers.
 
 use std::ops::Range;
 use std::slice;
@@ -25,7 +25,7 @@ use crate::steps::Steps;
 pub(super) struct SpanReads<'a, A> {
     /// The layer's input.
     pub(super) source: Source<'a, A>,
-    /// How its rows fall into steps.
+    /// How the input's rows fall into steps.
     pub(super) steps: &'a Steps,
     /// The steps to run over.
     pub(super) range: Range<usize>,
@@ -35,14 +35,14 @@ pub(super) struct SpanReads<'a, A> {
     /// Where sequences begin anew.
     pub(super) resets: Option<Resets<'a, A>>,
     pub(super) masks: Option<Masks<'a, A>>,
-    /// The threads that share the units of a single sequence, if there are any.
+    /// The threads that share the units of a single sequence, if any do.
     pub(super) team: Option<&'a Member<'a>>,
 }
 
 /// What a direction writes.
 #[derive(Debug)]
 pub(super) struct SpanWrites<'a, 't, A> {
-    /// A row of state for each row of the first step: before the pass the first state, after it the final one.
+    /// A row of state for each row of the first step: the first state before the call, the final state after it.
     pub(super) state: Planes<&'a mut [A]>,
     /// Takes the hidden states, if they are wanted.
     pub(super) target: Option<Target<'a, 't, A>>,
@@ -57,21 +57,21 @@ pub(super) struct SpanWrites<'a, 't, A> {
 pub(super) struct Room<A> {
     rows: Vec<A>,
     offsets: Vec<usize>,
-    /// The cell's outputs where they are projected.
+    /// The cell's outputs, if they are projected.
     cells: Vec<A>,
     /// The hidden state times a mask.
     masked: Vec<A>,
 }
 
-/// The units that one thread makes: all, or its share in a team.
+/// The units that one thread makes: all of them, or its share in a team.
 #[derive(Debug)]
 struct Own {
-    /// The panels of each block, and of how many.
+    /// The panels that this thread makes of each block, and how many a block has.
     panels: Range<usize>,
     of: usize,
     /// The first unit.
     first: usize,
-    /// The units, and how the rows of this thread fall into blocks.
+    /// The number of units, and how this thread's rows fall into blocks.
     blocks: Blocks,
 }
 
@@ -84,8 +84,9 @@ struct Columns<'w, A: Element> {
 }
 
 impl Own {
-    /// Which panels make some of a matrix's blocks, and where their columns begin in a row of these blocks: all together
-    /// if this thread makes all of each, else those of one block after another.
+    /// The panels that make some of a matrix's blocks, each with the place where its columns begin in a row of
+    /// these blocks. A thread that makes whole blocks gets one range of panels for all; another gets one for each
+    /// block.
     fn parts(&self, blocks: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
         let whole = self.panels.len() == self.of;
         let (count, together) = if whole { (1, blocks.len()) } else { (blocks.len(), 1) };
@@ -98,7 +99,7 @@ impl Own {
 }
 
 impl<A: Element> Weights<A> {
-    /// What a member of a team makes, or one thread alone.
+    /// The units of this thread: a team member's, or all.
     #[inline(never)]
     fn own<C: Cell<A>>(&self, team: Option<&Member<'_>>) -> Own {
         let of = self.blocks.panels::<A>();
@@ -108,7 +109,7 @@ impl<A: Element> Weights<A> {
         Own { panels, of, first: units.start, blocks: Blocks::of::<A>(units.len(), C::BLOCKS) }
     }
 
-    /// All columns that the input's chains go to, and the state's.
+    /// All columns that the input's chains go to, and all that the state's chains go to.
     #[inline(always)]
     fn all<C: Cell<A>>(&self, apart: usize) -> [Columns<'_, A>; 2] {
         let first = |block: usize| block * apart;
@@ -128,7 +129,7 @@ impl<A: Element> Weights<A> {
         ]
     }
 
-    /// One thread's columns of some blocks of all columns.
+    /// This thread's columns of some blocks, out of all columns.
     fn columns<'w>(
         own: &Own,
         all: Columns<'w, A>,
@@ -141,8 +142,8 @@ impl<A: Element> Weights<A> {
         })
     }
 
-    /// Cuts off the next steps, and says whether they are best given their input's chains together, ahead of the
-    /// recurrence.
+    /// Cuts the next steps off `left`, and says whether the input's chains of these steps are best made together,
+    /// ahead of the recurrence.
     #[inline(always)]
     fn next_steps(
         &self,
@@ -152,7 +153,7 @@ impl<A: Element> Weights<A> {
         (row, reverse): (usize, bool),
     ) -> Option<(Range<usize>, bool)> {
         if left.len() <= 1 {
-            // Nothing is counted or divided: that takes longer than a small step.
+            // Counting or dividing would take longer than a small step.
             return steps.cut(left, 1, reverse).map(|chunk| (chunk, false));
         }
         let next = if reverse { left.end - 1 } else { left.start };
@@ -166,8 +167,8 @@ impl<A: Element> Weights<A> {
 
     /// Runs a cell over some steps.
     ///
-    /// A sum is two chains, each from its bias, and one addition: the input's, of many steps ahead of the recurrence or of
-    /// each with the state's, and the state's.
+    /// A sum is two chains, each from its bias, and one addition. The input's chains are made for many steps ahead
+    /// of the recurrence, or for each step together with the state's chains.
     #[inline(always)]
     pub(super) fn forward<S: Simd, C: Cell<A>>(
         &self,
@@ -251,7 +252,7 @@ impl<A: Element> Weights<A> {
         }
     }
 
-    /// Adds the state's chains where they go to other blocks than the input's, or read the state times masks.
+    /// Adds the state's chains if they go to other blocks than the input's, or if they read the state times masks.
     #[inline(never)]
     fn state_products<S: Simd, C: Cell<A>>(
         &self,
@@ -264,7 +265,7 @@ impl<A: Element> Weights<A> {
     ) {
         let (features, apart) = (self.features(), own_blocks.apart);
         let width = C::BLOCKS * apart;
-        // -0, to which a chain can be added and stays what it is, in the blocks that the input does not go to.
+        // A block that the input does not go to starts at -0, since -0 plus a chain has the bits of the chain.
         for block in (C::HIDDEN.start..C::HIDDEN.end).filter(|block| !C::INPUT.contains(block)) {
             let columns = block * apart..(block + 1) * apart;
             rows.chunks_exact_mut(width).for_each(|row| row[columns.clone()].fill(-A::zero()));
@@ -290,7 +291,7 @@ const fn same_blocks<A: Element, C: Cell<A>>() -> bool {
     C::INPUT.start == C::HIDDEN.start && C::INPUT.end == C::HIDDEN.end
 }
 
-/// The input's chains of rows of `width` elements.
+/// Makes the input's chains of rows of `width` elements.
 #[inline(always)]
 fn products<A: Element, S: Simd>(
     simd: S,
@@ -305,8 +306,8 @@ fn products<A: Element, S: Simd>(
     }
 }
 
-/// The state's chains of rows of `width` elements, beside the input's or added to those that the rows hold; at every other
-/// step from the weights' end.
+/// Makes the state's chains of rows of `width` elements, together with the input's or added to those that the rows
+/// hold. Every other step reads the weights from their end.
 #[inline(always)]
 fn both_products<A: Element, S: Simd>(
     simd: S,
@@ -328,7 +329,7 @@ fn both_products<A: Element, S: Simd>(
     }
 }
 
-/// Makes a step's states of its sums, a team's members each those of some units.
+/// Makes a step's states from its sums. In a team each member makes the states of its own units.
 #[inline(always)]
 fn step<A: Element, S: Simd, C: Cell<A>>(
     simd: S,
@@ -345,7 +346,7 @@ fn step<A: Element, S: Simd, C: Cell<A>>(
     team.exchange(units, h);
 }
 
-/// The first elements of some room, which grows where it is too small.
+/// The first elements of `room`, which grows if it is too small.
 #[inline(always)]
 pub(super) fn first_of<A: Element>(room: &mut Vec<A>, len: usize) -> &mut [A] {
     if room.len() < len {
@@ -354,7 +355,7 @@ pub(super) fn first_of<A: Element>(room: &mut Vec<A>, len: usize) -> &mut [A] {
     &mut room[..len]
 }
 
-/// Makes the recurrent product of step `t`, every other one from the weights' end.
+/// Makes the recurrent product of step `t`. Every other step reads the weights from their end.
 #[inline(always)]
 pub(super) fn run<A: Element, S: Simd>(simd: S, mut product: Product<'_, A>, t: usize) {
     product.last_first = t % 2 == 1;

@@ -1,4 +1,4 @@
-//! The gradient of one direction's parameters: as its owner lends it out, and each thread's part of it.
+//! The gradient of one direction's parameters: as its owner lends it, and each thread's part of it.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use super::weights::Order;
 use crate::element::Element;
 use crate::invariant::Invariant;
 
-/// The gradient of one direction's parameters, shaped as these are.
+/// The gradient of one direction's parameters, of the same shapes.
 #[derive(Debug)]
 pub struct DirectionGradient<'a, A> {
     pub(crate) weight_ih: &'a mut [A],
@@ -18,12 +18,12 @@ pub struct DirectionGradient<'a, A> {
     pub(crate) order: Order,
 }
 
-/// Some units' rows of every block of an array, by the cell's blocks.
+/// The rows of some units in every block of an array, by the cell's blocks.
 #[derive(Debug)]
 pub(super) enum BlockRows<'a, A> {
-    /// All units': the whole array, and which of its blocks each of the cell's is.
+    /// The rows of all units: the whole array, and which of its blocks each of the cell's blocks is.
     Whole(&'a mut [A], &'static [usize]),
-    /// Some units' rows of each of the cell's blocks.
+    /// The rows of some units in each of the cell's blocks.
     Pieces(Vec<&'a mut [A]>),
 }
 
@@ -35,7 +35,7 @@ pub(super) struct UnitsGradient<'a, A> {
     pub(super) weight_hh: BlockRows<'a, A>,
     pub(super) bias_ih: Option<BlockRows<'a, A>>,
     pub(super) bias_hh: Option<BlockRows<'a, A>>,
-    /// The features whose rows of `weight_hr` these are.
+    /// The features whose rows of `weight_hr` this part has.
     pub(super) features: Range<usize>,
     pub(super) weight_hr: Option<&'a mut [A]>,
 }
@@ -101,7 +101,7 @@ impl<'a, A> BlockRows<'a, A> {
         }
     }
 
-    /// Splits all units' rows.
+    /// Splits the rows of all units.
     fn split(self, units: usize, ranges: impl ExactSizeIterator<Item = Range<usize>> + Clone) -> Vec<Self> {
         let Self::Whole(array, order) = self else { return vec![self] };
         let len = array.len() / order.len();
@@ -118,8 +118,8 @@ impl<'a, A> BlockRows<'a, A> {
 }
 
 impl<A: Element> UnitsGradient<'_, A> {
-    /// Adds rows of sums' gradients, of so many blocks, to the biases of some of them. What both biases take is added to
-    /// the first, see [`share_biases`](Self::share_biases).
+    /// Adds rows of gradients of sums, of `blocks` blocks each, to the biases. What both biases take is added to
+    /// the first alone, and [`share_biases`](Self::share_biases) copies it.
     pub(super) fn add_to_biases(&mut self, d_sums: &[A], blocks: usize, units: usize, both: &SharedBlocks) {
         let own = |block: usize| block * units + self.units.start..block * units + self.units.end;
         let add = |bias: &mut [A], block: usize| {
@@ -145,7 +145,7 @@ impl<A: Element> UnitsGradient<'_, A> {
     }
 }
 
-/// The blocks of sums that the input's chains go to, and the state's.
+/// The blocks of sums that the input's chains go to, and those that the state's chains go to.
 #[derive(Debug)]
 pub(super) struct SharedBlocks {
     pub(super) input: Range<usize>,

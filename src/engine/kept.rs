@@ -16,23 +16,23 @@ use crate::layout::Layout;
 use crate::planes::Planes;
 use crate::rows::Source;
 
-/// How sequences run: how they fall into steps, and where they begin anew.
+/// How sequences run: how their rows fall into steps, and where they begin anew.
 #[derive(Debug, Clone)]
 pub struct Course<A> {
     pub(crate) layout: Layout,
-    /// By row, whether its sequence begins anew.
+    /// For each row, whether its sequence begins anew there.
     pub(crate) mask: Option<Vec<bool>>,
-    /// With which states, in the rows' order; zero if there are none.
+    /// The states that resets set, in the rows' order; zero if there are none.
     pub(crate) reset_state: Option<Planes<Vec<A>>>,
 }
 
 impl<A: Element> Course<A> {
-    /// Sequences that begin nowhere anew.
+    /// A course without resets.
     pub(crate) fn of(layout: Layout) -> Self {
         Self { layout, mask: None, reset_state: None }
     }
 
-    /// As a pass reads it.
+    /// The resets, as a pass reads them.
     pub(crate) fn resets(&self) -> Option<Resets<'_, A>> {
         let states = self.reset_state.as_ref().map(|states| states.as_ref().map(Vec::as_slice));
         let steps = &self.layout.steps;
@@ -40,12 +40,12 @@ impl<A: Element> Course<A> {
     }
 }
 
-/// The factors of training: 0, or what an element is divided by that is kept.
+/// The dropout factors of a pass in training: 0 for an element that is dropped, 1 / (1 - p) for one that is kept.
 #[derive(Debug, Clone)]
 pub struct Factors<A> {
-    /// Of the output rows of every layer but the last, if there is dropout between layers.
+    /// Factors of the output rows of every layer but the last; empty without dropout between layers.
     pub(crate) between: Vec<Vec<A>>,
-    /// Of the hidden state before a recurrent product reads it, and how many masks these are; see [`Masks`].
+    /// Factors of the hidden state before a recurrent product reads it, and the number of masks; see [`Masks`].
     pub(crate) state: Option<(Vec<A>, usize)>,
 }
 
@@ -55,9 +55,10 @@ impl<A> Default for Factors<A> {
     }
 }
 
-/// The record of a pass: written by [`of`](Self::of), read by [`Stack::backward`].
+/// The record of a pass: [`of`](Self::of) writes it, [`Stack::backward`] reads it.
 ///
-/// Its memory is that of earlier passes over the same network, and goes back where it came from.
+/// Its memory comes from earlier passes of the same network, and goes back to the network when the record is
+/// dropped.
 #[derive(Debug, Clone)]
 pub struct Kept<A: Element> {
     pub(crate) course: Course<A>,
@@ -67,16 +68,16 @@ pub struct Kept<A: Element> {
     pub(super) first: Planes<Vec<A>>,
     /// Every layer's output rows.
     pub(super) outputs: Vec<Vec<A>>,
-    /// What the cell left in the rows of every step, by layer, then direction, if it keeps them.
+    /// What the cell left in the rows of every step, by layer, then direction; empty if the cell keeps nothing.
     pub(super) rows: Vec<Vec<A>>,
-    /// The cell's outputs before the projection, by layer, then direction, if there is one.
+    /// The cell's outputs before the projection, by layer, then direction; empty without a projection.
     pub(super) cells: Vec<Vec<A>>,
     pub(super) factors: Factors<A>,
     pub(super) spares: Arc<Spares<A>>,
 }
 
 impl<A: Element> Kept<A> {
-    /// Runs a pass in training by `run`, from the first to the final states.
+    /// Runs a pass in training by `run`, which turns the first states into the final ones.
     pub(crate) fn of<C: Cell<A>>(
         stack: &Stack<A, C>,
         course: Course<A>,
@@ -126,7 +127,7 @@ impl<A: Element> Kept<A> {
 }
 
 impl<A: Element> Factors<A> {
-    /// Those of the hidden state, as a pass reads them.
+    /// The masks of the hidden state, as a pass reads them.
     pub(super) fn masks<C: Cell<A>>(&self, stack: &Stack<A, C>, batch: usize) -> Option<Masks<'_, A>> {
         let (factors, count) = self.state.as_ref()?;
         Some(Masks { factors, count: *count, batch, features: stack.features(), first: 0 })

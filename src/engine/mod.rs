@@ -1,8 +1,9 @@
-//! The passes: one direction of one layer [forwards](forward) and [back](backward), the layers of a [`stack`] forwards and
-//! [`back`], split among [`threads`], and the sums over rows that the parameters' gradient is, [`terms`].
+//! The passes of a network, forward and back.
 //!
-//! What a pass in training leaves is [`kept`]; packed weights, and the memory of passes, stay in a [`cache`], which knows
-//! the traces of its network.
+//! [`forward`] and [`backward`] run one direction of one layer; [`stack`] and [`back`] run all layers, split among
+//! [`threads`]. [`terms`] sums over rows to make the gradients of the parameters. [`kept`] is what a pass in
+//! training leaves for the way back. A [`cache`] holds packed weights and the memory of passes, and tells the
+//! traces of its network from others.
 
 mod back;
 mod backward;

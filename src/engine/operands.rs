@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use crate::element::Element;
 
-/// What the hidden state is multiplied with before a recurrent product reads it, the same at every step: rows of factors
-/// by direction, then mask, then row of a step.
+/// The factors that the hidden state is multiplied with before a recurrent product reads it, the same at every
+/// step. They are rows by direction, then mask, then row of a step.
 #[derive(Debug, Clone, Copy)]
 pub struct Masks<'a, A> {
     pub(crate) factors: &'a [A],
-    /// One mask for all blocks, or one for each.
+    /// The number of masks: one for all blocks, or one for each block.
     pub(crate) count: usize,
-    /// The rows of a step of the whole pass.
+    /// The number of rows in a step of the whole pass.
     pub(crate) batch: usize,
     /// The width of the hidden state.
     pub(crate) features: usize,
@@ -20,18 +20,18 @@ pub struct Masks<'a, A> {
 }
 
 impl<'a, A: Element> Masks<'a, A> {
-    /// Without the first rows of every step.
+    /// The masks without the first rows of every step.
     pub(super) fn skip(self, rows: usize) -> Self {
         Self { first: self.first + rows, ..self }
     }
 
-    /// Those of direction `i` only.
+    /// The masks of direction `i` alone.
     pub(super) fn of_direction(self, i: usize) -> Self {
         let len = self.count * self.batch * self.features;
         Self { factors: &self.factors[i * len..][..len], ..self }
     }
 
-    /// Each operand: the blocks, of so many, that read it, and the factors of its rows.
+    /// Each operand: the blocks, out of `blocks`, that read it, and the factors of its rows.
     pub(super) fn operands(self, blocks: usize) -> impl Iterator<Item = (Range<usize>, &'a [A])> {
         debug_assert!(self.count == 1 || self.count == blocks);
         let each = blocks / self.count;

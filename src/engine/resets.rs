@@ -7,30 +7,30 @@ use crate::steps::Steps;
 /// Where sequences begin anew within their rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Resets<'a, A> {
-    /// For each row whether its state is replaced before its step.
+    /// For each row, whether its state is replaced before its step.
     pub(crate) mask: &'a [bool],
     /// How the rows of the mask fall into steps.
     pub(crate) steps: &'a Steps,
-    /// The states to begin with, shaped as the whole pass's first states; zero if there are none.
+    /// The states that resets set, shaped as the first states of the whole pass; zero if there are none.
     pub(crate) states: Option<Planes<&'a [A]>>,
     /// The first row of each step that is read.
     pub(crate) first: usize,
 }
 
 impl<'a, A: Element> Resets<'a, A> {
-    /// Without the first rows of every step.
+    /// The resets without the first rows of every step.
     pub(super) fn skip(self, rows: usize) -> Self {
         Self { first: self.first + rows, ..self }
     }
 
-    /// With the states of direction `i` only, which are of some widths.
+    /// The resets with the states of direction `i` alone, which have these widths.
     pub(super) fn of_direction(self, i: usize, widths: Planes<usize>) -> Self {
         let batch = self.steps.batch(0);
         let one = |(states, width): (&'a [A], usize)| &states[i * batch * width..][..batch * width];
         Self { states: self.states.map(|states| states.zip(widths).map(one)), ..self }
     }
 
-    /// Replaces rows of a state that begin anew at step `t`.
+    /// Replaces those rows of a state that begin anew at step `t`.
     #[inline(never)]
     pub(super) fn apply(&self, t: usize, state: Planes<&mut [A]>, widths: Planes<usize>) {
         let batch = self.batch(t);
@@ -55,7 +55,7 @@ impl<'a, A: Element> Resets<'a, A> {
         Self { states: None, ..*self }.apply(t, d_state, widths);
     }
 
-    /// The rows of step `t` that are read.
+    /// The number of rows of step `t` that are read.
     fn batch(&self, t: usize) -> usize {
         self.steps.batch(t).saturating_sub(self.first)
     }

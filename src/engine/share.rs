@@ -1,4 +1,4 @@
-//! What one worker writes of an array's rows.
+//! The part of an array's rows that one worker writes.
 
 use std::ops::Range;
 
@@ -6,12 +6,12 @@ use crate::element::Element;
 use crate::kernels::copy;
 use crate::steps::Steps;
 
-/// A worker's rows: a whole array's, or its share of each step.
+/// A worker's rows: all rows of an array, or the worker's share of each step.
 #[derive(Debug)]
 pub enum Share<'a, A> {
     /// All rows.
     Whole(&'a mut [A]),
-    /// Those of each step.
+    /// The rows of each step.
     Pieces(Vec<&'a mut [A]>),
 }
 
@@ -23,12 +23,13 @@ pub(super) enum ShareMut<'b, 'a, A> {
 }
 
 impl<'a, A> Share<'a, A> {
-    /// Whole arrays.
+    /// Each array as a whole.
     pub(crate) fn wholes(arrays: &'a mut [Vec<A>]) -> Vec<Self> {
         arrays.iter_mut().map(|rows| Self::Whole(rows)).collect()
     }
 
-    /// Splits rows of `width` elements among workers: for each a range of each step's rows, together `0..batch(0)`.
+    /// Splits rows of `width` elements among workers. Each worker takes a range of each step's rows; together the
+    /// ranges are `0..batch(0)`.
     pub(super) fn split(self, width: usize, steps: &Steps, ranges: &[Range<usize>]) -> Vec<Self> {
         let pieces = match self {
             Self::Whole(rows) => steps.pieces(rows, width),
@@ -67,7 +68,7 @@ impl<'a, A> Share<'a, A> {
 }
 
 impl<'b, A> ShareMut<'b, '_, A> {
-    /// The share of step `t`, which in the whole array is `range`.
+    /// The share of step `t`. In the whole array its rows are `range`.
     #[inline(always)]
     pub(super) fn step(&mut self, t: usize, range: Range<usize>) -> &mut [A] {
         match self {
@@ -76,8 +77,9 @@ impl<'b, A> ShareMut<'b, '_, A> {
         }
     }
 
-    /// The rows of some steps, which in the whole array are `range`. Where there is no whole array they are in `room`, for
-    /// [`put`](Self::put) to copy from: as they are if they were `written` before, or else anything.
+    /// The rows of some steps. In the whole array they are `range`. If there is no whole array they are in `room`,
+    /// and [`put`](Self::put) copies them from there; `room` then holds their values if they were `written`
+    /// before, and any values otherwise.
     #[inline(always)]
     pub(super) fn rows<'r>(
         &'r mut self,
@@ -102,7 +104,7 @@ impl<'b, A> ShareMut<'b, '_, A> {
         }
     }
 
-    /// Copies steps from the room of [`rows`](Self::rows) to their pieces, if there are pieces.
+    /// Copies the rows of some steps from the room of [`rows`](Self::rows) to their pieces, if there are pieces.
     #[inline(always)]
     pub(super) fn put(&mut self, steps: Range<usize>, room: &[A])
     where
@@ -141,7 +143,7 @@ pub(super) struct Target<'a, 't, A> {
 }
 
 impl<A: Element> Target<'_, '_, A> {
-    /// Copies rows of hidden states to the rows of step `t`, which among all are `range`.
+    /// Copies rows of hidden states to the rows of step `t`, which are `range` among all rows.
     #[inline(always)]
     pub(super) fn store(&mut self, t: usize, range: Range<usize>, h: &[A], features: usize) {
         let [start, end] = [range.start, range.end].map(|row| (row - self.origin) * self.width);

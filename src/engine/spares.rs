@@ -1,13 +1,13 @@
 //! Memory that the training passes of a network use again.
 //!
-//! An allocator may give large arrays back to the system when they are freed, and the system hands out zeroed pages when
-//! they are asked for again: a page fault for every 4 kB.
+//! An allocator may give large arrays back to the system when they are freed. When they are asked for again, the
+//! system hands out zeroed pages, at the cost of a page fault for every 4 kB.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::element::Element;
 
-/// Vectors that are no longer needed, for all passes of a network. What they hold means nothing.
+/// Vectors that are free to be used again, for all passes of a network. Their elements mean nothing.
 #[derive(Debug)]
 pub struct Spares<A>(Mutex<Shelf<A>>);
 
@@ -15,7 +15,7 @@ pub struct Spares<A>(Mutex<Shelf<A>>);
 #[derive(Debug)]
 pub(crate) struct Shelf<A> {
     vectors: Vec<Vec<A>>,
-    /// How many of them, the first, were there when the last pass began.
+    /// How many of the vectors, from the first on, were there when the last pass began.
     old: usize,
 }
 
@@ -39,7 +39,7 @@ impl<A: Element> Shelf<A> {
                 spare.resize(len, A::zero());
                 spare
             }
-            // Zeros of the system's are not written before they are used.
+            // The system's pages are zeros already, so nothing is written here.
             None => vec![A::zero(); len],
         }
     }
@@ -64,7 +64,7 @@ impl<A: Element> Shelf<A> {
         let fitting = vectors.filter(|(_, spare)| fitting.contains(&spare.capacity()));
         let (mut place, _) = fitting.min_by_key(|(_, spare)| spare.capacity())?;
         if place < self.old {
-            // The old ones stay the first.
+            // The old vectors stay the first.
             self.old -= 1;
             self.vectors.swap(place, self.old);
             place = self.old;

@@ -1,4 +1,4 @@
-//! Layers and directions, forwards.
+//! All layers and directions, forward.
 
 use std::mem;
 use std::ops::Range;
@@ -19,7 +19,8 @@ use crate::planes::Planes;
 use crate::rows::Source;
 use crate::steps::Steps;
 
-/// The units from which on threads share a single sequence: a step takes longer than the meeting behind it.
+/// The fewest units of a single sequence that threads share. Below, the meeting after each step takes longer than
+/// the step.
 const SHARED_UNITS: usize = 192;
 
 /// The packed weights of every direction of every layer, and the cell they feed.
@@ -35,34 +36,34 @@ pub struct Stack<A: Element, C> {
     weights: usize,
 }
 
-/// What a pass reads. "Rows" are as wide as all directions' hidden states side by side.
+/// What a pass reads. A row of a layer is as wide as the hidden states of all directions side by side.
 #[derive(Debug, Clone, Copy)]
 pub struct Reads<'a, A> {
     /// The first layer's input.
     pub(crate) source: Source<'a, A>,
-    /// How its rows fall into steps.
+    /// How the input's rows fall into steps.
     pub(crate) steps: &'a Steps,
     /// Where sequences begin anew.
     pub(crate) resets: Option<Resets<'a, A>>,
-    /// What every layer's output rows but the last's are multiplied with before the next layer reads them, if there is
-    /// dropout.
+    /// The dropout factors of the output rows of every layer but the last; empty without dropout between layers.
     pub(crate) factors: &'a [Vec<A>],
-    /// What the hidden states are multiplied with before a recurrent product reads them, if there is recurrent dropout.
+    /// The factors of the hidden states that a recurrent product reads, if there is recurrent dropout.
     pub(crate) masks: Option<Masks<'a, A>>,
 }
 
 /// What a pass writes.
 #[derive(Debug)]
 pub struct Writes<'a, A> {
-    /// Rows of state by layer, then direction: before the pass the first state, after it the final one.
+    /// Rows of state by layer, then direction: the first states before the call, the final states after it.
     pub(crate) state: Planes<Share<'a, A>>,
     /// Takes the last layer's output rows, if they are wanted.
     pub(crate) output: Option<Share<'a, A>>,
-    /// Takes the other layers' output rows, if they are wanted; all or none.
+    /// Take the output rows of the other layers, if they are wanted: of all or of none.
     pub(crate) lower: Vec<Share<'a, A>>,
-    /// Takes what the cell leaves in the rows of every step, by layer, then direction, if it is wanted; all or none.
+    /// Take the rows that the cell leaves in every step, by layer, then direction, if they are wanted: all or
+    /// none.
     pub(crate) rows: Vec<Share<'a, A>>,
-    /// Takes the cell's outputs before the projection, likewise.
+    /// Take the cell's outputs before the projection, by layer, then direction, if they are wanted: all or none.
     pub(crate) cells: Vec<Share<'a, A>>,
 }
 
@@ -70,20 +71,20 @@ pub struct Writes<'a, A> {
 #[derive(Debug, Clone, Default)]
 pub struct Scratch<A> {
     room: Room<A>,
-    /// What lies between two layers: read by one, written by the one below.
+    /// The rows between two layers: one layer writes them, the next reads them.
     below: Vec<A>,
     above: Vec<A>,
 }
 
 impl<'a, A> Reads<'a, A> {
-    /// Rows of input alone.
+    /// Reads of input rows alone.
     pub(crate) fn new(source: Source<'a, A>, steps: &'a Steps) -> Self {
         Self { source, steps, resets: None, factors: &[], masks: None }
     }
 }
 
 impl<'a, A> Writes<'a, A> {
-    /// The final state alone.
+    /// Writes of the final state alone.
     pub(crate) fn new(state: Planes<&'a mut [A]>) -> Self {
         Self {
             state: state.map(Share::Whole),
@@ -102,7 +103,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         Self { layers, cell, plan, blocks, features, weights }
     }
 
-    /// Runs every layer over every step, sequences split among threads where that pays.
+    /// Runs every layer over every step, with sequences split among threads where that pays.
     #[inline(always)]
     pub(crate) fn forward(&self, reads: Reads<'_, A>, mut writes: Writes<'_, A>, scratch: &mut Scratch<A>) {
         let steps = reads.steps;
@@ -110,7 +111,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             return;
         }
         let threads = threads::count(self.flops(steps.rows()));
-        // Threads that share units have each but its own part of a row.
+        // A thread that shares units holds only its own part of a row.
         let shareable = self.units() >= SHARED_UNITS && writes.rows.is_empty() && writes.cells.is_empty();
         if threads > 1 && steps.batch(0) > 1 {
             let ranges = steps.ranges(threads.min(steps.batch(0)));
@@ -132,7 +133,8 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         self.plan.arch.dispatch(Run { stack: self, part, writes, scratch });
     }
 
-    /// Runs one sequence on several threads: each keeps the whole state and makes some units of every block.
+    /// Runs one sequence on several threads. Each thread keeps the whole state, and makes some units of every
+    /// block.
     #[inline(always)]
     fn forward_together(
         &self,
@@ -146,7 +148,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         let patience = threads::time_alone(self.flops(part.steps.rows())).mul_f64(self.plan.patience);
         let help = || {
             let Some(member) = team.join() else { return };
-            // The first thread alone leaves what the caller wants.
+            // Only the first thread writes what the caller wants.
             let mut state = first.clone();
             let mut writes = Writes::new(state.as_mut().map(Vec::as_mut_slice));
             self.run(Part { team: Some(&member), ..part }, &mut writes, &mut Scratch::default());
@@ -158,12 +160,12 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         });
     }
 
-    /// Floating-point operations of a forward pass for a number of rows.
+    /// The floating-point operations of a forward pass over `rows` rows.
     pub(super) fn flops(&self, rows: usize) -> usize {
         self.weights.saturating_mul(2).saturating_mul(rows)
     }
 
-    /// How the rows of states of a batch lie, as steps: one for each direction of each layer.
+    /// How the rows of a batch's states lie, as steps: one step for each direction of each layer.
     pub(super) fn states(&self, batch: usize) -> Steps {
         Steps::Equal { len: self.layers.len() * self.directions(), batch }
     }
@@ -203,7 +205,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         C::BLOCKS * self.blocks.apart
     }
 
-    /// The width of a row of sums, as gradients have them.
+    /// The width of a row of gradients of sums.
     pub(super) fn sums_width(&self) -> usize {
         cell::sums::<A, C>() * self.units()
     }
@@ -215,7 +217,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
 }
 
 impl<'a, A: Element> Writes<'a, A> {
-    /// A part for each range of each step's rows.
+    /// Splits it into one part for each range of each step's rows.
     fn split<C: Cell<A>>(self, stack: &Stack<A, C>, steps: &Steps, ranges: &[Range<usize>]) -> Vec<Self> {
         let states = stack.states(steps.batch(0));
         let state = self.state.zip(stack.widths()).map(|(plane, width)| plane.split(width, &states, ranges));
@@ -252,7 +254,7 @@ pub(super) fn planes_of_parts<T>(planes: Planes<Vec<T>>) -> impl Iterator<Item =
 #[derive(Debug, Clone, Copy)]
 struct Part<'r, A> {
     reads: &'r Reads<'r, A>,
-    /// How these rows fall into steps, and which is the first of each.
+    /// How these rows fall into steps, and the first of them in each step.
     steps: &'r Steps,
     first: usize,
     team: Option<&'r Member<'r>>,
@@ -271,8 +273,9 @@ impl<A: Element, C: Cell<A>> WithSimd for Run<'_, '_, A, C> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let Self { stack, part: Part { steps, .. }, .. } = self;
-        // As many rows as pass through all layers together: few enough that what lies between two layers stays in cache,
-        // whatever the length; all where a layer runs in reverse and the next waits for its end.
+        // A segment passes through all layers together. It is short, so that the rows between two layers stay in
+        // cache. It is the whole pass if there is one layer, or if layers run in reverse: the next layer then
+        // waits for their end.
         let together = stack.layers.len() == 1 || stack.directions() > 1;
         let rows = if together { usize::MAX } else { stack.plan.chunk_of::<A>(stack.row_width()) };
         let mut left = 0..steps.len();
@@ -346,7 +349,7 @@ impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
         stack.layers[layer][direction].forward(simd, stack.cell, reads, writes, room);
     }
 
-    /// Keeps the rows between a layer and the next if they are wanted, and applies dropout.
+    /// Keeps the rows between a layer and the next, if they are wanted, and applies dropout.
     fn between(&mut self, layer: usize, segment: &Range<usize>) {
         let Part { reads, steps, first, .. } = self.part;
         let width = self.stack.width();

@@ -8,26 +8,26 @@ use std::{hint, thread};
 
 use crate::element::Element;
 
-/// How often a thread looks before it lets others run: a few microseconds, in case these others are what it waits for.
+/// How often a waiting thread looks before it yields its core, which another member may need: a few microseconds.
 const SPINS: usize = 64;
 
-/// Set in [`Team::joined`] when no one can join any more.
+/// The bit of [`Team::joined`] that says that no more threads can join.
 const CLOSED: usize = 1 << (usize::BITS - 1);
 
 /// What the threads of a team share.
 #[derive(Debug)]
 pub(super) struct Team {
-    /// The threads that came to help the first, and whether more may.
+    /// The number of threads that came to help the first, and the bit [`CLOSED`].
     joined: AtomicUsize,
-    /// How many members the team has; 0 as long as more may join.
+    /// The number of members; 0 while threads may still join.
     members: AtomicUsize,
-    /// How often members have arrived at a meeting.
+    /// How many times members have arrived at a meeting.
     arrivals: AtomicUsize,
-    /// The state's bits, of even and odd steps: no one writes the one while others may still read the other.
+    /// The state's bits, of even and of odd steps, so that no member writes what others may still read.
     states: [Vec<Bits>; 2],
 }
 
-/// The bits of an `f64` that threads hand to each other: what is loaded is whole once they have met.
+/// The bits of an `f64` that threads hand to each other. After a meeting a load returns what was stored before it.
 #[cfg(target_has_atomic = "64")]
 #[derive(Debug, Default)]
 struct Bits(std::sync::atomic::AtomicU64);
@@ -43,7 +43,7 @@ impl Bits {
     }
 }
 
-/// In halves, the high one first, on processors of 32 bits that store no more at once.
+/// The same in two halves, the high one first, for processors without 64-bit atomics.
 #[cfg(not(target_has_atomic = "64"))]
 #[derive(Debug, Default)]
 struct Bits([std::sync::atomic::AtomicU32; 2]);
@@ -66,9 +66,9 @@ impl Bits {
 pub(super) struct Member<'a> {
     team: &'a Team,
     index: usize,
-    /// How many there are.
+    /// The number of members.
     members: usize,
-    /// The meetings so far.
+    /// The number of meetings so far.
     meetings: Cell<usize>,
 }
 
@@ -79,7 +79,7 @@ impl Team {
         Self { joined, members, arrivals, states: [states(), states()] }
     }
 
-    /// The first member, as soon as so many threads have come to help, or with those that have come in time.
+    /// Makes the first member once `helpers` threads have come, or after `patience` with those that have come.
     pub(super) fn lead(&self, helpers: usize, patience: Duration) -> Member<'_> {
         let begin = Instant::now();
         wait_until(|| self.joined.load(Ordering::Relaxed) == helpers || begin.elapsed() > patience);
@@ -88,7 +88,7 @@ impl Team {
         Member { team: self, index: 0, members, meetings: Cell::new(0) }
     }
 
-    /// Another member, or nothing for a thread that comes too late.
+    /// Makes another member; `None` for a thread that comes too late.
     pub(super) fn join(&self) -> Option<Member<'_>> {
         let one_more = |joined| (joined & CLOSED == 0).then_some(joined + 1);
         let joined = self.joined.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
@@ -104,12 +104,12 @@ impl Member<'_> {
         self.members == 1
     }
 
-    /// This thread's share of some panels.
+    /// This member's share of some panels.
     pub(super) fn share(&self, panels: usize) -> Range<usize> {
         self.index * panels / self.members..(self.index + 1) * panels / self.members
     }
 
-    /// Hands out this thread's units of a state and takes the others'.
+    /// Hands out this member's units of a state, and takes those of the others.
     pub(super) fn exchange<A: Element>(&self, own: Range<usize>, state: &mut [A]) {
         let meeting = self.meetings.get() + 1;
         self.meetings.set(meeting);

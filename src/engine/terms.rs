@@ -1,4 +1,4 @@
-//! The sums over all rows that the gradient of one direction's parameters is.
+//! The gradient of one direction's parameters: sums over all rows.
 
 use std::iter;
 use std::marker::PhantomData;
@@ -19,7 +19,7 @@ use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
 use crate::rows::Source;
 use crate::steps::Steps;
 
-/// What the gradient of a direction's parameters is made of: the gradient of every sum, and what the sum read.
+/// What the gradient of a direction's parameters is made of: the gradient of every sum, and what each sum read.
 #[derive(Debug, Clone, Copy)]
 struct Terms<'a, A> {
     steps: &'a Steps,
@@ -39,13 +39,13 @@ struct Terms<'a, A> {
     features: usize,
     masks: Option<Masks<'a, A>>,
     resets: Option<Resets<'a, A>>,
-    /// The cell's outputs, if they were projected, and the gradient of what they became.
+    /// The cell's outputs that were projected, if any, and the gradient of the hidden states that they became.
     projected: Option<[&'a [A]; 2]>,
 }
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
-    /// The second part of the way back: from the gradient of every sum, and of every hidden state that was projected, to
-    /// that of every parameter.
+    /// The second half of the way back: from the gradients of all sums, and of all hidden states that come from a
+    /// projection, to the gradient of every parameter.
     #[inline(always)]
     pub(super) fn parameters_back(
         &self,
@@ -64,7 +64,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         });
     }
 
-    /// What the gradient of the parameters of direction `i` is made of.
+    /// The terms of the gradient of the parameters of direction `i`.
     fn terms<'t>(&self, kept: &'t Kept<A>, i: usize, [d_sums, d_h]: [&'t [A]; 2]) -> Terms<'t, A> {
         let (layer, direction) = (i / self.directions(), i % self.directions());
         let steps = &kept.course.layout.steps;
@@ -94,10 +94,10 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
 }
 
 impl<A: Element> Terms<'_, A> {
-    /// Lists the hidden states that the rows of step t came from; `zeros` is one too.
+    /// Lists the hidden state that each row of step `t` read. `zeros` is a hidden state of zeros.
     fn list_previous<'r>(&'r self, t: usize, zeros: &'r [A], to: &mut Vec<&'r [A]>) {
-        // The step before in the direction's own time, which for the first is none there is and has no rows; and the step
-        // whose mask stands between the two.
+        // `before` is the step before `t` in the direction's own time; before the first step there is none, and a
+        // missing step has no rows. `border` is the step whose mask of resets stands between the two.
         let (before, border) = if self.reverse { (t + 1, t + 1) } else { (t.wrapping_sub(1), t) };
         let (batch, listed) = (self.steps.batch(t), to.len());
         let going_on = self.steps.batch(before).min(batch);
@@ -112,7 +112,7 @@ impl<A: Element> Terms<'_, A> {
     }
 }
 
-/// Adds the terms of every row, in ascending order of (t, b) whichever way time ran, to a gradient that is zero.
+/// Adds the terms of every row to a gradient of zeros, in ascending order of (t, b) whichever way time ran.
 struct Add<'t, 'a, A, C> {
     terms: Terms<'t, A>,
     plan: Plan,
@@ -189,14 +189,14 @@ impl<'t, A: Element, C: Cell<A>> WithSimd for Add<'t, '_, A, C> {
 /// Room that chunks of rows reuse.
 #[derive(Default)]
 struct Room<A: Element> {
-    /// The gradient of the sums: for each block a row for each unit.
+    /// The gradients of the sums, turned: for each block, a row for each unit.
     turned: Vec<Vec<A>>,
     rows: Vec<A>,
     panels: Panels<A>,
 }
 
 impl<A: Element> Room<A> {
-    /// Turns some units of every block of rows.
+    /// Turns the columns of some units of every block into rows.
     #[inline(always)]
     fn turn(&mut self, sums: &Sums<'_, A>) {
         let Sums { rows, blocks, units, ref own } = *sums;
@@ -206,7 +206,7 @@ impl<A: Element> Room<A> {
         }
     }
 
-    /// Packs rows of `width` elements, themselves multiplied with `factors` if there are any.
+    /// Packs rows of `width` elements, multiplied with `factors` if there are any.
     #[inline(always)]
     fn pack<'r>(
         &mut self,
@@ -222,7 +222,8 @@ impl<A: Element> Room<A> {
         self.panels.fill(width, self.rows.chunks_exact(width));
     }
 
-    /// Adds some turned blocks, times the packed rows, to where the gradient's blocks from `first` on start.
+    /// Multiplies some turned blocks with the packed rows, into the gradient's blocks from `first` on. Chains
+    /// begin at `start`.
     #[inline(always)]
     fn multiply<S: Simd>(
         &self,

@@ -16,7 +16,7 @@ pub(super) fn ranges(len: usize, count: usize) -> impl ExactSizeIterator<Item = 
 /// How many workers some work is worth.
 #[cfg(feature = "rayon")]
 pub(super) fn count(flops: usize) -> usize {
-    // Asked for only where it matters: the first question starts rayon's pool.
+    // rayon is asked only where its answer matters, since the first question starts its pool.
     if flops < 2 * SHARE { 1 } else { rayon::current_num_threads().min(flops / SHARE) }
 }
 
@@ -26,7 +26,7 @@ pub(super) fn count(_flops: usize) -> usize {
     1
 }
 
-/// Does every job, for more than one worker on the threads of the caller's rayon pool.
+/// Does every job: with more than one worker, on the threads of the current rayon pool.
 #[cfg(feature = "rayon")]
 pub(super) fn for_each<T: Send>(
     workers: usize,
@@ -48,12 +48,12 @@ pub(super) fn for_each<T>(_workers: usize, jobs: impl IntoIterator<Item = T>, wo
     jobs.into_iter().for_each(work);
 }
 
-/// About how long one sequence takes alone, at a hundred floating-point operations a nanosecond.
+/// About how long one thread takes for a sequence, at a hundred floating-point operations a nanosecond.
 pub(super) fn time_alone(flops: usize) -> Duration {
     Duration::from_nanos(flops as u64 / 100)
 }
 
-/// Leads on this thread, with helpers on those of the caller's rayon pool that are free.
+/// Runs `lead` on this thread, and `help` on threads of the current rayon pool as they become free.
 #[cfg(feature = "rayon")]
 pub(super) fn with_helpers(helpers: usize, help: impl Fn() + Send + Sync, lead: impl FnOnce() + Send) {
     rayon::in_place_scope(|scope| {
@@ -62,7 +62,7 @@ pub(super) fn with_helpers(helpers: usize, help: impl Fn() + Send + Sync, lead: 
     });
 }
 
-/// Leads alone, without threads.
+/// Runs `lead` alone: there are no threads to help.
 #[cfg(not(feature = "rayon"))]
 pub(super) fn with_helpers(_helpers: usize, _help: impl Fn(), lead: impl FnOnce()) {
     lead();

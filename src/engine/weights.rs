@@ -1,4 +1,4 @@
-//! The parameters of one direction of one layer, as its owner has them and packed.
+//! The parameters of one direction of one layer: as their owner holds them, and packed.
 
 use ndarray::{ArrayView1, ArrayView2};
 
@@ -37,7 +37,7 @@ pub struct DirectionParameters<'a, A> {
 pub struct Weights<A: Element> {
     pub(super) input: Panels<A>,
     pub(super) hidden: Panels<A>,
-    /// Where the chains over the input and over the state start, padded as the panels are.
+    /// Where the input's and the state's chains start, padded as the panels are.
     pub(super) bias_ih: Vec<A>,
     pub(super) bias_hh: Vec<A>,
     pub(super) projection: Option<Panels<A>>,
@@ -55,12 +55,12 @@ pub struct BackWeights<A: Element> {
 }
 
 impl<A: Element> DirectionParameters<'_, A> {
-    /// The units of a block.
+    /// The number of units of a block.
     fn units(&self) -> usize {
         self.weight_ih.nrows() / self.order.input.len()
     }
 
-    /// Packs them for a cell's forward passes.
+    /// Packs the parameters for a cell's forward passes.
     pub(crate) fn pack<C: Cell<A>>(&self) -> Weights<A> {
         let blocks = Blocks::of::<A>(self.units(), C::BLOCKS);
         Weights {
@@ -86,7 +86,7 @@ impl<A: Element> DirectionParameters<'_, A> {
     }
 }
 
-/// A bias as the columns of a product are; zeros if there is none.
+/// A bias laid out as the columns of a product; zeros if there is none.
 fn padded<A: Element>(bias: Option<ArrayView1<'_, A>>, blocks: Blocks, order: &[usize]) -> Vec<A> {
     let mut padded = vec![A::zero(); (order.len() * blocks.apart).next_multiple_of(A::PANEL)];
     if let Some(bias) = bias {
