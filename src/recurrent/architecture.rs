@@ -1,4 +1,4 @@
-//! What tells one kind of recurrent layer from another.
+//! What distinguishes one kind of recurrent layer from another.
 
 use std::fmt::{Debug, Display};
 
@@ -29,14 +29,15 @@ pub struct Sizes {
     pub dropout: f64,
 }
 
-/// A kind of recurrent layer, known by the type of its configuration. Sealed: a kind is code of the engine.
+/// A kind of recurrent layer, known by the type of its configuration.
 ///
-/// Code over all kinds takes any [`Architecture`] or [`CellArchitecture`].
+/// The trait is sealed, since a kind is code of the engine. Code over all kinds takes any [`Architecture`] or
+/// [`CellArchitecture`].
 pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + private::Sealed + 'static {
     /// A state of arrays of type `T`: one, or a pair (h, c).
     type State<T>;
 
-    /// The engine's cell.
+    /// The cell that the engine runs.
     #[doc(hidden)]
     type Cell<A: Scalar>: Cell<A> + Debug;
 
@@ -60,7 +61,7 @@ pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + private::Sea
     #[doc(hidden)]
     fn state<T>(planes: Planes<T>) -> Self::State<T>;
 
-    /// Runs the engine, compiled in this crate.
+    /// Runs the engine forward. Compiled in this crate.
     #[doc(hidden)]
     fn forward<A: Scalar>(
         stack: &Stack<A, Self::Cell<A>>,
@@ -69,7 +70,7 @@ pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + private::Sea
         scratch: &mut Scratch<A>,
     );
 
-    /// Runs the engine back, compiled in this crate.
+    /// Runs the engine back. Compiled in this crate.
     #[doc(hidden)]
     fn backward<A: Scalar>(
         stack: &Stack<A, Self::Cell<A>>,
@@ -110,13 +111,13 @@ impl Sizes {
         expect_positive("num_layers", self.num_layers)
     }
 
-    /// Checks that memory can hold all parameters of so many blocks together.
+    /// Checks that memory can hold all parameters together, of `blocks` blocks each.
     pub(super) fn expect_room(&self, blocks: usize) -> Result<()> {
         let [input, hidden, features, layers, directions, blocks] =
             [self.input_size, self.hidden_size, self.features, self.num_layers, self.num_directions, blocks]
                 .map(|size| size as f64);
         let of_layer = |input: f64| hidden * (blocks * (input + features + 2.0) + features);
-        // Bytes, at most; no estimate near the limit fits any memory.
+        // An upper bound in bytes. Its error does not matter: nothing near the limit fits any memory.
         let bytes = 8.0 * directions * (of_layer(input) + (layers - 1.0) * of_layer(directions * features));
         if bytes < isize::MAX as f64 {
             return Ok(());

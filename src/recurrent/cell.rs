@@ -20,7 +20,8 @@ use crate::random;
 use crate::rows::Source;
 use crate::scalar::Scalar;
 
-/// One step of one layer, its kind known by the type of its configuration: an [`RnnCell`](crate::RnnCell).
+/// One step of one layer. The type of its configuration says of which kind: for an [`RnnCell`](crate::RnnCell) it
+/// is [`RnnCellConfig`](crate::RnnCellConfig).
 #[derive(Debug, Clone)]
 pub struct RecurrentCell<C: CellArchitecture, A: Scalar = f32> {
     config: C,
@@ -28,7 +29,7 @@ pub struct RecurrentCell<C: CellArchitecture, A: Scalar = f32> {
     cache: Cache<A, C::Cell<A>>,
 }
 
-/// What a step in training mode leaves for [`RecurrentCell::backward`]: `N (input_size + 2 hidden_size)` numbers for an
+/// What a step in training leaves for [`RecurrentCell::backward`]: `N (input_size + 2 hidden_size)` numbers for an
 /// [`RnnCell`](crate::RnnCell).
 #[derive(Debug, Clone)]
 pub struct CellTrace<C, A: Scalar> {
@@ -39,10 +40,10 @@ pub struct CellTrace<C, A: Scalar> {
 }
 
 impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
-    /// A cell with torch's initial parameters, each from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)).
+    /// A cell with torch's initial parameters, each drawn from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)).
     ///
     /// # Errors
-    /// [`Error::ZeroSize`] for a size of zero, [`Error::SizeOverflow`] for parameters that no memory holds.
+    /// [`Error::ZeroSize`] if a size is zero, [`Error::SizeOverflow`] if no memory can hold the parameters.
     pub fn new<R: Rng + ?Sized>(config: C, rng: &mut R) -> Result<Self> {
         let mut cell = Self::zeros(config)?;
         let bound = 1.0 / (cell.config.sizes().hidden_size as f64).sqrt();
@@ -64,22 +65,22 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         Ok(Self { config, parameters, cache: Cache::default() })
     }
 
-    /// What the cell is made of.
+    /// The cell's configuration.
     #[must_use]
     pub fn config(&self) -> &C {
         &self.config
     }
 
-    /// The parameters, with typed access; by name see [`Parameters`].
+    /// The parameters, with typed access. For access by name see [`Parameters`].
     #[must_use]
     pub fn parameters(&self) -> &CellParameters<A> {
         &self.parameters
     }
 
-    /// The next state, from an input, a batch (2-D) or one row (1-D), and a state, which is zero if not given.
+    /// Returns the next state. The input is a batch (2-D) or one row (1-D); the state is zero if not given.
     ///
     /// # Errors
-    /// [`Error::Width`] for an input of another width, [`Error::Shape`] for a state of another shape.
+    /// [`Error::Width`] if the input has another width, [`Error::Shape`] if the state has another shape.
     pub fn forward<D: CellDim>(
         &self,
         input: &ArrayRef<A, D>,
@@ -94,7 +95,7 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         Ok(C::state(state.map(D::from_rows)))
     }
 
-    /// As [`forward`](Self::forward); also returns what [`backward`](Self::backward) needs.
+    /// As [`forward`](Self::forward), and also returns the trace that [`backward`](Self::backward) reads.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
@@ -118,14 +119,16 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         Ok((C::state(state.map(D::from_rows)), trace))
     }
 
-    /// The gradients of a loss with respect to parameters, input and state, from that with respect to the next state.
+    /// Returns the gradients of a loss with respect to parameters, input and state, from its gradient with respect
+    /// to the next state.
     ///
-    /// The formulas and the order of every sum are those of [`Recurrent::backward`](crate::Recurrent::backward) for one
-    /// step; through several steps the caller adds the parameters' gradients.
+    /// The formulas and the order of every sum are those of [`Recurrent::backward`](crate::Recurrent::backward)
+    /// for one step. Over several steps the caller adds up the gradients of the parameters.
     ///
     /// # Errors
-    /// [`Error::ForeignTrace`] and [`Error::StaleTrace`] as there; [`Error::Rank`] for a gradient of a batch where the step
-    /// was of one row, or the reverse; [`Error::Shape`] for one of another shape.
+    /// [`Error::ForeignTrace`] and [`Error::StaleTrace`] as [`Recurrent::backward`](crate::Recurrent::backward);
+    /// [`Error::Rank`] if `d_state` is of a batch and the step was of one row, or the reverse; [`Error::Shape`] if
+    /// `d_state` has another shape.
     ///
     /// ```
     /// use ndarray::array;
@@ -182,7 +185,7 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         Ok((rows, planes.map(|plane| standard(&D::rows(plane)))))
     }
 
-    /// Checks a state's shapes against an input's.
+    /// Checks the shapes of a state against the shape of an input.
     fn expect_state(&self, names: [&str; 2], state: Planes<&[usize]>, input: &[usize]) -> Result<()> {
         let batch = &input[..input.len() - 1];
         let planes = state.zip(self.config.sizes().state_shapes::<C>(0));
@@ -226,7 +229,7 @@ impl<C: CellArchitecture, A: Scalar> PartialEq for RecurrentCell<C, A> {
     }
 }
 
-/// As torch shows the module.
+/// As torch prints the module.
 impl<C: CellArchitecture, A: Scalar> fmt::Display for RecurrentCell<C, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.config, f)

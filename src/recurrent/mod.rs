@@ -1,7 +1,7 @@
 //! The recurrent modules: they check shapes and call the engine.
 //!
-//! A [`Kind`](architecture::Kind) says what an [`rnn`] is; everything else here serves every kind: the [`network`], its
-//! [`parameters`], a pass over [`sequences`] ([`run`], [`train`]), the [`cell`] and the [`stream`].
+//! A [`Kind`](architecture::Kind) says what an [`rnn`] is. Everything else here serves every kind: the [`network`]
+//! and its [`parameters`], a [`run`] over [`sequences`], training ([`train`]), the [`cell`] and the [`stream`].
 
 mod architecture;
 mod cell;

@@ -19,7 +19,8 @@ use crate::planes::Planes;
 use crate::random;
 use crate::scalar::Scalar;
 
-/// A recurrent network, its kind known by the type of its configuration: an [`Rnn`](crate::Rnn).
+/// A recurrent network. The type of its configuration says of which kind: for an [`Rnn`](crate::Rnn) it is
+/// [`RnnConfig`](crate::RnnConfig).
 #[derive(Debug, Clone)]
 pub struct Recurrent<C: Architecture, A: Scalar = f32> {
     config: C,
@@ -28,15 +29,15 @@ pub struct Recurrent<C: Architecture, A: Scalar = f32> {
 }
 
 impl<C: Architecture, A: Scalar> Recurrent<C, A> {
-    /// A network with torch's initial parameters, each from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)).
+    /// A network with torch's initial parameters, each drawn from U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)).
     ///
-    /// From [`manual_seed`](crate::manual_seed) they are torch's bit for bit. Draws one word for each number in
-    /// `f32`, two in `f64`, in the parameters' order.
+    /// From [`manual_seed`](crate::manual_seed) the parameters are torch's bit for bit. Draws one word for each
+    /// number in `f32` and two in `f64`, in the order of the parameters.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a dropout outside [0, 1],
-    /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a size or number of layers of zero,
-    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for parameters that no memory holds.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) if `dropout` is outside [0, 1],
+    /// [`Error::ZeroSize`](crate::Error::ZeroSize) if a size or the number of layers is zero,
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory can hold the parameters.
     pub fn new<R: Rng + ?Sized>(config: C, rng: &mut R) -> Result<Self> {
         let mut network = Self::zeros(config)?;
         let bound = 1.0 / (network.config.sizes().hidden_size as f64).sqrt();
@@ -46,7 +47,8 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         Ok(network)
     }
 
-    /// A network whose parameters are zero, to be loaded or initialised otherwise (see [`init`](crate::init)).
+    /// A network whose parameters are zero, to be loaded or initialised in another way (see
+    /// [`init`](crate::init)).
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -62,36 +64,37 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         Ok(Self { config, parameters, cache: Cache::default() })
     }
 
-    /// The same network, to run on an instruction set, or altogether by a plan, of choice.
+    /// The same network, run on a given instruction set or by a given plan.
     #[doc(hidden)]
     #[must_use]
     pub fn on(self, plan: impl Into<Plan>) -> Self {
         Self { cache: plan.into().into(), ..self }
     }
 
-    /// What the network is made of.
+    /// The network's configuration.
     #[must_use]
     pub fn config(&self) -> &C {
         &self.config
     }
 
-    /// The parameters, with typed access; by name see [`Parameters`].
+    /// The parameters, with typed access. For access by name see [`Parameters`].
     #[must_use]
     pub fn parameters(&self) -> &RecurrentParameters<A> {
         &self.parameters
     }
 
-    /// Runs the network over a batch (3-D) or one sequence (2-D): returns `output`, the last layer's hidden
-    /// state after every step, and every layer's and direction's final state.
+    /// Runs the network over a batch (3-D) or one sequence (2-D). Returns `output`, the last layer's hidden state
+    /// after every step, and the final state of every layer and direction.
     ///
-    /// The first state is zero if not given. Any memory layout is accepted, with the same bits. The final reverse state of
-    /// the last layer is `output[0, :, hidden_size..]`, not `output[-1]`. No dropout: that is training's.
+    /// The first state is zero if not given. Arrays of any memory layout give the same bits. The last layer's
+    /// final reverse state is `output[0, :, hidden_size..]`, not `output[-1]`. There is no dropout outside
+    /// training.
     ///
     /// # Errors
-    /// [`Error::Width`](crate::Error::Width) for an input of another width,
-    /// [`Error::Shape`](crate::Error::Shape) for a state of another shape,
-    /// [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0,
-    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for an output that no memory holds. N = 0 is no error.
+    /// [`Error::Width`](crate::Error::Width) if the input has another width,
+    /// [`Error::Shape`](crate::Error::Shape) if the state has another shape,
+    /// [`Error::EmptySequence`](crate::Error::EmptySequence) if L is 0,
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory can hold the output. N = 0 is no error.
     ///
     /// ```
     /// use ndarray::array;
@@ -114,7 +117,7 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         Run::new(self, input, state.map(C::planes)).forward()
     }
 
-    /// A pass with options: lengths, resets, states of every layer, last outputs only. See [`Run`].
+    /// Begins a pass with options: lengths, resets, the states of every layer, last outputs only. See [`Run`].
     ///
     /// The input is a batch (3-D), one sequence (2-D) or a [`PackedSequence`](crate::PackedSequence).
     pub fn run<'a, I: Sequences<A> + ?Sized>(&'a self, input: &'a I) -> Run<'a, C, A, I> {
@@ -143,7 +146,7 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         })
     }
 
-    /// A state as (layers x directions, N, width) in standard layout; zeros if there is none.
+    /// A state as (layers x directions, N, width) in standard layout, or zeros if there is none.
     pub(super) fn state_or_zeros<D: SequenceDim>(
         &self,
         state: Option<Planes<&ArrayRef<A, D>>>,
@@ -193,7 +196,7 @@ impl<C: Architecture, A: Scalar> PartialEq for Recurrent<C, A> {
     }
 }
 
-/// As torch shows the module.
+/// As torch prints the module.
 impl<C: Architecture, A: Scalar> fmt::Display for Recurrent<C, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.config, f)

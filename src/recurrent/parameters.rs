@@ -38,8 +38,9 @@ pub enum Direction {
 
 /// The parameters of a network such as [`Rnn`](crate::Rnn), or their gradient.
 ///
-/// Their names are those of [`CellParameters`] with `_l{k}{s}` behind: k is the layer, s is empty forward and `_reverse`
-/// in reverse. The order is by layer, then direction, then as there. For k > 0 `input_size` is the width of an output row.
+/// Their names are those of [`CellParameters`], followed by `_l{k}` for layer k, and by `_reverse` in the reverse
+/// direction. They are ordered by layer, then direction, then as in [`CellParameters`]. For k > 0 `input_size` is
+/// the width of an output row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecurrentParameters<A> {
     /// By layer, then direction.
@@ -48,31 +49,31 @@ pub struct RecurrentParameters<A> {
 }
 
 impl<A: Scalar> RecurrentParameters<A> {
-    /// `weight_ih` of one direction of one layer, if there is one.
+    /// `weight_ih` of one direction of one layer; `None` if the network has no such layer or direction.
     #[must_use]
     pub fn weight_ih(&self, layer: usize, direction: Direction) -> Option<&Array2<A>> {
         self.cell(layer, direction).map(CellParameters::weight_ih)
     }
 
-    /// `weight_hh` of one direction of one layer, if there is one.
+    /// `weight_hh` of one direction of one layer; `None` if the network has no such layer or direction.
     #[must_use]
     pub fn weight_hh(&self, layer: usize, direction: Direction) -> Option<&Array2<A>> {
         self.cell(layer, direction).map(CellParameters::weight_hh)
     }
 
-    /// `bias_ih` of one direction of one layer, if there is one.
+    /// `bias_ih` of one direction of one layer; `None` if there is no such layer or direction, or no bias.
     #[must_use]
     pub fn bias_ih(&self, layer: usize, direction: Direction) -> Option<&Array1<A>> {
         self.cell(layer, direction)?.bias_ih()
     }
 
-    /// `bias_hh` of one direction of one layer, if there is one.
+    /// `bias_hh` of one direction of one layer; `None` if there is no such layer or direction, or no bias.
     #[must_use]
     pub fn bias_hh(&self, layer: usize, direction: Direction) -> Option<&Array1<A>> {
         self.cell(layer, direction)?.bias_hh()
     }
 
-    /// All parameters of one direction of one layer, if there is one.
+    /// All parameters of one direction of one layer; `None` if the network has no such layer or direction.
     #[must_use]
     pub fn cell(&self, layer: usize, direction: Direction) -> Option<&CellParameters<A>> {
         let direction = direction as usize;
@@ -107,7 +108,7 @@ impl<A: Scalar> RecurrentParameters<A> {
         Ok(Self { cells, directions })
     }
 
-    /// The ending of the names of the i-th cell's parameters.
+    /// What the names of the i-th cell's parameters end in.
     fn suffix(&self, i: usize) -> String {
         let reverse = if i % self.directions == 1 { "_reverse" } else { "" };
         format!("_l{}{reverse}", i / self.directions)
@@ -154,22 +155,23 @@ impl<A: Scalar> CellParameters<A> {
         &self.weight_hh
     }
 
-    /// The bias of the input's sums, if there are biases.
+    /// The bias of the input's sums; `None` without biases.
     #[must_use]
     pub fn bias_ih(&self) -> Option<&Array1<A>> {
         self.bias_ih.as_ref()
     }
 
-    /// The bias of the hidden state's sums, if there are biases.
+    /// The bias of the hidden state's sums; `None` without biases.
     #[must_use]
     pub fn bias_hh(&self) -> Option<&Array1<A>> {
         self.bias_hh.as_ref()
     }
 
-    /// Zeros for sums of so many gates and units, and for a projection if the hidden state is of another width.
+    /// Parameters of zeros for sums of so many gates and units. They include a projection if the hidden state is
+    /// not as wide as there are units.
     ///
     /// # Errors
-    /// [`Error::SizeOverflow`] if a weight is too large to be held.
+    /// [`Error::SizeOverflow`] if no memory can hold a weight.
     pub(super) fn zeros(
         [gates, units]: [usize; 2],
         [input, features]: [usize; 2],
@@ -197,7 +199,7 @@ impl<A: Scalar> CellParameters<A> {
         }
     }
 
-    /// As the engine reads them.
+    /// The parameters as the engine reads them.
     pub(crate) fn view(&self, order: Order) -> DirectionParameters<'_, A> {
         DirectionParameters {
             weight_ih: self.weight_ih.view(),
@@ -209,7 +211,7 @@ impl<A: Scalar> CellParameters<A> {
         }
     }
 
-    /// As the engine fills a gradient.
+    /// The gradient as the engine fills it.
     pub(super) fn lend(&mut self, order: Order) -> DirectionGradient<'_, A> {
         DirectionGradient {
             weight_ih: elements_mut(&mut self.weight_ih),
@@ -221,7 +223,7 @@ impl<A: Scalar> CellParameters<A> {
         }
     }
 
-    /// The parameters under torch's names with an ending.
+    /// The parameters under torch's names, each with an ending.
     fn named(&self, suffix: &str) -> Vec<(String, ArrayViewD<'_, A>)> {
         let name = |name: &str| format!("{name}{suffix}");
         let mut named = vec![
@@ -234,7 +236,7 @@ impl<A: Scalar> CellParameters<A> {
         named
     }
 
-    /// As [`named`](Self::named), to be changed.
+    /// As [`named`](Self::named), for changing them.
     fn named_mut(&mut self, suffix: &str) -> Vec<(String, ArrayViewMutD<'_, A>)> {
         let name = |name: &str| format!("{name}{suffix}");
         let mut named = vec![

@@ -17,11 +17,12 @@ use crate::planes::Planes;
 use crate::random;
 use crate::scalar::Scalar;
 
-/// One pass of a network over a batch (3-D), one sequence (2-D) or a [`PackedSequence`](crate::PackedSequence), made by
-/// [`Recurrent::run`]: options first, then one of [`forward`](Self::forward), [`last`](Self::last),
-/// [`states`](Self::states) and [`forward_train`](Self::forward_train).
+/// One pass of a network over a batch (3-D), one sequence (2-D) or a [`PackedSequence`](crate::PackedSequence),
+/// made by [`Recurrent::run`]. It takes options first; then one of [`forward`](Self::forward),
+/// [`last`](Self::last), [`states`](Self::states) and [`forward_train`](Self::forward_train) runs it.
 ///
-/// All options compose, and none is a path of its own: whatever they are, the engine sees rows grouped into steps.
+/// All options compose, and none has a path of its own: whatever they are, the engine sees rows grouped into
+/// steps.
 ///
 /// ```
 /// use ndarray::{Array2, Array3};
@@ -51,7 +52,7 @@ pub struct Run<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> {
     reset_state: Option<Planes<&'a ArrayRef<A, I::Dim>>>,
 }
 
-/// A run, its arguments checked.
+/// A run whose arguments have been checked.
 struct Pass<'a, A> {
     rows: RowsOf<'a, A>,
     course: Course<A>,
@@ -84,48 +85,52 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         Self { state: Some(C::planes(state)), ..self }
     }
 
-    /// How many steps each sequence has, in any order, 0 to L; what stands behind them is never read, NaN or not.
+    /// How many steps each sequence has, 0 to L, in any order. What stands behind a sequence's end is never read.
     ///
-    /// The reverse direction starts at each sequence's own end. Equal bit for bit to running each sequence alone, and to
-    /// a packed sequence (which holds no sequence of no steps; here it keeps its first state). Default: L each.
+    /// The reverse direction starts at each sequence's own end. The results equal, bit for bit, those of each
+    /// sequence run alone and those of a packed sequence. A sequence of no steps, which a packed sequence cannot
+    /// hold, keeps its first state. Default: L for each.
     #[doc(alias = "pack_padded_sequence")]
     pub fn lengths(self, lengths: &'a [usize]) -> Self {
         Self { lengths: Some(lengths), ..self }
     }
 
-    /// What outputs behind a sequence's end are set to; without [`lengths`](Self::lengths) there are none. Default: zero.
+    /// What outputs behind a sequence's end are set to. Without [`lengths`](Self::lengths) there are no such
+    /// outputs. Default: zero.
     pub fn padding_value(self, padding_value: A) -> Self {
         Self { padding_value, ..self }
     }
 
-    /// Where sequences begin anew: a mask (L, N), with `batch_first` (N, L), for one sequence (L); for a packed sequence
-    /// (L, N), L the greatest length. Before a step that is true the state is set to zero, or to
-    /// [`reset_state`](Self::reset_state).
+    /// Where sequences begin anew: a mask of shape (L, N), with `batch_first` (N, L), for one sequence (L). For a
+    /// packed sequence it is (L, N), with L the greatest length. Before each step where the mask is true, the
+    /// state is set to zero or to [`reset_state`](Self::reset_state).
     ///
-    /// Equal bit for bit to splitting the sequence before that step, and as fast as without. In reverse too: the reverse
-    /// direction begins anew at the step before, its first state enters at the sequence's end, and its final state is that
-    /// of the first piece. A reset at the first step replaces the forward direction's first state. Default: nowhere.
+    /// The results equal, bit for bit, those of the sequence split before that step, and take no longer. Resets
+    /// act in reverse too: the reverse direction begins anew at the step before that step, its first state enters
+    /// at the sequence's end, and its final state is that of the first piece. A reset at the first step replaces
+    /// the forward direction's first state. Default: nowhere.
     #[doc(alias = "episode_starts")]
     pub fn resets(self, mask: &'a ArrayRef<bool, <I::Dim as Dimension>::Smaller>) -> Self {
         Self { resets: Some(mask), ..self }
     }
 
-    /// The state that a reset sets, a constant of training, shaped as the first state; without [`resets`](Self::resets)
-    /// its values are not looked at. Default: zero.
+    /// The state that a reset sets, shaped as the first state. Training treats it as a constant. Without
+    /// [`resets`](Self::resets) its values are not read. Default: zero.
     pub fn reset_state(self, state: C::State<&'a ArrayRef<A, I::Dim>>) -> Self {
         Self { reset_state: Some(C::planes(state)), ..self }
     }
 
-    /// Returns `output`, the last layer's hidden state after every step, and every layer's and direction's final state,
-    /// shaped as [`Rnn`](crate::Rnn) says. The output of a packed sequence is packed alike.
+    /// Returns `output`, the last layer's hidden state after every step, and the final state of every layer and
+    /// direction, shaped as [`Rnn`](crate::Rnn) says. The output of a packed sequence is packed in the same way.
     ///
     /// # Errors
-    /// [`Error::Width`](crate::Error::Width) for an input of another width; [`Error::Shape`](crate::Error::Shape) for a
-    /// state, mask, reset state or list of lengths of another shape;
-    /// [`Error::EntryOutOfRange`](crate::Error::EntryOutOfRange) for a length over L;
-    /// [`Error::Unsupported`](crate::Error::Unsupported) for lengths of a packed sequence, which has its own;
-    /// [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0;
-    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for an output that no memory holds.
+    /// [`Error::Width`](crate::Error::Width) if the input has another width;
+    /// [`Error::Shape`](crate::Error::Shape) if a state, mask, reset state or list of lengths has another shape;
+    /// [`Error::EntryOutOfRange`](crate::Error::EntryOutOfRange) if a length is over L;
+    /// [`Error::Unsupported`](crate::Error::Unsupported) if lengths are given for a packed sequence, which has its
+    /// own;
+    /// [`Error::EmptySequence`](crate::Error::EmptySequence) if L is 0;
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory can hold the output.
     pub fn forward(self) -> Result<(I::Output, C::State<Array<A, I::Dim>>)> {
         let mut pass = self.pass(1)?;
         let mut output = self.room(&pass);
@@ -135,8 +140,9 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
 
     /// Returns each sequence's last output, (N, D hidden_size) or (D hidden_size), and the final state.
     ///
-    /// The last output is the last layer's final forward state and, beside it, its final reverse state: for a
-    /// bidirectional network that is *not* `output[-1]`. Keeps memory for a few steps, however long the sequences.
+    /// The last output is the last layer's final forward state and its final reverse state side by side: for a
+    /// bidirectional network that is *not* `output[-1]`. The pass needs memory for a few steps, however long the
+    /// sequences are.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
@@ -148,8 +154,8 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         Ok((last, state_of::<C, A, I::Dim>(pass.state)))
     }
 
-    /// Returns the outputs of every layer, first to last, each as [`forward`](Self::forward) returns the last's, and
-    /// the final state.
+    /// Returns the outputs of every layer, from the first to the last, each as [`forward`](Self::forward) returns
+    /// the last layer's, and the final state.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
@@ -166,13 +172,13 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         Ok((outputs, state_of::<C, A, I::Dim>(pass.state)))
     }
 
-    /// As [`forward`](Self::forward), in training mode: draws and applies dropout, and returns a [`Trace`] for
+    /// As [`forward`](Self::forward), in training: draws and applies dropout, and also returns a [`Trace`] for
     /// [`Recurrent::backward`].
     ///
-    /// Dropout acts on the outputs of every layer but the last: an element is kept with probability `1 - dropout` and
-    /// then divided by it. Two words for each element, layer by layer, in the order of (t, n, feature), as torch
-    /// draws them; none for `dropout` 0 or 1 or one layer. With [`lengths`](Self::lengths) the elements are those
-    /// of torch's packed sequence, the longest sequence first.
+    /// Dropout acts on the outputs of every layer but the last: an element is kept with probability `1 - dropout`,
+    /// and then divided by that probability. It draws two words for each element, layer by layer, in the order of
+    /// (t, n, feature), as torch does, and none if `dropout` is 0 or 1 or there is one layer. With
+    /// [`lengths`](Self::lengths) the elements are those of torch's packed sequence, the longest sequence first.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
@@ -207,7 +213,7 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         Ok((output, state_of::<C, A, I::Dim>(state), Trace { origin, kept, dim }))
     }
 
-    /// Checks every argument, and that memory can hold the outputs of so many layers.
+    /// Checks every argument, and that memory can hold the outputs of `outputs` layers.
     fn pass(&self, outputs: usize) -> Result<Pass<'a, A>> {
         let (sizes, input) = (self.network.config().sizes(), self.input.borrow());
         let dim @ (len, batch, width) = input.dim(sizes.batch_first);
@@ -236,7 +242,7 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         vec![A::zero(); pass.course.layout.steps.rows() * self.network.config().sizes().output_size()]
     }
 
-    /// A layer's output rows as the caller wants them.
+    /// A layer's output rows in the form of the caller's input.
     fn output(&self, rows: Vec<A>, layout: &Layout) -> I::Output {
         let sizes = self.network.config().sizes();
         let form = Form { padding: self.padding_value, batch_first: sizes.batch_first };
@@ -258,7 +264,7 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
     }
 }
 
-/// A state in the caller's number of axes.
+/// A state with the caller's number of axes.
 pub(super) fn state_of<C: Architecture, A: Scalar, D: SequenceDim>(
     state: Planes<Array3<A>>,
 ) -> C::State<Array<A, D>> {

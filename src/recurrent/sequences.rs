@@ -12,27 +12,27 @@ use crate::packed::PackedSequence;
 use crate::rows::Source;
 use crate::steps::Steps;
 
-/// Sequences in an array, a batch (3-D) or one (2-D), or in a [`PackedSequence`]: what a network reads, and what it
-/// returns. Sealed.
+/// Sequences in an array, a batch (3-D) or one sequence (2-D), or in a [`PackedSequence`]: what a network reads,
+/// and what it returns. Sealed.
 pub trait Sequences<A>: private::Sealed {
-    /// The number of axes of a state beside it.
+    /// The number of axes of the state that belongs to them.
     type Dim: SequenceDim;
 
-    /// Sequences of the same kind, of the caller's own.
+    /// Owned sequences of the same kind.
     type Output;
 
     #[doc(hidden)]
     fn borrow(&self) -> SequencesRef<'_, A, Self::Dim>;
 
-    /// Rows of `width` elements as sequences of the same kind and shape.
+    /// Makes sequences of the same kind and shape from rows of `width` elements.
     #[doc(hidden)]
     fn of_rows(&self, rows: Vec<A>, width: usize, layout: &Layout, form: Form<A>) -> Self::Output;
 }
 
-/// What rows become in an array.
+/// How rows become an array.
 #[derive(Debug, Clone, Copy)]
 pub struct Form<A> {
-    /// What stands behind a sequence's end.
+    /// The value behind a sequence's end.
     pub(super) padding: A,
     pub(super) batch_first: bool,
 }
@@ -86,7 +86,7 @@ impl<A: Element> Sequences<A> for PackedSequence<A> {
 }
 
 impl<'a, A: Element, D: SequenceDim> SequencesRef<'a, A, D> {
-    /// The shape (L, N, width), L the longest sequence's length.
+    /// The shape (L, N, width). L is the length of the longest sequence.
     pub(super) fn dim(&self, batch_first: bool) -> (usize, usize, usize) {
         match self {
             Self::Array(array) => D::time_major(array, batch_first).dim(),
@@ -109,7 +109,8 @@ impl<'a, A: Element, D: SequenceDim> SequencesRef<'a, A, D> {
     /// How the sequences fall into steps.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for lengths beside those of a packed sequence, else as [`Layout::sorted`].
+    /// [`Error::Unsupported`] if lengths are given beside those of a packed sequence; otherwise as
+    /// [`Layout::sorted`].
     pub(super) fn layout(&self, lengths: Option<&[usize]>, batch_first: bool) -> Result<Layout> {
         match (self, lengths) {
             (Self::Array(_), None) => {
@@ -127,10 +128,10 @@ impl<'a, A: Element, D: SequenceDim> SequencesRef<'a, A, D> {
         }
     }
 
-    /// Where the rows lie; may copy them.
+    /// Where the rows lie. An array of another memory layout is copied.
     ///
     /// # Errors
-    /// [`Error::SizeOverflow`] for an array, called `name`, whose copy no memory can hold.
+    /// [`Error::SizeOverflow`] if no memory can hold the copy; `name` is what the error calls the array.
     pub(super) fn into_rows(self, name: &str, batch_first: bool) -> Result<RowsOf<'a, A>> {
         Ok(match self {
             Self::Array(array) => RowsOf::Array(with_plain_rows(name, D::time_major(array, batch_first))?),
@@ -138,10 +139,10 @@ impl<'a, A: Element, D: SequenceDim> SequencesRef<'a, A, D> {
         })
     }
 
-    /// Checks that these are as many and as long sequences as a trace is of, of so wide rows.
+    /// Checks that there are as many sequences as a trace is of, as long and with rows as wide.
     ///
     /// # Errors
-    /// [`Error::Rank`], [`Error::Shape`].
+    /// [`Error::Rank`] and [`Error::Shape`].
     pub(super) fn expect(
         &self,
         name: &'static str,
@@ -186,9 +187,9 @@ fn layout_of<A: Element>(packed: &PackedSequence<A>) -> Layout {
 /// Rows in the memory layout that the engine reads.
 #[derive(Debug)]
 pub(super) enum RowsOf<'a, A> {
-    /// (L, N, width) with plain rows.
+    /// Rows of an array (L, N, width) with contiguous rows.
     Array(CowArray<'a, A, Ix3>),
-    /// In the order of the steps.
+    /// Rows in the order of the steps.
     Packed(CowArray<'a, A, Ix2>),
 }
 

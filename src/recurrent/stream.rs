@@ -13,11 +13,11 @@ use crate::rows::Source;
 use crate::scalar::Scalar;
 use crate::steps::Steps;
 
-/// A batch of sequences that arrive in steps or chunks: a network (or cell), the state it is in, and the room it works
-/// in. Made by [`Recurrent::stream`] or [`RecurrentCell::stream`].
+/// A batch of sequences that arrive in steps or chunks: a network or cell, its state, and the memory it works in.
+/// Made by [`Recurrent::stream`] or [`RecurrentCell::stream`].
 ///
-/// Steps and chunks of any size give the same bits as the whole sequence at once. After its first call a step whose
-/// input is in standard layout allocates nothing.
+/// Steps and chunks of any size give the same bits as the whole sequence at once. From the second call on, a step
+/// allocates nothing if its input is in standard layout.
 ///
 /// ```
 /// use ndarray::{Array2, Axis};
@@ -48,11 +48,11 @@ pub struct Stream<'a, C: Kind, A: Scalar> {
 }
 
 impl<C: Architecture, A: Scalar> Recurrent<C, A> {
-    /// A stream of `batch` sequences, its state zero.
+    /// A stream of `batch` sequences whose state is zero.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a bidirectional network: its reverse direction begins at the end, which a stream has not
-    /// seen; [`Error::SizeOverflow`] for a state that no memory holds.
+    /// [`Error::Unsupported`] if the network is bidirectional: its reverse direction begins at the end, which a
+    /// stream has not seen; [`Error::SizeOverflow`] if no memory can hold the state.
     pub fn stream(&self, batch: usize) -> Result<Stream<'_, C, A>> {
         if self.config().sizes().num_directions > 1 {
             return Err(Error::Unsupported {
@@ -65,10 +65,10 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
 }
 
 impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
-    /// A stream of `batch` rows, its state zero.
+    /// A stream of `batch` rows whose state is zero.
     ///
     /// # Errors
-    /// [`Error::SizeOverflow`] for a state that no memory holds.
+    /// [`Error::SizeOverflow`] if no memory can hold the state.
     pub fn stream(&self, batch: usize) -> Result<Stream<'_, C, A>> {
         Stream::new(self.stack(), self.config(), batch)
     }
@@ -87,7 +87,7 @@ impl<'a, C: Kind, A: Scalar> Stream<'a, C, A> {
     /// Takes one step, (N, input_size), and returns the last layer's hidden state, (N, hidden_size).
     ///
     /// # Errors
-    /// [`Error::Width`] for an input of another width, [`Error::Shape`] for one of another batch; the state is
+    /// [`Error::Width`] if the input has another width, [`Error::Shape`] if it is of another batch; the state is
     /// unchanged then.
     pub fn step(&mut self, input: &ArrayRef2<A>) -> Result<ArrayView2<'_, A>> {
         self.expect_input(&[], input.shape())?;
@@ -104,8 +104,8 @@ impl<'a, C: Kind, A: Scalar> Stream<'a, C, A> {
     /// layer's hidden states, (L, N, hidden_size).
     ///
     /// # Errors
-    /// As [`step`](Self::step); [`Error::EmptySequence`] for L = 0, [`Error::SizeOverflow`] for an output that no memory
-    /// holds.
+    /// As [`step`](Self::step); [`Error::EmptySequence`] if L is 0, [`Error::SizeOverflow`] if no memory can hold
+    /// the output.
     pub fn chunk(&mut self, input: &ArrayRef3<A>) -> Result<Array3<A>> {
         let (len, batch, _) = input.dim();
         expect_steps("input", len, input.shape())?;
@@ -127,10 +127,10 @@ impl<'a, C: Kind, A: Scalar> Stream<'a, C, A> {
         C::state(self.state.as_ref())
     }
 
-    /// Goes on from a state, such as a saved one or another pass's final state.
+    /// Sets the state, to go on from a saved state or from another pass's final state.
     ///
     /// # Errors
-    /// [`Error::Shape`] for a state of another shape; nothing is changed then.
+    /// [`Error::Shape`] if the state has another shape; nothing is changed then.
     pub fn set_state(&mut self, state: C::State<&ArrayRef3<A>>) -> Result<()> {
         let planes = self.state.as_mut().zip(C::planes(state));
         for (name, plane) in ["h", "c"].into_iter().zip([Some(&planes.h), planes.c.as_ref()]) {
@@ -140,10 +140,10 @@ impl<'a, C: Kind, A: Scalar> Stream<'a, C, A> {
         Ok(())
     }
 
-    /// Sets the state of some of the sequences to zero.
+    /// Sets the state of some sequences to zero.
     ///
     /// # Errors
-    /// [`Error::EntryOutOfRange`] for a sequence that the batch has not; nothing is changed then.
+    /// [`Error::EntryOutOfRange`] if the batch has no such sequence; nothing is changed then.
     pub fn reset(&mut self, sequences: impl IntoIterator<Item = usize>) -> Result<()> {
         let batch = self.output.nrows();
         let sequences: Vec<_> = sequences.into_iter().collect();
@@ -157,7 +157,7 @@ impl<'a, C: Kind, A: Scalar> Stream<'a, C, A> {
         Ok(())
     }
 
-    /// Checks the shape (.., N, input_size) of an input of `steps` before it.
+    /// Checks an input's shape: `steps`, then N and input_size.
     fn expect_input(&self, steps: &[usize], shape: &[usize]) -> Result<()> {
         let (batch, width) = (shape[steps.len()], shape[steps.len() + 1]);
         expect_width("input", "input_size", self.input_size, width)?;
@@ -169,7 +169,7 @@ impl<'a, C: Kind, A: Scalar> Stream<'a, C, A> {
     }
 }
 
-/// Runs a stack over rows that fit it.
+/// Runs a stack over rows whose shapes have been checked.
 fn run<C: Kind, A: Scalar>(
     stack: &Stack<A, C::Cell<A>>,
     state: &mut Planes<Array3<A>>,

@@ -1,4 +1,4 @@
-//! Training: what a pass leaves, and the way back that reads it.
+//! Training: the trace of a pass, and the way back that reads it.
 
 use ndarray::{Array, Array3, ArrayRef};
 use rand::Rng;
@@ -14,12 +14,12 @@ use crate::error::Result;
 use crate::planes::Planes;
 use crate::scalar::Scalar;
 
-/// What a pass in training mode leaves for [`Recurrent::backward`], any number of times.
+/// What a pass in training leaves for [`Recurrent::backward`], which may read it any number of times.
 ///
-/// With R rows (steps times sequences, less what lengths leave out) it keeps `R (input_size + K D hidden_size)` numbers,
-/// `R (K - 1) D hidden_size` more where dropout is on, and the first states, the mask of resets and their states. Its
-/// memory goes back to the network when it is dropped, for the network's next pass; what that has no use for is freed. A
-/// clone of the network has no such memory.
+/// For R rows (steps times sequences, without padding) a trace holds `R (input_size + K D hidden_size)` numbers,
+/// `R (K - 1) D hidden_size` more with dropout, and the first states, the mask of resets and their states. When
+/// the trace is dropped its memory goes back to the network, for the next pass; what that pass does not use is
+/// freed. A clone of the network has no such memory.
 #[derive(Debug, Clone)]
 pub struct Trace<C, A: Scalar> {
     pub(super) origin: Origin<C>,
@@ -28,10 +28,10 @@ pub struct Trace<C, A: Scalar> {
     pub(super) dim: (usize, usize, usize),
 }
 
-/// The gradient of everything that a pass read, but of a reset state, which is a constant: of parameters `P`, an input
-/// `X` and a first state `S`.
+/// The gradients of everything that a pass read: of the parameters, of type `P`, of the input, `X`, and of the
+/// first state, `S`. A reset state is a constant and has none.
 ///
-/// Each is shaped as what it is the gradient of; where padding was, `input` is zero.
+/// Each has the shape of what it is the gradient of. In padding `input` is zero.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gradients<P, X, S> {
     /// Of the parameters, under their names.
@@ -43,7 +43,8 @@ pub struct Gradients<P, X, S> {
 }
 
 impl<C: Architecture, A: Scalar> Recurrent<C, A> {
-    /// As [`forward`](Self::forward), in training mode; `rng` feeds dropout only. See [`Run::forward_train`].
+    /// As [`forward`](Self::forward), in training. `rng` is drawn from for dropout alone. See
+    /// [`Run::forward_train`].
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
@@ -57,8 +58,8 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         Run::new(self, input, state.map(C::planes)).forward_train(rng)
     }
 
-    /// The gradients of a loss with respect to parameters, input and first state, from those with respect to `output`
-    /// and, if the loss reads it, the final state: backpropagation through time.
+    /// Returns the gradients of a loss with respect to parameters, input and first state, from its gradients with
+    /// respect to `output` and, if the loss reads it, the final state: backpropagation through time.
     ///
     /// For each step, from the last to the first, `d_sum = act'(sum) d_h`; then
     /// `d_W_ih = sum d_sum x'`, `d_W_hh = sum d_sum h_{t-1}'`, `d_b_ih = d_b_hh = sum d_sum`, `d_x = W_ih' d_sum`,
@@ -67,15 +68,16 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
     /// chunks (truncated backpropagation), pass the last chunk's final state as the next one's first state and leave
     /// `d_state` out.
     ///
-    /// After a pass over a packed sequence `d_output` is one too, its data the gradient of the output's data (see
-    /// [`PackedSequence::with_data`](crate::PackedSequence::with_data)), or is padded.
+    /// After a pass over a packed sequence, `d_output` is a packed sequence of the gradients of the output's data
+    /// (see [`PackedSequence::with_data`](crate::PackedSequence::with_data)), or a padded array.
     ///
     /// # Errors
-    /// [`Error::ForeignTrace`](crate::Error::ForeignTrace) for a trace of a network of another configuration,
-    /// [`Error::StaleTrace`](crate::Error::StaleTrace) for one of other parameters: this network's before they could
-    /// change, or another network's; [`Error::Shape`](crate::Error::Shape) for a gradient of another shape;
-    /// [`Error::Rank`](crate::Error::Rank) if `d_output` is 2-D and the trace is of a batch of more or fewer than one
-    /// sequence; [`Error::Unsupported`](crate::Error::Unsupported) for a `d_output` that is packed in another order.
+    /// [`Error::ForeignTrace`](crate::Error::ForeignTrace) if the trace is of another configuration;
+    /// [`Error::StaleTrace`](crate::Error::StaleTrace) if it is of other parameters, this network's from before
+    /// they could change or another network's;
+    /// [`Error::Shape`](crate::Error::Shape) if a gradient has another shape;
+    /// [`Error::Rank`](crate::Error::Rank) if `d_output` is 2-D and the trace is not of one sequence;
+    /// [`Error::Unsupported`](crate::Error::Unsupported) if `d_output` is packed in another order.
     ///
     /// ```
     /// use ndarray::array;
@@ -115,9 +117,9 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         })
     }
 
-    /// As [`backward`](Self::backward), without the gradients of input and first state: all that training needs where the
-    /// input is data, and in torch what happens where it does not require a gradient. With one layer and
-    /// `input_size = hidden_size` it is a quarter less work.
+    /// As [`backward`](Self::backward), without the gradients of input and first state. Training needs no others
+    /// if the input is data, and torch computes no others if the input does not require a gradient. With one layer
+    /// and `input_size = hidden_size` it is a quarter less work.
     ///
     /// # Errors
     /// As [`backward`](Self::backward).
@@ -142,8 +144,8 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         Ok(self.way_back(trace, d_output, d_state, None)?.0)
     }
 
-    /// Runs the engine back: the gradients of the parameters and of the first states in the caller's order, and in
-    /// `d_input`, if it is wanted, that of the input's rows.
+    /// Runs the engine back. Returns the gradients of the parameters and of the first states, in the caller's
+    /// order, and writes that of the input's rows to `d_input`, if there is one.
     fn way_back<I: Sequences<A> + ?Sized>(
         &self,
         trace: &Trace<C, A>,
@@ -158,7 +160,7 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         let d_state = d_state.map(C::planes);
         self.expect_state(["d_h_n", "d_c_n"], d_state, batch)?;
         let d_output = d_output.into_rows("d_output", sizes.batch_first)?;
-        // What a sequence of no steps passes on.
+        // A sequence of no steps passes this on unchanged.
         let mut d_state = self.state_or_zeros(d_state, batch);
         let mut parameters = self.parameters().zeros_like();
         let cells = parameters.cells.iter_mut();
