@@ -13,15 +13,15 @@ pub(crate) fn standard<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Arra
     copy
 }
 
-/// The array itself where it is in standard layout, else a copy that is.
+/// The array itself if it is in standard layout, else a copy in standard layout.
 pub(crate) fn into_standard<A: Element, D: Dimension>(array: Array<A, D>) -> Array<A, D> {
     if array.is_standard_layout() { array } else { standard(&array) }
 }
 
-/// A view of the array itself where it is in standard layout, else a copy that is.
+/// A view of the array if it is in standard layout, else a copy in standard layout.
 ///
 /// # Errors
-/// [`Error::SizeOverflow`] for an array, called `name`, whose copy no memory can hold.
+/// [`Error::SizeOverflow`] if no memory can hold the copy; `name` is what the error calls the array.
 pub(crate) fn as_standard<'a, A: Element, D: Dimension>(
     name: &str,
     array: &'a ArrayRef<A, D>,
@@ -33,10 +33,10 @@ pub(crate) fn as_standard<'a, A: Element, D: Dimension>(
     Ok(standard(array).into())
 }
 
-/// The array itself where it is dense with contiguous rows (seq-first, batch-first), else a copy that is.
+/// A view of the array if it is dense with contiguous rows (sequence or batch first), else a copy that is.
 ///
 /// # Errors
-/// [`Error::SizeOverflow`] for an array, called `name`, whose copy no memory can hold.
+/// [`Error::SizeOverflow`] if no memory can hold the copy; `name` is what the error calls the array.
 pub(crate) fn with_plain_rows<'a, A: Element>(
     name: &str,
     array: ArrayView3<'a, A>,
@@ -55,12 +55,12 @@ pub(crate) fn elements<A, D: Dimension>(array: &ArrayRef<A, D>) -> &[A] {
     array.as_slice().invariant("the array is in standard layout")
 }
 
-/// As [`elements`], to be changed.
+/// As [`elements`], for changing them.
 pub(crate) fn elements_mut<A, D: Dimension>(array: &mut ArrayRef<A, D>) -> &mut [A] {
     array.as_slice_mut().invariant("the array is in standard layout")
 }
 
-/// Elements as an array in standard layout.
+/// An array in standard layout from its elements.
 pub(crate) fn array<A, D: Dimension>(dim: D, elements: Vec<A>) -> Array<A, D> {
     Array::from_shape_vec(dim, elements).invariant("there are as many elements as the shape has")
 }

@@ -37,7 +37,7 @@ pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
     #[doc(hidden)]
     fn mask_shape(shape: [usize; 2], batch_first: bool) -> Vec<usize>;
 
-    /// A mask without features as (L, N).
+    /// A mask, which has no features, as (L, N).
     #[doc(hidden)]
     fn time_major_mask(mask: &ArrayRef<bool, Self::Smaller>, batch_first: bool) -> ArrayView2<'_, bool>;
 

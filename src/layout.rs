@@ -1,4 +1,4 @@
-//! How a batch's sequences become rows in steps, and rows arrays again.
+//! How the sequences of a batch become rows in steps, and rows become arrays again.
 
 use std::cmp::Reverse;
 
@@ -11,16 +11,16 @@ use crate::kernels::copy;
 use crate::planes::Planes;
 use crate::steps::Steps;
 
-/// How a batch's sequences become rows in steps.
+/// How the sequences of a batch become rows in steps.
 #[derive(Debug, Clone)]
 pub struct Layout {
     pub(crate) steps: Steps,
-    /// The sequence that is row b of every step, where that is not b: the longest first.
+    /// The sequence that is row b of every step, the longest first; `None` if it is sequence b.
     pub(crate) order: Option<Vec<usize>>,
 }
 
 impl Layout {
-    /// Sequences of one length, in their own order.
+    /// Sequences of one length, in the caller's order.
     pub(crate) fn equal(len: usize, batch: usize) -> Self {
         Self { steps: Steps::Equal { len, batch }, order: None }
     }
@@ -28,7 +28,7 @@ impl Layout {
     /// Sequences of some lengths, in any order.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless there are `batch` lengths, [`Error::EntryOutOfRange`] for one over `len`.
+    /// [`Error::Shape`] unless there are `batch` lengths, [`Error::EntryOutOfRange`] if one is over `len`.
     pub(crate) fn sorted(lengths: &[usize], len: usize, batch: usize) -> Result<Self> {
         expect_shape("lengths", &[batch], &[lengths.len()])?;
         if let Some((index, &actual)) = lengths.iter().enumerate().find(|&(_, &length)| length > len) {
@@ -37,7 +37,7 @@ impl Layout {
         Ok(Self::of_lengths(lengths))
     }
 
-    /// Sequences of lengths that are known to be right.
+    /// Sequences of lengths that have been checked.
     pub(crate) fn of_lengths(lengths: &[usize]) -> Self {
         let mut order: Vec<_> = (0..lengths.len()).filter(|&n| lengths[n] > 0).collect();
         order.sort_by_key(|&n| Reverse(lengths[n]));
@@ -59,7 +59,8 @@ impl Layout {
         rows
     }
 
-    /// Runs a pass over a state, its rows in the order of the steps' rows meanwhile; sequences of no steps keep theirs.
+    /// Runs a pass over a state whose rows are put into the order of the steps' rows, and back afterwards. A
+    /// sequence of no steps keeps its state.
     pub(crate) fn with_sorted_state<A: Element>(
         &self,
         state: &mut Planes<Array3<A>>,
@@ -79,7 +80,7 @@ impl Layout {
         });
     }
 
-    /// A mask (L, N) as a list by row.
+    /// A mask (L, N) as a list with an entry for each row.
     pub(crate) fn gather_mask(&self, mask: &ArrayView2<'_, bool>) -> Vec<bool> {
         self.steps
             .places(0..self.steps.len())
@@ -87,7 +88,7 @@ impl Layout {
             .collect()
     }
 
-    /// Rows as an array (L, N, width), `padding` behind the sequences' ends.
+    /// Rows as an array (L, N, width), with `padding` behind the ends of sequences.
     pub(crate) fn scatter_rows<A: Element>(
         &self,
         rows: Vec<A>,

@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 
-/// A hidden state h and, where a cell carries one, a cell state c: two arrays, since a product reads the one and not the
-/// other, and they may differ in width.
+/// A hidden state h and, if the cell carries one, a cell state c. They are two arrays because a recurrent product
+/// reads h and not c, and because they may differ in width.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Planes<T> {
     /// The hidden state.
@@ -18,13 +18,13 @@ impl<T> Planes<T> {
         Self { h: value(), c: carries.then(value) }
     }
 
-    /// Each plane through a function.
+    /// Applies a function to each plane.
     #[inline(always)]
     pub(crate) fn map<U>(self, mut f: impl FnMut(T) -> U) -> Planes<U> {
         Planes { h: f(self.h), c: self.c.map(f) }
     }
 
-    /// Each plane with that of another state of the same kind.
+    /// Pairs each plane with that of another state of the same kind.
     #[inline(always)]
     pub(crate) fn zip<U>(self, other: Planes<U>) -> Planes<(T, U)> {
         Planes { h: (self.h, other.h), c: self.c.zip(other.c) }
@@ -40,7 +40,7 @@ impl<T> Planes<T> {
         Planes { h: &mut self.h, c: self.c.as_mut() }
     }
 
-    /// Each plane through a function that may fail.
+    /// Applies a function that may fail to each plane.
     pub(crate) fn try_map<U>(self, mut f: impl FnMut(T) -> Result<U>) -> Result<Planes<U>> {
         Ok(Planes { h: f(self.h)?, c: self.c.map(f).transpose()? })
     }

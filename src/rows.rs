@@ -1,7 +1,7 @@
 //! Where the rows of sequences lie.
 //!
-//! [`Source`] finds a row by step and place in the step, whatever the array's layout and the sequences' order; what a
-//! product reads of it, rows by number, is a [`Matrix`].
+//! [`Source`] finds a row by step and place in the step, whatever the array's layout and the order of the
+//! sequences. A product reads rows by number, from a [`Matrix`] made of a source.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::invariant::Invariant;
 use crate::kernels::{Matrix, copy};
 use crate::steps::Steps;
 
-/// The rows of a sequence, wherever they lie: what a layer reads.
+/// The rows that a layer reads, wherever they lie.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a, A> {
     data: &'a [A],
@@ -25,25 +25,26 @@ pub struct Source<'a, A> {
 /// Where row b of step t starts.
 #[derive(Debug, Clone, Copy)]
 enum Place<'a> {
-    /// Rows lie one behind the other in the order of `steps`, from row `origin` on.
+    /// Rows lie one after another in the order of `steps`; the first is row `origin`.
     Rows { steps: &'a Steps, origin: usize },
-    /// At `t * strides[0] + order[b] * strides[1]`.
+    /// Row b of step t starts at `t * strides[0] + order[b] * strides[1]`.
     Grid { strides: [usize; 2], order: Option<&'a [usize]> },
-    /// Where a table says, its entries in the order of `steps`.
+    /// A table has where each row starts, in the order of `steps`.
     Table { steps: &'a Steps, offsets: &'a [usize] },
 }
 
 impl<'a, A: Element> Source<'a, A> {
-    /// Rows one behind the other; the first is row `origin` of the steps.
+    /// Rows one after another; the first is row `origin` of the steps.
     pub(crate) fn rows(data: &'a [A], width: usize, steps: &'a Steps, origin: usize) -> Self {
         Self { data, width, place: Place::Rows { steps, origin }, first: 0 }
     }
 
-    /// An array (L, N, width) made by [`with_plain_rows`](crate::arrays::with_plain_rows); row b of a step is sequence `order[b]`, or b.
+    /// The rows of an array (L, N, width) made by [`with_plain_rows`](crate::arrays::with_plain_rows). Row b of a
+    /// step is sequence `order[b]`, or b without an order.
     pub(crate) fn grid(array: &'a CowArray<'_, A, Ix3>, order: Option<&'a [usize]>) -> Self {
         let (_, batch, width) = array.dim();
         let (data, strides) = match array.as_slice() {
-            // The stride of an axis of one element may be anything.
+            // An axis of one element may have any stride.
             Some(data) => (data, [batch * width, width]),
             None => {
                 let strides = [Axis(0), Axis(1)].map(|axis| array.stride_of(axis).unsigned_abs());
@@ -58,12 +59,12 @@ impl<'a, A: Element> Source<'a, A> {
         Self { data, width, place: Place::Table { steps, offsets }, first: 0 }
     }
 
-    /// Without the first rows of every step.
+    /// The source without the first rows of every step.
     pub(crate) fn skip(self, rows: usize) -> Self {
         Self { first: self.first + rows, ..self }
     }
 
-    /// The rows of some of the steps `steps` as one matrix; `table` is room for their offsets.
+    /// The rows of some steps as one matrix. `table` is room for where they start.
     #[inline(always)]
     pub(crate) fn matrix<'t>(
         &self,
@@ -94,7 +95,7 @@ impl<'a, A: Element> Source<'a, A> {
         to.extend(steps.places(range).map(|(t, b)| self.offset(t, b)));
     }
 
-    /// Copies the rows of all steps, one behind the other.
+    /// Copies the rows of all steps, one after another.
     pub(crate) fn copy_to(self, steps: &Steps, to: &mut [A]) {
         if let Some(rows) = self.dense(steps, 0..steps.len()) {
             return copy(rows, to);
@@ -103,7 +104,7 @@ impl<'a, A: Element> Source<'a, A> {
         places.zip(to.chunks_exact_mut(self.width)).for_each(|((t, b), to)| copy(self.row(t, b), to));
     }
 
-    /// The rows of some of the steps `steps` if they lie one behind the other.
+    /// The rows of some steps, if they lie one after another.
     #[inline(never)]
     fn dense(&self, steps: &Steps, range: Range<usize>) -> Option<&'a [A]> {
         if !self.is_dense(steps, range.start) {
@@ -114,7 +115,7 @@ impl<'a, A: Element> Source<'a, A> {
         Some(&self.data[start..start + rows * self.width])
     }
 
-    /// The rows' width.
+    /// The width of a row.
     pub(crate) fn width(&self) -> usize {
         self.width
     }
@@ -133,7 +134,8 @@ impl<'a, A: Element> Source<'a, A> {
         }
     }
 
-    /// Some columns of the first rows of step `t`: where they lie if that is one behind the other, or else copied.
+    /// Some columns of the first rows of step `t`: a view if the rows lie one after another, else a copy in
+    /// `room`.
     #[inline(always)]
     pub(crate) fn columns<'r>(
         self,
@@ -155,7 +157,7 @@ impl<'a, A: Element> Source<'a, A> {
         room
     }
 
-    /// The first rows of step `t`, if there are any, and how far apart they start, if at a regular distance.
+    /// The first rows of step `t` and how far apart they start; `None` if there are no rows or no one distance.
     #[inline(always)]
     pub(crate) fn step(&self, t: usize, rows: usize) -> Option<(&'a [A], usize)> {
         let distance = match self.place {
@@ -177,7 +179,7 @@ impl<'a, A: Element> Source<'a, A> {
         }
     }
 
-    /// Whether the rows of step `t` and later ones lie one behind the other.
+    /// Whether the rows of step `t` and of later steps lie one after another.
     fn is_dense(&self, steps: &Steps, t: usize) -> bool {
         let batch = steps.batch(t);
         match self.place {

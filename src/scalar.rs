@@ -26,8 +26,8 @@ impl Scalar for f64 {}
 
 /// The engine's passes with a cell of type `C`, compiled in this crate.
 ///
-/// A generic function would be compiled in every crate that calls it, with that crate's settings: slow to build, and
-/// slow to run where it is not optimised.
+/// A generic function is compiled in every crate that calls it, with that crate's settings. It would be slow to
+/// build, and slow to run in a crate that is not optimised.
 pub trait Passes<C>: Element {
     /// Runs every layer over every step.
     fn forward(
@@ -41,7 +41,7 @@ pub trait Passes<C>: Element {
     fn backward(stack: &Stack<Self, C>, reads: &BackReads<'_, Self>, writes: BackWrites<'_, Self>);
 }
 
-/// The kernels that are called one by one, compiled in this crate as [`Passes`] are.
+/// The kernels that are called one by one, compiled in this crate for the same reason as [`Passes`].
 pub trait Leaves: Element {
     /// One product.
     fn product(arch: Arch, product: Product<'_, Self>);

@@ -1,7 +1,7 @@
 //! How rows fall into time steps.
 //!
-//! The engine knows only rows, grouped into steps: step t has `batch(t)` rows, never more than step t-1, and row b
-//! of a step is the same sequence as row b of any other.
+//! The engine knows only rows, grouped into steps. Step t has `batch(t)` rows, never more than step t-1, and row b
+//! of every step is of the same sequence.
 
 use std::ops::Range;
 
@@ -12,18 +12,18 @@ pub enum Steps {
     Equal {
         /// The number of steps.
         len: usize,
-        /// The rows of each.
+        /// The number of rows of each step.
         batch: usize,
     },
-    /// Steps of fewer and fewer rows: where each starts, and where the last ends.
+    /// Steps that never grow: where each starts, and where the last ends.
     Ragged {
-        /// One more than there are steps.
+        /// One entry more than there are steps.
         starts: Vec<usize>,
     },
 }
 
 impl Steps {
-    /// Steps of the given numbers of rows, none larger than the one before.
+    /// Steps of these numbers of rows, none larger than the one before.
     pub(crate) fn ragged(batch_sizes: impl IntoIterator<Item = usize>) -> Self {
         let mut starts = vec![0];
         let mut end = 0;
@@ -47,7 +47,7 @@ impl Steps {
         self.start(self.len())
     }
 
-    /// The first row of step `t`; for `t = len` the end of the last step.
+    /// The first row of step `t`; for `t = len`, the end of the last step.
     #[inline(always)]
     pub(crate) fn start(&self, t: usize) -> usize {
         match self {
@@ -56,7 +56,7 @@ impl Steps {
         }
     }
 
-    /// The rows of step `t`; none where there is no such step.
+    /// The number of rows of step `t`; 0 if there is no such step.
     #[inline(always)]
     pub(crate) fn batch(&self, t: usize) -> usize {
         match self {
@@ -74,7 +74,7 @@ impl Steps {
         }
     }
 
-    /// Step and row of each row of some steps, in their order.
+    /// Step and row of each row of some steps, in order.
     pub(crate) fn places(&self, steps: Range<usize>) -> impl Iterator<Item = (usize, usize)> + Clone {
         steps.flat_map(|t| (0..self.batch(t)).map(move |b| (t, b)))
     }
@@ -90,10 +90,10 @@ impl Steps {
         }
     }
 
-    /// The rows of every step in `count` ranges of about as much work.
+    /// Splits the rows of every step into `count` ranges of about equal work.
     pub(crate) fn ranges(&self, count: usize) -> Vec<Range<usize>> {
         let batch = self.batch(0);
-        // As wide as a product of two sizes needs.
+        // Wide enough for a product of two sizes.
         let (rows, mut next, mut done) = (self.rows() as u128, 0, 0);
         let mut range = |i: usize| {
             let start = next;
@@ -114,7 +114,7 @@ impl Steps {
         }
     }
 
-    /// Cuts the next run of steps off `left`, from its end if `reverse`: one step or more, up to about `rows` rows.
+    /// Cuts the next steps off `left`, from its end if `reverse`: one step or more, of up to about `rows` rows.
     #[inline(always)]
     pub(crate) fn cut(&self, left: &mut Range<usize>, rows: usize, reverse: bool) -> Option<Range<usize>> {
         if left.start >= left.end {
@@ -125,7 +125,7 @@ impl Steps {
         Some(cut(left, count, reverse))
     }
 
-    /// Cuts the next run of steps of `batch` rows or more each off `left`, from its end if `reverse`.
+    /// Cuts the next steps that have `batch` rows or more each off `left`, from its end if `reverse`.
     #[inline(always)]
     pub(crate) fn cut_large(&self, left: &mut Range<usize>, batch: usize, reverse: bool) -> Range<usize> {
         let large = |t: &usize| self.batch(*t) >= batch;
@@ -137,7 +137,7 @@ impl Steps {
         cut(left, count, reverse)
     }
 
-    /// How many of the first or, if `reverse`, last of some steps have up to `rows` rows together.
+    /// How many of the first steps, or of the last if `reverse`, have up to `rows` rows together.
     fn fitting(&self, of: &Range<usize>, rows: usize, reverse: bool) -> usize {
         match self {
             Self::Equal { batch, .. } => rows / (*batch).max(1),
