@@ -10,11 +10,12 @@ use crate::kernels::{Activation, Blocks};
 
 /// Elman's cell: a row is one block, the sum.
 ///
-/// Its passes are not inlined: the loop over time would prepare the loops of every activation at every step.
+/// Its passes are not inlined. Inlined, the loop over time would prepare the loops of every activation at every
+/// step.
 #[derive(Debug, Clone, Copy)]
 pub struct Elman {
     activation: Activation,
-    /// What bounds every sum from both sides before the activation, if anything does.
+    /// The bound on every sum's absolute value before the activation, if there is one.
     clip: Option<f32>,
 }
 
@@ -23,7 +24,7 @@ impl Elman {
         Self { activation, clip: None }
     }
 
-    /// With a bound for the sums.
+    /// The same cell with a bound on the sums.
     #[cfg(feature = "onnx")]
     pub(crate) fn clip(self, clip: Option<f32>) -> Self {
         Self { clip, ..self }
@@ -65,7 +66,7 @@ impl<A: Element> Cell<A> for Elman {
     }
 }
 
-/// The value, at most the bound in either direction; NaN stays NaN.
+/// The value, limited to [-bound, bound]; NaN stays NaN.
 #[inline(always)]
 fn clipped<A: Element>(value: A, bound: A) -> A {
     if value > bound {

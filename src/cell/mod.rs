@@ -16,29 +16,30 @@ use crate::kernels::Blocks;
 
 /// One kind of recurrent cell.
 ///
-/// What [`forward`](Self::forward) leaves in a row is what [`backward`](Self::backward) wants of it: activated gates, the
-/// previous state. So the way back reads its own row only.
+/// [`forward`](Self::forward) leaves in a row exactly what [`backward`](Self::backward) needs: activated gates,
+/// previous states. So the way back of a row reads no other row.
 pub trait Cell<A: Element>: Copy + Send + Sync {
-    /// The blocks of a row. Those that hold sums come first.
+    /// The number of blocks of a row. Blocks that hold sums come first.
     const BLOCKS: usize;
-    /// The blocks that `b_ih + W_ih x` goes to.
+    /// The blocks that take `b_ih + W_ih x`.
     const INPUT: Range<usize>;
-    /// The blocks that `b_hh + W_hh h` goes to. A block of both ranges takes the sum of both.
+    /// The blocks that take `b_hh + W_hh h`. A block in both ranges takes the sum of the two.
     const HIDDEN: Range<usize>;
     /// Whether a cell state c goes from step to step beside the hidden state h.
     const CARRIES: bool;
 
-    /// Whether the way back reads the rows: a pass to be run back keeps them then.
+    /// Whether the way back reads the rows. If it does, a pass in training keeps them.
     fn keeps(self) -> bool;
 
-    /// Maps rows of sums, and of previous states, to the next states, in place. `c` is empty if there is none.
+    /// Turns rows of sums and previous states into the next states, in place. `c` is empty if the cell carries
+    /// none.
     fn forward<S: Simd>(self, simd: S, blocks: Blocks, rows: &mut [A], h: &mut [A], c: &mut [A]);
 
     /// The way back of some rows.
     ///
-    /// `d_h` and `d_c` go from the gradients of the next states to what of the previous states' gradients does not come
-    /// through the sums. `d_sums` takes the gradient of every sum: rows of as many blocks as there are sums, of
-    /// `blocks.units` numbers each, one behind the other.
+    /// Before the call `d_h` and `d_c` hold the gradients of the next states. After it they hold those parts of
+    /// the previous states' gradients that do not come through the sums. `d_sums` takes the gradient of every sum:
+    /// rows of the blocks that hold sums, `blocks.units` numbers each, one after another.
     fn backward<S: Simd>(
         self,
         simd: S,
