@@ -11,7 +11,7 @@ pub(super) fn values<A: Element>(arch: Arch, activation: Activation, from: &[A])
     to
 }
 
-/// x, and f(x) as a pair, of each line of a file that `tests/golden` has.
+/// x, and f(x) as a pair, from each line of a file in `tests/golden`.
 pub(super) fn golden(text: &str) -> impl Iterator<Item = [f64; 3]> {
     let parse = |s| f64::from_bits(u64::from_str_radix(s, 16).expect("hex digits"));
     text.lines().map(move |line| {
@@ -20,20 +20,22 @@ pub(super) fn golden(text: &str) -> impl Iterator<Item = [f64; 3]> {
     })
 }
 
-/// The distance of `y` from `high + low` in ULP, of the side where `high + low` lies: they differ at a power of two.
+/// The distance of `y` from `high + low` in ULP. At a power of two the ULP is that of the side where `high + low`
+/// lies.
 pub(super) fn ulps_from(high: f64, low: f64, y: f64) -> f64 {
     let below = (low < 0.0) == (high > 0.0);
     let next = if below { high.abs().next_down() } else { high.abs().next_up() };
     ((y - high) - low).abs() / (next - high.abs()).abs()
 }
 
-/// The distance of `y` from a normal `exact` in ULP of `f32`; relative to the least number where that is larger.
+/// The distance of `y` from a normal `exact` in ULP of `f32`, or in least numbers of `f32` where these are larger.
 fn ulps(y: f32, exact: f64) -> f64 {
     let power = exact.abs().max(f32::MIN_POSITIVE.into()).to_bits() >> 52 << 52;
     (f64::from(y) - exact).abs() / (f64::from_bits(power) * f64::from(f32::EPSILON))
 }
 
-/// Numbers nearer to 0 than this have their activation by three terms of a series: libm would take a minute for all.
+/// The activation of numbers nearer to 0 than this is taken from three terms of a series: libm would take a minute
+/// for all.
 pub(super) const NEAR: f64 = 1.0 / (1 << 13) as f64;
 
 fn check(activation: Activation, exact: fn(f64) -> f64, bound: f64, (name, arch): (&str, Arch), xs: &[f32]) {
@@ -50,7 +52,7 @@ fn check(activation: Activation, exact: fn(f64) -> f64, bound: f64, (name, arch)
     }
 }
 
-/// Holds every `f32` to a bound in ULP, by the vectors of this machine.
+/// Holds every `f32` to a bound in ULP, by this machine's vectors.
 ///
 /// `exact` is good to 2 ULP of `f64`, which are 4e-9 of `f32`.
 pub(super) fn every_f32(activation: Activation, exact: fn(f64) -> f64, bound: f64) {
@@ -61,7 +63,7 @@ pub(super) fn every_f32(activation: Activation, exact: fn(f64) -> f64, bound: f6
     });
 }
 
-/// One `f32` in 65,537 on every instruction set.
+/// Holds one `f32` in 65,537 to a bound in ULP, on every instruction set.
 pub(super) fn f32_on_a_stride(activation: Activation, exact: fn(f64) -> f64, bound: f64) {
     let xs: Vec<_> = (0..=u32::MAX).step_by(65_537).map(f32::from_bits).collect();
     archs().into_iter().for_each(|arch| check(activation, exact, bound, arch, &xs));

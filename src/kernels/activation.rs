@@ -14,9 +14,10 @@ use crate::error::{Error, Result};
 
 /// The function from a gate's sum to its value, under Keras's names.
 ///
-/// All have the same bits on every machine, in a slice of any length. What each promises, and what an element costs in
-/// nanoseconds, `f32` with AVX-512, `f32` with AVX2, `f64` with AVX-512 (one core of a shared Zen 5 at some 4 GHz;
-/// `cargo bench --bench kernels activation`; torch 2.15 there: tanh 2.1 in `f32`, 5.0 in `f64`, sigmoid 0.25 and 0.56):
+/// All have the same bits on every machine, in a slice of any length. The table says what each promises and what
+/// an element costs: nanoseconds for `f32` with AVX-512, `f32` with AVX2 and `f64` with AVX-512, on one core of a
+/// shared Zen 5 at some 4 GHz (`cargo bench --bench kernels activation`). torch 2.15 takes 2.1 ns for tanh there
+/// in `f32` and 5.0 in `f64`, 0.25 and 0.56 for sigmoid.
 ///
 /// | activation | ULP in `f32` | ULP in `f64` | cost |
 /// |---|---|---|---|
@@ -54,14 +55,15 @@ pub enum Activation {
     Softsign,
     /// ln(1 + exp(x)).
     Softplus,
-    /// x Phi(x), Phi the distribution function of a standard normal variable; Keras's, not its approximation.
+    /// x Phi(x), with Phi the distribution function of a standard normal variable: Keras's exact form, not its
+    /// approximation.
     Gelu,
     /// x / (1 + exp(-x)), also called swish.
     Silu,
 }
 
 impl Activation {
-    /// Every one of them.
+    /// All activations.
     pub const ALL: [Self; 11] = [
         Self::Tanh,
         Self::Relu,
@@ -93,7 +95,7 @@ impl Activation {
         }
     }
 
-    /// Whether [`derive`](Self::derive) reads the sums; for the others the values say enough.
+    /// Whether [`derive`](Self::derive) reads the sums. The other derivatives follow from the values.
     pub(crate) fn derives_from_sums(self) -> bool {
         matches!(self, Self::Softsign | Self::Gelu | Self::Silu)
     }
@@ -104,8 +106,8 @@ impl Activation {
         simd.vectorize(Activate { activation: self, from, to });
     }
 
-    /// `d_from[i] = f'(from[i]) * d_to[i]`, f' in terms of `to[i] = f(from[i])`, or of `from` where
-    /// [`derives_from_sums`](Self::derives_from_sums).
+    /// `d_from[i] = f'(from[i]) * d_to[i]`. The derivative f' is computed from `from` if
+    /// [`derives_from_sums`](Self::derives_from_sums), else from `to[i] = f(from[i])`.
     #[inline(always)]
     pub(crate) fn derive<A: Element, S: Simd>(
         self,
@@ -148,9 +150,9 @@ impl FromStr for Activation {
 pub struct Activate<'a, A> {
     /// The function.
     pub activation: Activation,
-    /// Its arguments.
+    /// The arguments.
     pub from: &'a [A],
-    /// As many values.
+    /// The values, as many as arguments.
     pub to: &'a mut [A],
 }
 
@@ -206,7 +208,8 @@ impl<A: Element> WithSimd for Derive<'_, A> {
     }
 }
 
-/// `f` over a slice, rounded once. Compiled once: what calls functions of libm is no vector code.
+/// `f` of each element, rounded once. Compiled once for all instruction sets, since calls of libm's functions are
+/// not vectorised.
 #[inline(never)]
 fn in_double<A: Element>(from: &[A], to: &mut [A], f: fn(f64) -> f64) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = A::from_f64(f(from.into_f64())));
@@ -232,7 +235,8 @@ mod tests {
         d_from
     }
 
-    /// Wherever a number stands, in a whole vector or in a part of one, on every instruction set.
+    /// A number has the same bits wherever it stands, in a whole vector or in a part of one, on every instruction
+    /// set.
     fn of_any_length<A: Element>() {
         let number = |i: i32| A::from_f64(f64::from(i * 37 % 101 - 50) / 9.0);
         let xs: Vec<A> = (0..67).map(number).collect();

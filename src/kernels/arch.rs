@@ -1,27 +1,28 @@
-//! How work is done: on which instruction set of this machine, and how many rows at a time.
+//! How work is done: on which of this machine's instruction sets, and how many rows at a time.
 
 pub use pulp::Arch;
 
-/// How a pass is cut up. None of it changes a bit of a result.
+/// How a pass is divided. None of this changes a bit of a result.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// The instruction set.
     pub arch: Arch,
-    /// Steps of fewer rows, which fill no tile of the kernel, have their input products made many steps together.
+    /// Steps of fewer rows than this fill no tile of the kernel. Their input products are made for many steps
+    /// together.
     pub ahead: usize,
-    /// So have layers of more weights than this: two matrices at once would not stay in cache.
+    /// So are those of layers of more weights than this: two matrices at once would not stay in cache.
     pub near: usize,
-    /// The most rows whose input products are made together, and that pass through all layers together: enough to keep the
-    /// kernel at full speed, few enough that the sums, and what lies between two layers, are still in cache when they are
-    /// read.
+    /// The most rows whose input products are made together, and that pass through all layers together. Enough
+    /// keep the kernel at full speed; few enough, and their sums and the rows between two layers are still in
+    /// cache when they are read.
     pub chunk: usize,
-    /// The most bytes of them, where that is not less than a tile's rows.
+    /// The most bytes of these rows, unless that is less than a few tiles' rows.
     pub chunk_bytes: usize,
-    /// Rows whose terms are added to the gradient of the weights together; up to twice as many for wide layers, whose
-    /// gradient no near cache holds while it takes them.
+    /// How many rows' terms are added to the gradient of the weights together. For wide layers it is up to twice
+    /// as many, since no near cache holds their gradient meanwhile.
     pub terms: usize,
-    /// How long threads that are called to share a sequence are waited for, in parts of the time it takes alone. They
-    /// may be busy: after that it is run without them.
+    /// How long a pass waits for threads that are called to share a sequence, as a part of the time that one
+    /// thread takes. They may be busy; after that time the pass goes on without them.
     pub patience: f64,
 }
 
@@ -31,7 +32,7 @@ impl Default for Plan {
     }
 }
 
-/// What was measured to be fastest.
+/// The values that were measured to be fastest.
 impl From<Arch> for Plan {
     fn from(arch: Arch) -> Self {
         Self { arch, ahead: 5, near: 1 << 16, chunk: 192, chunk_bytes: 1 << 20, terms: 256, patience: 0.25 }
@@ -47,10 +48,10 @@ impl Plan {
     }
 }
 
-/// The fewest rows worth a product: those of a few tiles.
+/// The fewest rows worth a product: those of four tiles.
 const TILE_ROWS: usize = 24;
 
-/// Every instruction set that the kernels have a form for and this machine has, the plainest first.
+/// Every instruction set that this machine has and that the kernels are compiled for, the plainest first.
 #[must_use]
 pub fn archs() -> Vec<(&'static str, Arch)> {
     let mut archs = vec![("scalar", Arch::Scalar)];

@@ -1,8 +1,8 @@
 //! Copies at the speed of memory.
 //!
-//! glibc leaves a copy of more than some 2 kB to `rep movsb`, which on AMD's Zen 3 and 4 is many times slower where the
-//! target lies a few bytes behind the source, each within its page, as allocations do; smaller ones go by vectors. See
-//! <https://sourceware.org/bugzilla/show_bug.cgi?id=30994>.
+//! glibc copies more than some 2 kB by `rep movsb`. On AMD's Zen 3 and 4 that is many times slower if the target
+//! lies a few bytes behind the source, each within its page, as it often does after an allocation. Smaller copies
+//! go by vectors. See <https://sourceware.org/bugzilla/show_bug.cgi?id=30994>.
 
 use std::mem::size_of;
 
@@ -22,7 +22,7 @@ pub(crate) fn copy<A: Copy>(from: &[A], to: &mut [A]) {
     }
 }
 
-/// Not inlined: most copies are small.
+/// Not inlined, since most copies are small.
 #[inline(never)]
 fn in_pieces<A: Copy>(from: &[A], to: &mut [A]) {
     for (to, from) in to.chunks_mut(piece::<A>()).zip(from.chunks(piece::<A>())) {

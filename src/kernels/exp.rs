@@ -1,4 +1,4 @@
-//! The exponential that tanh, sigmoid and their kin are made of, with the same bits on every machine.
+//! The exponential that tanh, sigmoid, silu, elu and selu are made of, with the same bits on every machine.
 //!
 //! It is made of IEEE additions, multiplications, fused multiply-adds, comparisons and moves of bits, in one fixed
 //! order. None of these leaves a machine any choice, so every instruction set agrees to the last bit (except in a NaN's
@@ -33,8 +33,8 @@ const LN_2_LOW_F32: f64 = -1.904654323148236e-9;
 /// What the `f64` nearest to ln 2 lacks of it.
 const LN_2_LOW_F64: f64 = 2.319046813846299e-17;
 
-/// Added to a small number, it leaves no room for a fraction: the sum is
-/// rounded to an integer, which stands in its low bits in two's complement.
+/// Added to a small number, it leaves no room for a fraction: the sum is rounded to an integer, which stands in
+/// its low bits in two's complement.
 const ROUNDER_F32: f64 = 1.5 * (1_u64 << 23) as f64;
 /// The same for `f64`.
 const ROUNDER_F64: f64 = 1.5 * (1_u64 << 52) as f64;
@@ -74,7 +74,7 @@ pub(super) struct Exp<V> {
 }
 
 impl<A: Element, S: Simd> Exp<Lanes<A, S>> {
-    /// Of a `unit` that is a power of two; neither it nor its product with exp(y) may be subnormal or overflow.
+    /// For a `unit` that is a power of two. Neither `unit` nor `unit * exp(y)` may be subnormal or overflow.
     #[inline(always)]
     pub(super) fn new(y: Lanes<A, S>, unit: Lanes<A, S>) -> Self {
         let rounder = y.constant(if A::SINGLE { ROUNDER_F32 } else { ROUNDER_F64 });
@@ -82,7 +82,7 @@ impl<A: Element, S: Simd> Exp<Lanes<A, S>> {
         let n = shifted - rounder;
         let scale = unit.scale(shifted);
 
-        // Exact: when n is not 0, y and n * LN_2 are both multiples of 2^-54, in `f32` of 2^-25.
+        // Exact: when n is not 0, y and n * LN_2 are both multiples of 2^-54 (in `f32`, of 2^-25).
         let r = n.mul_add(y.constant(-LN_2), y);
         if A::SINGLE {
             let r = n.mul_add(y.constant(-LN_2_LOW_F32), r);
@@ -107,7 +107,7 @@ fn horner<A: Element, S: Simd>(coefficients: &[f64; 11], x: Lanes<A, S>) -> Lane
     y
 }
 
-/// A polynomial of degree 4 in three steps, not four, that wait for one another.
+/// A polynomial of degree 4. Three steps wait for one another, not four.
 #[inline(always)]
 pub(super) fn even_odd<A: Element, S: Simd>(
     coefficients: &[f64; 5],

@@ -1,9 +1,9 @@
-//! Activations beside tanh and sigmoid, and derivatives.
+//! The other activations, and the derivatives of all.
 //!
-//! Each formula is written so that nothing cancels. softplus, gelu and gelu's derivative need a logarithm or an error
-//! function: these are of the `libm` crate, in `f64`, within 1 ULP and the same on every machine.
+//! Each formula is written so that nothing cancels. softplus, gelu and gelu's derivative need a logarithm or an
+//! error function. These are the `libm` crate's, in `f64`: within 1 ULP, and the same on every machine.
 //!
-//! A derivative is given times `d`, the gradient of the value.
+//! A derivative is multiplied with `d`, the gradient of the value.
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
@@ -23,13 +23,13 @@ const SELU_SCALE_ALPHA: f64 = 1.7580993408473766;
 /// 1 / sqrt(2 pi).
 const NORMAL_DENSITY_AT_0: f64 = 0.398_942_280_401_432_7;
 
-/// (1 - y^2) d, the difference rounded once.
+/// tanh's derivative from its value: (1 - y^2) d, with the difference rounded once.
 #[inline(always)]
 pub(super) fn tanh_derivative<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
     d * (-y).mul_add(y, y.constant(1.0))
 }
 
-/// y (1 - y) d.
+/// sigmoid's derivative from its value: y (1 - y) d.
 #[inline(always)]
 pub(super) fn sigmoid_derivative<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
     y * (y.constant(1.0) - y) * d
@@ -42,7 +42,7 @@ pub(super) fn relu<A: Element, S: Simd>(x: Lanes<A, S>) -> Lanes<A, S> {
     x.select_le(zero, zero, x)
 }
 
-/// d where relu is positive; a NaN passes it on, as in torch.
+/// relu's derivative from its value: d where the value is positive. A NaN passes d on, as in torch.
 #[inline(always)]
 pub(super) fn relu_derivative<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
     let zero = y.constant(0.0);
@@ -56,7 +56,7 @@ pub(super) fn hard_sigmoid<A: Element, S: Simd>(x: Lanes<A, S>) -> Lanes<A, S> {
     relu(x + x.constant(3.0)).at_most(6.0) / six
 }
 
-/// d / 6 strictly between the ends; a NaN passes it on.
+/// hard_sigmoid's derivative from its value: d / 6 strictly between 0 and 1. A NaN passes d / 6 on.
 #[inline(always)]
 pub(super) fn hard_sigmoid_derivative<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
     let [zero, one, six] = [0.0, 1.0, 6.0].map(|c| y.constant(c));
@@ -69,33 +69,33 @@ pub(super) fn softsign<A: Element, S: Simd>(x: Lanes<A, S>) -> Lanes<A, S> {
     x / (x.constant(1.0) + x.abs())
 }
 
-/// From the sum: d / (1 + |x|)^2.
+/// softsign's derivative from its sum: d / (1 + |x|)^2.
 #[inline(always)]
 pub(super) fn softsign_derivative<A: Element, S: Simd>(x: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
     let width = x.constant(1.0) + x.abs();
     d / (width * width)
 }
 
-/// x or exp(x) - 1.
+/// elu: x if positive, else exp(x) - 1.
 #[inline(always)]
 pub(super) fn elu<A: Element, S: Simd>(x: Lanes<A, S>) -> Lanes<A, S> {
     x.constant(0.0).select_le(x, x, expm1(x))
 }
 
-/// d or (y + 1) d.
+/// elu's derivative from its value: d if positive, else (y + 1) d.
 #[inline(always)]
 pub(super) fn elu_derivative<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
     y.constant(0.0).select_le(y, d, (y + y.constant(1.0)) * d)
 }
 
-/// As elu, with other slopes.
+/// selu: as elu, with other slopes.
 #[inline(always)]
 pub(super) fn selu<A: Element, S: Simd>(x: Lanes<A, S>) -> Lanes<A, S> {
     let [slope, slope_alpha] = [SELU_SCALE, SELU_SCALE_ALPHA].map(|c| x.constant(c));
     x.constant(0.0).select_le(x, slope * x, slope_alpha * expm1(x))
 }
 
-/// As elu's.
+/// selu's derivative from its value.
 #[inline(always)]
 pub(super) fn selu_derivative<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
     let [slope, slope_alpha] = [SELU_SCALE, SELU_SCALE_ALPHA].map(|c| y.constant(c));
@@ -107,13 +107,13 @@ pub(super) fn softplus(x: f64) -> f64 {
     if x > 0.0 { x + libm::log1p(libm::exp(-x)) } else { libm::log1p(libm::exp(x)) }
 }
 
-/// softplus's, from the value: sigmoid(x) d = (1 - exp(-y)) d.
+/// softplus's derivative from its value: sigmoid(x) d = (1 - exp(-y)) d.
 #[inline(always)]
 pub(super) fn softplus_derivative<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
     -expm1(-y) * d
 }
 
-/// silu's, from the sum: s (1 + x (1 - s)) d, s = sigmoid(x).
+/// silu's derivative from its sum: s (1 + x (1 - s)) d with s = sigmoid(x).
 #[inline(always)]
 pub(super) fn silu_derivative<A: Element, S: Simd>(x: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
     let x = bounded(x);
@@ -126,7 +126,7 @@ const FRAC_1_SQRT_2_LOW: f64 = -4.833646656726457e-17;
 /// The standard normal distribution function, erfc(-x / sqrt(2)) / 2.
 fn normal_distribution(x: f64) -> f64 {
     let z = -x * FRAC_1_SQRT_2;
-    // Far out the rounding of z would weigh z^2 times as much: to first order erfc(z + low) takes it back.
+    // Far from 0 the rounding error of z counts z^2 times. To first order `erfc(z + low)` takes it back.
     let low = (-x).mul_add(FRAC_1_SQRT_2, -z) - x * FRAC_1_SQRT_2_LOW;
     let correction = if z.abs() < 28.0 { low * FRAC_2_SQRT_PI * libm::exp(-z * z) } else { 0.0 };
     0.5 * (libm::erfc(z) - correction)
@@ -137,7 +137,7 @@ pub(super) fn gelu(x: f64) -> f64 {
     x * normal_distribution(x)
 }
 
-/// From the sum: Phi(x) + x phi(x).
+/// gelu's derivative from its sum: Phi(x) + x phi(x).
 pub(super) fn gelu_derivative(x: f64) -> f64 {
     (x * NORMAL_DENSITY_AT_0).mul_add(libm::exp(-0.5 * x * x), normal_distribution(x))
 }

@@ -1,10 +1,10 @@
 //! Vectors of numbers that are written as one number, and loops over slices by them.
 //!
-//! An algorithm over [`Lanes`] is written once, and compiled for each instruction set. IEEE 754 fixes what each of its
-//! operations gives, so every instruction set gives the same bits, and a number gives the same bits in every lane.
+//! An algorithm over [`Lanes`] is written once, and compiled for each instruction set. IEEE 754 fixes the result
+//! of each operation, so every instruction set gives the same bits, and so does every lane.
 //!
-//! A part of a vector is loaded and stored by pulp's masks: by way of a padded array on the stack, the load would wait
-//! for the writes of single numbers (tanh of 8 numbers with AVX-512: 28 ns, not 4).
+//! Pulp's masks load and store a part of a vector. By way of a padded array on the stack, the load would wait for
+//! the writes of single numbers: tanh of 8 numbers with AVX-512 would take 28 ns, not 4.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -20,10 +20,10 @@ pub struct Lanes<A: Element, S: Simd> {
 }
 
 impl<A: Element, S: Simd> Lanes<A, S> {
-    /// How many there are.
+    /// The number of lanes.
     pub const COUNT: usize = size_of::<A::Vector<S>>() / size_of::<A>();
 
-    /// Of a register.
+    /// The lanes of a register.
     #[inline(always)]
     pub fn new(simd: S, vector: A::Vector<S>) -> Self {
         Self { simd, vector }
@@ -82,13 +82,13 @@ impl<A: Element, S: Simd> Lanes<A, S> {
         self.with(A::select_le(self.simd, self.vector, bound.vector, yes.vector, no.vector))
     }
 
-    /// The larger of itself and a bound that is not 0; NaN stays NaN.
+    /// The larger of `self` and a bound that is not 0; NaN stays NaN.
     #[inline(always)]
     pub(super) fn at_least(self, bound: f64) -> Self {
         self.with(A::at_least(self.simd, self.constant(bound).vector, self.vector))
     }
 
-    /// The smaller of itself and a bound that is not 0; NaN stays NaN.
+    /// The smaller of `self` and a bound that is not 0; NaN stays NaN.
     #[inline(always)]
     pub(super) fn at_most(self, bound: f64) -> Self {
         self.with(A::at_most(self.simd, self.constant(bound).vector, self.vector))
@@ -105,26 +105,27 @@ impl<A: Element, S: Simd> Lanes<A, S> {
         self.with(A::xor(self.simd, self.vector, other.vector))
     }
 
-    /// Without its sign.
+    /// The absolute value.
     #[inline(always)]
     pub(super) fn abs(self) -> Self {
         self.xor(self.sign())
     }
 
-    /// With the sign of another.
+    /// `self` with the sign of another.
     #[inline(always)]
     pub(super) fn copysign(self, sign: Self) -> Self {
         self.abs().xor(sign.sign())
     }
 
-    /// `self * 2^n`, n the integer in the low bits of `shifted`; both are normal powers of two.
+    /// `self * 2^n`, where n is the integer in the low bits of `shifted`. `self` and the result are normal powers
+    /// of two.
     #[inline(always)]
     pub(super) fn scale(self, shifted: Self) -> Self {
         self.with(A::scale(self.simd, self.vector, shifted.vector))
     }
 }
 
-/// An operator of Rust by the operation of the element type.
+/// Implements an operator of Rust by an operation of the element type.
 macro_rules! operator {
     ($($operator:ident $name:ident),*) => {
         $(impl<A: Element, S: Simd> $operator for Lanes<A, S> {
@@ -149,9 +150,9 @@ impl<A: Element, S: Simd> Neg for Lanes<A, S> {
     }
 }
 
-/// `to[i] = f(from[i], ..)` for slices of as many numbers.
+/// `to[i] = f(from[i], ..)` for slices of the same length.
 ///
-/// A macro, since a function that is an argument is not compiled for the instruction set.
+/// A macro, since a function that is passed as an argument is not compiled for the instruction set.
 macro_rules! map {
     ($simd:ident, $($f:ident)::+($($from:ident),+) => $to:ident) => {{
         let whole = $to.len() / Lanes::<A, S>::COUNT * Lanes::<A, S>::COUNT;

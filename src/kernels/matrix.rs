@@ -2,7 +2,7 @@
 
 use crate::element::Element;
 
-/// Rows of one width within a slice: at a regular distance, or where a table says.
+/// Rows of one width within a slice. They start at a regular distance, or where a table says.
 #[derive(Debug, Clone, Copy)]
 pub struct Matrix<'a, A> {
     data: &'a [A],
@@ -17,7 +17,7 @@ enum Offsets<'a> {
 }
 
 impl<'a, A: Element> Matrix<'a, A> {
-    /// `rows` rows of `width` elements, one behind the other.
+    /// `rows` rows of `width` elements, one after another.
     #[inline(always)]
     #[must_use]
     pub fn contiguous(data: &'a [A], rows: usize, width: usize) -> Self {

@@ -1,10 +1,10 @@
 //! Everything whose speed or bits matter.
 //!
 //! **One definition of a sum.** A chain is made of fused multiply-adds over k in ascending order, from its start
-//! value: `((start + a_0 w_0) + a_1 w_1) + ...`, each step rounded once. An element of a product is one chain, or two
-//! chains and one addition. Vector lanes run across output columns, and whatever is split (rows, columns, time) k is
-//! not; so neither the instruction set nor tiling nor threads can change a bit. `tests/instruction_sets.rs` holds every
-//! kernel to this definition, written out as a triple loop.
+//! value: `((start + a_0 w_0) + a_1 w_1) + ...`, each step rounded once. An element of a product is one chain, or
+//! two chains and one addition. Vector lanes run across output columns. Rows, columns and time are split among
+//! tiles and threads, k is not; so none of them, nor the instruction set, can change a bit.
+//! `tests/forward/instruction_sets.rs` holds every kernel to this definition, written out as a triple loop.
 //!
 //! Public for this crate's tests and benches only: exempt from semantic versioning.
 

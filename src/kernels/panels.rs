@@ -18,13 +18,14 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// `count` blocks of `units` columns: one alone is as wide as it is, each of several begins a panel.
+    /// `count` blocks of `units` columns. A single block is as wide as its units; of several blocks each begins a
+    /// panel.
     #[must_use]
     pub fn of<A: Element>(units: usize, count: usize) -> Self {
         Self { units, apart: if count == 1 { units } else { units.next_multiple_of(A::PANEL) } }
     }
 
-    /// The panels of a block.
+    /// The number of panels of a block.
     #[must_use]
     pub fn panels<A: Element>(self) -> usize {
         self.units.div_ceil(A::PANEL)
@@ -47,13 +48,13 @@ impl<A: Element> Default for Panels<A> {
 }
 
 impl<A: Element> Panels<A> {
-    /// Packs `weight`, of shape (k, n), as it lies: what a backward pass multiplies by.
+    /// Packs `weight`, of shape (k, n), as it lies. Backward passes multiply by it.
     #[must_use]
     pub fn straight(weight: &ArrayRef2<A>) -> Self {
         Self::straight_blocks(weight, weight.nrows(), &[0])
     }
 
-    /// As [`straight`](Self::straight), of the blocks of `units` rows each that `order` lists, in its order.
+    /// As [`straight`](Self::straight), for blocks of `units` rows each: those that `order` lists, in its order.
     pub(crate) fn straight_blocks(weight: &ArrayRef2<A>, units: usize, order: &[usize]) -> Self {
         let (mut panels, width) = (Self::default(), weight.ncols());
         let weight = weight.as_standard_layout();
@@ -73,7 +74,7 @@ impl<A: Element> Panels<A> {
             let whole = width - start >= A::PANEL;
             for (line, row) in panel.iter_mut().zip(rows.clone()) {
                 if whole {
-                    // As many elements as the compiler knows: no call.
+                    // The compiler knows the number of elements, so this is no call.
                     line[..A::PANEL].copy_from_slice(&row[start..][..A::PANEL]);
                 } else {
                     *line = A::Line::default();
@@ -83,14 +84,14 @@ impl<A: Element> Panels<A> {
         }
     }
 
-    /// Packs the transpose of `weight`, of shape (n, k): what a forward pass multiplies by.
+    /// Packs the transpose of `weight`, of shape (n, k). Forward passes multiply by it.
     #[must_use]
     pub fn transposed(weight: &ArrayRef2<A>) -> Self {
         Self::transposed_blocks(weight, Blocks::of::<A>(weight.nrows(), 1), &[0])
     }
 
-    /// As [`transposed`](Self::transposed), of the blocks of rows that `order` lists, in its order; the columns between two
-    /// blocks are zero.
+    /// As [`transposed`](Self::transposed), for blocks of rows: those that `order` lists, in its order. Columns
+    /// between two blocks are zero.
     pub(crate) fn transposed_blocks(weight: &ArrayRef2<A>, blocks: Blocks, order: &[usize]) -> Self {
         let (depth, each) = (weight.ncols(), blocks.panels::<A>());
         let mut lines = vec![A::Line::default(); order.len() * each * depth];
@@ -111,7 +112,7 @@ impl<A: Element> Panels<A> {
     }
 }
 
-/// Neighbouring panels, borrowed: some of the columns, and of their k.
+/// Neighbouring panels, borrowed: some of the columns, and some of their k.
 #[derive(Debug, Clone, Copy)]
 pub struct PanelsRef<'a, A: Element> {
     /// From the first k of the first panel on.
@@ -156,9 +157,9 @@ impl<'a, A: Element> PanelsRef<'a, A> {
     }
 }
 
-/// Turns some columns of rows of `width` elements, one behind the other, into rows.
+/// Turns some columns into rows. The columns are of rows of `width` elements, one after another.
 pub(crate) fn transpose<A: Element>(rows: &[A], width: usize, columns: Range<usize>, to: &mut Vec<A>) {
-    /// Rows that are turned together, so that whole parts of cache lines are written.
+    /// How many rows are turned together, so that whole parts of cache lines are written.
     const TOGETHER: usize = 8;
     let count = rows.len() / width;
     to.resize(columns.len() * count, A::zero());

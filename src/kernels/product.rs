@@ -25,11 +25,11 @@ const BLOCK: usize = 192;
 /// Where a chain starts.
 #[derive(Debug, Clone, Copy)]
 pub enum Start<'a, A> {
-    /// At zero.
+    /// At 0.
     Zero,
     /// At a value for each column; faster where more values fill the last panel up.
     Bias(&'a [A]),
-    /// At what the output holds.
+    /// At the element that the output holds.
     Output,
 }
 
@@ -45,7 +45,7 @@ pub struct Chain<'a, A: Element> {
     pub weights: PanelsRef<'a, A>,
 }
 
-/// `c[r][j] = chain(r, j)`, or the sum of several chains in their order, or that added to what `c` holds.
+/// `c[r][j] = chain(r, j)`, or the sum of several chains in their order, or what `c` holds plus that sum.
 #[derive(Debug)]
 pub struct Product<'a, A: Element> {
     pub(super) chains: &'a [Chain<'a, A>],
@@ -56,15 +56,16 @@ pub struct Product<'a, A: Element> {
     pub(super) distance: usize,
     /// Whether the chains are added to what the output holds.
     pub(super) added: bool,
-    /// Whether the last columns are made first. Every other time so, weights that no cache holds whole are read from it
-    /// in part: it still has those of the end.
+    /// Whether the last columns are made first. If every other product does so, weights too large for a cache are
+    /// partly read from it, since it still holds those of the end.
     pub last_first: bool,
-    /// Rows whose tiles share a panel while it is in the nearest cache that holds it: a multiple of six.
+    /// How many rows' tiles share a panel while it is in the nearest cache that holds it: a multiple of six.
     pub block: usize,
 }
 
 impl<'a, A: Element> Product<'a, A> {
-    /// The sum of chains, one or more, of as many rows each and as many columns, into rows of `c`, one behind the other.
+    /// The sum of one or more chains into rows of `c`, one after another. All chains have as many rows and
+    /// columns.
     #[inline(always)]
     #[must_use]
     pub fn new(chains: &'a [Chain<'a, A>], c: &'a mut [A]) -> Self {
@@ -72,14 +73,14 @@ impl<'a, A: Element> Product<'a, A> {
         Self { chains, rows, width, c, distance: width, added: false, last_first: false, block: BLOCK }
     }
 
-    /// The same, into the first columns of rows that start `distance` elements apart.
+    /// Writes the first columns of rows that start `distance` elements apart.
     #[inline(always)]
     #[must_use]
     pub fn strided(self, distance: usize) -> Self {
         Self { distance, ..self }
     }
 
-    /// The same, added to what the output holds.
+    /// Adds to what the output holds.
     #[inline(always)]
     #[must_use]
     pub fn added(self) -> Self {
@@ -90,12 +91,12 @@ impl<'a, A: Element> Product<'a, A> {
 impl<A: Element> Product<'_, A> {
     /// Makes the product on an instruction set.
     ///
-    /// Compiled once for each, and not for the instruction set itself, so that no tile can be inlined: the tiles would
-    /// be compiled again wherever they are used, and within one function the compiler prepares every tile before it
-    /// runs one.
+    /// This function is compiled once for each instruction set, but not with its features, so that no tile can be
+    /// inlined. Inlined, tiles would be compiled again wherever they are used, and the compiler would prepare
+    /// every tile of a function before it runs one.
     #[inline(never)]
     pub(crate) fn run<S: Simd>(mut self, simd: S) {
-        // Constant conditions, so that no tile is compiled for another number of vectors than a line has.
+        // The conditions are constant, so that tiles are compiled only for the number of vectors that a line has.
         if const { vectors_of_line::<A, S>() == 1 } {
             self.tiles::<S, 1>(simd);
         } else if const { vectors_of_line::<A, S>() == 2 } {
@@ -124,11 +125,11 @@ impl<A: Element> Product<'_, A> {
     fn tiles<S: Simd, const P: usize>(&mut self, simd: S) {
         let (rows, count) = (self.rows, self.width.div_ceil(A::PANEL));
         if (1..=ROWS).contains(&rows) && count == 1 {
-            // To look for a way through takes longer than one narrow tile.
+            // A search for the best tile would take longer than one narrow tile.
             return self.tile_of_height::<S, P>(simd, Place { row: 0, height: rows, panel: 0, panels: 1 });
         }
         let groups = rows.div_ceil(ROWS);
-        // Balanced: 32 rows are 6 + 6 + 5 + 5 + 5 + 5. A division takes longer than a small tile.
+        // Rows are balanced: 32 rows are 6 + 6 + 5 + 5 + 5 + 5. A division takes longer than a small tile.
         let (height, taller) = if groups > 1 { (rows / groups, rows % groups) } else { (rows, 0) };
         let widest = const { widest::<S>(P) }[height + usize::from(taller > 0)];
         let together = (self.block / ROWS).max(1);
@@ -137,7 +138,7 @@ impl<A: Element> Product<'_, A> {
             let end = groups.min(first.saturating_add(together));
             let mut left = count;
             while left > 0 {
-                // A single row waits for its chains: for three panels no longer than for one.
+                // A single row waits for its chains, for three panels no longer than for one.
                 let three = left == 3 && rows == 1 && widest > 3;
                 let panels = if three { 3 } else { widest.min(1 << left.ilog2()) };
                 let panel = if self.last_first { left - panels } else { count - left };
@@ -181,7 +182,7 @@ impl<A: Element> Product<'_, A> {
     }
 }
 
-/// How many vectors fill a line.
+/// The number of vectors that fill a line.
 const fn vectors_of_line<A: Element, S: Simd>() -> usize {
     size_of::<A::Line>() / size_of::<A::Vector<S>>()
 }

@@ -1,4 +1,4 @@
-//! The logistic function, and silu beside it, with the same bits on every machine.
+//! The logistic function and silu, with the same bits on every machine.
 //!
 //! ```text
 //! sigmoid(x):                      1 / (1 + exp(-x))
@@ -12,14 +12,15 @@
 //!     return x / (d / unit)        if |x| <= 1
 //! ```
 //!
-//! Neither adds numbers of different signs, so nothing cancels at any x. `unit`, a power of two, keeps exp(-x) finite
-//! where the answer is subnormal; the only operation that can round to a subnormal number is the last division.
+//! No terms of different signs are added, so nothing cancels at any x. `unit`, a power of two, keeps exp(-x)
+//! finite where the answer is subnormal. Only the last division can round to a subnormal number.
 //!
 //! Accuracy:
 //!
-//! - sigmoid in `f32` within 1.5 ULP for x >= 0, 2.5 below, where the worst is 2.45, near -16.64: there `scale + unit` is
-//!   not exact, and lies in the middle between two numbers. silu in `f32` within 2.5 ULP. A test goes through every `f32`.
-//! - Both in `f64` within 2.5 ULP of what mpmath gives, sigmoid also where it is subnormal.
+//! - sigmoid in `f32` within 1.5 ULP for x >= 0 and 2.5 below. The worst is 2.45, near -16.64, where
+//!   `scale + unit` lies in the middle between two numbers. silu in `f32` within 2.5 ULP. A test goes through every
+//!   `f32` for both.
+//! - Both in `f64` within 2.5 ULP of what mpmath gives, sigmoid also where its value is subnormal.
 
 use pulp::Simd;
 
@@ -27,9 +28,9 @@ use super::exp::Exp;
 use super::lanes::Lanes;
 use crate::element::Element;
 
-/// From here down, the nearest `f32` to silu is 0; sigmoid's is from -103.98 on.
+/// From here down the nearest `f32` to silu is 0; to sigmoid it is 0 from -103.98 down.
 const END_F32: f64 = -111.0;
-/// From here down, the nearest `f64` to silu is 0; sigmoid's is from -745.14 on.
+/// From here down the nearest `f64` to silu is 0; to sigmoid it is 0 from -745.14 down.
 const END_F64: f64 = -752.0;
 
 /// `UNIT * exp(-END)` is below 2^121 in `f32`.
@@ -37,13 +38,13 @@ const UNIT_F32: f64 = 1.0 / (1_u64 << 40) as f64;
 /// `UNIT * exp(-END)` is below 2^1022 in `f64`.
 const UNIT_F64: f64 = 1.0 / (1_u128 << 64) as f64;
 
-/// x, not below the end.
+/// x, but not below the end.
 #[inline(always)]
 fn above_end<A: Element, S: Simd>(x: Lanes<A, S>) -> Lanes<A, S> {
     x.at_least(if A::SINGLE { END_F32 } else { END_F64 })
 }
 
-/// x, not beyond where sigmoid becomes 0 or 1, and silu's derivative.
+/// x, but not beyond where sigmoid is 0 or 1 to the nearest number, and so silu's derivative.
 #[inline(always)]
 pub(super) fn bounded<A: Element, S: Simd>(x: Lanes<A, S>) -> Lanes<A, S> {
     above_end(x).at_most(44.0)
@@ -69,7 +70,7 @@ pub fn sigmoid<A: Element, S: Simd>(x: Lanes<A, S>) -> Lanes<A, S> {
 pub(super) fn silu<A: Element, S: Simd>(x: Lanes<A, S>) -> Lanes<A, S> {
     let [unit, d] = fraction(x);
     let one = x.constant(1.0);
-    // Near 0, x * unit could underflow; far out, d / unit could overflow.
+    // Near 0 `x * unit` could underflow; far from 0 `d / unit` could overflow.
     let (size, far) = (x.abs(), above_end(x) * unit);
     size.select_le(one, x, far) / size.select_le(one, d * (one / unit), d)
 }
@@ -131,7 +132,7 @@ mod tests {
         assert_eq!(hashes, expected, "{hashes:#x?}");
     }
 
-    /// Exact where it can be, and monotone: never below 0, never above 1.
+    /// Exact where the value is a number of the type, and monotone: never below 0, never above 1.
     fn specials<A: Element>() {
         let at = |activation, x: f64| values(Arch::new(), activation, &[A::from_f64(x)])[0].into_f64();
         let sigmoid = [(0.0, 0.5), (-0.0, 0.5), (40.0, 1.0), (1e30, 1.0), (f64::INFINITY, 1.0)];

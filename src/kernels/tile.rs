@@ -16,12 +16,12 @@ use crate::element::Element;
 /// The most rows of a tile.
 pub(super) const ROWS: usize = 6;
 
-/// Whether the sums of a tile of `rows` by `panels` stay in registers: beside them stand one element of the left
-/// operand and, unless each is used once only, the vectors of the right.
+/// Whether the sums of a tile of `rows` by `panels` stay in registers. Registers also hold one element of the left
+/// operand and, unless each is used only once, the vectors of the right.
 pub(super) const fn fits<S: Simd>(vectors: usize, rows: usize, panels: usize) -> bool {
     let sums = vectors * rows * panels;
     let operands = if rows == 1 { 1 } else { vectors * panels + 1 };
-    // Twice as many sums as two units of a latency of four keep going are of no more use.
+    // For one row 16 sums are enough: two units with a latency of four keep eight of them going at a time.
     sums + operands <= S::REGISTER_COUNT && (rows > 1 || sums <= 16)
 }
 
@@ -43,7 +43,7 @@ pub(super) const fn widest<S: Simd>(vectors: usize) -> [usize; ROWS + 1] {
     widest
 }
 
-/// A tile of `R` rows by `Q` panels of `P` vectors, from a row and a panel on.
+/// A tile of `R` rows by `Q` panels of `P` vectors, with its first row and its first panel.
 pub(super) struct Tile<'t, 'a, A: Element, const P: usize, const R: usize, const Q: usize> {
     pub(super) product: &'t mut Product<'a, A>,
     pub(super) row: usize,
@@ -86,7 +86,7 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Ti
 type Sums<A, S, const P: usize, const R: usize, const Q: usize> = [[[<A as Element>::Vector<S>; P]; Q]; R];
 
 impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A, P, R, Q> {
-    /// A chain's sums over all of its k, four at a time: a loop has its own cost.
+    /// A chain's sums over all of its k, four k in each turn of the loop, since a turn has its own cost.
     #[inline(always)]
     fn accumulate<S: Simd>(&self, simd: S, chain: &Chain<'_, A>) -> Sums<A, S, P, R, Q> {
         let mut sums = [[[A::splat(simd, A::zero()); P]; Q]; R];
@@ -123,7 +123,7 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
         if turns == 0 {
             return;
         }
-        // All of one length that the compiler knows: no bounds are checked within the loop.
+        // The compiler knows that all have one length, and checks no bounds within the loop.
         let (mut rows, mut panels): ([&[[A; K]]; R], [&[[A::Line; K]]; Q]) = ([&[]; R], [&[]; Q]);
         for r in 0..R {
             rows[r] = &chain.a.row(self.row + r)[range.clone()].as_chunks().0[..turns];
@@ -148,7 +148,7 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
     /// Loads what the output holds.
     #[inline(always)]
     fn load<S: Simd>(&self, simd: S, sums: &mut Sums<A, S, P, R, Q>) {
-        // Whole panels have code of their own, without a branch in each row.
+        // Whole panels have code of their own, without a branch for each row.
         let last = self.last_columns();
         if last == A::PANEL {
             self.load_columns(simd, A::PANEL, sums);
@@ -169,7 +169,7 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
         }
     }
 
-    /// The inverse of [`load`](Self::load).
+    /// Writes the sums to the output.
     #[inline(always)]
     fn store<S: Simd>(&mut self, simd: S, sums: &Sums<A, S, P, R, Q>) {
         let last = self.last_columns();
@@ -180,7 +180,7 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
         }
     }
 
-    /// As [`store`](Self::store), added to what the output holds.
+    /// Adds the sums to the output.
     #[inline(always)]
     fn add<S: Simd>(&mut self, simd: S, sums: &Sums<A, S, P, R, Q>) {
         let last = self.last_columns();
@@ -252,7 +252,7 @@ fn plus<A: Element, S: Simd, const P: usize, const R: usize, const Q: usize>(
     sums
 }
 
-/// Panels of one row, side by side; the last may have fewer columns.
+/// One row of panels side by side; the last may have fewer columns.
 #[inline(always)]
 fn load_row<A: Element, S: Simd, const P: usize, const Q: usize>(
     simd: S,
@@ -265,7 +265,7 @@ fn load_row<A: Element, S: Simd, const P: usize, const Q: usize>(
     }
 }
 
-/// One k: every sum of the tile takes one product.
+/// Every sum of the tile takes its product for one k.
 #[inline(always)]
 fn step<A: Element, S: Simd, const P: usize, const R: usize, const Q: usize>(
     simd: S,
@@ -287,7 +287,7 @@ fn step<A: Element, S: Simd, const P: usize, const R: usize, const Q: usize>(
     }
 }
 
-/// The elements of a line, or the first of them, as vectors.
+/// The elements of a line, or its first elements, as vectors.
 #[inline(always)]
 fn load<A: Element, S: Simd, const P: usize>(simd: S, line: &[A], vectors: &mut [A::Vector<S>; P]) {
     if line.len() == A::PANEL {
@@ -304,7 +304,7 @@ fn load<A: Element, S: Simd, const P: usize>(simd: S, line: &[A], vectors: &mut 
     }
 }
 
-/// The inverse of [`load`].
+/// Writes the vectors to a line, or to its first elements.
 #[inline(always)]
 fn store<A: Element, S: Simd, const P: usize>(simd: S, vectors: &[A::Vector<S>; P], line: &mut [A]) {
     if line.len() == A::PANEL {
@@ -321,8 +321,8 @@ fn store<A: Element, S: Simd, const P: usize>(simd: S, vectors: &[A::Vector<S>; 
     }
 }
 
-/// Where the elements of vector `p` of a line lie if only the first `len` are there, and if any of them are: a part takes
-/// a jump, an empty one too.
+/// Where the elements of vector `p` of a line lie if only the first `len` elements are there; `None` if none of
+/// the vector's are. A load or store of a part takes a jump, even if the part is empty.
 #[inline(always)]
 fn part<A: Element, const P: usize>(p: usize, len: usize) -> Option<Range<usize>> {
     let lanes = A::PANEL / P;

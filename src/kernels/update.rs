@@ -1,4 +1,4 @@
-//! The optimisers' steps, element by element, compiled for an instruction set.
+//! The steps of the optimisers, element by element, compiled for an instruction set.
 
 use pulp::{Simd, WithSimd};
 
@@ -25,7 +25,7 @@ impl<A: Element> WithSimd for Update<'_, A> {
     }
 }
 
-/// One step of stochastic gradient descent, of one parameter.
+/// One step of one parameter by stochastic gradient descent.
 #[derive(Debug)]
 pub struct SgdStep<'a, A> {
     pub(crate) parameter: &'a mut [A],
@@ -33,7 +33,7 @@ pub struct SgdStep<'a, A> {
     pub(crate) momentum_buffer: Option<&'a mut [A]>,
     /// Whether there is no momentum yet.
     pub(crate) first: bool,
-    /// Negated.
+    /// The learning rate, negated.
     pub(crate) lr: A,
     pub(crate) momentum: A,
     /// `1 - dampening`.
@@ -63,7 +63,7 @@ impl<A: Element> SgdStep<'_, A> {
         }
     }
 
-    /// The gradient with its sign and the penalty's part.
+    /// The gradient with its sign and the penalty's part added.
     #[inline(always)]
     fn gradient(&self, p: A, g: A) -> A {
         let g = if self.maximize { -g } else { g };
@@ -71,7 +71,7 @@ impl<A: Element> SgdStep<'_, A> {
     }
 }
 
-/// One step of Adam or AdamW, of one parameter.
+/// One step of one parameter by Adam or AdamW.
 #[derive(Debug)]
 pub struct AdamStep<'a, A> {
     pub(crate) parameter: &'a mut [A],
@@ -79,9 +79,9 @@ pub struct AdamStep<'a, A> {
     pub(crate) exp_avg: &'a mut [A],
     pub(crate) exp_avg_sq: &'a mut [A],
     pub(crate) max_exp_avg_sq: Option<&'a mut [A]>,
-    /// The factor of decoupled decay, 1 without.
+    /// The factor of decoupled decay; 1 without it.
     pub(crate) shrink: A,
-    /// The factor of the penalty, 0 without.
+    /// The factor of the penalty; 0 without it.
     pub(crate) weight_decay: A,
     /// `1 - beta1`.
     pub(crate) share1: A,
@@ -90,7 +90,7 @@ pub struct AdamStep<'a, A> {
     pub(crate) share2: A,
     pub(crate) correction2_sqrt: A,
     pub(crate) eps: A,
-    /// Negated.
+    /// The step size, negated.
     pub(crate) step_size: A,
     pub(crate) maximize: bool,
 }
@@ -111,13 +111,13 @@ impl<A: Element> AdamStep<'_, A> {
         };
         for ((((p, &g), m), v), max) in elements.zip(max_exp_avg_sq) {
             self.moments(p, g, m, v);
-            // torch's maximum: NaN if either is.
+            // torch's maximum: NaN if either number is NaN.
             *max = if *max >= *v || max.is_nan() { *max } else { *v };
             self.descend(p, *m, *max);
         }
     }
 
-    /// Decays the parameter and takes the gradient into both moments.
+    /// Decays the parameter, and adds the gradient to both moments.
     #[inline(always)]
     fn moments(&self, p: &mut A, g: A, m: &mut A, v: &mut A) {
         let g = if self.maximize { -g } else { g };
@@ -134,7 +134,7 @@ impl<A: Element> AdamStep<'_, A> {
     }
 }
 
-/// One step of RMSprop, of one parameter.
+/// One step of one parameter by RMSprop.
 #[derive(Debug)]
 pub struct RmsPropStep<'a, A> {
     pub(crate) parameter: &'a mut [A],
@@ -142,7 +142,7 @@ pub struct RmsPropStep<'a, A> {
     pub(crate) square_avg: &'a mut [A],
     pub(crate) momentum_buffer: Option<&'a mut [A]>,
     pub(crate) grad_avg: Option<&'a mut [A]>,
-    /// Negated.
+    /// The learning rate, negated.
     pub(crate) lr: A,
     pub(crate) alpha: A,
     /// `1 - alpha`.
@@ -203,7 +203,7 @@ impl<A: Element> RmsPropStep<'_, A> {
     }
 }
 
-/// torch's `lerp`: a step of a weight from `start` to `end`, from the nearer of the two.
+/// torch's `lerp`: a step of `weight` from `start` to `end`, computed from the nearer of the two.
 #[inline(always)]
 fn lerp<A: Element>(start: A, end: A, weight: A) -> A {
     if weight.abs() < A::from_f64(0.5) {
