@@ -30,30 +30,103 @@
 //!
 //! # Where things are
 //!
-//! * [`Rnn`] and [`RnnConfig`], the network of one or more layers; [`Run`], a pass with options; [`Stream`], input as
-//!   it comes; [`RnnCell`], one step of one layer.
-//! * [`PackedSequence`], sequences of different lengths without padding; [`pad_sequence`] and [`unpad_sequence`],
-//!   with it.
-//! * [`keras`]: Keras's `SimpleRNN`, its cell and `Bidirectional`, masks, initialisers and seeds, over the same engine.
-//! * [`Linear`], [`Embedding`] and [`one_hot`], what stands before and behind it.
-//! * [`loss`], what training makes small; [`optim`], how: optimisers, learning rates, clipping.
+//! * [`Rnn`] and [`RnnConfig`], a network of one or more layers; [`RnnCell`], one step of one layer.
+//! * [`Run`], a pass with options: lengths in any order, resets inside a sequence, last outputs, the states of every
+//!   layer. [`PackedSequence`], sequences of different lengths without padding. [`Stream`], steps and chunks that carry
+//!   their state.
+//! * [`keras`]: Keras's `SimpleRNN`, its cell, `Bidirectional` and stacks, with Keras's masks, initialisers and seeds.
+//! * [`Linear`], [`Embedding`] and [`one_hot`], which stand before and behind a network.
+//! * [`loss`], losses and their gradients; [`optim`], optimisers, schedules of the learning rate and clipping.
 //! * [`Parameters`]: the named arrays of a model, to read, change, copy ([`state_dict`](Parameters::state_dict)) and
 //!   load ([`load_state_dict`](Parameters::load_state_dict)).
 //! * [`io`]: models from files of torch, NumPy, Keras and ONNX, and back.
-//! * [`manual_seed`], torch's generator, and [`random`], torch's draws from any generator; [`init`], initialisers.
+//! * [`manual_seed`], torch's generator; [`random`], torch's draws from any generator of `rand`; [`init`], initialisers.
+//! * [`Recurrent`] and [`RecurrentCell`], the types behind `Rnn` and `RnnCell`, for code over any kind of network.
 //! * [`Error`], what a caller can get wrong. No input makes this crate panic.
+//!
+//! # Training
+//!
+//! There is no autograd. A pass in training returns a [`Trace`], and [`backward`](Recurrent::backward) reads it; each
+//! loss returns its own gradient.
+//!
+//! ```
+//! use ndarray::Axis;
+//! use ndarray_rnn::loss::CrossEntropyLoss;
+//! use ndarray_rnn::optim::{Adam, AdamConfig, clip_grad_norm};
+//! use ndarray_rnn::{Linear, LinearConfig, Rnn, RnnConfig, manual_seed, one_hot};
+//!
+//! // From each letter of "hello" to the next: h e l o are 0 1 2 3.
+//! let (letters, next) = (ndarray::array![0, 1, 2, 2], ndarray::array![1, 2, 2, 3]);
+//! let input = one_hot::<f32, _>(&letters, 4)?; // (4, 4): one sequence of 4 steps
+//!
+//! let mut rng = manual_seed(0);
+//! let rnn = Rnn::<f32>::new(RnnConfig::new(4, 8).num_layers(2).dropout(0.1), &mut rng)?;
+//! let head = Linear::new(LinearConfig::new(8, 4), &mut rng)?;
+//! let mut model = (rnn, head);                 // a tuple of models is a model
+//! let mut adam = Adam::new(AdamConfig::new().lr(0.02), &model)?;
+//! for _ in 0..100 {
+//!     let (rnn, head) = &model;
+//!     let (output, _, trace) = rnn.forward_train(&input, None, &mut rng)?; // dropout alone draws from rng
+//!     let loss = CrossEntropyLoss::new().forward(&head.forward(&output)?, &next)?;
+//!
+//!     let d_head = head.backward(&output, &loss.gradient)?;
+//!     let d_rnn = rnn.backward_parameters(&trace, &d_head.input, None)?;
+//!     let mut gradients = (d_rnn, d_head.parameters);
+//!     clip_grad_norm(&mut gradients, 1.0, 2.0, false)?;
+//!     adam.step(&mut model, &gradients)?;
+//! }
+//!
+//! let (output, _) = model.0.forward(&input, None)?; // no dropout
+//! let logits = model.1.forward(&output)?;
+//! for (row, &letter) in logits.axis_iter(Axis(0)).zip(&next) {
+//!     assert!(row.iter().all(|&logit| logit <= row[letter]));
+//! }
+//! # Ok::<(), ndarray_rnn::Error>(())
+//! ```
+//!
+//! The memory of a pass goes back to the network when its trace is dropped, and the next pass takes it.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `rayon` (default) | large passes run on the threads of the current rayon pool; without it every pass runs on one thread |
+//! | `safetensors` (default) | `io::safetensors`: `.safetensors` files |
+//! | `npz` | `io::npz`, `io::npy`: NumPy's `.npz` and `.npy` |
+//! | `pt` | `io::pt`: torch's `.pt` and `.pth` |
+//! | `onnx` | `io::onnx`: networks exported for other engines, RNN nodes of ONNX models run here |
+//! | `keras-h5` | `io::keras`: Keras's `.keras`, `.h5` and `.weights.h5` |
+//! | `serde` | `Serialize` and `Deserialize` of models (but [`keras::Stacked`]), optimisers and generators |
+//!
+//! # Threads
+//!
+//! A pass of fewer than 10 million floating-point operations runs on the calling thread. A larger one runs on the
+//! threads of the current rayon pool, and the calling thread waits for them: from outside a pool it waits until threads
+//! of the global pool are free. A batch is split by sequences. A single sequence of 192 units or more is split by
+//! units; its threads meet after every step, and if the others are busy the calling thread goes on alone. To choose the
+//! number of threads, call from a pool of your own (`pool.install(|| rnn.forward(..))`) or set `RAYON_NUM_THREADS`. No
+//! number of threads changes a bit. Networks are `Send` and `Sync`: several threads can run one at the same time.
 //!
 //! # Reproducibility
 //!
-//! A sum is defined once: `(b_ih + W_ih x) + (b_hh + W_hh h)` is two chains of fused multiply-adds, each from its bias and
-//! in ascending order, and one addition. Vector lanes, tiles and time chunks only choose which chains run together. So the result for a
-//! sequence has the same bits on every machine, alone or in a batch, whole or in chunks, whatever the memory layout
-//! of its arrays. tanh, of basic operations only, is within 1.6 ULP in `f32` and 1 in `f64`.
-//! Which NaN comes of several, and its sign, IEEE 754 leaves open, and so does this crate.
+//! A sum is defined once, as
+//!
+//! ```text
+//! (b_ih + W_ih x) + (b_hh + W_hh h)
+//! ```
+//!
+//! Each bracket is a chain of fused multiply-adds: it starts at its bias and takes its terms in ascending order, each
+//! step rounded once. One addition joins the two chains. Vector lanes, tiles, threads and chunks of time choose which
+//! chains run together, and split none. So the result for a sequence has the same bits on every machine, alone or in a
+//! batch, whole or in chunks, whatever the memory layout of its arrays. tanh is made of basic operations only, and is
+//! within 1.6 ULP in `f32` and 1 in `f64`.
+//! IEEE 754 leaves open which of several NaNs an operation returns, and its sign; so does this crate.
 //!
 //! Randomness is always an argument: there is no global generator, and no call draws more than it documents.
 
 #![forbid(unsafe_code)]
+// docs.rs marks what needs a feature.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod arrays;
 mod cell;
