@@ -12,12 +12,12 @@ use super::{Real, TestResult};
 /// One fixture file.
 pub(crate) struct Golden {
     tensors: SafeTensors<'static>,
-    /// What the metadata's one key holds.
+    /// The value of the metadata's one key.
     pub(crate) metadata: Value,
 }
 
 impl Golden {
-    /// From a file's bytes.
+    /// The fixture from a file's bytes.
     pub(crate) fn parse(bytes: &'static [u8]) -> TestResult<Self> {
         let (_, header) = SafeTensors::read_metadata(bytes)?;
         let text = header.metadata().as_ref().and_then(|map| map.values().next());
@@ -38,7 +38,7 @@ impl Golden {
         names
     }
 
-    /// A tensor of just this type.
+    /// A tensor, which must be of this type.
     pub(crate) fn array<A: Real>(&self, name: &str) -> TestResult<ArrayD<A>> {
         let tensor = self.tensors.tensor(name)?;
         assert_eq!(tensor.dtype().to_string().to_lowercase(), A::NAME, "the type of {name}");
@@ -93,12 +93,12 @@ impl Case {
         Ok(self.value[key].as_bool().ok_or_else(|| format!("no {key} in {self:?}"))?)
     }
 
-    /// A number, if there is one.
+    /// A number; `None` if the case has none.
     pub(crate) fn number(&self, key: &str) -> Option<f64> {
         self.value[key].as_f64()
     }
 
-    /// A text, if there is one.
+    /// A text; `None` if the case has none.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         self.value[key].as_str()
     }
@@ -108,7 +108,7 @@ impl Case {
         Ok(self.value[key].as_str().ok_or_else(|| format!("no {key} in {self:?}"))?.parse()?)
     }
 
-    /// The number of sequences, if they are a batch.
+    /// The number of sequences; `None` if there is a single sequence without a batch axis.
     pub(crate) fn batch(&self) -> TestResult<Option<usize>> {
         if self.value["batch"].is_null() { Ok(None) } else { self.size("batch").map(Some) }
     }
@@ -117,7 +117,7 @@ impl Case {
         if self.is("nonlinearity", "relu") { Nonlinearity::Relu } else { Nonlinearity::Tanh }
     }
 
-    /// The configuration of an RNN; a batch_first that is not there is false.
+    /// The configuration of an RNN; `batch_first` is false if the case does not have it.
     pub(crate) fn rnn_config(&self) -> TestResult<RnnConfig> {
         Ok(RnnConfig::new(self.size("input_size")?, self.size("hidden_size")?)
             .num_layers(self.size("num_layers")?)

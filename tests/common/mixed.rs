@@ -1,4 +1,4 @@
-//! Numbers that fixtures need not store: those of `golden/keras_fixtures.py`.
+//! Numbers that need not be stored in fixtures: `golden/keras_fixtures.py` makes the same.
 
 use ndarray::{Array, Dimension, IntoDimension};
 

@@ -16,7 +16,8 @@ use rand::Rng;
 
 pub(crate) type TestResult<T = ()> = Result<T, Box<dyn Error>>;
 
-/// An element type as the tests need it, written for each type so that nothing of the crate is believed.
+/// An element type as the tests need it, written out for each type, so that the tests rely on no code of the
+/// crate.
 pub(crate) trait Real: Scalar {
     /// The type's name in the golden fixtures.
     const NAME: &'static str;
@@ -27,13 +28,13 @@ pub(crate) trait Real: Scalar {
     /// The value as an `f64`, exactly.
     fn wide(self) -> f64;
 
-    /// From as many little-endian bytes as the type has.
+    /// The value of that many little-endian bytes as the type has.
     fn read(bytes: &[u8]) -> TestResult<Self>;
 
     /// The little-endian bytes.
     fn write(self) -> Vec<u8>;
 
-    /// The place among all values in order: neighbours differ by one, both zeros are 0.
+    /// The place of the value among all values in order: neighbours differ by one, both zeros are 0.
     fn place(self) -> i64;
 }
 
@@ -87,10 +88,10 @@ impl Real for f64 {
     }
 }
 
-/// What an argument that must be finite may not be.
+/// Values that an argument must not have if it has to be finite.
 pub(crate) const NOT_FINITE: [f64; 3] = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
 
-/// How many values lie between two, plus one.
+/// One more than the number of values between two.
 pub(crate) fn ulps<A: Real>(a: A, b: A) -> u64 {
     a.place().abs_diff(b.place())
 }
@@ -112,7 +113,7 @@ pub(crate) fn assert_same_bits<A: Real, D: Dimension>(
     }
 }
 
-/// The largest absolute difference of two arrays of one shape; NaN if there is one.
+/// The largest absolute difference of two arrays of one shape; NaN if any difference is NaN.
 #[track_caller]
 pub(crate) fn largest_difference<A: Real, D: Dimension>(
     actual: &ArrayRef<A, D>,
@@ -133,7 +134,8 @@ pub(crate) fn uniform<A: Real, D: Dimension, R: Rng + ?Sized>(
     Ok(array)
 }
 
-/// Expects an error and its text. NaN in a field is written NaN, not equal to itself: hence the debug form.
+/// Expects an error and its text. Errors are compared by their debug form, since NaN in a field does not equal
+/// itself.
 #[track_caller]
 pub(crate) fn expect_error<T>(result: ndarray_rnn::Result<T>, error: &ndarray_rnn::Error, message: &str) {
     let actual = result.err();
@@ -141,7 +143,7 @@ pub(crate) fn expect_error<T>(result: ndarray_rnn::Result<T>, error: &ndarray_rn
     assert_eq!(error.to_string(), message);
 }
 
-/// `#[test]`s of generic functions, each in both types: `single::name` and `double::name`.
+/// Makes `#[test]`s of generic functions, one for each type: `single::name` and `double::name`.
 macro_rules! in_both_types {
     ($($name:ident),+ $(,)?) => {
         mod single {

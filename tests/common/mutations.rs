@@ -1,9 +1,9 @@
-//! Mutated bytes: whatever is done to a file, its reader returns, within memory in proportion to the file.
+//! Changed bytes: whatever is done to a file, its reader returns, within memory in proportion to the file.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// The factor that the crate promises, and what any file may take.
+/// The factor that the crate promises, and the bytes that any file may take.
 const LIMIT: u64 = 40;
 const FLOOR: u64 = 8 << 20;
 

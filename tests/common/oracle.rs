@@ -10,7 +10,7 @@ use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig};
 
 use super::{Real, TestResult};
 
-/// tanh as the crate computes it, whose bits are its own: that of a cell of one unit whose input weight is 1, all else (negative) zero.
+/// tanh with the crate's bits, taken from a cell of one unit. Its input weight is 1 and all else is zero or -0.
 pub(crate) fn tanh_of_cell<A: Real>(x: A) -> TestResult<A> {
     let mut cell = RnnCell::<A>::zeros(RnnCellConfig::new(1, 1))?;
     for (name, mut value) in cell.named_parameters_mut() {

@@ -7,7 +7,7 @@ use proptest::test_runner::{RngSeed, TestCaseError, TestRunner};
 
 use super::{Real, TestResult, uniform};
 
-/// A network and what it is run on; all numbers follow from the seed.
+/// A network and what it runs on. Every number follows from the seed.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) config: RnnConfig,
@@ -17,7 +17,7 @@ pub(crate) struct Setup {
     pub(crate) seed: u32,
 }
 
-/// The network, its input as it takes it, and its first state.
+/// The network, its input in the shape that the network takes, and its first state.
 pub(crate) struct Run<A: Real> {
     pub(crate) rnn: Rnn<A>,
     pub(crate) input: Array3<A>,
@@ -35,7 +35,7 @@ impl Setup {
         Ok(Run { rnn: Rnn::new(config, rng)?, input, h_0 })
     }
 
-    /// The same in one direction.
+    /// The same setup in one direction.
     pub(crate) fn unidirectional(&self) -> Self {
         Self { config: self.config.clone().bidirectional(false), ..self.clone() }
     }
@@ -65,7 +65,7 @@ impl<A: Real> Run<A> {
         Ok(self.rnn.forward(&self.input, self.h_0.as_deref())?)
     }
 
-    /// The first state, zeros if none is given.
+    /// The first state, or zeros if none is given.
     pub(crate) fn first_state(&self, batch: usize) -> Array3<A> {
         let config = self.rnn.config();
         let shape = (config.num_layers * config.num_directions(), batch, config.hidden_size);
@@ -73,7 +73,7 @@ impl<A: Real> Run<A> {
     }
 }
 
-/// Sizes on both sides of every vector, panel and tile; now and then no sequence at all.
+/// Sizes on both sides of every vector, panel and tile, and now and then no sequence at all.
 fn setups() -> impl Strategy<Value = Setup> {
     let sizes = (1..=70_usize, 1..=70_usize, 1..=3_usize, 1..=20_usize, 0..=9_usize);
     let flags = any::<[bool; 5]>();

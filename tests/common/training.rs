@@ -10,12 +10,12 @@ use serde_json::Value;
 use super::golden::Golden;
 use super::{Real, TestResult};
 
-/// What `training.py` wrote.
+/// The fixture that `training.py` wrote.
 pub(crate) fn fixture() -> TestResult<Golden> {
     Golden::parse(include_bytes!("../golden/training.safetensors"))
 }
 
-/// The cases of a group of the fixture that are of an element type, numbered.
+/// The cases of a group of the fixture that have an element type, numbered.
 pub(crate) fn cases<A: Real>(golden: &Golden, group: &str) -> TestResult<Vec<(String, Value)>> {
     let cases = golden.metadata[group].as_array().ok_or("no such group")?;
     let numbered = cases.iter().enumerate().map(|(i, case)| (format!("{group}.{i}"), case.clone()));
@@ -82,15 +82,15 @@ pub(crate) fn draw<A: Scalar>(gradients: &mut Linear<A>, rng: &mut Mt19937) -> T
     Ok(())
 }
 
-/// Every element of a model, one parameter behind the other.
+/// Every element of a model, one parameter after another.
 pub(crate) fn flat<A: Scalar>(model: &impl Parameters<Elem = A>) -> ArrayD<A> {
     let elements =
         model.named_parameters().into_iter().flat_map(|(_, value)| value.iter().copied().collect::<Vec<_>>());
     elements.collect::<ndarray::Array1<A>>().into_dyn()
 }
 
-/// The largest difference of two arrays of one shape, over the largest finite value expected. A NaN is expected to be
-/// NaN, an infinity that infinity.
+/// The largest difference of two arrays of one shape, relative to the largest finite value expected. Where NaN is
+/// expected, NaN is no difference, and likewise an infinity.
 #[track_caller]
 pub(crate) fn difference<A: Scalar>(actual: &ArrayD<A>, expected: &ArrayD<A>, what: &str) -> f64 {
     assert_eq!(actual.shape(), expected.shape(), "{what}: shape");
@@ -109,7 +109,7 @@ pub(crate) fn difference<A: Scalar>(actual: &ArrayD<A>, expected: &ArrayD<A>, wh
     differences.fold(0.0, f64::max)
 }
 
-/// Expects an error's text.
+/// Expects an error with this text.
 #[track_caller]
 pub(crate) fn expect_message<T>(result: ndarray_rnn::Result<T>, message: &str) {
     assert_eq!(result.map(|_| ()).map_err(|error| error.to_string()), Err(message.into()));

@@ -14,7 +14,7 @@ fn dict(seed: u32) -> TestResult<StateDict> {
     Ok(dict)
 }
 
-/// Nothing but the file is left, and a file that was there is replaced.
+/// Nothing but the file is left, and the file that was there is replaced.
 #[test]
 fn a_file_replaces_another() -> TestResult {
     let folder = tempfile::tempdir()?;
@@ -50,7 +50,7 @@ fn a_refused_dict_leaves_the_file() -> TestResult {
 fn a_missing_folder_is_an_error() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("none").join("model.safetensors");
-    // The text names the temporary file.
+    // The error's text names the temporary file.
     let error = safetensors::write(&path, &dict(0)?).err();
     let (operation, kind, path) = ("write", ErrorKind::NotFound, path.clone());
     let message = match &error {
@@ -62,7 +62,7 @@ fn a_missing_folder_is_an_error() -> TestResult {
     Ok(())
 }
 
-/// As any new file, and through a link to what it points to.
+/// The file has the permissions of any new file. A link is followed to what it points to.
 #[cfg(unix)]
 #[test]
 fn rights_and_links_are_the_usual() -> TestResult {

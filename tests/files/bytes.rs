@@ -1,4 +1,4 @@
-//! What is written: the same bytes each time, the same numbers when it is read.
+//! Files that are written: the same bytes each time, the same numbers when they are read.
 
 use ndarray_rnn::io::{StateDict, Tensor};
 use ndarray_rnn::{Nonlinearity, Rnn, RnnConfig, Scalar, manual_seed};
@@ -48,7 +48,8 @@ proptest! {
     }
 }
 
-/// Bits of every kind: zeros of both signs, subnormal, infinite; shapes without elements, and without axes.
+/// Bits of every kind: zeros of both signs, subnormal numbers, infinities; shapes without elements, and without
+/// axes.
 #[test]
 fn every_number_and_shape_comes_back() -> TestResult {
     let numbers = [0.0, -0.0, f32::MIN_POSITIVE, 1e-45, -1e-45, f32::MAX, f32::INFINITY, f32::NEG_INFINITY];
@@ -81,7 +82,7 @@ fn written_bytes_are_those_that_python_loads() -> TestResult {
     Ok(())
 }
 
-/// Between a file's bytes and a model every parameter is copied once; what is written may be copied as it grows.
+/// From a file's bytes to a model every parameter is copied once. What is written may be copied as it grows.
 #[test]
 fn a_file_is_copied_once() -> TestResult {
     let dict = dict_of::<f32>(&RnnConfig::new(300, 400).num_layers(3), 0, "rnn.")?;
@@ -95,7 +96,7 @@ fn a_file_is_copied_once() -> TestResult {
             let dict = read_dict.under("rnn.");
             assert!(Rnn::<f32>::from_state_dict(&dict, Nonlinearity::Tanh).is_ok());
         });
-        // A hundredth for names, shapes and what zip notes.
+        // A hundredth is for names, shapes and what zip adds.
         let limit = size + size / 100;
         assert!(read.bytes_max <= limit, "{name}: {} bytes to read {size}", read.bytes_max);
         assert!(made.bytes_max <= limit, "{name}: {} bytes to make a model of {size}", made.bytes_max);
@@ -104,7 +105,7 @@ fn a_file_is_copied_once() -> TestResult {
     Ok(())
 }
 
-/// Metadata goes with safetensors, whatever its keys and however many.
+/// safetensors keeps metadata, whatever its keys and however many.
 #[test]
 fn metadata_is_kept() -> TestResult {
     let mut dict = dict_of::<f32>(&RnnConfig::new(3, 2), 0, "")?;

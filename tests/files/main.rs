@@ -1,7 +1,7 @@
-//! Models from files and back: torch's files load, what is written loads there, and no bytes do harm.
+//! Models from files and back: torch's files load, what is written here loads in torch, and no bytes do harm.
 //!
-//! The fixtures are real files, made by the scripts of `tests/interop`, each beside what its own library reads
-//! from it.
+//! The fixtures are real files, made by the scripts of `tests/interop`. Beside each stands what its own library
+//! reads from it.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -35,7 +35,7 @@ const FORMATS: [Format; 3] = [
     Format { name: "pt", from_bytes: pt::from_bytes, to_bytes: pt::to_bytes },
 ];
 
-/// The format of a file's name.
+/// The format that a file's name ends in.
 fn format(file: &str) -> TestResult<Format> {
     let end = file.rsplit('.').next();
     let found = FORMATS.into_iter().find(|format| Some(format.name) == end);
@@ -47,7 +47,7 @@ fn path(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/fixtures/torch").join(file)
 }
 
-/// What one of torch's files holds.
+/// The bytes of one of torch's files.
 fn bytes(file: &str) -> TestResult<Vec<u8>> {
     Ok(std::fs::read(path(file))?)
 }

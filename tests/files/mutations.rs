@@ -1,4 +1,4 @@
-//! Mutated bytes: whatever is done to a file, its reader returns, within memory in proportion to the file.
+//! Changed bytes: whatever is done to a file, its reader returns, within memory in proportion to the file.
 
 use ndarray_rnn::io::{npy, pt};
 use ndarray_rnn::optim::{Adam, AdamConfig};
@@ -26,7 +26,7 @@ const HEADS: [&[u8]; 5] = [b"", b"\x93NUMPY\x01\0", b"PK\x03\x04", b"PK\x05\x06"
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
-    /// Files as a whole, each given to its reader and what comes of it made a network.
+    /// Whole files: each is given to its reader, and a network is made of the result.
     #[test]
     fn of_files(file in prop::sample::select(&FILES), changes in prop::collection::vec(change(), 1..5)) {
         let mut bytes = bytes(file).map_err(|error| TestCaseError::fail(error.to_string()))?;
@@ -40,7 +40,7 @@ proptest! {
         })?;
     }
 
-    /// The pickle alone, in an archive whose checksums are right.
+    /// The pickle alone is changed, in an archive whose checksums are right.
     #[test]
     fn of_pickles(file in prop::sample::select(&FILES[5..]), changes in prop::collection::vec(change(), 1..5)) {
         let original = bytes(file).map_err(|error| TestCaseError::fail(error.to_string()))?;
@@ -48,7 +48,7 @@ proptest! {
         expect_modest(bytes.len(), || drop(pt::from_bytes(&bytes)))?;
     }
 
-    /// The arrays alone, in an archive whose checksums are right.
+    /// The arrays alone are changed, in an archive whose checksums are right.
     #[test]
     fn of_arrays(changes in prop::collection::vec(change(), 1..5)) {
         let original = bytes("rnn.npz").map_err(|error| TestCaseError::fail(error.to_string()))?;
@@ -56,7 +56,7 @@ proptest! {
         expect_modest(bytes.len(), || drop(ndarray_rnn::io::npz::from_bytes(&bytes)))?;
     }
 
-    /// Bytes of no format at all, and no format's but its beginning.
+    /// Bytes of no format, after the beginning of one.
     #[test]
     fn of_nothing(
         head in prop::sample::select(&HEADS),
@@ -98,7 +98,7 @@ fn checkpoint(text: bool, optimiser: bool) -> crate::TestResult<Vec<u8>> {
     })
 }
 
-/// The archive with entries of one ending changed.
+/// The archive, with the entries of one ending changed.
 fn rezipped(archive: &[u8], ending: &str, changes: Vec<Change>) -> crate::TestResult<Vec<u8>> {
     use std::io::{Cursor, Read, Write};
 

@@ -16,7 +16,7 @@ fn forbidden(global: &str) -> Error {
     FileError::ForbiddenGlobal { format: "pt", global: global.into() }.into()
 }
 
-/// The class of a module saved as a whole, and a call that Python would make.
+/// The class of a module that was saved as a whole, and a call that Python would make.
 #[test]
 fn programs_are_refused_by_name() -> TestResult {
     assert_eq!(pt::read(path("module.pt")).err(), Some(forbidden("torch.nn.modules.rnn.RNN")));
@@ -51,7 +51,7 @@ fn pickled(pickle: &[u8]) -> TestResult<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
-/// Twenty lists, each of the one before it, ten times: 10^20 values in 300 bytes.
+/// Twenty lists, each of which holds the one before it ten times: 10^20 values in 300 bytes.
 #[test]
 fn a_pickle_bomb_is_refused() -> TestResult {
     let mut bomb = b"\x80\x02]q\0".to_vec();
@@ -66,7 +66,8 @@ fn a_pickle_bomb_is_refused() -> TestResult {
     Ok(())
 }
 
-/// A tensor of `size` elements, each `stride` behind the one before, from an offset in a storage of `count`.
+/// A tensor of `size` elements, each `stride` after the one before, from an offset in a storage of `count`
+/// elements.
 fn tensor(offset: u8, size: &[u8], strides: &[u8], count: u8) -> Vec<u8> {
     let tuple =
         |items: &[u8]| [b"(".to_vec(), items.iter().flat_map(|&item| [b'K', item]).collect(), b"t".to_vec()];
@@ -78,7 +79,7 @@ fn tensor(offset: u8, size: &[u8], strides: &[u8], count: u8) -> Vec<u8> {
     pickle
 }
 
-/// Elements outside their storage, by one and by far, and storages that are not what they are said to be.
+/// Elements outside their storage, by one and by far, and storages that are not what the file says.
 #[test]
 fn tensors_outside_their_storage_are_refused() -> TestResult {
     assert_eq!(pt::from_bytes(&pickled(&tensor(1, &[1], &[9], 2))?)?.len(), 1);
@@ -131,7 +132,7 @@ fn broken_pickles_are_refused() -> TestResult {
     Ok(())
 }
 
-/// An archive of one megabyte of zeros 100 times, in a few kilobytes each.
+/// An archive of ten arrays of 8 MiB of zeros, in less than 100 kB.
 #[test]
 fn a_zip_bomb_is_refused() -> TestResult {
     use std::io::Write;
@@ -150,7 +151,7 @@ fn a_zip_bomb_is_refused() -> TestResult {
     Ok(())
 }
 
-/// A header before as many bytes of data.
+/// A header, and as many bytes of zeros as `data` says.
 fn with_header(header: &str, data: usize) -> Vec<u8> {
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header.bytes());
@@ -279,7 +280,7 @@ fn a_missing_file_is_named() {
     assert_eq!(error, Some(FileError::System { operation, path, kind, message }.into()));
 }
 
-/// Sizes that a small file names and does not hold must not be allocated.
+/// A small file names sizes that it does not hold; they must not be allocated.
 #[test]
 fn sizes_are_checked_before_memory_is_taken() -> TestResult {
     let mut dict = StateDict::new();

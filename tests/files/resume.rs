@@ -1,4 +1,4 @@
-//! Training that is stopped, written, read and taken up goes on to the same bits.
+//! Training that is stopped, written, read and continued gives the same bits.
 
 use std::fmt::Debug;
 
@@ -38,7 +38,7 @@ impl Checkpoint {
         Ok(Self { rnn, head, adam, rng })
     }
 
-    /// One step on data and dropout from the generator.
+    /// One training step, with data and dropout from the generator.
     fn step(self) -> TestResult<Self> {
         let Self { rnn, head, mut adam, mut rng } = self;
         let mut input = Array3::<f32>::zeros((4, 6, 3));
@@ -58,7 +58,7 @@ fn through_json<T: Serialize + DeserializeOwned>(value: &T) -> TestResult<T> {
     Ok(serde_json::from_str(&serde_json::to_string(value)?)?)
 }
 
-/// A format of bytes, that says nothing of itself.
+/// A format of bytes that does not describe itself.
 fn through_bytes<T: Serialize + DeserializeOwned>(value: &T) -> TestResult<T> {
     Ok(postcard::from_bytes(&postcard::to_allocvec(value)?)?)
 }
@@ -114,7 +114,7 @@ fn expect_refused<T: DeserializeOwned + Debug>(json: &serde_json::Value, message
     assert_eq!(error.to_string(), message);
 }
 
-/// Parameters that are not the configuration's, however large it says they are.
+/// Parameters that do not fit the configuration, however large it says they are.
 #[test]
 fn models_that_contradict_themselves_are_refused() -> TestResult {
     let good = serde_json::to_value(Rnn::<f32>::zeros(RnnConfig::new(2, 3))?)?;
@@ -186,7 +186,7 @@ fn optimisers_that_contradict_themselves_are_refused() -> TestResult {
     Ok(())
 }
 
-/// Numbers that JSON has not are kept by formats that have them.
+/// Numbers that JSON does not have are kept by formats that have them.
 #[test]
 fn infinite_numbers_come_back_as_bytes() -> TestResult {
     let mut linear = Linear::<f32>::zeros(LinearConfig::new(2, 1).bias(false))?;

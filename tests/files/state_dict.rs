@@ -1,4 +1,4 @@
-//! State dicts as values, and what is said of one that is no network.
+//! State dicts as values, and the errors of state dicts that are no network.
 
 use ndarray::{Array1, Array2, array};
 use ndarray_rnn::io::{StateDict, Tensor};
@@ -29,7 +29,7 @@ fn with(dict: &StateDict, name: &str, tensor: Tensor) -> TestResult<StateDict> {
     Ok(changed)
 }
 
-/// Nothing of a model is added if one of its names is there.
+/// Nothing of a model is added if one of its names is there already.
 #[test]
 fn names_are_unique() -> TestResult {
     let mut dict = StateDict::new();
@@ -50,7 +50,7 @@ fn expect_no_network(dict: &StateDict, error: impl Into<Error>) {
     assert_eq!(Rnn::<f32>::from_state_dict(dict, Nonlinearity::Tanh).err(), Some(error.into()));
 }
 
-/// Whatever is wrong with a file that should be a network.
+/// Everything that can be wrong with a file that should be a network.
 #[test]
 fn what_is_no_network_is_refused() -> TestResult {
     let both = dict(RnnConfig::new(3, 2).num_layers(2).bidirectional(true))?;
@@ -74,7 +74,7 @@ fn what_is_no_network_is_refused() -> TestResult {
         expected: expected.into(),
         actual: actual.into(),
     };
-    // An LSTM's.
+    // The state dict of an LSTM.
     let lstm = with(&with(&both, "weight_ih_l0", zeros(8, 3))?, "weight_hh_l0", zeros(8, 2))?;
     expect_no_network(&lstm, shape("weight_ih_l0", &[2, 3], &[8, 3]));
     expect_no_network(&with(&both, "weight_ih_l1", zeros(2, 2))?, shape("weight_ih_l1", &[2, 4], &[2, 2]));

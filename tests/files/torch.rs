@@ -33,7 +33,7 @@ fn expect_same(file: &str, dict: &StateDict, arrays: &Value) -> TestResult {
     Ok(())
 }
 
-/// Every file of torch, bit for bit; and once more through every format that has its element types.
+/// Every file of torch, bit for bit, and again through every format that has its element types.
 #[test]
 fn files_hold_what_torch_reads() -> TestResult {
     let expected = expected()?;
@@ -50,7 +50,7 @@ fn files_hold_what_torch_reads() -> TestResult {
     expect_same("dtypes.pt again", &pt::from_bytes(&pt::to_bytes(&dtypes)?)?, &expected["dtypes.pt"])
 }
 
-/// The same bytes as torch's library writes.
+/// The bytes are those that torch's library writes.
 #[test]
 fn safetensors_are_written_as_python_writes_them() -> TestResult {
     for file in ["rnn.safetensors", "dtypes.safetensors", "forward.safetensors"] {
@@ -60,7 +60,7 @@ fn safetensors_are_written_as_python_writes_them() -> TestResult {
     Ok(())
 }
 
-/// Configuration and parameters from the file alone, numbers as torch's.
+/// Configuration and parameters come from the file alone; the numbers are torch's.
 #[test]
 fn networks_compute_what_torch_computes() -> TestResult {
     let dicts = [
@@ -89,7 +89,7 @@ fn networks_compute_what_torch_computes() -> TestResult {
     Ok(())
 }
 
-/// Parts of a checkpoint under their prefixes, its numbers and text in the metadata.
+/// The parts of a checkpoint stand under their prefixes, its numbers and text in the metadata.
 #[test]
 fn a_checkpoint_is_taken_apart() -> TestResult {
     let checkpoint = pt::read(path("checkpoint.pt"))?;
@@ -117,7 +117,7 @@ fn a_checkpoint_is_taken_apart() -> TestResult {
     Ok(())
 }
 
-/// `float32` and `float64` only as themselves unless asked, smaller floats as `f32`.
+/// `float32` and `float64` are read only as themselves unless a conversion is asked for, smaller floats as `f32`.
 #[test]
 fn element_types_are_converted_when_asked() -> TestResult {
     let dtypes = pt::read(path("dtypes.pt"))?;
@@ -196,7 +196,7 @@ fn every_value(name: &str, size: usize) -> TestResult<Vec<f32>> {
     Ok(dict.get("x").ok_or("no x")?.to_array::<f32>("x")?.into_iter().collect())
 }
 
-/// What is known of other models from names and shapes alone.
+/// What names and shapes alone say of other models.
 #[test]
 fn cells_and_tables_load_too() -> TestResult {
     let rnn = pt::read(path("rnn.pt"))?;

@@ -15,7 +15,8 @@ fn input(len: usize, batch: usize) -> Array3<f32> {
     Array3::from_shape_fn((len, batch, 24), |(t, n, i)| (t + 2 * n + 3 * i) as f32 * 0.01)
 }
 
-/// The second of two calls (the first one also packs the weights) on one thread, which is the one that is counted.
+/// Counts what the second of two calls allocates; the first also packs the weights. Both run on this thread, the
+/// one that is counted.
 fn second(mut call: impl FnMut() + Send) -> AllocationInfo {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     pool.install(|| {
@@ -71,14 +72,14 @@ fn last_outputs_need_no_more_memory_for_longer_sequences() {
 #[test]
 fn keras_s_last_outputs_need_no_more_memory_for_longer_sequences() {
     let layer = SimpleRnn::<f32>::new(SimpleRnnConfig::new(24, 32), &mut set_random_seed(0)).unwrap();
-    // Batch first: 24 features of 500 or 5000 steps of 4 sequences.
+    // Batch first: 4 sequences of 500 or 5000 steps, 24 features.
     let input = |len| Array3::<f32>::ones((4, len, 24));
     let (short, long) = (input(500), input(5000));
     let bytes = |input| second(|| _ = layer.call(input).last().unwrap()).bytes_max;
     assert_eq!(bytes(&short), bytes(&long));
 }
 
-/// A pass in training mode over four sequences, of one length or of these, and the way back.
+/// A pass in training over four sequences, all of one length or of given lengths, and the way back.
 fn allocated_by_training(len: usize, lengths: Option<&[usize]>, batch_first: bool) -> AllocationInfo {
     let mut rng = manual_seed(0);
     let config = RnnConfig::new(24, 32).num_layers(2).dropout(0.5).batch_first(batch_first);
@@ -97,8 +98,8 @@ fn allocated_by_training(len: usize, lengths: Option<&[usize]>, batch_first: boo
     second(pass)
 }
 
-/// The memory of the pass before is used again: what is allocated anew is the output and, where it has to be padded or
-/// turned, a copy of it.
+/// The memory of the pass before is used again. Only the output is allocated anew, and a copy of it where it has
+/// to be padded or transposed.
 #[test]
 fn training_allocates_what_it_returns() {
     let output_of_one_step = 4 * 32 * 4;

@@ -1,8 +1,8 @@
 //! Every invalid argument gets its typed error, with the facts in fields and in the text, and nothing panics.
 //!
-//! Checks run in torch's order, so that of several mistakes the one that torch names is named; where torch has a text
-//! with the same facts, it is torch's. Random draws, initialisers and state dicts have theirs in `random.rs`,
-//! `parameters.rs` and `state_dict.rs`.
+//! Checks run in torch's order, so that of several mistakes the error names the one that torch names. Where torch
+//! has a text with the same facts, the text is torch's. `random.rs`, `parameters.rs` and `state_dict.rs` have the
+//! errors of draws, initialisers and state dicts.
 
 use crate::common::{NOT_FINITE, Real, TestResult, expect_error, in_both_types};
 use ndarray::{Array, ArrayD, Dimension, Ix1, Ix2, Ix3};
@@ -10,7 +10,7 @@ use ndarray_rnn::{CellDim, Error, Result, Rnn, RnnCell, RnnCellConfig, RnnConfig
 
 // Constructors
 
-/// From a generator and without; the generator must be left as it was.
+/// Constructs with a generator and without; an error must leave the generator as it was.
 #[track_caller]
 fn expect_no_rnn<A: Real>(config: RnnConfig, error: &Error, message: &str) {
     expect_error(Rnn::<A>::zeros(config.clone()), error, message);
@@ -65,7 +65,7 @@ fn sizes_of_zero<A: Real>() -> TestResult {
 
 const LARGE: usize = 1 << 40;
 
-/// Products that overflow, or would as bytes.
+/// Products that overflow, or that overflow when counted in bytes.
 fn networks_too_large<A: Real>() -> TestResult {
     for (input, hidden, layers) in [
         (usize::MAX, usize::MAX, 1),
@@ -92,7 +92,7 @@ fn networks_too_large<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// Layers whose parameters could be addressed, but whose list finds no room.
+/// Layers whose parameters could be addressed, but whose list finds no memory.
 fn networks_too_deep<A: Real>() -> TestResult {
     for layers in [LARGE, 1 << 50] {
         let result = Rnn::<A>::new(RnnConfig::new(1, 1).num_layers(layers), &mut manual_seed(0));
@@ -124,7 +124,8 @@ fn zeros<A: Real, D: Dimension>(shape: &[usize]) -> TestResult<Array<A, D>> {
     Ok(ArrayD::zeros(shape).into_dimensionality()?)
 }
 
-/// Two layers, two directions, 4 to 2, on zeros of these shapes: the shapes of `output` and `h_n`.
+/// Runs two layers in two directions, 4 features to 2, on zeros of these shapes. Returns the shapes of `output`
+/// and `h_n`.
 fn shapes<A: Real>(
     batch_first: bool,
     input: &[usize],
@@ -144,7 +145,7 @@ fn shapes<A: Real>(
     if input.len() == 2 { run::<A, Ix2>(&rnn, input, h_0) } else { run::<A, Ix3>(&rnn, input, h_0) }
 }
 
-/// torch's text.
+/// The text is torch's.
 fn input_of_another_width<A: Real>() -> TestResult {
     for (input, actual) in [
         (&[5, 3, 6][..], 6),
@@ -152,7 +153,7 @@ fn input_of_another_width<A: Real>() -> TestResult {
         (&[5, 0, 6], 6),
         (&[5, 6], 6),
         (&[4, 1], 1),
-        // Of several mistakes the first that torch finds.
+        // Of several mistakes the error names the first that torch finds.
         (&[0, 3, 6], 6),
         (&[0, 6], 6),
     ] {
@@ -167,7 +168,7 @@ fn input_of_another_width<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// Never batch-first, layers times directions first; torch's text says the same of "hidden size".
+/// A state is never batch first; layers times directions come first. torch's text says the same of "hidden size".
 fn first_state_of_another_shape<A: Real>() -> TestResult {
     for (batch_first, input, expected, actual) in [
         (false, &[5, 3, 4][..], &[4, 3, 2][..], &[2, 3, 2][..]),
@@ -182,7 +183,7 @@ fn first_state_of_another_shape<A: Real>() -> TestResult {
         (false, &[5, 4], &[4, 2], &[2, 2]),
         (false, &[5, 4], &[4, 2], &[4, 3]),
         (true, &[5, 4], &[4, 2], &[5, 2]),
-        // Of two mistakes the first.
+        // Of two mistakes the error names the first.
         (false, &[0, 3, 4], &[4, 3, 2], &[4, 1, 2]),
     ] {
         let error = Error::Shape { array: "h_0".into(), expected: expected.into(), actual: actual.into() };
@@ -211,13 +212,13 @@ fn no_time_step<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// No sequence at all is no mistake.
+/// A batch of no sequences is no mistake.
 fn no_sequence<A: Real>() -> TestResult {
     for h_0 in [None, Some(&[4, 0, 2][..])] {
         assert_eq!(shapes::<A>(false, &[5, 0, 4], h_0)?, Ok([vec![5, 0, 4], vec![4, 0, 2]]));
         assert_eq!(shapes::<A>(true, &[0, 5, 4], h_0)?, Ok([vec![0, 5, 4], vec![4, 0, 2]]));
     }
-    // However many steps there are.
+    // However many steps it has.
     assert_eq!(shapes::<A>(false, &[1 << 40, 0, 4], None)?, Ok([vec![1 << 40, 0, 4], vec![4, 0, 2]]));
     assert_eq!(next_shape::<A>(&[0, 4], None)?, Ok(vec![0, 2]));
     assert_eq!(next_shape::<A>(&[0, 4], Some(&[0, 2]))?, Ok(vec![0, 2]));
@@ -226,7 +227,7 @@ fn no_sequence<A: Real>() -> TestResult {
 
 // The cell
 
-/// A cell 4 to 2 on zeros of these shapes: the shape of the next state.
+/// Runs a cell, 4 features to 2, on zeros of these shapes. Returns the shape of the next state.
 fn next_shape<A: Real>(input: &[usize], hidden: Option<&[usize]>) -> TestResult<Result<Vec<usize>>> {
     fn run<A: Real, D: CellDim>(
         cell: &RnnCell<A>,

@@ -17,7 +17,7 @@ const CELL: &[u8] = include_bytes!("../golden/cell.safetensors");
 const NOTEBOOK: &[u8] = include_bytes!("../golden/notebook.safetensors");
 const PRINTED: &str = include_str!("../golden/notebook.txt");
 
-/// How far from torch: its sums run in another order.
+/// How far results may be from torch's, which adds its sums in another order.
 fn tolerance<A: Real>() -> f64 {
     if A::NAME == "f32" { 1e-6 } else { 1e-13 }
 }
@@ -35,7 +35,7 @@ fn notebook_input() -> Array3<f32> {
     Array3::from_shape_fn((3, 5, 4), |(t, n, k)| f32::from(words[t][n] == b"helo"[k]))
 }
 
-/// What the notebook shows: the parameters, the outputs and the state.
+/// What the notebook prints: the parameters, the outputs and the state.
 fn notebook_results() -> TestResult<Vec<(String, ArrayD<f32>)>> {
     let rnn = notebook_rnn()?;
     let (outputs, state) = rnn.forward(&notebook_input(), None)?;
@@ -70,7 +70,7 @@ fn the_notebook_comes_out_of_its_seed() -> TestResult {
     assert_eq!(names, ["outputs", "state", "weight_ih_l0", "weight_hh_l0"]);
     for (name, expected) in &printed {
         let (_, actual) = results.iter().find(|(other, _)| other == name).ok_or(*name)?;
-        // Four decimals are printed.
+        // The notebook prints four decimals.
         assert_abs_diff_eq!(actual.mapv(f64::from), expected, epsilon = 5e-5);
     }
     Ok(())
@@ -86,7 +86,8 @@ fn the_notebook_agrees_with_torch_to_the_last_digits() -> TestResult {
             assert_same_bits(&actual, &expected, &name);
             continue;
         }
-        // Two units in the last place of the sums' terms: near zero, where these cancel, not of the result.
+        // Two units in the last place of the sums' terms. Near zero the terms cancel, so the result's own unit
+        // would be too small.
         assert_abs_diff_eq!(actual, expected, epsilon = f32::EPSILON);
     }
     Ok(())
@@ -94,7 +95,7 @@ fn the_notebook_agrees_with_torch_to_the_last_digits() -> TestResult {
 
 // Every combination of the options
 
-/// The largest difference so far, and where it is.
+/// The largest difference so far, and the case that has it.
 struct Worst {
     difference: f64,
     place: String,
@@ -105,7 +106,7 @@ impl Worst {
         Self { difference: 0.0, place: String::new() }
     }
 
-    /// Compares a result with what torch stored. NaN is worse than anything.
+    /// Compares a result with what torch stored. A NaN counts as worse than any difference.
     fn note<A: Real>(&mut self, what: &str, case: &Case, actual: &ArrayRef<A, IxDyn>, torch: &ArrayD<A>) {
         assert_eq!(actual.shape(), torch.shape(), "{what} of {case:?}");
         let difference = largest_difference(actual, torch);
@@ -120,7 +121,7 @@ impl Worst {
     }
 }
 
-/// Uniform values as the generator's next.
+/// The generator's next uniform values.
 fn drawn<A: Real, D: Dimension>(shape: &[usize], rng: &mut Mt19937) -> TestResult<Array<A, D>> {
     Ok(uniform::<A, _, _>(shape, rng)?.into_dimensionality()?)
 }
@@ -137,7 +138,7 @@ fn rnn_shapes(case: &Case) -> TestResult<[Vec<usize>; 2]> {
     })
 }
 
-/// `output` and `h_n` of a case, everything from its seed.
+/// `output` and `h_n` of a case; every number follows from the case's seed.
 fn run_rnn<A: Real, D: SequenceDim>(case: &Case) -> TestResult<[ArrayD<A>; 2]> {
     let rng = &mut manual_seed(case.size("seed")? as u64);
     let rnn = Rnn::<A>::new(case.rnn_config()?, rng)?;
@@ -175,7 +176,7 @@ fn rnn_with_relu<A: Real>() -> TestResult {
     compare_rnns::<A>("relu")
 }
 
-/// The next state of a case, everything from its seed.
+/// The next state of a case; every number follows from the case's seed.
 fn run_cell<A: Real, D: CellDim>(case: &Case) -> TestResult<ArrayD<A>> {
     let rng = &mut manual_seed(case.size("seed")? as u64);
     let cell = RnnCell::<A>::new(case.cell_config()?, rng)?;

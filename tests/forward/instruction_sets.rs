@@ -1,8 +1,8 @@
 //! The same bits on every instruction set and for every number of threads.
 //!
-//! Each kernel form that this machine can run is forced in turn and held, bit for bit, to the definition of a sum
-//! written out as a triple loop; then whole passes, forwards and back, on each of them and in thread pools of several
-//! sizes, and cut up in every way.
+//! Each kernel that this machine can run is forced in turn, and must equal the definition of a sum, written out as
+//! a triple loop, bit for bit. Then whole passes, forward and back, run on each instruction set, in thread pools
+//! of several sizes, and divided in every way.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -60,7 +60,7 @@ fn products_equal_the_definition<A: Scalar>() {
     }
 }
 
-/// The chains are made one by one and added in their order, to what the output holds if it is not replaced.
+/// Chains are made one by one and added in their order, to what the output holds unless it is replaced.
 fn products_of_chains_are_sums_of_chains<A: Scalar>() {
     let mut rng = manual_seed(5);
     for (m, n, depths) in [(1, 64, [16, 16, 3]), (5, 2, [4, 2, 1]), (7, 33, [1, 9, 6]), (13, 129, [30, 5, 8])]
@@ -100,7 +100,7 @@ fn products_of_chains_are_sums_of_chains_f64() {
     products_of_chains_are_sums_of_chains::<f64>();
 }
 
-/// Blocks of one group of tiles, of two, of all; the columns from both ends.
+/// Blocks of one group of tiles, of two and of all; columns from either end.
 fn products_are_the_same_however_cut_up<A: Scalar>() {
     let mut rng = manual_seed(4);
     for (m, k, n) in [(1, 40, 300), (20, 7, 1), (43, 33, 129)] {
@@ -196,7 +196,8 @@ fn passes_are_the_same_however_cut_up() {
             for terms in [0, 14, 100, usize::MAX] {
                 same(Plan { chunk, terms, ..Plan::default() });
             }
-            // All steps take their input's terms with the state's, steps of some rows do, none do.
+            // Plans in which all steps take their input's terms with the state's, in which steps of some rows do,
+            // and in which none do.
             for (ahead, near) in [(0, usize::MAX), (7, usize::MAX), (usize::MAX, usize::MAX), (0, 0)] {
                 same(Plan { chunk, ahead, near, ..Plan::default() });
             }
@@ -205,7 +206,7 @@ fn passes_are_the_same_however_cut_up() {
 }
 
 fn same_for_every_number_of_threads<A: Scalar>(sizes: (usize, usize), shape: (usize, usize)) {
-    // However late the other threads come, they share the work.
+    // However late the other threads come, the pass waits for them.
     let plan = Plan { patience: 1e6, ..Plan::default() };
     same_on_threads(&network::<A>(sizes, Nonlinearity::Tanh).on(plan), shape);
 }
@@ -221,14 +222,14 @@ fn same_on_threads<A: Scalar>(rnn: &Rnn<A>, shape: (usize, usize)) {
     }
 }
 
-/// Large enough for its sequences to be split: some 40 Mflop.
+/// Some 40 Mflop: enough for its sequences to be split.
 #[test]
 fn batches_are_the_same_for_every_number_of_threads() {
     same_for_every_number_of_threads::<f32>((64, 96), (24, 13));
     same_for_every_number_of_threads::<f64>((64, 96), (24, 13));
 }
 
-/// With a layer between two others: neither first nor last.
+/// Three layers, so that one of them is neither first nor last.
 #[test]
 fn deep_networks_are_the_same_for_every_number_of_threads() {
     for layers in [1, 3, 4] {
@@ -245,7 +246,7 @@ fn one_sequence_is_the_same_for_every_number_of_threads() {
     same_for_every_number_of_threads::<f64>((64, 201), (40, 1));
 }
 
-/// Rayon's pools may be of one thread, and busy with the caller's own parallel loop.
+/// A pool may have one thread, and may be busy with the caller's own parallel loop.
 #[test]
 fn passes_run_inside_parallel_loops() {
     use rayon::prelude::*;
@@ -283,7 +284,7 @@ fn a_sequence_is_not_shared_with_busy_threads() {
     assert!(pass == one);
 }
 
-/// More threads than cores lead, and all call the same pool for help.
+/// More threads than cores begin a pass, and all ask the same pool for help.
 #[test]
 fn threads_that_all_lead_share_a_pool() {
     let rnn = network::<f32>((64, 299), Nonlinearity::Tanh);

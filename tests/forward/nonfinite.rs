@@ -1,7 +1,7 @@
 //! NaN, infinities and signed zeros go the way of IEEE 754.
 //!
-//! A NaN in one sequence's input spoils that sequence's outputs from its step on, in reverse up to its step, and no
-//! bit of another sequence's, although they share tiles and vectors. Infinities saturate tanh.
+//! A NaN in one sequence's input spoils that sequence's outputs from its step on, or in reverse up to its step. It
+//! changes no bit of another sequence, although sequences share tiles and vectors. Infinities saturate tanh.
 
 use crate::common::oracle::tanh_of_cell;
 use crate::common::setup::{Run, Setup, for_setups};
@@ -9,7 +9,7 @@ use crate::common::{Real, TestResult, assert_same_bits, in_both_types, same_bits
 use ndarray::{Array1, Array2, Array3, Axis, arr1};
 use ndarray_rnn::{Direction, Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, manual_seed};
 
-/// What a run gave, time-major, and the place of its input that was spoilt.
+/// What a run returned, time first, and the place of its input that was spoilt.
 struct Spoilt<A: Real> {
     run: Run<A>,
     clean: [Array3<A>; 2],
@@ -19,7 +19,7 @@ struct Spoilt<A: Real> {
     k: usize,
 }
 
-/// Runs a setup that has sequences as it is, and with another value in one place, somewhere in the middle.
+/// Runs a setup that has sequences twice: as it is, and with another value in one place somewhere in the middle.
 fn spoil<A: Real>(setup: &Setup, value: A) -> TestResult<Spoilt<A>> {
     let mut run = setup.draw::<A>()?;
     let seed = setup.seed as usize;
@@ -40,7 +40,7 @@ fn others<A: Real>(array: &Array3<A>, n: usize) -> Array3<A> {
     array.select(Axis(1), &others)
 }
 
-/// Checks where NaN is: `poisoned` says so of a step and a direction, or of a final state.
+/// Checks where NaN is. `poisoned` says where it should be: at a step and direction, or in a final state.
 fn expect_nan<A: Real>(setup: &Setup, poisoned: impl Fn(usize, usize, usize) -> bool) -> TestResult {
     let Spoilt { clean, spoilt, t, n, .. } = spoil::<A>(setup, A::nan())?;
     let [output, h_n] = &spoilt;
@@ -59,7 +59,7 @@ fn expect_nan<A: Real>(setup: &Setup, poisoned: impl Fn(usize, usize, usize) -> 
     Ok(())
 }
 
-/// In one direction: every layer is spoilt from the step on.
+/// In one direction every layer is spoilt from the step on.
 fn nan_forwards<A: Real>() -> TestResult {
     for_setups(60, |setup| {
         let setup = setup.unidirectional();
@@ -67,7 +67,7 @@ fn nan_forwards<A: Real>() -> TestResult {
     })
 }
 
-/// In both directions: one layer from the step on and up to the step, the layers above it everywhere.
+/// In both directions one layer is spoilt from the step on and up to the step, and the layers above it everywhere.
 fn nan_in_both_directions<A: Real>() -> TestResult {
     for_setups(60, |setup| {
         let one = setup.config.num_layers == 1;
@@ -95,7 +95,8 @@ fn nan_in_the_first_state<A: Real>() -> TestResult {
     })
 }
 
-/// An infinite input makes every tanh of its step 1 with the sign of its weight, and nothing infinite or NaN.
+/// An infinite input makes every tanh of its step 1 with the sign of its weight, and makes nothing infinite or
+/// NaN.
 fn infinity_saturates_tanh<A: Real>() -> TestResult {
     for_setups(60, |setup| {
         let config = setup.unidirectional().config.num_layers(1).nonlinearity(Nonlinearity::Tanh);
@@ -113,7 +114,7 @@ fn infinity_saturates_tanh<A: Real>() -> TestResult {
     })
 }
 
-/// relu of infinity is infinity, of minus infinity zero.
+/// relu of infinity is infinity; relu of minus infinity is zero.
 #[test]
 fn infinity_passes_relu() -> TestResult {
     let mut rnn = Rnn::<f32>::zeros(RnnConfig::new(2, 2).nonlinearity(Nonlinearity::Relu))?;
@@ -129,7 +130,7 @@ fn infinity_passes_relu() -> TestResult {
     Ok(())
 }
 
-/// A cell of one unit that adds nothing: its activation.
+/// A cell of one unit that adds nothing, so that it returns its activation.
 fn relu_of_cell<A: Real>(x: A) -> TestResult<A> {
     let config = RnnCellConfig::new(1, 1).nonlinearity(Nonlinearity::Relu);
     let mut cell = RnnCell::<A>::new(config, &mut manual_seed(0))?;
@@ -158,14 +159,14 @@ fn activations_of_special_values<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// tanh of many values at once, through one unit, against std's.
+/// Compares tanh of many values at once, through one unit, with std's.
 fn tanh_of_many_values<A: Real>() -> TestResult {
     #[allow(clippy::disallowed_methods, reason = "the value to compare with")]
     fn std_tanh(x: f64) -> f64 {
         x.tanh()
     }
     let count = 500_000;
-    // Every size from far below to above the range in which tanh changes.
+    // Every size, from far below the range in which tanh changes to above it.
     let size = |i: i32| 1.01_f64.powi(i % 4000 - 3700) * f64::from(i % 977 + 1);
     let x = Array2::from_shape_fn((count, 1), |(i, _)| {
         let size = A::narrow(size(i as i32));
@@ -173,7 +174,7 @@ fn tanh_of_many_values<A: Real>() -> TestResult {
     });
     let mut cell = RnnCell::<A>::zeros(RnnCellConfig::new(1, 1))?;
     cell.named_parameters_mut()[0].1.fill(A::one());
-    // In f32 within 1.6 ULP, where std's f64 is as good as exact; in f64 within 1, as std's is too.
+    // In `f32` tanh is within 1.6 ULP and std's `f64` is as good as exact. In `f64` both are within 1 ULP.
     let tolerance = 2;
     for (&x, &actual) in x.iter().zip(&cell.forward(&x, None)?) {
         let expected = A::narrow(std_tanh(x.wide()));

@@ -1,7 +1,8 @@
 //! Parameters: the numbers torch draws from a seed, the initialisers, names and order, the state dict.
 //!
-//! torch's default parameters and Xavier's uniform ones must come out bit for bit, for any seed torch takes; its
-//! normal ones as closely as two libraries' logarithms agree. A state dict is taken over entirely or not at all.
+//! torch's default parameters and its Xavier uniform ones must come out bit for bit, for any seed that torch
+//! takes, its normal ones as closely as two libraries' logarithms agree. A state dict is taken over entirely or
+//! not at all.
 
 use crate::common::golden::{Case, Golden};
 use crate::common::{
@@ -47,7 +48,7 @@ fn fnv1a64(bytes: impl Iterator<Item = u8>) -> String {
     format!("{hash:016x}")
 }
 
-/// Small networks from thirteen seeds, among them negative ones and ones of more than 63 bits.
+/// Small networks from thirteen seeds, among them negative seeds and seeds of more than 63 bits.
 fn torch_parameters<A: Real>() -> TestResult {
     let golden = Golden::parse(PARAMETERS)?;
     let mut count = 0;
@@ -67,7 +68,7 @@ fn torch_parameters<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// Networks of up to two million parameters, by the hash of their bytes.
+/// Networks of up to two million parameters, compared by the hash of their bytes.
 fn torch_parameters_by_hash<A: Real>() -> TestResult {
     let golden = Golden::parse(PARAMETERS)?;
     let mut count = 0;
@@ -118,7 +119,7 @@ fn xavier_normal<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// The gain scales the values; from one seed they are otherwise the same.
+/// The gain scales the values. From one seed they are the same otherwise.
 fn gain_scales<A: Real>() -> TestResult {
     for (i, init) in initialisers::<A>().into_iter().enumerate() {
         let (mut one, mut two) = (ArrayD::zeros(vec![4, 6]), ArrayD::zeros(vec![4, 6]));
@@ -142,15 +143,15 @@ fn eye_and_zeros<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// `a' b`, in f64.
+/// The product `a' b` in `f64`.
 fn transposed_product(a: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
     Array2::from_shape_fn((a.ncols(), b.ncols()), |(i, j)| {
         (0..a.nrows()).map(|k| a[[k, i]] * b[[k, j]]).sum()
     })
 }
 
-/// Orthonormal columns or rows, whichever are fewer; and the Q of the normal values that the seed gives: Q' N
-/// is upper triangular with a positive diagonal, which no other orthogonal matrix makes it.
+/// Columns or rows, whichever are fewer, are orthonormal, and the matrix is the Q of the seed's normal values N:
+/// Q' N is upper triangular with a positive diagonal, which no other orthogonal matrix makes it.
 fn orthogonal<A: Real>() -> TestResult {
     let tolerance = if A::NAME == "f32" { 1e-6 } else { 1e-14 };
     for (rows, columns) in [(7, 3), (3, 7), (5, 5), (1, 6), (6, 1), (1, 1), (64, 33), (20, 70)] {
@@ -174,7 +175,7 @@ fn orthogonal<A: Real>() -> TestResult {
 
 // Initialisers' errors
 
-/// Expects the error from each initialiser, nothing written and nothing drawn.
+/// Expects the error from each initialiser, with nothing written and nothing drawn.
 fn expect_no_init<A: Real>(shape: &[usize], gain: f64, error: &Error, message: &str) {
     for init in initialisers::<A>() {
         let (mut array, mut rng) = (ArrayD::<A>::ones(shape), manual_seed(0));
@@ -202,7 +203,7 @@ fn initialisers_want_a_finite_gain<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// A matrix of nothing is filled with nothing.
+/// A matrix without elements is filled with nothing.
 fn initialisers_of_nothing<A: Real>() -> TestResult {
     for init in initialisers::<A>() {
         for shape in [[0, 0], [0, 3], [3, 0]] {

@@ -1,7 +1,8 @@
 //! Random numbers: what torch draws from a seed, and what the functions refuse.
 //!
-//! The fixtures hold torch's numbers: uniform values, events and permutations must be theirs bit for bit, normal values
-//! as closely as two libraries' logarithms agree. An argument out of range is refused before anything is drawn.
+//! The fixtures hold torch's numbers. Uniform values, events and permutations must equal them bit for bit, normal
+//! values as closely as two libraries' logarithms agree. An argument out of range is refused before anything is
+//! drawn.
 
 use crate::common::golden::Golden;
 use crate::common::{
@@ -16,7 +17,7 @@ const RNG_STATE: &[u8] = include_bytes!("../golden/rng_state.safetensors");
 
 // What torch draws
 
-/// A fixture's name: `{seed}/{draw}/...`, with the type third where there is one.
+/// A fixture's name: `{seed}/{draw}/...`; the third part is the type where there is one.
 struct Draw<'a> {
     name: &'a str,
     seed: i64,
@@ -34,7 +35,7 @@ impl Draw<'_> {
     }
 }
 
-/// Calls `check` with every fixture of one kind, and `count` of them.
+/// Calls `check` with every fixture of one kind, of which there are `count`.
 fn each(prefix: &str, count: usize, mut check: impl FnMut(&Golden, &Draw<'_>) -> TestResult) -> TestResult {
     let golden = Golden::parse(RANDOM)?;
     let mut checked = 0;
@@ -50,7 +51,7 @@ fn each(prefix: &str, count: usize, mut check: impl FnMut(&Golden, &Draw<'_>) ->
     Ok(())
 }
 
-/// torch's logarithm, sine and cosine are not this crate's.
+/// torch takes logarithm, sine and cosine from other libraries than this crate.
 fn normal_tolerance<A: Real>() -> f64 {
     if A::NAME == "f32" { 1e-6 } else { 4e-15 }
 }
@@ -131,7 +132,7 @@ fn compare_step<A: Real>(
     Ok(())
 }
 
-/// Draws one after another: one `Normal` keeps half a pair over other draws and between types, as torch does.
+/// Draws one after another. One `Normal` keeps half a pair over other draws and between types, as torch does.
 #[test]
 fn torch_sequences() -> TestResult {
     let golden = Golden::parse(RANDOM)?;
@@ -156,7 +157,7 @@ fn torch_sequences() -> TestResult {
 
 // Invalid arguments
 
-/// Expects the error, nothing written and nothing drawn.
+/// Expects the error, with nothing written and nothing drawn.
 fn expect_refused<A: Real>(
     draw: impl Fn(&mut Array1<A>, &mut Mt19937) -> ndarray_rnn::Result<()>,
     (name, expected, actual): (&str, &str, f64),
@@ -183,7 +184,7 @@ fn uniform_refuses_bad_bounds<A: Real>() -> TestResult {
         check(0.0, bad, ("high", HIGH, bad))?;
     }
     check(1.0, 0.5, ("high", HIGH, 0.5))?;
-    // Either bound is finite, but not their distance, as torch has it too.
+    // Either bound is finite, but not their distance; torch refuses it too.
     let most = A::max_value().wide();
     check(-most, most, ("high", HIGH, most))
 }
@@ -240,7 +241,7 @@ fn ends_are_allowed<A: Real>() -> TestResult {
 
 // torch's bytes of a generator's state
 
-/// A seed and as many draws leave the bytes that they leave in torch; from torch's bytes go on torch's draws.
+/// After a seed and some draws the bytes are torch's; from torch's bytes torch's next draws follow.
 #[test]
 fn torch_state() -> TestResult {
     let golden = Golden::parse(RNG_STATE)?;
@@ -264,7 +265,7 @@ fn torch_state() -> TestResult {
     Ok(())
 }
 
-/// What torch does not write, and what would be lost, is refused by name.
+/// Bytes that torch does not write, or that would be lost, are refused by name.
 #[test]
 fn torch_state_refused() -> TestResult {
     let golden = Golden::parse(RNG_STATE)?;

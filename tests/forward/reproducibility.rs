@@ -1,8 +1,8 @@
-//! The same bits, however a result is come by.
+//! The same bits, however a result is computed.
 //!
-//! First against the oracle: plain loops over the definition of a sum. Then every way in which a network may be fed
-//! the same numbers: in batches or alone, whole or in chunks, from any memory layout, by an `Rnn` or step by step by
-//! `RnnCell`s, again, in a clone, on several threads, after its parameters have been changed.
+//! First results are compared with the oracle: plain loops over the definition of a sum. Then a network gets the
+//! same numbers in every way: in batches or alone, whole or in chunks, from any memory layout, by an `Rnn` or step
+//! by step by `RnnCell`s, again, in a clone, on several threads, and after its parameters have changed.
 
 use std::thread;
 
@@ -28,7 +28,7 @@ fn definition_of_a_sum<A: Real>() -> TestResult {
     for_setups(100, compare_with_oracle::<A>)
 }
 
-/// Longer, wider and deeper than the blocks that the work may be cut into, and enough of it for threads.
+/// Longer, wider and deeper than the blocks that work is divided into, and enough of it for threads.
 fn definition_of_a_sum_beyond_all_blocks<A: Real>() -> TestResult {
     let relu = |input, hidden| RnnConfig::new(input, hidden).nonlinearity(Nonlinearity::Relu);
     let setups = [
@@ -248,7 +248,7 @@ fn broadcast_inputs<A: Real>() -> TestResult {
 
 // Again
 
-/// A call leaves no trace: again, in a clone of a used or unused network, on several threads.
+/// A call leaves nothing behind: the same again, in a clone of a used or unused network, on several threads.
 fn repeated_calls<A: Real>() -> TestResult {
     for_setups(20, |setup| {
         let run = setup.draw::<A>()?;
@@ -270,7 +270,8 @@ fn repeated_calls<A: Real>() -> TestResult {
     })
 }
 
-/// A network that has run and is then changed is the changed one, in every call, and its clones are not.
+/// A network that has run and is then changed gives the results of its new parameters in every call; its clones do
+/// not.
 fn changed_parameters<A: Real>() -> TestResult {
     for_setups(20, |setup| {
         let mut run = setup.draw::<A>()?;

@@ -1,5 +1,5 @@
-//! What no memory holds is an error: arguments are broadcast from one number and small themselves, what they ask for is
-//! not.
+//! What no memory can hold is an error. The arguments themselves are small: they are broadcast from one number,
+//! but what they ask for is large.
 
 use crate::common::{Real, TestResult, expect_error, in_both_types};
 use ndarray::{Array, Array1, Array2, Array3, ArrayView, Dimension, IntoDimension};
@@ -19,7 +19,7 @@ fn broadcast<A, D: Dimension>(one: &Array<A, D>, shape: D) -> TestResult<ArrayVi
     Ok(one.broadcast(shape).ok_or("cannot be broadcast")?)
 }
 
-/// A network `input` to `hidden` on a batch or sequence.
+/// Runs a network `input` to `hidden` on a batch or sequence.
 fn expect_too_large<A: Real>(
     [input, hidden]: [usize; 2],
     shape: [usize; 3],
@@ -35,7 +35,7 @@ fn expect_too_large<A: Real>(
 fn results<A: Real>() -> TestResult {
     expect_too_large::<A>([4, 2], [1, MANY, 4], "h_0", [1, MANY, 2])?;
     expect_too_large::<A>([4, 2], [MANY, 1, 4], "output", [MANY, 1, 2])?;
-    // What can be addressed need not fit.
+    // What can be addressed need not fit into memory.
     expect_too_large::<A>([4, 2], [1 << 46, 1, 4], "output", [1 << 46, 1, 2])?;
     expect_too_large::<A>([4, 2], [1, 1 << 46, 4], "h_0", [1, 1 << 46, 2])?;
     let cell = RnnCell::<A>::new(RnnCellConfig::new(4, 2), &mut manual_seed(0))?;
@@ -49,7 +49,7 @@ fn results<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// Wide inputs of narrow models: a copy of them is too large, or their gradient.
+/// Wide inputs of narrow models: a copy of the input is too large, or its gradient.
 fn inputs<A: Real>() -> TestResult {
     const ROWS: usize = 1 << 27;
     const WIDTH: usize = 1 << 20;
@@ -71,7 +71,7 @@ fn gradients_of_losses<A: Real>() -> TestResult {
     expect_overflow(CrossEntropyLoss::new().forward(&input, &targets), "gradient", &[MANY, 4]);
     let classes = broadcast(&one, (1, MANY).into_dimension())?;
     expect_overflow(CrossEntropyLoss::new().forward(&classes, &target), "gradient", &[1, MANY]);
-    // An empty batch asks for one row of it.
+    // An empty batch asks for one of its rows.
     let none = Array2::<A>::zeros((0, 1 << 46));
     expect_overflow(CrossEntropyLoss::new().forward(&none, &Array1::zeros(0)), "input", &[1 << 46]);
     Ok(())

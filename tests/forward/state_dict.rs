@@ -1,6 +1,6 @@
 //! Models as lists of named arrays: torch's names and order, typed access, the state dict, the printed form.
 //!
-//! A state dict is taken over entirely or not at all: whatever is wrong with it, the error says what was expected
+//! A state dict is taken over entirely or not at all. Whatever is wrong with it, the error says what was expected
 //! and what came, and the model stays as it was.
 
 use crate::common::{Real, TestResult, in_both_types};
@@ -67,7 +67,7 @@ fn names_order_and_shapes_of_a_cell() -> TestResult {
     Ok(())
 }
 
-/// The typed arrays are the named ones, and there are no others.
+/// The typed arrays are the named ones, and there are no other typed arrays.
 fn typed_access_of_a_network<A: Real>() -> TestResult {
     let rnn = model::<A>(1)?;
     let mut named = rnn.state_dict().into_iter();
@@ -149,7 +149,8 @@ fn typed_access_of_a_cell() -> TestResult {
     Ok(())
 }
 
-/// In any order, from views and in any memory layout; the model then equals the one that was saved.
+/// A state dict is taken in any order, from views and in any memory layout. The model then equals the one that was
+/// saved.
 fn state_dict_round_trip<A: Real>() -> TestResult {
     let saved = model::<A>(0)?;
     let mut loaded = model::<A>(1)?;
@@ -212,7 +213,8 @@ fn state_dict_repeats_a_parameter<A: Real>() -> TestResult {
     expect_refused(repeat, &error, "duplicate parameter bias_hh_l0")
 }
 
-/// The last parameter too, when all others could have been copied; and a shape of as many elements.
+/// The last parameter is checked too, when all others could have been copied, and so is a shape of as many
+/// elements.
 fn state_dict_has_a_misshaped_parameter<A: Real>() -> TestResult {
     let shapes: [(usize, &str, &[usize], &[usize]); 4] = [
         (0, "weight_ih_l0", &[2, 3], &[3, 4]),

@@ -1,8 +1,9 @@
 //! Random numbers that no later version may change, over two generators.
 //!
-//! The Mersenne Twister's words are the reference implementation's. The other frozen values were what the crate drew when
-//! they were written down; those from `manual_seed` agree with torch (`random.rs`), and so that the ones from ChaCha8 are
-//! more than the crate's own word, uniform values are also worked out from the generator's words by another formula.
+//! The Mersenne Twister's words are those of its reference implementation. The other frozen values are what the
+//! crate drew when they were written down. Those from `manual_seed` agree with torch (`random.rs`). For ChaCha8,
+//! uniform values are also worked out from the generator's words by another formula, so that more than the crate's
+//! own word stands behind them.
 
 use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
 use ndarray::{Array1, Array2, ArrayRef2, Axis, arr2};
@@ -22,13 +23,13 @@ fn words_of_the_mersenne_twister() {
     let mut rng = manual_seed(5489);
     assert_eq!(WORDS.map(|_| rng.next_u32()), WORDS);
     let mut rng = manual_seed(5489);
-    // The high word first, as torch's random64.
+    // The high word comes first, as in torch's random64.
     assert_eq!(rng.next_u64(), u64::from(WORDS[0]) << 32 | u64::from(WORDS[1]));
     let mut bytes = [0; 8];
     rng.fill_bytes(&mut bytes);
     assert_eq!(bytes[..4], WORDS[2].to_le_bytes());
     assert_eq!(bytes[4..], WORDS[3].to_le_bytes());
-    // The ten thousandth word, as the C++ standard has it for std::mt19937.
+    // The ten thousandth word, as the C++ standard gives it for std::mt19937.
     let mut rng = manual_seed(5489);
     assert_eq!((0..10_000).map(|_| rng.next_u32()).last(), Some(4123659995));
 }
@@ -46,13 +47,13 @@ fn seeds_of_any_type() {
     assert_ne!(manual_seed(1), manual_seed(0));
 }
 
-/// `u * (high - low) + low` from a generator's words. Not fused, but in a precision where nothing is lost.
+/// `u * (high - low) + low` from a generator's words: not fused, but in a precision where nothing is lost.
 fn uniform_f32_from_words(rng: &mut dyn Rng, low: f32, high: f32) -> f32 {
     let u = f64::from(rng.next_u32() % (1 << 24)) / 16_777_216.0;
     (u * f64::from(high - low) + f64::from(low)) as f32
 }
 
-/// Likewise for (-1, 1), where every step is exact but the last.
+/// The same for (-1, 1), where every step is exact but the last.
 fn uniform_f64_from_words(rng: &mut dyn Rng) -> f64 {
     let high = i64::from(rng.next_u32() % (1 << 21));
     let low = i64::from(rng.next_u32());
@@ -81,14 +82,14 @@ fn uniform_follows_from_the_words() -> TestResult {
     Ok(())
 }
 
-/// What the first three draws of each kind are.
+/// The first three draws of each kind.
 #[derive(Debug, PartialEq)]
 struct Frozen {
     uniform_f32: [f32; 3],
     uniform_f64: [f64; 3],
     normal_f32: [f32; 3],
     normal_f64: [f64; 3],
-    /// The first and the last of 17: the block's, and a redrawn one.
+    /// The first and the last of 17 values: the first of the block, and one that is drawn again.
     block_f32: [f32; 2],
     block_f64: [f64; 2],
     bernoulli: [bool; 12],

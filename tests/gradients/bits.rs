@@ -1,4 +1,5 @@
-//! What must not change a bit: threads, the rest of the batch, a second reading of the trace, a power of two.
+//! What must not change a bit: threads, the rest of the batch, a second reading of the trace, a factor of a power
+//! of two.
 
 use ndarray::{Array1, Array2, Array3, Axis, Ix2, Ix3};
 use ndarray_rnn::{Nonlinearity, RnnConfig, Scalar};
@@ -8,7 +9,7 @@ use crate::problem::{
     Options, Problem, TestResult, Whole, bits, expect_same, expect_same_parameters, named, take,
 };
 
-/// Some 40 and 60 Mflop: worth four threads each, forwards and back.
+/// Some 40 and 60 Mflop: enough for four threads each, forward and back.
 fn large() -> [Options; 2] {
     let wide = Options::new(RnnConfig::new(128, 128), 40, 8);
     let deep = RnnConfig::new(30, 96).num_layers(2).bidirectional(true).batch_first(true);
@@ -40,13 +41,13 @@ fn threads_change_nothing() -> TestResult {
     Ok(())
 }
 
-/// Fewer units than threads.
+/// There are fewer units than threads.
 #[test]
 fn threads_without_units_change_nothing() -> TestResult {
     expect_same_for_threads::<f32>(&Options::new(RnnConfig::new(5, 1), 1000, 1300))
 }
 
-/// Without the input's gradient, too, whatever the number of threads.
+/// The same without the input's gradient, for any number of threads.
 #[test]
 fn the_parameters_alone_have_the_same_gradients() -> TestResult {
     for options in large().into_iter().chain([with_everything()]) {
@@ -63,7 +64,7 @@ fn the_parameters_alone_have_the_same_gradients() -> TestResult {
     Ok(())
 }
 
-/// Sequence n of a batch on its own, without what lies behind its end; none if it has no steps.
+/// Sequence n of a batch on its own, without what stands behind its end; `None` if it has no steps.
 fn alone<A: Scalar>(problem: &Problem<A, Ix3>, n: usize) -> Option<Problem<A, Ix2>> {
     let axis = usize::from(!problem.rnn.config().batch_first);
     let length = problem.lengths.as_ref().map_or(problem.input.len_of(Axis(1 - axis)), |lengths| lengths[n]);
@@ -85,7 +86,7 @@ fn alone<A: Scalar>(problem: &Problem<A, Ix3>, n: usize) -> Option<Problem<A, Ix
     .filter(|_| length > 0)
 }
 
-/// Compares the gradients of sequence n's rows; zero behind its end.
+/// Compares the gradients of sequence n's rows, which are zero behind its end.
 fn expect_rows<A: Scalar>(all: &Whole<A, Ix3>, one: &Whole<A, Ix2>, batch_first: bool, n: usize) {
     let rows = take(&all.input, usize::from(!batch_first), n);
     let (valid, padding) = rows.view().split_at(Axis(0), one.input.nrows());
@@ -142,7 +143,7 @@ fn twice_the_cotangents_give_twice_the_gradients() -> TestResult {
     Ok(())
 }
 
-/// An absent h_0 is zeros, an absent gradient of h_n too, and lengths of L are none.
+/// A missing h_0 stands for zeros, a missing gradient of h_n too, and lengths of L for no lengths.
 #[test]
 fn what_is_left_out_is_its_default() -> TestResult {
     let options = Options { h_0: false, d_h_n: false, lengths: false, ..with_everything() };

@@ -1,5 +1,5 @@
-//! The way back of a cell: the same bits as that of a network over one step, which torch's gradients prove; over many
-//! steps the network's gradients.
+//! The way back of a cell: the same bits as that of a network over one step, which torch's gradients prove, and
+//! over many steps the network's gradients.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -57,7 +57,7 @@ fn steps(len: usize, batch: usize, width: usize, seed: u64) -> Array3<f64> {
     uniform((len * batch, width), seed).into_shape_with_order((len, batch, width)).unwrap()
 }
 
-/// Within 1e-12 of the largest value: the sums over steps are in another order.
+/// Within 1e-12 of the largest value, since the sums over steps run in another order.
 #[track_caller]
 fn expect_close(actual: &ArrayD<f64>, expected: &ArrayD<f64>, what: &str) {
     assert_eq!(actual.shape(), expected.shape(), "{what}");
@@ -68,7 +68,7 @@ fn expect_close(actual: &ArrayD<f64>, expected: &ArrayD<f64>, what: &str) {
     }
 }
 
-/// The parameters' gradients are added step by step, the state's handed on.
+/// The caller adds the parameters' gradients step by step, and hands the state's gradient on.
 fn chained_steps_equal_a_network(nonlinearity: Nonlinearity, bias: bool, batch: usize) {
     let (cell, rnn) = pair::<f64>(nonlinearity, bias);
     let (x, h_0) = (steps(9, batch, 5, 1), steps(1, batch, 7, 2));

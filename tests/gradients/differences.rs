@@ -1,7 +1,7 @@
 //! Finite differences of the loss `sum(output * d_output) + sum(h_n * d_h_n)`, with all arguments at once.
 //!
-//! Central differences with a step of 1e-5 in f64: their own error is some 1e-10, and 1e-7 is asked of each element
-//! (relative where the gradient is larger than 1).
+//! They are central differences with a step of 1e-5 in `f64`, whose own error is some 1e-10. Each element must
+//! agree within 1e-7, relative where the gradient is larger than 1.
 
 use ndarray::{Array, Ix2, Ix3};
 use ndarray_rnn::{Parameters, SequenceDim};
@@ -16,14 +16,14 @@ fn weighted<D: SequenceDim>(values: &Array<f64, D>, weights: &Array<f64, D>) -> 
     values.iter().zip(weights).map(|(value, weight)| value * weight).sum()
 }
 
-/// The loss whose gradients are meant; the dropout mask is the same each time.
+/// The loss. Its dropout mask is the same each time.
 fn loss<D: SequenceDim>(problem: &Problem<f64, D>) -> TestResult<f64> {
     let (output, h_n, _) = problem.forward()?;
     let of_state = problem.d_h_n.as_ref().map_or(0.0, |d_h_n| weighted(&h_n, d_h_n));
     Ok(weighted(&output, &problem.d_output) + of_state)
 }
 
-/// Compares the gradient of each of some elements with the loss' difference when that element is moved.
+/// Compares the gradient of each of some elements with the difference of the loss when that element is moved.
 fn compare<'g, D: SequenceDim>(
     problem: &Problem<f64, D>,
     name: &str,

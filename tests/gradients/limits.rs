@@ -16,7 +16,7 @@ fn shape_error(array: &str, expected: &[usize], actual: &[usize]) -> Error {
     Error::Shape { array: array.into(), expected: expected.into(), actual: actual.into() }
 }
 
-/// What the way back gives or says; with the gradients of all and of the parameters alone it is the same.
+/// The result of the way back. With the gradients of everything and of the parameters alone it is the same.
 fn backward<I: Sequences<f32> + ?Sized>(
     rnn: &Rnn<f32>,
     trace: &Trace<RnnConfig, f32>,
@@ -50,7 +50,7 @@ fn no_sequences_have_empty_gradients_and_zeros() -> TestResult {
     Ok(())
 }
 
-/// A sequence of no steps hands the gradient of h_n, its h_0, on.
+/// A sequence of no steps hands the gradient of h_n on, as that of its h_0.
 #[test]
 fn a_sequence_of_no_steps_passes_its_state_on() -> TestResult {
     let options = Options { h_0: true, d_h_n: true, resets: true, ..Options::new(config(), 4, 4) };
@@ -70,7 +70,7 @@ fn a_sequence_of_no_steps_passes_its_state_on() -> TestResult {
     Ok(())
 }
 
-/// Neither of the input nor of the cotangent; resets there are none.
+/// Padding is read neither in the input nor in the cotangent. There are no resets in it.
 #[test]
 fn padding_is_not_read() -> TestResult {
     let lengths = [2, 0, 6, 5, 1];
@@ -173,7 +173,7 @@ fn packed_cotangents_of_another_shape_are_errors() -> TestResult {
     Ok(())
 }
 
-/// The cotangent of one sequence does not fit a batch; that of a batch of one fits one sequence.
+/// The cotangent of one sequence does not fit a batch. The cotangent of a batch of one fits one sequence.
 #[test]
 fn cotangents_of_one_sequence_do_not_fit_a_batch() -> TestResult {
     for batch in [0, 2, 3] {
@@ -219,7 +219,7 @@ fn a_trace_of_another_network_is_an_error() -> TestResult {
     Ok(())
 }
 
-/// A trace serves the network that left it and its clones until their parameters may change.
+/// A trace serves the network that made it and its clones, until their parameters may change.
 #[test]
 fn a_trace_of_other_parameters_is_an_error() -> TestResult {
     let mut problem = Options::new(config(), 5, 2).problem::<f32, Ix3>()?;

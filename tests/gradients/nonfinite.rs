@@ -1,4 +1,5 @@
-//! NaN and infinities on the way back: wherever the formula has them, in no other sequence's rows, and reported.
+//! NaN and infinities on the way back: they are where the formula has them, in no other sequence's rows, and
+//! reported.
 
 use ndarray::{Array3, Axis, Ix3};
 use ndarray_rnn::optim::clip_grad_norm;
@@ -7,10 +8,10 @@ use ndarray_rnn::{Error, Nonlinearity, Parameters, RnnConfig, Scalar};
 use crate::oracle::expect_formula;
 use crate::problem::{Options, Problem, TestResult, bits, expect_same_parameters};
 
-/// What has an element that is not finite; all but weights have it in one sequence.
+/// The array with an element that is not finite. But for weights, the element is in one sequence.
 #[derive(Debug, Clone, Copy)]
 enum Place {
-    /// The parameter of this number: weight_ih, weight_hh.
+    /// Parameter 0 is weight_ih, parameter 1 weight_hh.
     Weight(usize),
     Input,
     H0,
@@ -21,11 +22,11 @@ enum Place {
 const PLACES: [Place; 6] =
     [Place::Weight(0), Place::Weight(1), Place::Input, Place::H0, Place::DOutput, Place::DHn];
 
-/// The sequence, and its step.
+/// The sequence that is spoilt, and its step.
 const N: usize = 3;
 const T: usize = 2;
 
-/// A problem, and the same with what is not finite.
+/// A problem, and the same problem with an element that is not finite.
 struct Spoilt<A: Scalar> {
     clean: Problem<A, Ix3>,
     spoilt: Problem<A, Ix3>,
@@ -37,7 +38,7 @@ struct Spoilt<A: Scalar> {
 impl<A: Scalar> Spoilt<A> {
     fn new(clean: &Problem<A, Ix3>, place: Place, value: A) -> Self {
         let (clean, mut spoilt) = (clean.clone(), clean.clone());
-        // Cotangents of all units: at one relu's slope may be zero.
+        // The cotangents of all units are spoilt, since relu's slope may be zero at one of them.
         let row = |array: &mut Array3<A>, i| array.index_axis_mut(Axis(0), i).row_mut(N).fill(value);
         match place {
             Place::Weight(i) => spoilt.rnn.named_parameters_mut()[i].1[[0, 1]] = value,
@@ -55,7 +56,7 @@ impl<A: Scalar> Spoilt<A> {
 fn problem<A: Scalar>(config: RnnConfig) -> TestResult<Problem<A, Ix3>> {
     let options = Options::new(config, 7, 5).with_everything();
     let mut problem = Problem { lengths: Some(vec![4, 7, 2, 6, 7]), ..options.problem()? };
-    // Its h_0 is read.
+    // No reset replaces the spoilt sequence's h_0.
     problem.resets.iter_mut().for_each(|resets| resets[[0, N]] = false);
     Ok(problem)
 }
@@ -84,7 +85,7 @@ fn the_formula_says_where_they_are() -> TestResult {
     for_all::<f64>(check)
 }
 
-/// The rows of input and first state; the parameters' gradients are of all sequences.
+/// Checks the rows of input and first state alone: the parameters' gradients are of all sequences.
 #[test]
 fn other_sequences_keep_their_gradients() -> TestResult {
     fn others<A: Scalar>(array: &Array3<A>) -> Array3<A> {
@@ -103,8 +104,8 @@ fn other_sequences_keep_their_gradients() -> TestResult {
     for_all::<f64>(check)
 }
 
-/// A NaN always, an infinity where the gradients have it: not where it but saturates a tanh, whose slope is zero then.
-/// The gradients stay as they are.
+/// Clipping reports a NaN always, and an infinity if the gradients have it. They do not if it only saturates a
+/// tanh, whose slope is zero then. The gradients stay as they are.
 #[test]
 fn clipping_reports_them() -> TestResult {
     fn check<A: Scalar>(Spoilt { spoilt, value, what, .. }: &Spoilt<A>) -> TestResult {

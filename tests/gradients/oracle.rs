@@ -1,6 +1,8 @@
-//! Backpropagation through time as plain loops, in the documented order of sums; `backward` must equal it bit for bit.
+//! Backpropagation through time as plain loops, in the documented order of sums. `backward` must equal it bit for
+//! bit.
 //!
-//! A layer's outputs come from a network of that layer alone, so that the layers' joints are held to the formula too.
+//! A layer's outputs come from a network of that layer alone, so that the joints between layers are held to the
+//! formula too.
 
 use ndarray::{Array1, Array2, Array3, ArrayD, Axis, Ix2, Ix3};
 use ndarray_rnn::{
@@ -10,13 +12,13 @@ use proptest::prelude::{ProptestConfig, TestCaseError, proptest};
 
 use crate::problem::{Options, Problem, TestResult, bits, cases, is_single, named, small};
 
-/// A problem with time first and a batch axis, whatever the caller's arrays have.
+/// A problem with time first and a batch axis, whatever axes the caller's arrays have.
 struct Plain<A: Scalar> {
     rnn: Rnn<A>,
     input: Array3<A>,
     h_0: Array3<A>,
     lengths: Vec<usize>,
-    /// The sequences, the longest first; without lengths all of them in their own order.
+    /// The sequences, the longest first; without lengths in their own order.
     order: Vec<usize>,
     resets: Array2<bool>,
     reset_state: Array3<A>,
@@ -25,11 +27,11 @@ struct Plain<A: Scalar> {
     dropout_seed: u64,
 }
 
-/// What is found on the way back.
+/// The gradients that the loops find.
 struct Found<A> {
     input: Array3<A>,
     h_0: Array3<A>,
-    /// By layer and direction: of weight_ih, weight_hh and of either bias.
+    /// The gradients of weight_ih, weight_hh and either bias, by layer and direction.
     cells: Vec<(Array2<A>, Array2<A>, Array1<A>)>,
 }
 
@@ -119,7 +121,7 @@ impl<A: Scalar> Plain<A> {
         state.select(Axis(0), &rows)
     }
 
-    /// What every layer reads, and what it puts out.
+    /// The inputs of every layer, and its outputs.
     fn forward(&self, factors: &[Array3<A>]) -> TestResult<Vec<(Array3<A>, Array3<A>)>> {
         let mut layers: Vec<(Array3<A>, Array3<A>)> = Vec::new();
         for layer in 0..self.rnn.config().num_layers {
@@ -203,7 +205,8 @@ impl<A: Scalar> OneDirection<'_, A> {
         }
     }
 
-    /// The gradient of every sum; `states` goes from h_n's gradient to h_0's, the input's is added to `d_input`.
+    /// Finds the gradient of every sum. `states` goes from h_n's gradient to h_0's; the input's gradient is added
+    /// to `d_input`.
     fn back(&self, d_output: &Array3<A>, states: &mut Array3<A>, d_input: &mut Array3<A>) -> Array3<A> {
         let (_, batch, hidden) = states.dim();
         let mut d_sums = Array3::zeros((self.input.len_of(Axis(0)), batch, hidden));
@@ -232,7 +235,8 @@ impl<A: Scalar> OneDirection<'_, A> {
         }
     }
 
-    /// From one row's sums to the state before, returned, and to the input: chains over the units, ascending.
+    /// From the gradients of one row's sums to those of the state before, which are returned, and of the input:
+    /// chains over the units in ascending order.
     fn through_weights(&self, (t, n): (usize, usize), d_sums: &Array3<A>, d_input: &mut Array3<A>) -> Vec<A> {
         let (weight_ih, weight_hh) = self.weights();
         let hidden = weight_hh.ncols();
@@ -249,7 +253,7 @@ impl<A: Scalar> OneDirection<'_, A> {
         if self.is_reset(t, n) { vec![A::zero(); hidden] } else { d_h }
     }
 
-    /// Sums over the rows, ascending.
+    /// Sums over the rows in ascending order.
     fn parameters(&self, d_sums: &Array3<A>) -> (Array2<A>, Array2<A>, Array1<A>) {
         let (weight_ih, weight_hh) = self.weights();
         let mut d_ih = Array2::zeros(weight_ih.dim());
@@ -271,7 +275,7 @@ impl<A: Scalar> OneDirection<'_, A> {
     }
 }
 
-/// (L, N, features) of a caller's array.
+/// A caller's array as (L, N, features).
 fn time_first<T: Clone>(array: ArrayD<T>, single: bool, config: &RnnConfig) -> TestResult<Array3<T>> {
     let mut array = if single { array.insert_axis(Axis(1)) } else { array };
     if config.batch_first && !single {
@@ -313,7 +317,7 @@ fn expect_oracle<A: Scalar, D: SequenceDim>(options: &Options) -> TestResult {
     expect_formula(&options.problem::<A, D>()?, &format!("{options:?}"))
 }
 
-/// Every kind of a problem.
+/// Problems of every kind.
 fn expect_oracle_of_all_kinds(options: &Options) -> TestResult {
     expect_oracle::<f64, Ix3>(options)?;
     expect_oracle::<f64, Ix2>(options)?;
@@ -330,7 +334,7 @@ proptest! {
     }
 }
 
-/// Sizes beyond every tile, panel and chunk, ragged and not; large enough for threads.
+/// Sizes beyond every tile, panel and chunk, ragged and not, large enough for threads.
 #[test]
 fn backward_is_the_formula_for_large_sizes() -> TestResult {
     for nonlinearity in [Nonlinearity::Tanh, Nonlinearity::Relu] {
@@ -339,11 +343,11 @@ fn backward_is_the_formula_for_large_sizes() -> TestResult {
         expect_oracle::<f32, Ix3>(&options)?;
         expect_oracle::<f64, Ix3>(&options.with_everything())?;
     }
-    // Few columns and more, of input and state.
+    // Few columns and more, of the input and of the state.
     for (inputs, hidden) in (1..=9).flat_map(|inputs| [1, 4, 6, 7, 8, 9].map(|hidden| (inputs, hidden))) {
         expect_oracle::<f32, Ix3>(&Options::new(RnnConfig::new(inputs, hidden), 4, 5).with_everything())?;
     }
-    // One sequence of more steps than are done together, of few columns and of more.
+    // One sequence of more steps than are added together, of few columns and of more.
     expect_oracle::<f32, Ix2>(&Options::new(RnnConfig::new(3, 4), 600, 1).with_everything())?;
     expect_oracle::<f32, Ix2>(&Options::new(RnnConfig::new(3, 33), 600, 1).with_everything())
 }

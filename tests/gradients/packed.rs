@@ -6,7 +6,7 @@ use proptest::prelude::{ProptestConfig, TestCaseError, proptest};
 
 use crate::problem::{Options, Problem, TestResult, cases, expect_same, expect_same_parameters, small};
 
-/// Sequences of one step at least: what can be packed.
+/// Sequences that can be packed: of one step at least.
 fn packable(options: &Options) -> TestResult<Problem<f64, Ix3>> {
     let options = Options { lengths: true, resets: false, reset_state: false, ..options.clone() };
     let mut problem: Problem<f64, Ix3> = options.problem()?;
@@ -46,7 +46,8 @@ proptest! {
     }
 }
 
-/// The padded way back from a trace of sequences that were packed in their own order, the longest first.
+/// The way back from padded gradients, for a trace of sequences that were packed in their own order, the longest
+/// first.
 #[test]
 fn a_packed_trace_serves_padded_gradients() -> TestResult {
     let options = Options::new(RnnConfig::new(3, 4).bidirectional(true), 5, 3);

@@ -1,8 +1,8 @@
-//! Sequences in pieces: a reset is the end of one piece and the beginning of another, for the gradients too; chunks
-//! whose state is carried on chain, or are cut where backpropagation through time is truncated.
+//! Sequences in pieces. For gradients too a reset is the end of one piece and the beginning of another. The
+//! gradients of chunks that carry a state on chain; in truncated backpropagation they end at the chunk.
 //!
-//! Gradients of rows are equal bit for bit. Those of parameters are sums over pieces, so equal within 1e-12 of the
-//! largest value: a sum of sums rounds elsewhere.
+//! Gradients of rows are equal bit for bit. Those of parameters are sums over pieces, which round at other places,
+//! so they are equal within 1e-12 of the largest value.
 
 use ndarray::{Array, Array1, Array2, Axis, Ix2, Slice, concatenate};
 use ndarray_rnn::RnnConfig;
@@ -12,18 +12,18 @@ use crate::problem::{Options, Problem, TestResult, Whole, bits, cases, differenc
 
 type Sequence = Problem<f64, Ix2>;
 
-/// Rows of some steps.
+/// The rows of some steps.
 fn steps(array: &Array2<f64>, range: &std::ops::Range<usize>) -> Array2<f64> {
     array.slice_axis(Axis(0), Slice::from(range.clone())).to_owned()
 }
 
-/// The rows of a state from `forward` in the forward direction, from `reverse` in the reverse one.
+/// The rows of a state: from `forward` in the forward direction, from `reverse` in the reverse one.
 fn by_direction(directions: usize, forward: &Array2<f64>, reverse: &Array2<f64>) -> Array2<f64> {
     let row = |(i, j): (usize, usize)| if i % directions == 1 { reverse[[i, j]] } else { forward[[i, j]] };
     Array2::from_shape_fn(forward.dim(), row)
 }
 
-/// The steps between resets; the first may be none, where step 0 is reset.
+/// The steps between resets. The first piece may have none, if step 0 is reset.
 fn ranges(resets: &Array1<bool>) -> Vec<std::ops::Range<usize>> {
     let borders = (0..resets.len()).filter(|&t| resets[t]);
     let starts: Vec<_> = [0].into_iter().chain(borders).collect();
@@ -40,7 +40,7 @@ fn split(problem: &Sequence, resets: &Array1<bool>) -> Vec<Option<Sequence>> {
         (or_zeros(&problem.h_0), or_zeros(&problem.reset_state), or_zeros(&problem.d_h_n));
     let ranges = ranges(resets);
     let last = ranges.len() - 1;
-    // The reverse direction ends where the first step is, reset or not.
+    // The reverse direction ends at the first step, reset or not.
     let begins = ranges.iter().position(|range| !range.is_empty());
     let pieces = ranges.iter().enumerate().map(|(i, range)| {
         let pick = |here: bool, outer: &Array2<f64>, inner: &Array2<f64>| {
@@ -68,7 +68,7 @@ fn split(problem: &Sequence, resets: &Array1<bool>) -> Vec<Option<Sequence>> {
     pieces.collect()
 }
 
-/// Expects the sum of some parameters' gradients.
+/// Expects the sum of the parameters' gradients of all pieces.
 fn expect_sum(actual: &Whole<f64, Ix2>, pieces: &[Whole<f64, Ix2>]) {
     let pieces: Vec<_> = pieces.iter().map(named).collect();
     for (i, (name, actual)) in named(actual).iter().enumerate() {
@@ -123,13 +123,13 @@ fn long() -> TestResult<Sequence> {
     Options { h_0: true, d_h_n: true, seed: 5, ..options }.problem()
 }
 
-/// A part of `long`, from a state on; the gradient of its final state is set later.
+/// A part of `long`, from a state on. The gradient of its final state is set later.
 fn chunk(problem: &Sequence, range: &std::ops::Range<usize>, h_0: Option<Array2<f64>>) -> Sequence {
     let (input, d_output) = (steps(&problem.input, range), steps(&problem.d_output, range));
     Problem { input, d_output, h_0, d_h_n: None, ..problem.clone() }
 }
 
-/// With `d_h_0` of each chunk passed on as the `d_h_n` of the one before, nothing is truncated.
+/// Nothing is truncated if the `d_h_0` of each chunk is the `d_h_n` of the chunk before.
 #[test]
 fn chunks_chained_back_are_the_whole() -> TestResult {
     let whole = long()?;
@@ -155,7 +155,7 @@ fn chunks_chained_back_are_the_whole() -> TestResult {
     Ok(())
 }
 
-/// Truncated: the state is carried on, its gradient is not. That is a reset to the carried state.
+/// Truncated: the state is carried on, its gradient is not. That equals a reset to the carried state.
 #[test]
 fn truncated_chunks_are_a_reset_to_the_carried_state() -> TestResult {
     let whole = long()?;

@@ -1,4 +1,4 @@
-//! One problem for all tests: a network, what goes in, and the cotangents of what comes out, drawn from a seed.
+//! The problem of all tests: a network, its arguments, and the cotangents of its results, drawn from a seed.
 
 use std::error::Error;
 
@@ -19,7 +19,7 @@ pub(crate) type TestResult<T = ()> = Result<T, Box<dyn Error>>;
 pub(crate) struct Options {
     pub(crate) config: RnnConfig,
     pub(crate) seq_len: usize,
-    /// Ignored for one sequence alone.
+    /// Ignored for a single sequence.
     pub(crate) batch: usize,
     pub(crate) h_0: bool,
     pub(crate) d_h_n: bool,
@@ -44,18 +44,19 @@ pub(crate) struct Problem<A: Scalar, D: SequenceDim> {
 }
 
 impl Options {
-    /// Nothing but an input.
+    /// With an input and nothing else.
     pub(crate) fn new(config: RnnConfig, seq_len: usize, batch: usize) -> Self {
         let (h_0, d_h_n, lengths, resets, reset_state) = (false, false, false, false, false);
         Self { config, seq_len, batch, h_0, d_h_n, lengths, resets, reset_state, seed: 0 }
     }
 
-    /// With every argument a pass can have.
+    /// With every argument that a pass can have.
     pub(crate) fn with_everything(self) -> Self {
         Self { h_0: true, d_h_n: true, lengths: true, resets: true, reset_state: true, ..self }
     }
 
-    /// Draws the problem: parameters, input, first state and cotangents in the fixtures' order, then the rest.
+    /// Draws the problem: parameters, input, first state and cotangents in the order of the fixtures, then the
+    /// rest.
     pub(crate) fn problem<A: Scalar, D: SequenceDim>(&self) -> TestResult<Problem<A, D>> {
         let mut rng = manual_seed(self.seed);
         let rnn = Rnn::new(self.config.clone(), &mut rng)?;
@@ -129,7 +130,7 @@ impl<A: Scalar, D: SequenceDim> Problem<A, D> {
     }
 }
 
-/// Whether arrays are of one sequence.
+/// Whether the arrays are of a single sequence.
 pub(crate) fn is_single<D: SequenceDim>() -> bool {
     D::NDIM == Some(2)
 }
@@ -193,11 +194,11 @@ pub(crate) fn difference<A: Scalar>(actual: &ArrayD<A>, expected: &ArrayD<A>) ->
     let scale = expected.iter().map(|x| x.into_f64().abs()).fold(f64::MIN_POSITIVE, f64::max);
     let pairs = actual.iter().zip(expected);
     let differences = pairs.map(|(a, e)| (a.into_f64() - e.into_f64()).abs() / scale);
-    // A NaN must not get lost in a maximum.
+    // A maximum would drop a NaN.
     differences.fold(0.0, |largest, d| if d <= largest { largest } else { d })
 }
 
-/// The i-th of some axis, as an array of its own.
+/// Entry i of an axis, as an array of its own.
 pub(crate) fn take<A: Clone, D: Dimension + ndarray::RemoveAxis>(
     array: &Array<A, D>,
     axis: usize,
@@ -230,7 +231,7 @@ pub(crate) fn small() -> impl Strategy<Value = Options> {
     )
 }
 
-/// The same cases every time.
+/// Runs the same cases every time.
 pub(crate) fn cases(count: u32) -> Config {
     Config { rng_seed: RngSeed::Fixed(0), failure_persistence: None, ..Config::with_cases(count) }
 }

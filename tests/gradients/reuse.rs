@@ -8,8 +8,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::problem::{Options, Problem, TestResult, bits, cases, expect_same, small};
 
-/// Runs passes over NaN of about the size of a problem, and the ways back, so that the network's memory is full of NaN:
-/// what is read before it is written shows.
+/// Runs passes over NaN, of about the size of a problem, and their ways back. The network's memory is full of NaN
+/// then, so that a number which is read before it is written shows.
 fn spoil<A: Scalar, D: SequenceDim>(problem: &Problem<A, D>) -> TestResult {
     let mut spoilt = problem.clone();
     spoilt.input.fill(A::nan());
@@ -19,9 +19,9 @@ fn spoil<A: Scalar, D: SequenceDim>(problem: &Problem<A, D>) -> TestResult {
     Ok(())
 }
 
-/// Runs a problem in memory that other passes used, and expects what it gives in new memory.
+/// Runs a problem in memory that other passes used, and expects the bits that it gives in new memory.
 fn expect_the_same<A: Scalar, D: SequenceDim>(problem: &Problem<A, D>) -> TestResult {
-    // A clone has no memory.
+    // A clone has no memory of passes.
     let (expected_output, expected_h_n, trace) =
         Problem { rnn: problem.rnn.clone(), ..problem.clone() }.forward()?;
     let expected = problem.backward(&trace)?;
@@ -32,7 +32,7 @@ fn expect_the_same<A: Scalar, D: SequenceDim>(problem: &Problem<A, D>) -> TestRe
         assert_eq!(bits(&output), bits(&expected_output), "output");
         assert_eq!(bits(&h_n), bits(&expected_h_n), "h_n");
         expect_same(&used.backward(&trace)?, &expected, "in used memory");
-        // What the first way back left is what the second begins with.
+        // The second way back begins with the memory of the first.
         expect_same(&used.backward(&trace.clone())?, &expected, "from a clone");
         expect_same(&used.backward(&trace)?, &expected, "again");
     }
@@ -50,7 +50,7 @@ proptest! {
     }
 }
 
-/// Some 40 Mflop: worth four threads, forwards and back.
+/// Some 40 Mflop: enough for four threads, forward and back.
 #[test]
 fn memory_used_again_changes_nothing_on_threads() -> TestResult {
     let deep = RnnConfig::new(30, 96).num_layers(2).bidirectional(true).dropout(0.5);
@@ -65,7 +65,7 @@ fn memory_used_again_changes_nothing_on_threads() -> TestResult {
     Ok(())
 }
 
-/// One trace, and the memory of its network, for eight ways back that begin together.
+/// Eight ways back begin together with one trace and the memory of one network.
 #[test]
 fn ways_back_at_once_do_not_share_memory() -> TestResult {
     let config = RnnConfig::new(5, 9).num_layers(2).bidirectional(true);
@@ -81,7 +81,7 @@ fn ways_back_at_once_do_not_share_memory() -> TestResult {
     Ok(())
 }
 
-/// A trace outlives its network, and a network passes of other sizes.
+/// A trace outlives its network, and passes of other sizes.
 #[test]
 fn a_trace_keeps_its_numbers_while_others_come_and_go() -> TestResult {
     let problem = Options::new(RnnConfig::new(3, 4).num_layers(2), 6, 2).problem::<f32, Ix3>()?;

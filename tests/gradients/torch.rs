@@ -1,6 +1,7 @@
 //! torch's gradients over the fixtures of `golden/gradients.py`.
 //!
-//! Differences are relative to the largest magnitude of that gradient tensor (each parameter a tensor of its own).
+//! Differences are relative to the largest magnitude in the same gradient tensor; each parameter is a tensor of
+//! its own.
 
 use std::any::type_name;
 use std::iter;
@@ -92,7 +93,7 @@ fn problem<A: Scalar, D: SequenceDim>(case: &Value) -> TestResult<Problem<A, D>>
     Ok(Problem { lengths: lengths.transpose()?, dropout_seed, ..options.problem()? })
 }
 
-/// The largest difference of all that the fixture has of case i.
+/// The largest difference of anything that the fixture has of case i.
 fn compare<A: Scalar, D: SequenceDim>(golden: &Golden, i: usize) -> TestResult<f64> {
     let problem = problem::<A, D>(&golden.cases[i])?;
     let (output, h_n, trace) = problem.forward()?;
@@ -119,7 +120,7 @@ fn compare<A: Scalar, D: SequenceDim>(golden: &Golden, i: usize) -> TestResult<f
     Ok(differences.fold(0.0, f64::max))
 }
 
-/// Compares every case of a type that is of a kind, which are so many.
+/// Compares every case of a type and kind, and expects this number of them.
 fn compare_all<A: Scalar>(count: usize, of_kind: impl Fn(&Value) -> bool) -> TestResult {
     let golden = Golden::read()?;
     let dtype = if A::SINGLE { "f32" } else { "f64" };
@@ -159,7 +160,7 @@ fn packed_sequences() -> TestResult {
     compare_all::<f32>(32, packed)
 }
 
-/// Outputs and final states too: the masks are torch's.
+/// Compares outputs and final states too, since the masks are torch's.
 #[test]
 fn dropout() -> TestResult {
     let dropped = |case: &Value| case["dropout"] != 0.0 && case["lengths"].is_null();

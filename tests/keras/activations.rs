@@ -11,7 +11,7 @@ use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
 
 const GOLDEN: &str = include_str!("../golden/activations.txt");
 
-/// A layer of one unit whose output is the activation of its input: all else is (negative) zero.
+/// A layer of one unit whose output is the activation of its input: all its other parameters are zero or -0.
 fn layer<A: Real>(activation: Activation) -> TestResult<SimpleRnn<A>> {
     let mut layer = SimpleRnn::<A>::zeros(SimpleRnnConfig::new(1, 1).activation(activation))?;
     for (name, mut value) in layer.named_parameters_mut() {
@@ -38,7 +38,7 @@ fn values<A: Real>(activation: Activation, xs: &[A]) -> TestResult<(Vec<A>, Vec<
     Ok((output.into_iter().collect(), derivative.into_iter().collect()))
 }
 
-/// Name, x, and f(x) as a pair.
+/// The name, x, and f(x) as a pair.
 fn golden() -> TestResult<Vec<(Activation, f64, [f64; 2])>> {
     let parse = |text: &str| TestResult::Ok(f64::from_bits(u64::from_str_radix(text, 16)?));
     let lines = GOLDEN.lines().map(|line| {
@@ -74,7 +74,7 @@ fn within_some_ulp_of_mpmath() -> TestResult {
     Ok(())
 }
 
-/// What each activation promises in `f32`, against the `f64` result, whose own error is out of sight.
+/// What each activation promises in `f32`, held against the result in `f64`, whose error is too small to matter.
 #[test]
 fn single_precision_as_documented() -> TestResult {
     for activation in Activation::ALL {
@@ -85,7 +85,7 @@ fn single_precision_as_documented() -> TestResult {
             Activation::Tanh => 1.6,
             Activation::Selu => 2.0,
             Activation::Sigmoid | Activation::Silu => 2.5,
-            // These are as exact as the formula.
+            // These are as exact as their formulas.
             Activation::Softsign | Activation::HardSigmoid => continue,
             _ => return Err(format!("{activation} has no bound").into()),
         };

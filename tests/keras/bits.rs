@@ -1,5 +1,5 @@
-//! The same bits, however a result is come by: as the crate's own network, alone or in a batch, whole or step by
-//! step, with or without what a mask hides.
+//! The same bits, however a result is computed: by the crate's own network, alone or in a batch, whole or step by
+//! step, with or without the steps that a mask hides.
 
 use ndarray::{Array, Array2, Array3, ArrayRef3, Axis};
 use ndarray_rnn::keras::{
@@ -28,7 +28,7 @@ pub(crate) fn filled<A: Real>(config: SimpleRnnConfig, numbers: &mut Numbers) ->
     Ok(layer)
 }
 
-/// Some steps count, sequence 1 has none.
+/// Some steps count; of sequence 1 none does.
 pub(crate) fn mask([batch, len, ..]: [usize; 4]) -> Array2<bool> {
     Array2::from_shape_fn((batch, len), |(n, t)| (n * 7 + t * 5) % 3 != 1 && n != 1)
 }
@@ -41,7 +41,7 @@ pub(crate) fn reversed<A: Real>(array: &ArrayRef3<A>) -> Array3<A> {
 
 // The crate's own network
 
-/// Keras has one bias: with torch's second one the sums would be rounded elsewhere.
+/// Keras has one bias. torch's second bias, if it were not zero, would round the sums elsewhere.
 fn without_second_bias<A: Real>(mut rnn: Rnn<A>) -> Rnn<A> {
     let biases = rnn.named_parameters_mut().into_iter().filter(|(name, _)| name.starts_with("bias_hh"));
     biases.for_each(|(_, mut bias)| bias.fill(A::zero()));
@@ -163,7 +163,7 @@ fn whole_in_chunks_or_step_by_step<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// The gradients of a loop over cells, dropout the same at every step, are the layer's.
+/// A loop over cells has the layer's gradients, if dropout is the same at every step.
 fn a_loop_over_cells<A: Real>() -> TestResult {
     let mut numbers = Numbers::new(2);
     let config = SimpleRnnConfig::new(4, 3).activation(Activation::Silu).dropout(0.3).recurrent_dropout(0.4);
@@ -269,7 +269,8 @@ fn stacks<A: Real>() -> TestResult {
 
 // Masks
 
-/// A sequence with a mask is the sequence of the steps that count; NaN elsewhere has no effect, on gradients neither.
+/// A sequence with a mask equals the sequence of the steps that count. NaN elsewhere has no effect, nor has it on
+/// gradients.
 fn masked_steps_are_no_steps<A: Real>() -> TestResult {
     for (i, sizes) in SIZES.into_iter().enumerate() {
         let [batch, len, input_dim, units] = sizes;
@@ -308,7 +309,7 @@ fn masked_steps_are_no_steps<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// What Keras calls `zero_output_for_mask`, and what it does otherwise, from the outputs alone.
+/// What Keras does with and without `zero_output_for_mask`, computed from the outputs alone.
 fn what_masked_steps_show<A: Real>() -> TestResult {
     let sizes = [4, 7, 3, 2];
     for backwards in [false, true] {

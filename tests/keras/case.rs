@@ -8,7 +8,7 @@ use crate::common::golden::{Case, Golden};
 use crate::common::mixed::Numbers;
 use crate::common::{Real, TestResult};
 
-/// The configuration, dropout included if the case has it.
+/// The configuration, with dropout if the case has it.
 pub(crate) fn config(case: &Case) -> TestResult<SimpleRnnConfig> {
     Ok(SimpleRnnConfig::new(case.size("input_dim")?, case.size("units")?)
         .activation(case.parse("activation")?)
@@ -58,7 +58,7 @@ pub(crate) fn state<A: Real>(case: &Case, numbers: &mut Numbers) -> TestResult<A
     Ok(numbers.draw((case.size("batch")?, case.size("units")?)))
 }
 
-/// `mask_of` of `golden/simple_rnn.py`.
+/// The function `mask_of` of `golden/simple_rnn.py`.
 pub(crate) fn mask(case: &Case) -> TestResult<Option<Array2<bool>>> {
     let shape = (case.size("batch")?, case.size("len")?);
     Ok(match case.text("mask") {
@@ -68,7 +68,7 @@ pub(crate) fn mask(case: &Case) -> TestResult<Option<Array2<bool>>> {
     })
 }
 
-/// The numbers of a case in turn, compared as they are taken.
+/// The numbers of a case, compared one after another as they are taken.
 pub(crate) struct Expected<A> {
     name: String,
     left: std::vec::IntoIter<A>,
@@ -81,7 +81,7 @@ impl<A: Real> Expected<A> {
         Ok(Self { name: format!("{case:?}"), left: numbers.into_iter(), tolerance })
     }
 
-    /// Compares the next numbers with an array; `scale` is what the tolerance is relative to.
+    /// Compares the next numbers with an array. The tolerance is relative to `scale`.
     #[track_caller]
     fn next<D: Dimension>(&mut self, what: &str, actual: &ArrayRef<A, D>, relative: bool) -> TestResult {
         let expected: Vec<_> = self.left.by_ref().take(actual.len()).collect();
@@ -99,19 +99,19 @@ impl<A: Real> Expected<A> {
         Ok(())
     }
 
-    /// An output or state: within the tolerance.
+    /// Expects an output or state within the tolerance.
     #[track_caller]
     pub(crate) fn value<D: Dimension>(&mut self, what: &str, actual: &ArrayRef<A, D>) -> TestResult {
         self.next(what, actual, false)
     }
 
-    /// A gradient: within the tolerance of its largest number, or of 1.
+    /// Expects a gradient within the tolerance, relative to its largest number or to 1.
     #[track_caller]
     pub(crate) fn gradient<D: Dimension>(&mut self, what: &str, actual: &ArrayRef<A, D>) -> TestResult {
         self.next(what, actual, true)
     }
 
-    /// Nothing is left.
+    /// Expects that no numbers are left.
     #[track_caller]
     pub(crate) fn end(mut self) {
         assert!(self.left.next().is_none(), "numbers left of {}", self.name);

@@ -96,7 +96,7 @@ fn calls() -> TestResult {
     Ok(())
 }
 
-/// What no memory holds, from one number broadcast.
+/// What no memory can hold, asked for by arrays broadcast from one number.
 #[test]
 fn too_large() -> TestResult {
     const MANY: usize = 1 << 48;
@@ -113,7 +113,7 @@ fn too_large() -> TestResult {
     Ok(())
 }
 
-/// A state of another batch, or an error of another argument: dropout draws nothing.
+/// A state of another batch, or another wrong argument: dropout draws nothing.
 #[test]
 fn states_of_another_batch() -> TestResult {
     let config = SimpleRnnConfig::new(4, 2).dropout(0.5);
@@ -131,7 +131,7 @@ fn states_of_another_batch() -> TestResult {
     let mask = Array2::from_elem((3, 4), true);
     assert!(layer.call(&input).initial_state(&state).mask(&mask).last().is_err());
 
-    // Both directions: the second state is wrong, the first layer draws nothing either.
+    // In both directions: the second state is wrong, and the first layer draws nothing either.
     let config = SimpleRnnConfig::new(4, 2).dropout(0.5);
     let both = Bidirectional::<f32>::new(config, MergeMode::Sum, &mut set_random_seed(0))?;
     let mut seeds = both.seed_generators();

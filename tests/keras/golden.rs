@@ -16,8 +16,8 @@ use crate::common::{Real, TestResult, in_both_types};
 
 const FIXTURE: &[u8] = include_bytes!("../golden/simple_rnn.safetensors");
 
-/// How far from Keras: its sums run in another order. In `f64` TensorFlow's gelu divides by the square root of 2 of
-/// `f32`, which is 1.7e-8 off; `activations` holds ours to higher precision.
+/// How far results may be from Keras's, which adds its sums in another order. In `f64` TensorFlow's gelu divides
+/// by the square root of 2 rounded to `f32`, which is 1.7e-8 off; `activations` holds ours to higher precision.
 fn tolerance<A: Real>(case: &Case) -> f64 {
     match A::NAME {
         "f32" => 1e-6,
@@ -47,7 +47,7 @@ fn for_cases<A: Real>(
 
 // Layers
 
-/// What a case's layer is called with.
+/// What the layer of a case is called with.
 struct Arguments<A: Real> {
     layer: SimpleRnn<A>,
     input: Array3<A>,
@@ -78,7 +78,7 @@ impl<A: Real> Arguments<A> {
     }
 }
 
-/// One output, or a pair of them, as a list.
+/// One output or a pair of outputs, as a list.
 trait Outputs<A> {
     fn list(self) -> Vec<ArrayD<A>>;
 }
@@ -107,7 +107,7 @@ where
     })
 }
 
-/// The same in training mode, and the trace.
+/// The same in training, and the trace.
 fn train<A: Real, M: Callable>(
     call: Call<'_, M>,
     every: bool,
@@ -123,7 +123,7 @@ where
     })
 }
 
-/// Output, state and gradients of a call, in training mode and, where there is no dropout, without.
+/// Output, state and gradients of a call: in training, and without training if there is no dropout.
 fn check_call<A: Real>(arguments: &mut Arguments<A>, every: bool, expected: &mut Expected<A>) -> TestResult {
     let config = arguments.layer.config();
     let mut seeds = arguments.layer.seed_generator();
@@ -195,7 +195,7 @@ fn stateful<A: Real>() -> TestResult {
 
 type PairGradients<A> = Gradients<BidirectionalParameters<A>, Array3<A>, [Array2<A>; 2]>;
 
-/// Outputs, states and gradients of a call; `backward` is the way back from a list of gradients.
+/// Outputs, states and gradients of a call. `backward` is the way back from a list of gradients.
 fn check_both<'a, A: Real, M>(
     call: impl Fn() -> Call<'a, M>,
     every: bool,
@@ -223,7 +223,7 @@ where
     expected.gradient("input", &gradients.input)
 }
 
-/// A call with what a case has.
+/// Calls a layer with the arguments that a case has.
 fn with<'a, A: Real, M>(
     call: Call<'a, M>,
     mask: &'a Option<Array2<bool>>,

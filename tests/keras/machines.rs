@@ -42,7 +42,7 @@ fn on_every_instruction_set<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// Large enough for sequences to be split; and one sequence, whose units would be split were its sums not kept.
+/// Cases large enough for their sequences to be split, and one whose units would be split if its sums were not kept.
 fn for_every_number_of_threads<A: Real>() -> TestResult {
     for (sizes, activation) in [
         ([13, 24, 64, 256], Activation::Gelu),
@@ -64,7 +64,7 @@ fn for_every_number_of_threads<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// Any memory layout of the arguments.
+/// Any memory layout of the arguments gives the same bits.
 fn from_any_layout<A: Real>() -> TestResult {
     let sizes = [4, 5, 3, 2];
     let mut numbers = Numbers::new(9);
@@ -83,7 +83,8 @@ fn from_any_layout<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// Any memory layout of the gradients that the way back begins with, through every layer and way to merge.
+/// Any memory layout of the gradients that the way back begins with gives the same bits, through every layer and
+/// merge mode.
 fn back_from_any_layout<A: Real>() -> TestResult {
     let (mut numbers, rng) = (Numbers::new(9), &mut set_random_seed(0));
     let input = numbers.draw::<A, _>((4, 5, 3));

@@ -1,6 +1,6 @@
-//! Keras's layer: against Keras 3.15 on TensorFlow (`golden`, `seeds`), what the notebook prints (`notebook`), higher
-//! precision (`activations`), the crate's own network and the definition of a sum (`bits`), on every machine
-//! (`machines`), and what callers get wrong (`errors`).
+//! Keras's layer, compared with Keras 3.15 on TensorFlow (`golden`, `seeds`), with what the notebook prints
+//! (`notebook`), with higher precision (`activations`) and with the crate's own network and the definition of a
+//! sum (`bits`), on every instruction set (`machines`); and what callers get wrong (`errors`).
 
 #[path = "../common/mod.rs"]
 mod common;

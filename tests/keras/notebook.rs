@@ -1,12 +1,12 @@
 //! The notebook's two calls of `tf.keras.layers.SimpleRNN(2)`, whose weights it neither seeds nor prints.
 //!
-//! Those of the second call follow from the 30 outputs that it prints, and are recovered here: with a zero first
-//! state the first steps are tanh of the kernel's rows of h, e and l; the row of o and the recurrent kernel solve the
-//! least squares of all steps. That the recurrent kernel so found is orthogonal, as Keras's initialiser makes it,
-//! proves the recovery.
+//! The weights of the second call follow from the 30 outputs that it prints, and are recovered here. With a zero
+//! first state the first steps are tanh of the kernel's rows of h, e and l. The row of o and the recurrent kernel
+//! solve the least squares of all steps. The recurrent kernel that is found is orthogonal, as Keras's initialiser
+//! makes it, which proves the recovery.
 //!
-//! Those of the first call do not follow from the six numbers that it prints: they have nine unknowns. One set that
-//! Keras could have drawn and that gives them is used here; it is one of many.
+//! The weights of the first call do not follow from the six numbers that it prints: there are nine unknowns. The
+//! test uses one of many sets that Keras could have drawn and that give these numbers.
 
 use ndarray::{Array2, Array3, ArrayD, Axis, array};
 use ndarray_rnn::Parameters;
@@ -54,7 +54,7 @@ fn printed_sequences() -> (Array3<f64>, Array2<f64>) {
     (output, array![[0.589034, 0.5193354], [-0.45062372, -0.49282563], [-0.2655577, -0.6538473]])
 }
 
-/// A layer of given weights, its bias zero.
+/// A layer of given weights whose bias is zero.
 fn layer<A: Real>(kernel: &Array2<f64>, recurrent: &Array2<f64>) -> TestResult<SimpleRnn<A>> {
     let mut layer = SimpleRnn::zeros(SimpleRnnConfig::new(4, 2))?;
     let kernels = [kernel, recurrent].map(|kernel| kernel.mapv(A::narrow).into_dyn());
@@ -109,7 +109,7 @@ fn the_weights_follow_from_the_printed_outputs() -> TestResult {
     // Thirty equations, twelve unknowns: only the right weights fit all to the printed digits.
     assert!(residual < 2e-7, "residual {residual:e}");
 
-    // The kernel's rows of h, e, l also by the first steps alone.
+    // The kernel's rows of h, e and l follow from the first steps alone, too.
     let (printed, _) = printed_sequences();
     for (n, letter) in [0, 1, 2].into_iter().enumerate() {
         for j in 0..2 {
@@ -123,10 +123,10 @@ fn the_weights_follow_from_the_printed_outputs() -> TestResult {
         let dot: f64 = (0..2).map(|k| recurrent[[k, i]] * recurrent[[k, j]]).sum();
         assert!((dot - f64::from(u8::from(i == j))).abs() < 1e-6, "(U'U)[{i}, {j}] = {dot}");
     }
-    // And its kernel within Glorot's limit.
+    // Its kernel is within Glorot's limit.
     assert!(kernel.iter().all(|w| w.abs() <= (6.0_f64 / 6.0).sqrt()));
 
-    // What the documents and the example say the weights are.
+    // The documentation and the example give these weights.
     let stated = array![
         [0.44371462, 0.9763843],
         [0.38745618, 0.72005519],

@@ -1,4 +1,4 @@
-//! Keras's seeds: what Keras 3.15 draws from them, and values that must stay.
+//! Keras's seeds: what Keras 3.15 draws from them, and values that must not change.
 
 use ndarray::{Array, Array1, ArrayD, Ix2, IxDyn, arr1, arr2};
 use ndarray_rnn::keras::{
@@ -25,8 +25,8 @@ fn for_cases<A: Real>(kind: &str, count: usize, check: impl Fn(&Case, Vec<A>) ->
     Ok(())
 }
 
-/// Whether numbers are Keras's: bit for bit in `f32`; where logarithms and sines are in them, within 4e-15 in `f64`.
-/// Orthogonal matrices within 1e-5, they come from another QR decomposition.
+/// Whether numbers are Keras's: bit for bit in `f32`, within 4e-15 in `f64` if logarithms and sines are in them.
+/// Orthogonal matrices are within 1e-5, since they come from another QR decomposition.
 fn compare<A: Real>(what: &str, actual: &[A], expected: &[A], exact: bool, orthogonal: bool) {
     assert_eq!(actual.len(), expected.len(), "{what}");
     let tolerance = match (orthogonal, A::NAME) {
@@ -41,7 +41,7 @@ fn compare<A: Real>(what: &str, actual: &[A], expected: &[A], exact: bool, ortho
     }
 }
 
-/// Kernel bit for bit, recurrent kernel within what its decomposition leaves.
+/// The kernel is Keras's bit for bit, the recurrent kernel within the error of its decomposition.
 fn compare_weights<A: Real>(case: &Case, models: &[ArrayD<A>], expected: &[A]) {
     let mut left = expected;
     for (i, weight) in models.iter().filter(|weight| weight.ndim() == 2).enumerate() {
@@ -137,12 +137,13 @@ fn draws<A: Real>() -> TestResult {
     })
 }
 
-/// Any generator serves: ChaCha8 gives three seeds, from which Keras draws these numbers too (the orthogonal matrix
-/// within what its decomposition leaves).
+/// Any generator serves. ChaCha8 gives three seeds, from which Keras draws these numbers too, the orthogonal
+/// matrix within the error of its decomposition.
 #[test]
 fn values_from_chacha_are_frozen() -> TestResult {
     let layer = SimpleRnn::<f32>::new(SimpleRnnConfig::new(3, 2), &mut ChaCha8Rng::seed_from_u64(0))?;
-    // Its first words are 2811902828, 3045455719, 3134767159 (`value_stability.rs`): a quarter of each, plus 1.
+    // The generator's first words are 2811902828, 3045455719, 3134767159 (`value_stability.rs`); a seed is a
+    // quarter of a word, plus 1.
     assert_eq!(layer.seed_generator(), SeedGenerator::new(702_975_708));
     let named = |kernel, recurrent| {
         SimpleRnnConfig::new(3, 2)
@@ -158,8 +159,8 @@ fn values_from_chacha_are_frozen() -> TestResult {
     Ok(())
 }
 
-/// In `f64`, where Keras's normal values are within 4e-15 only, the crate's own bits: three draws of one generator.
-/// (Of these numbers Keras has all but the first, which is 1 ULP off.)
+/// In `f64` Keras's normal values are within 4e-15 only, so the crate's own bits are held here: three draws of one
+/// generator. (Keras has all these numbers but the first, which is 1 ULP off.)
 #[test]
 fn values_in_double_precision_are_frozen() -> TestResult {
     let mut seeds = SeedGenerator::new(11);
@@ -186,7 +187,7 @@ fn dropout_at_the_rate() -> TestResult {
     Ok(())
 }
 
-/// The ends of the range of rates: no draw.
+/// Rates at the ends of their range draw nothing.
 #[test]
 fn dropout_of_nothing_and_of_all() -> TestResult {
     let mut seeds = SeedGenerator::new(1);

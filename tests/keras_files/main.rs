@@ -1,4 +1,4 @@
-//! Keras's files, against Keras.
+//! Keras's files, compared with what Keras reads from them.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -130,7 +130,7 @@ fn models_in_models_and_other_layers() -> TestResult {
         };
         assert_close(&output, &expected["output"])?;
     }
-    // A file of weights has no order between classes: the model in the model comes before the layers.
+    // A file of weights does not order its classes: the inner model comes before the layers.
     let weights = Model::read(fixture("nested.weights.h5"))?;
     let names =
         |model: &Model| model.layers().iter().map(|layer| layer.name().to_owned()).collect::<Vec<_>>();
@@ -147,7 +147,7 @@ fn element_types() -> TestResult {
     let model = Model::read(fixture("dtypes.weights.h5"))?;
     let dtype = |i: usize| model.layers()[i].weights().get("kernel").map(|kernel| kernel.dtype().to_string());
     assert_eq!([0, 1, 2].map(dtype), ["float64", "float16", "bfloat16"].map(|name| Some(name.into())));
-    // The smaller ones are exact in f32, f64 is converted on demand only.
+    // Smaller floats are exact in `f32`; `f64` is converted only on demand.
     for name in ["float16", "bfloat16"] {
         let mut layer = SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(4, 4))?;
         model.load_simple_rnn(name, &mut layer)?;
@@ -164,7 +164,7 @@ fn element_types() -> TestResult {
     Ok(())
 }
 
-/// The layers of the model that tests/interop/keras_files.py loads ours into.
+/// The layers of the model that `tests/interop/keras_files.py` loads our weights into.
 fn ours<A: Real>() -> TestResult<(SimpleRnn<A>, Bidirectional<A>, SimpleRnn<A>)> {
     let rng = &mut set_random_seed(0);
     let mut layers = (

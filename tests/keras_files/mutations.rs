@@ -1,4 +1,4 @@
-//! Mutated files: read or refused, never a panic, within memory in proportion to the file.
+//! Changed files: they are read or refused, without a panic, within memory in proportion to the file.
 
 use ndarray_rnn::io::keras::Model;
 use ndarray_rnn::keras::{SimpleRnn, SimpleRnnConfig};
@@ -10,7 +10,7 @@ use crate::mutated::{change, expect_modest};
 const FILES: [&str; 6] =
     ["model.keras", "model.h5", "model.weights.h5", "dtypes.weights.h5", "old.h5", "ours.weights.h5"];
 
-/// Reads a file and all that is made of it.
+/// Reads a file, and makes all that can be made of it.
 fn read(bytes: &[u8]) {
     let Ok(model) = Model::from_bytes(bytes) else { return };
     for i in 0..model.layers().len() {

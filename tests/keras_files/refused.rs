@@ -1,4 +1,4 @@
-//! What is refused, by name; nothing is changed then.
+//! What is refused, and by which name. Nothing is changed then.
 
 use std::io::{Cursor, Read, Write};
 
@@ -61,7 +61,7 @@ fn what_is_no_file_of_keras() -> TestResult {
             "{error:?}"
         );
     }
-    // Cut anywhere it is an error or, behind the last array, the same.
+    // A file cut anywhere is an error, or reads the same if it is cut behind the last array.
     let whole = std::fs::read(fixture("ours.weights.h5"))?;
     let model = Model::from_bytes(&whole)?;
     for length in (0..whole.len()).step_by(37) {
@@ -74,7 +74,7 @@ fn what_is_no_file_of_keras() -> TestResult {
     Ok(())
 }
 
-/// The configuration of model.h5 with some text replaced by as much other text.
+/// The configuration of model.h5 with some text replaced by text of the same length.
 fn replaced(from: &str, to: &str) -> TestResult<Option<Error>> {
     let mut bytes = std::fs::read(fixture("model.h5"))?;
     assert_eq!(from.len(), to.len());
@@ -123,7 +123,7 @@ fn a_layer_without_weights() -> TestResult {
     Ok(())
 }
 
-/// A text of 16 KiB, to which 3000 items of a list refer: 48 MB.
+/// A text of 16 KiB that 3000 items of a list refer to: 48 MB.
 #[test]
 fn texts_that_are_repeated_without_end() -> TestResult {
     let bytes = std::fs::read(fixture("bomb.h5"))?;

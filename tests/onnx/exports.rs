@@ -1,4 +1,4 @@
-//! The models that the crate writes: ONNX Runtime ran these very bytes.
+//! The models that the crate writes: ONNX Runtime ran the same bytes.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use ndarray_rnn::{Error, FileError, Nonlinearity, Rnn, RnnConfig, manual_seed};
 use crate::common::golden::Golden;
 use crate::common::{Real, TestResult, in_both_types, largest_difference};
 
-/// One network, and what its model takes.
+/// One network, and the inputs that its model takes.
 pub(crate) struct Case {
     pub(crate) name: String,
     rnn: Rnn<f32>,

@@ -1,4 +1,4 @@
-//! Keras's layers as models: ONNX Runtime ran these very bytes.
+//! Keras's layers as models: ONNX Runtime ran the same bytes.
 
 use ndarray::{Array2, Array3, ArrayD};
 use ndarray_rnn::Parameters;
@@ -14,11 +14,11 @@ enum Layer {
     Bidirectional(Box<Bidirectional<f32>>),
 }
 
-/// A layer, and what its model takes and gives.
+/// A layer, and the inputs and outputs of its model.
 pub(crate) struct Case {
     pub(crate) name: String,
     layer: Layer,
-    /// Lengths and states in, states out.
+    /// Lengths and states go in, states come out.
     extended: bool,
     sequences: bool,
 }
@@ -84,7 +84,7 @@ pub(crate) fn cases() -> TestResult<Vec<Case>> {
     Ok(cases)
 }
 
-/// What ONNX Runtime was given and computed.
+/// The arrays that ONNX Runtime was given and those that it computed.
 struct Values<'a> {
     golden: &'a Golden,
     case: &'a Case,

@@ -1,4 +1,4 @@
-//! ONNX, against models of torch and of onnx, and what ONNX Runtime makes of them and of ours.
+//! ONNX: models of torch, of onnx and of this crate, compared with what ONNX Runtime computes from them.
 
 #[path = "../common/mod.rs"]
 mod common;

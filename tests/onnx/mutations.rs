@@ -1,4 +1,4 @@
-//! Mutated models: read or refused, never a panic, within memory in proportion to the file.
+//! Changed models: they are read or refused, without a panic, within memory in proportion to the file.
 
 use ndarray_rnn::io::onnx::Model;
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ const MODELS: [&str; 5] = [
     "node.numbers-in-turn.model",
 ];
 
-/// Reads a model and all that is made of it.
+/// Reads a model, and makes all that can be made of it.
 fn read(bytes: &[u8]) {
     if let Ok(model) = Model::<f32>::from_bytes(bytes) {
         drop(model.to_rnn());
@@ -52,7 +52,7 @@ fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
     [&field, bytes].concat()
 }
 
-/// Messages that hold next to nothing, as many as a megabyte has: decoded they would be a hundred times larger.
+/// As many nearly empty messages as fit into a megabyte; decoded they would take a hundred times as much.
 #[test]
 fn many_empty_messages_take_no_memory() -> Result<(), TestCaseError> {
     let node = |inner: &[u8]| field(1, inner);

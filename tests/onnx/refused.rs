@@ -1,4 +1,4 @@
-//! What is refused, by name.
+//! What is refused, and by which name.
 
 use ndarray::Array3;
 use ndarray_rnn::io::onnx::{Export, Model, RnnNode};
@@ -93,11 +93,11 @@ fn attributes_and_inputs_are_checked() -> TestResult {
         replaced(b"\x0a\x04R_l0", b"\x0a\x04R_l9")?,
         Some(unsupported("RNN_Y_l0.R", "a weight that is no constant"))
     );
-    // The second layer reads the first one's Y, and not its rows.
+    // The second layer reads the first layer's Y, but not its rows.
     let error = replaced(b"\x0a\x09output_l0\x0a\x04W_l1", b"\x0a\x09output_lX\x0a\x04W_l1")?;
     let not_rows = Some(unsupported("RNN_Y_l1", "an input that is not the outputs of RNN_Y_l0"));
     assert_eq!(error, not_rows);
-    // What is between the two is not what makes rows of Y: other axes, other lengths, another order.
+    // What stands between the two does not make rows of Y: it has other axes, other lengths, another order.
     let error = replaced(b"output_l0_axes\x4a\x08\x01", b"output_l0_axes\x4a\x08\x02")?;
     assert_eq!(error, not_rows);
     let both = RnnConfig::new(4, 2).num_layers(2).bidirectional(true);
@@ -135,7 +135,7 @@ fn arguments_of_a_node() -> TestResult {
     assert_eq!(node.forward(&Array3::zeros((4, 0, 3)), None, None).err(), Some(error));
     let error = Error::Width { array: "X", size: "input_size", expected: 3, actual: 2 };
     assert_eq!(node.forward(&Array3::zeros((4, 6, 2)), None, None).err(), Some(error));
-    // No sequence at all is none; one of no steps keeps its first state.
+    // A batch of no sequences gives none; a sequence of no steps keeps its first state.
     assert_eq!(node.forward(&Array3::zeros((0, 6, 3)), None, None)?.0.dim(), (0, 6, 2, 2));
     let h = Array3::from_elem((4, 2, 2), 0.5);
     let (y, y_h) = node.forward(&x, Some(&[0, 6, 0, 6]), Some(&h))?;

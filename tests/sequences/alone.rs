@@ -1,4 +1,4 @@
-//! The oracle: every sequence alone, in pieces that end where the next begins anew.
+//! The oracle: every sequence alone, in pieces, each of which ends where the next begins anew.
 
 use ndarray::{Array2, Array3, ArrayRef2, Axis};
 use ndarray_rnn::{Parameters, Result, Rnn, Scalar};
@@ -41,7 +41,7 @@ pub fn first_layers<A: Scalar>(rnn: &Rnn<A>, count: usize) -> Result<Rnn<A>> {
     Ok(first)
 }
 
-/// The outputs of the first layers of the batch's network, (L, N, width); their final states go to `h_n`.
+/// The outputs of the first layers of the batch's network, (L, N, width). Their final states go to `h_n`.
 fn outputs<A: Number>(layers: &Rnn<A>, batch: &Batch<A>, h_n: &mut Array3<A>) -> Result<Array3<A>> {
     let (config, first, new) = (layers.config(), batch.first_state(), batch.new_state());
     let width = config.num_directions() * config.hidden_size;
@@ -65,8 +65,9 @@ fn outputs<A: Number>(layers: &Rnn<A>, batch: &Batch<A>, h_n: &mut Array3<A>) ->
 
 /// One sequence, piece by piece.
 ///
-/// Forwards the first piece begins with the first state, unless it begins anew, and every other with the new one.
-/// In reverse it is the last piece that begins with the first state, and no piece of its own ends before step 0.
+/// Forward, the first piece begins with the first state, unless the sequence begins anew there; every other piece
+/// begins with the new state. In reverse the last piece begins with the first state. There is no piece that ends
+/// before step 0.
 fn one<A: Number>(
     layers: &Rnn<A>,
     sequence: &ArrayRef2<A>,
@@ -97,7 +98,7 @@ fn one<A: Number>(
     Ok((output, h_n))
 }
 
-/// The forward directions' states of one, the reverse directions' of another.
+/// The forward directions' rows of `forward`, and the reverse directions' rows of `reverse`.
 fn by_direction<A: Number>(layers: &Rnn<A>, forward: &Array2<A>, reverse: &Array2<A>) -> Array2<A> {
     let directions = layers.config().num_directions();
     Array2::from_shape_fn(forward.dim(), |(i, j)| match i % directions {
@@ -106,7 +107,7 @@ fn by_direction<A: Number>(layers: &Rnn<A>, forward: &Array2<A>, reverse: &Array
     })
 }
 
-/// Each sequence's last output: forwards that of its last step, in reverse that of step 0.
+/// Each sequence's last output: forward that of its last step, in reverse that of step 0.
 fn last<A: Number>(batch: &Batch<A>, outputs: &Array3<A>) -> Array2<A> {
     let config = batch.rnn.config();
     let (hidden, directions) = (config.hidden_size, config.num_directions());

@@ -1,11 +1,12 @@
-//! Networks that add: every weight is 1, the activation relu, so a state is the sum of the inputs since it began.
+//! Networks that add: every weight is 1 and the activation is relu, so a state is the sum of the inputs since it
+//! began.
 
 use ndarray::{Array3, ArrayView2, Axis, array};
 use ndarray_rnn::{Nonlinearity, Parameters, Result, Rnn, RnnConfig};
 
 const NAN: f32 = f32::NAN;
 
-/// A network of one layer that adds forwards and, in its second column, backwards.
+/// A network of one layer that adds forward and, in its second column, in reverse.
 fn adder(config: RnnConfig) -> Result<Rnn<f32>> {
     let config = config.nonlinearity(Nonlinearity::Relu).bias(false).bidirectional(true);
     let mut rnn = Rnn::zeros(config)?;
@@ -74,7 +75,7 @@ fn a_reset_at_the_start_overrides_h_0_forwards_only() -> Result<()> {
     Ok(())
 }
 
-/// A reset right behind a sequence's end is not its own, and not that of a neighbour who goes on.
+/// A reset right behind a sequence's end acts neither on it nor on a neighbour that goes on.
 #[test]
 fn resets_meet_lengths() -> Result<()> {
     let rnn = adder(RnnConfig::new(1, 1).batch_first(true))?;
@@ -88,7 +89,7 @@ fn resets_meet_lengths() -> Result<()> {
     Ok(())
 }
 
-/// A second layer that adds the first's directions, and their sums forwards and backwards.
+/// A second layer adds the first layer's two directions, and then their sums forward and in reverse.
 #[test]
 fn states_of_two_layers() -> Result<()> {
     let rnn = adder(RnnConfig::new(1, 1).num_layers(2))?;

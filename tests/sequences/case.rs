@@ -47,9 +47,9 @@ pub struct Case {
     pub lengths: Vec<usize>,
     /// Whether there is an h_0.
     pub h_0: bool,
-    /// Every how manyth step begins anew, by chance; none if none does.
+    /// By chance one step in so many begins anew; no step if `None`.
     pub resets: Option<u32>,
-    /// Whether there is a state to begin anew with.
+    /// Whether resets set a state of their own.
     pub reset_state: bool,
     pub padding: f64,
     /// How the arrays lie in memory.
@@ -73,7 +73,7 @@ fn ragged(batch: RangeInclusive<usize>) -> impl Strategy<Value = (usize, Vec<usi
     (1_usize..=12).prop_flat_map(move |len| (Just(len), prop::collection::vec(0..=len, batch.clone())))
 }
 
-/// Cases with every option.
+/// Draws cases with every option.
 pub fn cases() -> impl Strategy<Value = Case> {
     let padding = prop_oneof![Just(0.0), Just(-0.0), Just(7.5), Just(f64::NAN)];
     let options = (any::<[bool; 2]>(), prop::option::of(1_u32..6), padding, 0_usize..4, any::<u32>());
@@ -100,12 +100,12 @@ pub struct Batch<A: Scalar> {
     pub lengths: Vec<usize>,
     /// Each sequence without padding: (its length, input_size).
     pub sequences: Vec<Array2<A>>,
-    /// The sequences side by side, shaped as the network wants them, the padding full of NaN.
+    /// The sequences side by side, shaped as the network takes them, with NaN in all padding.
     pub input: Array3<A>,
     pub h_0: Option<Array3<A>>,
     /// Where sequences begin anew, (L, N).
     pub starts: Option<Array2<bool>>,
-    /// The same, shaped as the network wants it.
+    /// The same mask, shaped as the network takes it.
     pub mask: Option<Array2<bool>>,
     pub reset_state: Option<Array3<A>>,
     pub padding: A,
@@ -154,7 +154,7 @@ impl Case {
         self.laid_out(self.axes(array))
     }
 
-    /// From (L, N, ..) to what the network wants.
+    /// Turns (L, N, ..) into the shape that the network takes.
     fn axes<T, D: Dimension>(&self, mut array: Array<T, D>) -> Array<T, D> {
         if self.config.batch_first {
             array.swap_axes(0, 1);
@@ -162,7 +162,7 @@ impl Case {
         array
     }
 
-    /// The same array in another place of memory: in order, first axis first, or an axis backwards.
+    /// The same array laid out otherwise in memory: in order, first axis first, or with an axis backwards.
     fn laid_out<T: Clone + Default, D: Dimension>(&self, array: Array<T, D>) -> Array<T, D> {
         let shape = array.raw_dim();
         let mut other = match self.layout {
@@ -202,7 +202,7 @@ impl<A: Number> Batch<A> {
         self.state(self.h_0.as_ref())
     }
 
-    /// The states to begin anew with.
+    /// The states that resets set.
     pub fn new_state(&self) -> Array3<A> {
         self.state(self.reset_state.as_ref())
     }
@@ -213,7 +213,7 @@ impl<A: Number> Batch<A> {
         state.cloned().unwrap_or_else(|| Array3::zeros(shape))
     }
 
-    /// From (L, N, ..) to what the network returns.
+    /// Turns (L, N, ..) into the shape that the network returns.
     pub fn axes(&self, mut array: Array3<A>) -> Array3<A> {
         if self.rnn.config().batch_first {
             array.swap_axes(0, 1);

@@ -16,7 +16,7 @@ fn batch_first() -> Result<Rnn<f32>> {
     Rnn::new(rnn()?.config().clone().batch_first(true), &mut manual_seed(0))
 }
 
-/// Checks that every way to end a run is the same error.
+/// Checks that every way to end a run gives the same error.
 fn expect_error<'a, I: Sequences<f32> + 'a>(expected: &Error, run: impl Fn() -> Run<'a, RnnConfig, f32, I>) {
     assert_eq!(run().forward().err().as_ref(), Some(expected), "forward");
     assert_eq!(run().last().err().as_ref(), Some(expected), "last");
@@ -111,7 +111,7 @@ fn features_as_the_network_reads() -> Result<()> {
     Ok(())
 }
 
-/// A right size mostly, else any small one.
+/// Mostly a right size, else any small size.
 fn about(right: usize) -> impl Strategy<Value = usize> {
     prop_oneof![9 => Just(right), 1 => 0_usize..4]
 }

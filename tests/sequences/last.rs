@@ -1,4 +1,4 @@
-//! Last outputs: forwards that of each sequence's last step, in reverse that of step 0.
+//! Last outputs: forward that of each sequence's last step, in reverse that of step 0.
 
 use proptest::prelude::*;
 

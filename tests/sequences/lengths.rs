@@ -108,7 +108,7 @@ fn batches_of_no_sequence_are_no_error() -> Result<()> {
     Ok(())
 }
 
-/// An array of different numbers from (-1, 1).
+/// An array of numbers from (-1, 1), all different.
 fn waves(len: usize, batch: usize, width: usize) -> Array3<f32> {
     Array3::from_shape_fn((len, batch, width), |(t, n, i)| {
         ((t * batch + n) * width + i) as f32 / (len * batch * width) as f32 - 0.4

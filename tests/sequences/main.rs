@@ -1,9 +1,9 @@
 //! Sequences as they come: of different lengths, beginning anew on the way, alone or in a batch, on any number of
 //! threads.
 //!
-//! There is one oracle, in [`alone`]: every sequence is cut where it begins anew, and every piece runs by itself
-//! through plain `forward`, layer by layer of the network's depth. Whatever options are combined, the results must
-//! have the bits of these pieces. `by_hand` has networks that add, whose results anyone can check.
+//! There is one oracle, in [`alone`]: every sequence is divided where it begins anew, and every piece runs by
+//! itself through plain `forward`. Whatever options are combined, the results must have the bits of these pieces.
+//! `by_hand` has networks that add, whose results anyone can check.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,5 +1,5 @@
-//! Sequences of different lengths, packed and padded: every way there and back over random ragged batches, compared
-//! with the definition written as plain loops.
+//! Sequences of different lengths, packed and padded: every way there and back over random ragged batches,
+//! compared with the definition, written as plain loops.
 
 use std::cmp::Reverse;
 
@@ -8,7 +8,7 @@ use ndarray_rnn::{PackedSequence, Padding, PaddingSide, Result, pad_sequence, un
 use proptest::prelude::*;
 use proptest::sample::SizeRange;
 
-/// Sequences (length, features) whose elements are all different, from their lengths.
+/// Sequences (length, features) of these lengths, whose elements are all different.
 fn sequences(lengths: &[usize], features: usize) -> Vec<Array2<i64>> {
     let mut next = 0;
     let mut element = || {
@@ -192,7 +192,7 @@ fn torchs_three_sequences() -> Result<()> {
     Ok(())
 }
 
-/// An element that must not be looked at where it is padding.
+/// An element that must not be read where it is padding.
 #[derive(Debug, PartialEq)]
 enum Guarded {
     Value(i64),

@@ -129,7 +129,7 @@ fn other_rows_must_be_as_many() -> Result<()> {
     Ok(())
 }
 
-/// Without features an array has any number of rows for nothing, but not their lengths.
+/// An array without features may claim any number of rows at no cost; the list of lengths may not.
 #[test]
 fn what_no_memory_holds_is_an_error() -> Result<()> {
     const MOST: usize = isize::MAX as usize;
@@ -148,7 +148,7 @@ fn what_no_memory_holds_is_an_error() -> Result<()> {
     let [long] = long;
     let actual = PackedSequence::from_parts(long, vec![MOST], None);
     assert_fails(actual, too_large("lengths", &[MOST]));
-    // Strides of zero: a wide array of one element.
+    // An array of one element made wide by strides of zero.
     let element = array![1.0_f64];
     let wide = element.broadcast((2, 1, MOST / 4)).ok_or(NO_SEQUENCE)?;
     let actual = PackedSequence::from_padded(&wide, &[2], false, false);

@@ -23,7 +23,7 @@ impl Packing<'_> {
         values.into_iter().map(|value| Ok(value.try_into()?)).collect()
     }
 
-    /// Indices that are there only if any order was allowed.
+    /// The indices, which are there only if any order was allowed.
     fn order(&self, name: &str) -> TestResult<Option<Vec<usize>>> {
         if self.case.flag("enforce_sorted")? { Ok(None) } else { self.indices(name).map(Some) }
     }

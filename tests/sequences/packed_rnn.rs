@@ -8,12 +8,12 @@ use ndarray_rnn::{Error, PackedSequence, Rnn, RnnConfig, manual_seed};
 
 const PACKED: &[u8] = include_bytes!("../golden/packed.safetensors");
 
-/// How far from torch: its sums run in another order.
+/// How far results may be from torch's, which adds its sums in another order.
 fn tolerance<A: Real>() -> f64 {
     if A::NAME == "f32" { 1e-6 } else { 1e-13 }
 }
 
-/// The packed output and `h_n` of a case, everything from its seed.
+/// The packed output and `h_n` of a case; every number follows from the case's seed.
 fn run<A: Real>(case: &Case) -> TestResult<(PackedSequence<A>, Array3<A>)> {
     let rng = &mut manual_seed(case.size("seed")? as u64);
     let rnn = Rnn::<A>::new(case.rnn_config()?, rng)?;
@@ -50,7 +50,8 @@ fn packed_batches_are_torchs<A: Real>() -> TestResult {
 
 in_both_types!(packed_batches_are_torchs);
 
-/// torch cuts a state of too many sequences to those it needs when the packing is unsorted.
+/// torch takes from a state of too many sequences those that it needs if the packing is unsorted; this crate
+/// refuses it.
 #[test]
 fn a_state_of_other_sequences_is_an_error() -> TestResult {
     let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2).bidirectional(true), &mut manual_seed(0))?;

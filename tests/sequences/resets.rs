@@ -8,7 +8,7 @@ use crate::case::{Batch, Case, Number, bits, cases};
 
 type Checked = Result<(), TestCaseError>;
 
-/// Equal lengths, given by none.
+/// Equal lengths, which no list gives.
 fn equals_pieces<A: Number>(case: &Case) -> Checked {
     let lengths = vec![case.len; case.lengths.len()];
     let batch: Batch<A> = Case { lengths, ..case.clone() }.batch()?;
@@ -32,7 +32,7 @@ fn nowhere_is_none<A: Number>(case: &Case) -> Checked {
     Ok(())
 }
 
-/// Beginning anew before step 0 is another h_0 for the forward directions, and nothing for the reverse ones.
+/// A reset before step 0 is another h_0 for the forward directions, and nothing for the reverse directions.
 fn at_the_start_is_h_0<A: Number>(case: &Case) -> Checked {
     let mut batch: Batch<A> = Case { resets: None, reset_state: true, ..case.clone() }.batch()?;
     let directions = batch.rnn.config().num_directions();
@@ -47,7 +47,7 @@ fn at_the_start_is_h_0<A: Number>(case: &Case) -> Checked {
     let (output, h_n) = batch.run().forward()?;
     (batch.mask, batch.h_0) = (None, Some(h_0));
     let (same, mut same_h_n) = batch.run().forward()?;
-    // What has no step 0 has no reset before it: its state stays h_0.
+    // A sequence without steps has no reset before step 0: its state stays h_0.
     for (n, _) in batch.lengths.iter().enumerate().filter(|&(_, &length)| length == 0) {
         same_h_n.index_axis_mut(Axis(1), n).assign(&h_n.index_axis(Axis(1), n));
     }

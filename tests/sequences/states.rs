@@ -1,4 +1,4 @@
-//! States of every layer: those of the first k layers as a network of their own.
+//! The states of every layer: layer k's equal the outputs of a network of the first k layers.
 
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Streams: steps and chunks that carry their state, saved, restored and reset.
 //!
-//! However a sequence is cut into chunks, the bits are those of the whole.
+//! However a sequence is divided into chunks, the bits are those of the whole.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -73,7 +73,7 @@ proptest! {
     }
 }
 
-/// More rows than pass through the layers together, so that the whole is itself cut inside.
+/// More rows than pass through the layers together, so that the whole is itself divided inside.
 #[test]
 fn a_long_sequence_equals_its_chunks() {
     let config = RnnConfig::new(6, 33).num_layers(3);

@@ -1,4 +1,5 @@
-//! Threads: work large enough to be split has the bits of its sequences alone on one thread, whatever the pool.
+//! Threads: work large enough to be split has the bits of each sequence run alone on one thread, whatever the
+//! pool.
 
 use std::error::Error;
 
@@ -11,7 +12,8 @@ use crate::case::{Batch, Case, Number, bits};
 
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
-/// 37 sequences of 0 to 40 steps: with the networks below 30 million operations, no more than 2 million a sequence.
+/// 37 sequences of 0 to 40 steps: 30 million operations with the networks below, and no more than 2 million a
+/// sequence.
 fn case(config: RnnConfig, resets: Option<u32>) -> Case {
     let lengths: Vec<_> = (0..37).map(|n| n * 29 % 41).collect();
     Case { config, len: 41, lengths, h_0: true, resets, reset_state: true, padding: 0.5, layout: 0, seed: 7 }
@@ -59,7 +61,7 @@ fn one_sequence_of_many_units() -> Outcome {
     same_on_every_pool::<f64>(&one(RnnConfig::new(5, 200).num_layers(2).bidirectional(true)))
 }
 
-/// The same, where a batch has one sequence of any step.
+/// The same, in a batch where only one sequence has any steps.
 #[test]
 fn one_sequence_of_many_units_among_empty_ones() -> Outcome {
     let config = RnnConfig::new(5, 200).num_layers(2).bidirectional(true);

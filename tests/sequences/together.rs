@@ -1,4 +1,5 @@
-//! Every option at once, batched and not: lengths, resets, first and new states, outputs, last outputs, states.
+//! Every option at once, for a batch and for one sequence: lengths, resets, first and new states, outputs, last
+//! outputs, states.
 
 use ndarray::{Array, Array3, Axis, Dimension, RemoveAxis};
 use ndarray_rnn::manual_seed;
@@ -26,7 +27,7 @@ fn batched<A: Number>(case: &Case) -> Checked {
     Ok(())
 }
 
-/// Sequence `n` of an array whose axis it is.
+/// Sequence `n` of an array whose axis of sequences is `axis`.
 fn of<A: Number, D: Dimension + RemoveAxis>(
     array: &Array<A, D>,
     axis: usize,

@@ -6,7 +6,7 @@ use ndarray::{ArrayD, aview1};
 use ndarray_rnn::optim::{CosineAnnealingLr, ExponentialLr, StepLr, clip_grad_norm, clip_grad_value};
 use ndarray_rnn::{Linear, LinearConfig, Parameters, Rnn, RnnConfig, manual_seed};
 
-/// libm's powers and cosine are not the C library's: a few ULP.
+/// libm's powers and cosine differ from the C library's by a few ULP.
 #[test]
 fn schedules_are_torchs() -> TestResult {
     let golden = fixture()?;
@@ -23,7 +23,7 @@ fn schedules_are_torchs() -> TestResult {
     Ok(())
 }
 
-/// As torch's, which multiplies step by step.
+/// torch multiplies step by step, and so does this.
 #[test]
 fn a_rate_of_zero_stays_zero() -> TestResult {
     assert_eq!(ExponentialLr::new(0.0, 2.0)?.lr(5000), 0.0);
@@ -63,7 +63,7 @@ fn clipping<A: Real>(tolerance: f64) -> TestResult {
     Ok(())
 }
 
-/// torch rounds after every sum, norm and factor: four roundings or so.
+/// torch rounds after every sum, norm and factor: some four roundings.
 #[test]
 fn clipping_is_torchs() -> TestResult {
     clipping::<f32>(3e-7)?;
@@ -94,7 +94,7 @@ fn expect_near<A: Real>(actual: A, expected: f64, what: &str) {
     assert!(distance <= 4.0 * A::epsilon().wide() * expected.abs(), "{what}: {actual}, expected {expected}");
 }
 
-/// The norm of all elements as if they were one vector.
+/// The norm is that of all elements as one vector.
 fn norm(elements: &[f64], norm_type: f64) -> f64 {
     let sizes = elements.iter().map(|g| g.abs());
     if norm_type.is_infinite() {
@@ -104,7 +104,7 @@ fn norm(elements: &[f64], norm_type: f64) -> f64 {
     }
 }
 
-/// What is trained together is clipped together: one norm, one factor.
+/// What is trained together is clipped together, by one norm and one factor.
 fn a_tuple_is_clipped_as_one<A: Real>() -> TestResult {
     let rng = &mut manual_seed(0);
     let given = (Rnn::<A>::new(RnnConfig::new(3, 4), rng)?, Linear::new(LinearConfig::new(4, 2), rng)?);
@@ -121,7 +121,7 @@ fn a_tuple_is_clipped_as_one<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// The least and the largest bound, and gradients that are zero: 1e-6 keeps the factor finite.
+/// The least and the largest bound, and gradients that are zero, where 1e-6 keeps the factor finite.
 fn bounds_and_gradients_at_the_edges<A: Real>() -> TestResult {
     let (some, zeros) = ([3.0, -4.0, 0.5], [0.0, -0.0, 0.0]);
     let edges = [
@@ -163,7 +163,7 @@ fn a_nan_makes_all_nan_or_an_error<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// An infinity becomes NaN, the rest 0, as in torch; or it is an error.
+/// As in torch an infinity becomes NaN and the rest 0; or it is an error.
 fn an_infinity_is_scaled_or_an_error<A: Real>() -> TestResult {
     for infinity in [f64::INFINITY, f64::NEG_INFINITY] {
         for norm_type in NORM_TYPES {
@@ -179,7 +179,7 @@ fn an_infinity_is_scaled_or_an_error<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// A bound of zero or infinity is none of the errors; NaN stays, infinities are limited.
+/// A bound of zero or infinity is no error. NaN stays, infinities are limited.
 fn values_are_limited<A: Real>() -> TestResult {
     let infinity = f64::INFINITY;
     let given = [f64::NAN, infinity, -infinity, 3.0, -0.5, -0.0];
@@ -203,7 +203,7 @@ in_both_types!(
     values_are_limited,
 );
 
-/// Zero and negative norms torch has; they are no norms.
+/// torch takes norms of order zero and below, which are no norms.
 #[test]
 fn clipping_says_what_is_wrong() -> TestResult {
     let given = [3.0, -4.0, f64::NAN, f64::INFINITY];

@@ -1,4 +1,4 @@
-//! `Linear`, `Embedding` and `one_hot`: against torch, against the definition as plain loops, bad input.
+//! `Linear`, `Embedding` and `one_hot`, compared with torch and with the definition as plain loops; bad input.
 
 use crate::common::golden::Golden;
 use crate::common::training::{cases, difference, expect_message, fixture, size, sizes, uniform_in};
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const ROUNDINGS: [f64; 2] = [1e-6, 1e-14];
 
-/// What may lie between torch's sums, in other orders, and ours.
+/// How far torch's sums, in other orders, may be from ours.
 fn tolerance<A: Real>() -> f64 {
     ROUNDINGS[usize::from(!A::SINGLE)]
 }
@@ -103,7 +103,7 @@ fn chain<A: Real>(start: A, terms: impl Iterator<Item = (A, A)>) -> A {
     terms.fold(start, |sum, (a, b)| a.mul_add(b, sum))
 }
 
-/// Every sum written out, against both passes, of one input layout.
+/// Every sum written out and compared with both passes, for one layout of the input.
 fn check_definition<A: Real>(rows: usize, config: LinearConfig, seed: u64, transposed: bool) -> TestResult {
     let mut rng = manual_seed(seed);
     let linear = Linear::<A>::new(config.clone(), &mut rng)?;

@@ -1,4 +1,4 @@
-//! Losses and their gradients: against finite differences, at the edges; bad input. Against torch: loss_golden.rs.
+//! Losses and their gradients: finite differences, edges, bad input. `loss_golden.rs` compares them with torch.
 
 use crate::common::TestResult;
 use crate::common::training::{expect_message, uniform_in};
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 const STEP: f64 = 1e-6;
 
-/// Expects a gradient to be the slope of the values on both sides of every element.
+/// Expects a gradient to be the slope between the values on both sides of every element.
 fn check_slopes(
     x: &Array2<f64>,
     f: impl Fn(&Array2<f64>) -> ndarray_rnn::Result<Loss<f64, Ix2>>,

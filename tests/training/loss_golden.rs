@@ -1,4 +1,4 @@
-//! Losses and their gradients against torch's, over the fixtures of `golden/losses.py`.
+//! Losses and their gradients, compared with torch's over the fixtures of `golden/losses.py`.
 
 use crate::common::golden::Golden;
 use crate::common::training::{cases, difference, size, sizes, uniform_in};
@@ -85,7 +85,7 @@ fn spoil<A: Real>(case: &Value, target: &ArrayD<usize>, ignored: Option<usize>, 
     }
 }
 
-/// In `f64`, as the fixtures have it.
+/// The value in `f64`, as the fixtures have it.
 fn log_softmax<A: Real>(input: &mut ArrayD<A>, axis: Axis) {
     for mut row in input.lanes_mut(axis) {
         let sum: f64 = row.iter().map(|x| libm::exp(x.into_f64())).sum();
@@ -144,7 +144,7 @@ fn beside_torch<A: Real>(tolerance: f64) -> TestResult {
             pointwise_case::<A>(&case, &mut rng)?
         };
         let expected: ArrayD<A> = golden.array(&format!("{name}.value"))?;
-        // The fixture has a list of one where there are no axes.
+        // The fixture has a list of one number where the array has no axes.
         let values = values.into_shape_with_order(expected.raw_dim())?;
         let here = difference(&values, &expected, &name);
         let here = here.max(difference(&gradient, &golden.array(&format!("{name}.gradient"))?, &name));
@@ -155,8 +155,8 @@ fn beside_torch<A: Real>(tolerance: f64) -> TestResult {
     Ok(())
 }
 
-/// torch computes in `f32` throughout: a few of its roundings, and where the softmax is almost right fewer digits of
-/// what it lacks.
+/// torch computes in `f32` throughout: a few of its roundings, and fewer digits of what the softmax lacks to 1
+/// where it is almost right.
 #[test]
 fn losses_are_torchs_in_f32() -> TestResult {
     beside_torch::<f32>(3e-6)

@@ -1,8 +1,8 @@
-//! Optimisers against torch; saved state; bad input changes nothing.
+//! Optimisers, compared with torch; saved state; bad input changes nothing.
 //!
-//! torch's kernels fuse `add(alpha)`, `addcmul` and `lerp` but not `addcdiv`. Done likewise, parameters are equal bit
-//! for bit after every step; but for Adam's and RMSprop's in `f64`, where one in a hundred of torch's square roots
-//! (MKL's) is not the nearest number.
+//! torch's kernels fuse `add(alpha)`, `addcmul` and `lerp`, but not `addcdiv`. Computed in the same way,
+//! parameters are equal bit for bit after every step. The exceptions are Adam's and RMSprop's in `f64`, where one
+//! in a hundred of torch's square roots (MKL's) is not the nearest number.
 
 use crate::common::golden::Golden;
 use crate::common::training::{cases, difference, draw, expect_message, fixture, flat, model, schedule};
@@ -12,7 +12,7 @@ use ndarray_rnn::optim::{Adam, AdamConfig, Algorithm, Optimizer, RmsProp, RmsPro
 use ndarray_rnn::{Linear, LinearConfig, Parameters, Rnn, RnnConfig, manual_seed};
 use serde_json::Value;
 
-/// As many steps beside torch as the fixture has; returns their number and the largest difference.
+/// Makes as many steps beside torch as the fixture has. Returns their number and the largest difference.
 fn follow<A: Real>(
     golden: &Golden,
     (name, case): &(String, Value),
@@ -67,7 +67,7 @@ fn rmsprop(options: &Value) -> RmsPropConfig {
     config.centered(options["centered"] == true).maximize(options["maximize"] == true)
 }
 
-/// Follows the cases of a group, which are so many of so many steps.
+/// Follows the cases of a group, and expects this number of cases and steps.
 fn follow_all<A: Real>(group: &str, [count, steps]: [usize; 2], tolerance_of_roots: f64) -> TestResult {
     let golden = fixture()?;
     let cases = cases::<A>(&golden, group)?;
@@ -242,7 +242,7 @@ fn a_bad_state_changes_nothing() -> TestResult {
     Ok(())
 }
 
-/// A step is elementwise: a tuple's members move as they would alone.
+/// A step acts on each element: a tuple's members move as they would alone.
 #[test]
 fn a_tuple_of_models_is_a_model() -> TestResult {
     let mut rng = manual_seed(0);
@@ -267,7 +267,7 @@ fn a_tuple_of_models_is_a_model() -> TestResult {
     Ok(())
 }
 
-/// Somebody else's model, whose array lies column by column.
+/// A model of a user's own, whose array lies column by column.
 #[derive(Clone)]
 struct Columns(Array2<f32>);
 

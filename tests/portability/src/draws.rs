@@ -58,7 +58,8 @@ pub fn distributions<A: Scalar>() -> Result<()> {
         case(&format!("uniform/{}/{low:e}..{high:e}", dtype::<A>()), "", x);
     }
     let mut normal = Normal::new();
-    // Under 16 at a time by pairs with one kept, from 16 on by blocks, the last of them drawn again.
+    // Fewer than 16 values are drawn in pairs, one of which is kept; 16 and more in blocks, of which the last is
+    // drawn again.
     for n in [1, 2, 3, 15, 16, 17, 40, 1000] {
         let mut x = Array1::<A>::zeros(n);
         normal.fill(&mut x, 0.25, 1.5, &mut rng)?;

@@ -10,12 +10,12 @@ use ndarray_rnn::{
 use crate::draws::{any_bits, matrix, uniform};
 use crate::report::{case, dtype};
 
-/// Every number of a model or its gradient, in the parameters' order.
+/// Every number of a model or of its gradient, in the order of the parameters.
 pub fn numbers<A: Scalar>(model: &impl Parameters<Elem = A>) -> Vec<A> {
     model.state_dict().into_iter().flat_map(|(_, value)| value).collect()
 }
 
-/// (I, H, L, N): on both sides of every width of a vector, a panel and a tile.
+/// (I, H, L, N), on both sides of every width of a vector, a panel and a tile.
 const SIZES: [[usize; 4]; 11] = [
     [1, 1, 1, 1],
     [3, 2, 5, 7],
@@ -46,7 +46,7 @@ fn shape(config: &RnnConfig, [input, _, len, batch]: [usize; 4]) -> [usize; 3] {
     if config.batch_first { [batch, len, input] } else { [len, batch, input] }
 }
 
-/// Every configuration with every size, and in turn every way to run one.
+/// Every configuration with every size, and in turn every way to run it.
 pub fn forward<A: Scalar>() -> Result<()> {
     for (i, size) in SIZES.into_iter().enumerate() {
         for (j, (options, config)) in configs(size[0], size[1]).into_iter().enumerate() {
@@ -138,7 +138,7 @@ impl<'a, A: Scalar> Pass<'a, A> {
     }
 }
 
-/// Output, state and every gradient of a pass in training mode; dropout where the configuration has it.
+/// Output, state and every gradient of a pass in training, with dropout if the configuration has it.
 pub fn backward<A: Scalar>() -> Result<()> {
     for (i, size) in SIZES.into_iter().enumerate() {
         for (j, (options, config)) in configs(size[0], size[1]).into_iter().enumerate() {
@@ -167,7 +167,7 @@ fn gradients<A: Scalar>(rnn: &Rnn<A>, size: [usize; 4]) -> Result<Vec<A>> {
     Ok(arrays.chain(numbers(&gradients.parameters)).collect())
 }
 
-/// Whole, and in chunks of 1, 2 and 5: one case.
+/// The whole sequence, and chunks of 1, 2 and 5 steps: one case.
 pub fn chunks<A: Scalar>() -> Result<()> {
     for (input, hidden, batch) in [(3, 5, 1), (17, 33, 7), (8, 64, 1)] {
         let rnn = Rnn::<A>::new(RnnConfig::new(input, hidden).num_layers(2), &mut manual_seed(8))?;
@@ -203,7 +203,7 @@ pub fn cell<A: Scalar>() -> Result<()> {
     Ok(())
 }
 
-/// Networks of any bits: what overflows, underflows, is infinite or no number at all.
+/// Networks of any bits, which overflow, underflow, are infinite or NaN.
 pub fn extremes<A: Scalar>() -> Result<()> {
     let mut rng = manual_seed(13);
     for (options, config) in configs(5, 9) {
@@ -222,7 +222,7 @@ pub fn extremes<A: Scalar>() -> Result<()> {
     Ok(())
 }
 
-/// What is large enough to be split among threads: the units of one sequence, and the sequences of a batch.
+/// Cases large enough to be split among threads: the units of one sequence, and the sequences of a batch.
 #[cfg(feature = "rayon")]
 pub fn threads<A: Scalar>() -> Result<()> {
     for (len, batch) in [(88, 1), (11, 8)] {

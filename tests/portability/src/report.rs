@@ -6,7 +6,8 @@ use ndarray_rnn::Scalar;
 
 /// FNV-1a, 64 bits, over the little-endian bytes of every number.
 ///
-/// Every NaN counts as the quiet one without sign and payload: which NaN an operation makes is the processor's choice.
+/// Every NaN counts as the quiet one without sign and payload, since the processor chooses which NaN an operation
+/// makes.
 #[derive(Debug, Clone, Copy)]
 pub struct Hash(u64);
 
@@ -36,8 +37,8 @@ pub fn dtype<A: Scalar>() -> &'static str {
 
 /// Prints a case.
 ///
-/// All variants of one name have one hash, on every target; a variant is the instruction set, the number of threads
-/// or the size of chunks, where they are forced.
+/// All variants of one name have one hash, on every target. A variant is an instruction set, a number of threads
+/// or a size of chunks, where these are forced.
 pub fn case<A: Scalar>(name: &str, variant: &str, numbers: impl IntoIterator<Item = A>) {
     line(name, variant, numbers.into_iter().fold(Hash::new(), Hash::number));
 }
@@ -49,6 +50,6 @@ pub fn integers(name: &str, numbers: impl IntoIterator<Item = u64>) {
 
 fn line(name: &str, variant: &str, hash: Hash) {
     let at = if variant.is_empty() { "" } else { "@" };
-    // Written and not printed: a reader that has gone away is no reason to panic.
+    // Written and not printed, so that a reader that has gone away causes no panic.
     let _ = writeln!(stdout(), "{name}{at}{variant} {:016x}", hash.0);
 }

@@ -37,7 +37,7 @@ pub fn linear<A: Scalar>() -> Result<()> {
     nearly_cancelling(&mut linear)
 }
 
-/// `a b + c` with `c` near `-a b`, scaled into the subnormal numbers: where rounding twice goes wrong.
+/// `a b + c` with `c` near `-a b`, scaled into the subnormal numbers, where rounding twice goes wrong.
 fn nearly_cancelling<A: Scalar>(linear: &mut Linear<A>) -> Result<()> {
     let smallest = if A::SINGLE { -149 } else { -1074 };
     for (name, exponent) in [("normal", 0), ("subnormal", smallest + 10)] {
@@ -93,7 +93,7 @@ pub fn tanh<A: Scalar>() -> Result<()> {
 }
 
 pub fn losses<A: Scalar>() -> Result<()> {
-    // Up to +-30: saturated logits, gradients that vanish.
+    // Up to +-30, so that logits saturate and gradients vanish.
     let x = matrix::<A>([23, 9], 28)?.mapv(|x| x * x * x * A::from_f64(30.0));
     let y = matrix::<A>([23, 9], 29)?;
     let p = y.mapv(|y| y * y);
@@ -192,8 +192,8 @@ pub fn embedding<A: Scalar>() -> Result<()> {
     Ok(())
 }
 
-/// Ten steps of training: a network with dropout, a linear map, cross entropy, clipping, Adam. Every loss, and what
-/// the parameters have become.
+/// Ten steps of training: a network with dropout, a linear map, cross entropy, clipping, Adam. Every loss, and the
+/// parameters after them.
 pub fn training<A: Scalar>() -> Result<()> {
     let mut rng = manual_seed(36);
     let config = RnnConfig::new(6, 18).num_layers(2).bidirectional(true).dropout(0.3);
