@@ -1,4 +1,4 @@
-//! The product of rows with packed weights, and the packing, over shapes that recurrent networks have; activations.
+//! Products of rows with packed weights, and packing, over shapes that recurrent networks have; activations.
 //!
 //! ```text
 //! cargo bench --bench kernels            # elements are flops: Gelem/s is GF/s
@@ -6,7 +6,7 @@
 //! cargo bench --bench kernels -- activation
 //! ```
 //!
-//! Each product first equals the triple loop that defines it, bit for bit.
+//! Each product must first equal the triple loop that defines it, bit for bit.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -77,7 +77,7 @@ fn assert_first_and_last_row<A: Scalar>(a: &Array2<A>, weight: &Array2<A>, bias:
     }
 }
 
-/// What a change of weights costs the next forward pass.
+/// What the next forward pass pays for a change of weights.
 fn packing<A: Scalar>(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(format!("packing/{}", dtype::<A>()));
     for size in [128, 512, 1024] {
@@ -91,7 +91,7 @@ fn packing<A: Scalar>(criterion: &mut Criterion) {
     }
 }
 
-/// Of 8 numbers, of 16, and of as many as a near cache holds, on every instruction set.
+/// Activations of 8 numbers, of 16, and of as many as a near cache holds, on every instruction set.
 fn activations<A: Scalar>(criterion: &mut Criterion) {
     for (arch_name, arch) in archs() {
         let mut group = criterion.benchmark_group(format!("activation/{}/{arch_name}", dtype::<A>()));

@@ -5,7 +5,7 @@
 //! cargo bench --bench layers -- 'forward/f32/\(100,1,'
 //! ```
 //!
-//! Each case first agrees with the recurrence written as loops. For other frameworks see `benches/compare`.
+//! Each case must first agree with the recurrence written as loops. `benches/compare` has other frameworks.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use ndarray::{Array, Array2, Array3, ArrayView1, Axis, Dimension, IntoDimension};
 use ndarray_rnn::{Direction, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, manual_seed, random};
 
-/// L, N, input, hidden: what `benches/compare` has of one layer.
+/// L, N, input, hidden: the cases of `benches/compare` that have one layer.
 const SIZES: [[usize; 4]; 9] = [
     [3, 5, 4, 2],
     [100, 1, 32, 32],
@@ -54,7 +54,7 @@ fn forward<A: Scalar>(criterion: &mut Criterion) {
     }
 }
 
-/// One sequence of the batch is run by loops.
+/// Loops run one sequence of the batch.
 fn assert_last_sequence<A: Scalar>(rnn: &Rnn<A>, input: &Array3<A>) {
     let (output, _) = rnn.forward(input, None).expect("the shapes fit");
     let last = input.len_of(Axis(1)) - 1;
@@ -90,7 +90,7 @@ fn assert_close<A: Scalar>(actual: ArrayView1<'_, A>, expected: &[A]) {
     }
 }
 
-/// One step of one sequence, the state carried on.
+/// One step of one sequence that carries its state on.
 fn step<A: Scalar>(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(format!("step/{}", dtype::<A>()));
     for size in [16, 64, 256] {

@@ -1,10 +1,10 @@
-//! State dicts from one file format to another.
+//! Converts a state dict from one file format to another.
 //!
 //! ```text
 //! cargo run --release --all-features --example convert -- model.pt model.safetensors
 //! ```
 //!
-//! Without arguments it converts a file of torch into every format, and compares.
+//! Without arguments it converts a file of torch into every format, and compares the results.
 
 use std::error::Error;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! `cargo run --release --features onnx --example export_onnx [FILE]`
 //!
-//! Writes a bidirectional network of two layers as an ONNX model that takes the sequences' lengths, reads it back, and shows how
-//! ONNX Runtime is asked for the same numbers.
+//! Writes a bidirectional network of two layers as an ONNX model that takes the lengths of sequences, reads it
+//! back, and shows how to ask ONNX Runtime for the same numbers.
 
 use std::env;
 use std::error::Error;

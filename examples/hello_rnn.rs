@@ -1,4 +1,5 @@
-//! The notebook "RNN Basics", cell by cell: torch's from its seed alone, Keras's from the weights that its outputs tell.
+//! The notebook "RNN Basics", cell by cell: torch's results from its seed alone, Keras's from weights that give
+//! its printed outputs.
 //!
 //! ```text
 //! cargo run --release --example hello_rnn
@@ -71,7 +72,7 @@ const KERNEL: [[f32; 2]; 4] =
     [[0.44371462, 0.9763843], [0.38745618, 0.7200552], [-0.25349188, -0.7507761], [0.649966, 0.44059375]];
 const RECURRENT: [[f32; 2]; 2] = [[-0.9997064, -0.0242289], [0.02422891, -0.9997066]];
 
-/// Those of the first call do not: these are one of many sets that Keras could have drawn.
+/// The weights of the first call do not follow: these are one of many sets that Keras could have drawn.
 const LAST_KERNEL: [[f32; 2]; 4] = [
     [-0.18016148, 0.82775795],
     [-0.84281313, -0.04004598],
@@ -80,7 +81,7 @@ const LAST_KERNEL: [[f32; 2]; 4] = [
 ];
 const LAST_RECURRENT: [[f32; 2]; 2] = [[0.9574187, 0.28870198], [-0.28870198, 0.9574187]];
 
-/// Keras's layer of given weights; its bias is zero.
+/// Keras's layer with given weights and a bias of zero.
 fn simple_rnn(kernel: [[f32; 2]; 4], recurrent: [[f32; 2]; 2]) -> Result<SimpleRnn, Box<dyn Error>> {
     let mut layer = SimpleRnn::zeros(SimpleRnnConfig::new(4, 2))?;
     let (kernel, recurrent) = (Array2::from(kernel.to_vec()), Array2::from(recurrent.to_vec()));

@@ -1,10 +1,10 @@
-//! Networks that torch trained: a state dict in one line, and the parts of a checkpoint.
+//! Loads networks that torch trained: a state dict in one line, and the parts of a checkpoint.
 //!
 //! ```text
 //! cargo run --release --all-features --example load_torch
 //! ```
 //!
-//! The files are those that `tests/interop/torch_files.py` makes with torch.
+//! `tests/interop/torch_files.py` makes the files with torch.
 
 use std::error::Error;
 

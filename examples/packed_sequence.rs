@@ -1,4 +1,4 @@
-//! Words of different lengths through one network: each alone, padded side by side, packed.
+//! Runs words of different lengths through one network: each alone, padded side by side, and packed.
 //!
 //! ```text
 //! cargo run --release --example packed_sequence
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("\nrnn = {rnn}");
     let alone = words.iter().map(|word| rnn.forward(word, None)).collect::<Result<Vec<_>, _>>()?;
 
-    // Through the padding and on: the state after six steps, whatever the word.
+    // Through the padding too: the state after six steps, whatever the word's length.
     let (_, beyond) = rnn.forward(&padded, None)?;
     // To the end of each word.
     let (last, _) = rnn.run(&padded).lengths(&lengths).last()?;
@@ -65,7 +65,7 @@ fn one_hot(word: &str, letters: &[char]) -> Array2<f32> {
     Array2::from_shape_fn((word.len(), letters.len()), |(t, i)| f32::from(word[t] == letters[i]))
 }
 
-/// The letter of a one-hot row, a dot for none.
+/// The letter of a one-hot row; a dot for a row of zeros.
 fn letter(row: ArrayView1<'_, f32>, letters: &[char]) -> char {
     row.iter().position(|&x| x == 1.0).map_or('.', |i| letters[i])
 }

@@ -1,4 +1,4 @@
-//! Keras's layer: batch first, every output or the last only.
+//! Keras's layer: batch first, with every output or the last only.
 
 use std::hint::black_box;
 
@@ -9,11 +9,11 @@ use ndarray_rnn::keras::SimpleRnn;
 use crate::protocol::{Case, Result};
 use crate::{Forward, Measured, Named, named};
 
-/// A layer of the parameters of the network that the other frameworks are given.
+/// A layer with the parameters of the network that the other frameworks get.
 pub struct Layer<A: Scalar> {
     whole: Forward<A>,
     layer: SimpleRnn<A>,
-    /// Batch first.
+    /// The input, batch first.
     input: Array3<A>,
     sequences: bool,
 }
@@ -27,7 +27,7 @@ impl<A: Scalar> Layer<A> {
     }
 }
 
-/// Batch first from time first, or back.
+/// Turns time first into batch first, or back.
 fn swapped<A: Scalar>(array: &Array3<A>) -> Array3<A> {
     array.view().permuted_axes([1, 0, 2]).as_standard_layout().into_owned()
 }

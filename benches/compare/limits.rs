@@ -1,4 +1,4 @@
-//! What the machine allows: how long the operations that a case cannot do without take, measured one by one.
+//! What the machine allows: the time of the operations that a case cannot do without, each measured by itself.
 
 use std::hint::black_box;
 use std::thread;
@@ -9,10 +9,11 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::protocol::Case;
 
-/// Chains that run side by side: more than latency times units of any CPU there is, and few enough for 16 registers.
+/// The number of chains that run side by side: more than latency times units of any CPU, and few enough for 16
+/// registers.
 const CHAINS: usize = 12;
 
-/// Multiply-adds of a chain in one attempt: under a tenth of a millisecond.
+/// The multiply-adds of a chain in one attempt: they take under a tenth of a millisecond.
 const STEPS: usize = 1 << 14;
 
 /// Bytes.
@@ -35,11 +36,11 @@ pub fn peak<A: Element>(threads: usize) -> f64 {
     })
 }
 
-/// The least time of a case on one thread, in nanoseconds, as far as its multiply-adds and tanh say.
+/// The least time of a case on one thread, in nanoseconds, as far as its multiply-adds and tanh go.
 ///
-/// The definition of a sum makes a step's multiply-adds wait for one another, hidden_size of them, and for the state
-/// before; beside that they run at the peak, or as fast as weights are read from the cache that holds them. The way back
-/// waits likewise; what a training step does beside the network is not counted.
+/// By the definition of a sum, a step's multiply-adds along hidden_size wait for one another and for the state
+/// before. Other multiply-adds run at the peak, or as fast as weights come from the cache that holds them. The way
+/// back waits in the same way. What a training step does beside the network is not counted.
 pub fn least<A: Element>(case: &Case) -> Option<f64> {
     let (steps, back) = match case.mode.as_str() {
         "forward" | "keras" | "keras-last" => (case.len, false),
@@ -63,20 +64,20 @@ pub fn least<A: Element>(case: &Case) -> Option<f64> {
         }
         let recurrence = steps as f64 * products(hidden);
         let forward = together(input) + recurrence + steps as f64 * tanh;
-        // The gradient of the first input is not wanted in training.
+        // Training does not want the gradient of the first input.
         let d_input = if layer > 0 || case.mode != "training" { together(input) } else { 0.0 };
         if back { forward + recurrence + d_input + together(input + hidden) } else { forward }
     });
     Some(directions as f64 * layers.sum::<f64>())
 }
 
-/// From one multiply-add to the next that needs its result.
+/// The time from one multiply-add to the next that needs its result.
 fn latency<A: Element>() -> f64 {
     median(|| _ = Arch::new().dispatch(Loop::<A, 1>(A::from_f64(0.5)))) / STEPS as f64
 }
 
-/// Reading some elements again and again: there and back, for what the nearest cache still holds. That one itself gives
-/// all that multiply-adds take.
+/// The time to read some elements again and again, from the first to the last and back, so that the nearest cache
+/// keeps a part of them. The nearest cache itself gives all that multiply-adds take.
 fn reading<A: Element>(elements: usize) -> f64 {
     let lines = vec![A::Line::default(); elements.div_ceil(A::PANEL)];
     if size_of_val(&*lines) <= NEAREST_CACHE {
@@ -92,7 +93,7 @@ fn reading<A: Element>(elements: usize) -> f64 {
     median(there_and_back) / (2 * pairs) as f64
 }
 
-/// tanh of some elements, of tanh of them.
+/// The time of tanh of some elements. Each call takes the results of the call before.
 fn tanh<A: Element>(elements: usize) -> f64 {
     let mut states = [vec![A::from_f64(0.5); elements], vec![A::zero(); elements]];
     let pairs = (1_usize << 12).div_ceil(elements);
@@ -118,7 +119,7 @@ fn median(mut attempt: impl FnMut()) -> f64 {
     times[times.len() / 2]
 }
 
-/// `N` chains of multiply-adds in registers; returns the lanes of a vector.
+/// Runs `N` chains of multiply-adds in registers. Returns the number of lanes of a vector.
 struct Loop<A, const N: usize>(A);
 
 impl<A: Element, const N: usize> WithSimd for Loop<A, N> {
@@ -136,7 +137,7 @@ impl<A: Element, const N: usize> WithSimd for Loop<A, N> {
     }
 }
 
-/// Every vector of some lines in one multiply-add, from the first on or from the last.
+/// Puts every vector of some lines into one multiply-add, from the first line on or from the last.
 struct Read<'a, A: Element> {
     lines: &'a [A::Line],
     back: bool,

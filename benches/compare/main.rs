@@ -64,7 +64,7 @@ fn limits<A: Scalar>(case: &Case) -> Value {
     json!({ "peak": limits::peak::<A>(threads), "ns": least })
 }
 
-/// Names and arrays: parameters, `input`, and what must come out of them.
+/// Named arrays: parameters, `input`, and the results that every framework must give.
 type Named<A> = Vec<(String, ArrayD<A>)>;
 
 /// A case of this crate.
@@ -91,7 +91,7 @@ impl<M: Measured> Job for Checked<M> {
     }
 }
 
-/// Writes arrays one behind the other, little-endian; returns names and shapes.
+/// Writes arrays one after another, little-endian. Returns names and shapes.
 fn write<A: Scalar>(path: &str, arrays: &Named<A>) -> Result<Vec<Value>> {
     let mut file = BufWriter::new(File::create(path)?);
     for value in arrays.iter().flat_map(|(_, array)| array) {
@@ -233,7 +233,7 @@ impl<A: Scalar> Measured for Step<A> {
     }
 }
 
-/// Sequences of different lengths, padded with zeros, their outputs too.
+/// Sequences of different lengths, padded with zeros, as their outputs are.
 struct Ragged<A: Scalar> {
     whole: Forward<A>,
     lengths: Vec<usize>,

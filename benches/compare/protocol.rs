@@ -1,6 +1,6 @@
-//! The line protocol of the workers that `run.py` starts: a JSON object a line in, one a line out.
+//! The line protocol of the workers that `run.py` starts: a JSON object comes in on a line, and one goes out.
 //!
-//! A worker holds one job, the last one prepared. It sleeps in `read_line` while another worker is timed.
+//! A worker holds one job, the one that it prepared last. It sleeps in `read_line` while another worker is timed.
 
 use std::error::Error;
 use std::fs;
@@ -9,23 +9,23 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// The result of anything that may fail.
+/// A result that may be any error.
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The shortest time that is measured as one sample.
 const SAMPLE: Duration = Duration::from_micros(500);
 
-/// What is computed, as `cases.py` describes it.
+/// The case to compute, as `cases.py` describes it.
 #[derive(Debug, Clone)]
 #[allow(dead_code, reason = "burn's worker does not need all of it")]
 pub struct Case {
     /// `forward`, `backward`, `step`, `cell` or `ragged`.
     pub mode: String,
-    /// Whether elements are `f32`, not `f64`.
+    /// Whether elements are `f32` and not `f64`.
     pub single: bool,
-    /// Steps L.
+    /// The steps L.
     pub len: usize,
-    /// Sequences N.
+    /// The sequences N.
     pub batch: usize,
     /// Features of the input.
     pub input: usize,
@@ -33,9 +33,9 @@ pub struct Case {
     pub hidden: usize,
     /// Layers.
     pub layers: usize,
-    /// Whether each layer also runs backwards.
+    /// Whether each layer also runs in reverse.
     pub bidirectional: bool,
-    /// Each sequence's length, if they differ.
+    /// Each sequence's length, if lengths differ.
     pub lengths: Vec<usize>,
 }
 
@@ -59,16 +59,16 @@ impl Case {
     }
 }
 
-/// One case made ready: its model and its input.
+/// One case that is ready to run: its model and its input.
 pub trait Job {
-    /// What is timed.
+    /// The call that is timed.
     fn call(&mut self);
 
-    /// Computes the result once and answers what `run.py` wants to know of it.
+    /// Computes the result once, and answers what `run.py` asks about it.
     fn check(&mut self, case: &Case, request: &Value) -> Result<Value>;
 }
 
-/// What a worker is besides the protocol.
+/// What a worker does beside the protocol.
 pub trait Worker {
     /// Name, version and instruction set.
     fn about(&self) -> String;
@@ -76,7 +76,7 @@ pub trait Worker {
     /// Makes a case ready without running it.
     fn build(&self, case: &Case, request: &Value) -> Result<Box<dyn Job>>;
 
-    /// The FMA peak in flops a nanosecond, and the least time of a case, if that is known.
+    /// The FMA peak in flops a nanosecond, and the least time of a case if it is known.
     fn limits(&self, _: &Case) -> Value {
         Value::Null
     }
@@ -140,7 +140,7 @@ fn sample(job: &mut dyn Job, calls: u32) -> Duration {
 
 /// How much one call raises the process's peak memory, in kilobytes.
 fn peak_growth(job: &mut dyn Job) -> Result<u64> {
-    // Linux: 5 sets the peak back to what is resident now.
+    // On Linux, 5 sets the peak back to what is resident now.
     fs::write("/proc/self/clear_refs", "5")?;
     let before = status("VmRSS:")?;
     job.call();

@@ -16,7 +16,7 @@ const CLASSES: usize = 10;
 /// Steps whose losses are compared.
 const STEPS: usize = 3;
 
-/// A network with a `Linear` behind every step, and what trains it.
+/// A network, a `Linear` behind every step, and their optimiser.
 pub struct Training<A: Scalar> {
     net: (Rnn<A>, Linear<A>),
     input: Array3<A>,

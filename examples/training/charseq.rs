@@ -1,11 +1,11 @@
-//! A sentence, letter by letter: " if you want yo" to "if you want you".
+//! Learns a sentence letter by letter: " if you want yo" to "if you want you".
 //!
 //! ```text
 //! cargo run --release --example charseq
 //! ```
 //!
-//! The notebook numbers its letters in the arbitrary order of a Python `set`; here they are sorted. Then once more in
-//! the order that the published notebook prints, for its own losses.
+//! The notebook numbers its letters in the arbitrary order of a Python `set`; here they are sorted. A second
+//! training takes the order that the published notebook prints, to compare with its losses.
 
 pub mod common;
 
@@ -18,7 +18,7 @@ use ndarray_rnn::optim::{Adam, AdamConfig};
 use ndarray_rnn::random::Mt19937;
 use ndarray_rnn::{Rnn, RnnConfig, manual_seed, one_hot};
 
-/// What is to be learnt.
+/// The sentence to be learnt.
 pub const SAMPLE: &str = " if you want you";
 
 fn main() -> Result<()> {
@@ -69,7 +69,7 @@ pub fn check(losses: &[f64], text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The published notebook, whose cells had run twice since the seed: its network is the second one.
+/// The published notebook's losses. Its cells had run twice since the seed, so its network is the second one.
 pub fn published() -> Result<()> {
     let letters = Alphabet::new("ytoifwuan ");
     let mut rng = manual_seed(0);

@@ -1,11 +1,12 @@
-//! "hihell" to "ihello": a network learns to say the next letter.
+//! Learns to say the next letter: "hihell" to "ihello".
 //!
 //! ```text
 //! cargo run --release --example hihello
 //! ```
 //!
-//! With the notebook's seed and settings the losses are those that it prints, and so is its end: the word is right
-//! after eight steps, then "ilello" for good, as the hidden state is the logits and tanh keeps it within (-1, 1).
+//! With the notebook's seed and settings the losses are those that it prints, and so is the end: after eight steps
+//! the word is right, and then it is "ilello" for good. The hidden state is the logits here, and tanh keeps it
+//! within (-1, 1).
 
 pub mod common;
 
@@ -17,7 +18,7 @@ use ndarray_rnn::loss::CrossEntropyLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig};
 use ndarray_rnn::{Rnn, RnnConfig, manual_seed, one_hot};
 
-/// Some losses as the notebook prints them; its torch was older, and Adam rounded otherwise.
+/// Some losses as the notebook prints them. Its torch was older, and its Adam rounded in another way.
 const NOTEBOOK: [(usize, f64); 4] =
     [(0, 1.7802648544311523), (1, 1.4931954145431519), (8, 0.8731772899627686), (99, 0.5317898392677307)];
 

@@ -1,12 +1,12 @@
-//! A sentence of 180 letters, learnt from all its windows of ten by two layers and a `Linear`.
+//! Learns a sentence of 180 letters from all its windows of ten, by two layers and a `Linear`.
 //!
 //! ```text
 //! cargo run --release --example longseq
 //! ```
 //!
-//! Steps of Adam this large are chaotic: torch's own `f32` curve leaves the one it draws in `f64` from the same
-//! parameters by 1e-5 at iteration 29, 1e-4 at 34 and 2e-2 at 83, and which last letters are wrong depends on
-//! roundings. So the `f32` curve is compared up to there; the whole curve, with its words, is in `f64`.
+//! Steps of Adam this large are chaotic. torch's own `f32` curve leaves its `f64` curve from the same parameters
+//! by 1e-5 at iteration 29, 1e-4 at 34 and 2e-2 at 83, and roundings decide which of the last letters are wrong.
+//! So the `f32` curve is compared until then, and the whole curve, with its words, in `f64`.
 
 pub mod common;
 
@@ -18,12 +18,12 @@ use ndarray_rnn::loss::CrossEntropyLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig};
 use ndarray_rnn::{Linear, LinearConfig, Rnn, RnnConfig, Scalar, manual_seed, one_hot};
 
-/// What is to be learnt.
+/// The sentence to be learnt.
 pub const SENTENCE: &str = "if you want to build a ship, don't drum up people together to collect wood \
     and don't assign them tasks and work, but rather teach them to long for the endless immensity of the sea.";
 const WINDOW: usize = 10;
 
-/// How many iterations roundings in `f32` leave alone.
+/// The number of iterations that roundings in `f32` do not disturb.
 pub const BEFORE_CHAOS: usize = 30;
 
 fn main() -> Result<()> {
@@ -76,14 +76,14 @@ pub fn train<A: Scalar>(iterations: usize) -> Result<(Vec<f64>, String)> {
     Ok((losses, text))
 }
 
-/// Every window of the text, and the same one letter later.
+/// Every window of the text, and the same window one letter later.
 fn windows(text: &Array1<usize>) -> (Array2<usize>, Array2<usize>) {
     let rows = text.len() - WINDOW;
     let from = |start| Array2::from_shape_fn((rows, WINDOW), |(i, t)| text[start + i + t]);
     (from(0), from(1))
 }
 
-/// What the first window predicts, and the last letter of every other.
+/// The letters that the first window predicts, and the last letter that every other window predicts.
 fn join<A: Scalar>(letters: &Alphabet, logits: &ArrayRef<A, Ix2>) -> String {
     let all = letters.decode(logits);
     all.chars().enumerate().filter(|(i, _)| *i < WINDOW || i % WINDOW == WINDOW - 1).map(|(_, c)| c).collect()

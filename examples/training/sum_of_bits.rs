@@ -1,11 +1,11 @@
-//! Counting: sixteen random bits to their sum, by `Linear`, tanh, a two-layer `Rnn` and `Linear` on its last output.
+//! Counts: sixteen random bits to their sum, by `Linear`, tanh, a two-layer `Rnn` and `Linear` on its last output.
 //!
 //! ```text
 //! cargo run --release --example sum_of_bits
 //! ```
 //!
-//! With relu, which counts without bound. tanh did not get there: after 1500 steps its running loss was between 0.03
-//! and 4.1 (three seeds, rates from 5e-4 to 4e-3, with and without clipping).
+//! The `Rnn` has relu, which counts without bound. With tanh it did not learn: after 1500 steps its running loss
+//! was between 0.03 and 4.1 (three seeds, rates from 5e-4 to 4e-3, with and without clipping).
 
 mod common;
 
@@ -35,7 +35,7 @@ pub struct Trained {
     running: Vec<f64>,
 }
 
-/// Trains on fresh bits at each step.
+/// Trains on new bits at each step.
 pub fn train() -> Result<Trained> {
     let mut rng = manual_seed(0);
     let embed = Linear::<f32>::new(LinearConfig::new(1, HIDDEN), &mut rng)?;
@@ -87,7 +87,7 @@ impl Trained {
     }
 }
 
-/// Bits (64, 16, 1) and their sums (64, 1).
+/// Draws bits (64, 16, 1), and their sums (64, 1).
 fn batch(rng: &mut Mt19937) -> Result<(Array3<f32>, Array2<f32>)> {
     let mut bits = Array3::zeros((BATCH, BITS, 1));
     for bit in &mut bits {
@@ -97,7 +97,7 @@ fn batch(rng: &mut Mt19937) -> Result<(Array3<f32>, Array2<f32>)> {
     Ok((bits, sums))
 }
 
-/// The running loss must have been below 1e-2, and end there.
+/// The running loss must have been below 1e-2, and must end there.
 pub fn check(trained: &Trained) -> Result<()> {
     let below = trained.running.iter().position(|&loss| loss < 1e-2).ok_or("not learnt")?;
     let last = trained.running[STEPS - 1];

@@ -1,12 +1,12 @@
-//! Forecasts: seven numbers of a series to the next one, by an `Rnn` and a `Linear` on its last output.
+//! Forecasts the next number of a series from seven numbers, by an `Rnn` and a `Linear` on its last output.
 //!
 //! ```text
 //! cargo run --release --example timeseries
 //! ```
 //!
-//! The series of notebooks reads prices of a stock and uses an LSTM; here it is two waves and noise, made on the spot,
-//! and an RNN. The other settings are the notebook's: windows of 7, 10 units, Adam at 0.01, 500 iterations, the first
-//! 70 % to train on.
+//! The notebooks of this series read prices of a stock and use an LSTM. Here the series is two waves and noise,
+//! made on the spot, and the network an RNN. The other settings are the notebook's: windows of 7, 10 units, Adam
+//! at 0.01, 500 iterations, the first 70 % to train on.
 
 pub mod common;
 
@@ -22,7 +22,7 @@ use ndarray_rnn::{Linear, LinearConfig, Rnn, RnnConfig, manual_seed};
 
 const WINDOW: usize = 7;
 const LENGTH: usize = 500;
-/// Where what is not trained on begins.
+/// Where the part that is not trained on begins.
 const SPLIT: usize = 350;
 const HIDDEN: usize = 10;
 
@@ -37,18 +37,18 @@ fn main() -> Result<()> {
     chart::values("timeseries", ["step, of those not trained on", "value"], &lines)
 }
 
-/// What training ends with.
+/// The results of training.
 #[derive(Debug)]
 pub struct Trained {
-    /// Of each iteration.
+    /// The loss of each iteration.
     losses: Vec<f64>,
-    /// Over what was not trained on.
+    /// The loss over the part that was not trained on.
     test_loss: f64,
     truth: Vec<f64>,
     prediction: Vec<f64>,
 }
 
-/// Trains on the first part, forecasts the rest.
+/// Trains on the first part, and forecasts the rest.
 pub fn train() -> Result<Trained> {
     let mut rng = manual_seed(0);
     let series = series(&mut rng)?;
@@ -89,7 +89,7 @@ pub fn train() -> Result<Trained> {
     Ok(Trained { losses, test_loss, truth, prediction })
 }
 
-/// Prints the last ten losses behind the number of the first.
+/// Prints the last ten losses, after the number of the first of them.
 fn print_ten(losses: &[f64]) {
     let first = losses.len() - 10;
     let line: Vec<_> = losses[first..].iter().map(|loss| format!("{loss:.6}")).collect();
@@ -110,7 +110,7 @@ fn series(rng: &mut Mt19937) -> Result<Vec<f32>> {
     Ok(noise.iter().enumerate().map(|(t, noise)| (wave(t as f64) + 0.05 * noise) as f32).collect())
 }
 
-/// Every window of seven numbers (windows, 7, 1), and the number behind it (windows, 1).
+/// Every window of seven numbers (windows, 7, 1), and the number after it (windows, 1).
 fn windows(series: &[f32]) -> (Array3<f32>, Array2<f32>) {
     let rows = series.len() - WINDOW;
     let x = Array3::from_shape_fn((rows, WINDOW, 1), |(i, t, _)| series[i + t]);

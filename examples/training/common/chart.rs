@@ -1,6 +1,6 @@
 //! Line charts as SVG in the folder `target`.
 //!
-//! By plotters: it knows where ticks belong and draws axes, grid and legend; with the SVG backend alone it is three
+//! plotters knows where ticks belong, and draws axes, grid and legend. With the SVG backend alone it is three
 //! small crates.
 
 use std::fs;
@@ -60,7 +60,7 @@ fn draw(file: &str, axes: [&str; 2], lines: &[Line<'_>], tick: &dyn Fn(&f64) -> 
         .draw()?;
 
     for (i, (name, values)) in lines.iter().enumerate() {
-        // The first line is the widest, to be seen beneath the others.
+        // The first line is the widest, so that it is seen beneath the others.
         let style = COLORS[i % COLORS.len()].stroke_width(if i == 0 && lines.len() > 1 { 5 } else { 2 });
         let points = values.iter().enumerate().filter(|(_, y)| y.is_finite()).map(|(x, &y)| (x as f64, y));
         let series = chart.draw_series(LineSeries::new(points, style))?;

@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use super::Result;
 
-/// What torch 2.15 did from the same seed with the same settings.
+/// What torch 2.15 computed from the same seed with the same settings.
 #[derive(Debug)]
 pub struct Curve {
-    /// Before each step.
+    /// The loss before each step.
     pub losses: Vec<f64>,
-    /// The letters predicted before the last step, where there are letters.
+    /// The letters predicted before the last step; none if the example has no letters.
     pub text: Option<String>,
-    /// After the last step, over what was not trained on, where there is such.
+    /// The loss after the last step over data that was not trained on; none if the example has no such data.
     pub test_loss: Option<f64>,
 }
 
@@ -31,14 +31,14 @@ impl Curve {
     /// The largest relative difference from torch's losses.
     ///
     /// # Panics
-    /// Unless there are as many of them.
+    /// If there are not as many losses as torch's.
     pub fn largest_difference(&self, losses: &[f64]) -> f64 {
         assert_eq!(losses.len(), self.losses.len(), "as many iterations as torch's");
         largest_difference(losses, &self.losses)
     }
 }
 
-/// The largest relative difference, infinite where there is a NaN.
+/// The largest relative difference; infinite if there is a NaN.
 pub fn largest_difference(ours: &[f64], torchs: &[f64]) -> f64 {
     let differences = ours.iter().zip(torchs).map(|(a, b)| (a / b - 1.0).abs());
     differences.fold(0.0, |max, d| {

@@ -1,4 +1,5 @@
-//! The examples' whole loss curves against torch's, from the same seeds: each example's own loop and checks.
+//! Compares the examples' whole loss curves with torch's, from the same seeds, by each example's own loop and
+//! checks.
 
 #![allow(dead_code, clippy::duplicate_mod)] // the examples' `main`s; each brings examples/common
 

@@ -22,7 +22,7 @@ fn main() -> Result<()> {
 
 #[derive(Default)]
 struct Burn {
-    /// The element type, which burn lets a process choose once: of what `Rnn` makes without being given one.
+    /// The element type of what `Rnn` makes if it is not told. burn lets a process choose it once.
     dtype: OnceCell<DType>,
 }
 
@@ -67,7 +67,7 @@ impl Worker for Burn {
 struct Arrays {
     bytes: Vec<u8>,
     dtype: DType,
-    /// Shape and place in the file.
+    /// An array's shape, and its place in the file.
     places: HashMap<String, (Vec<usize>, usize)>,
 }
 
@@ -207,6 +207,6 @@ fn compare(output: Tensor<3>, case: &Case, request: &Value) -> Result<Value> {
         return Err("the output has another size".into());
     }
     let difference = output.iter().zip(&expected).map(|(a, b)| (a - b).abs());
-    // A NaN must not pass.
+    // A NaN must count as a difference.
     Ok(json!({ "difference": difference.fold(0.0, |a: f64, b| if a.is_nan() || b <= a { a } else { b }) }))
 }
