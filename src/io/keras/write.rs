@@ -30,11 +30,11 @@ use crate::scalar::Scalar;
 #[derive(Debug, Clone)]
 #[must_use = "nothing is written until `write` or `to_bytes` is called"]
 pub struct Weights<'a, A: Scalar> {
-    layers: Vec<Layer<'a, A>>,
+    layers: Vec<AnyLayer<'a, A>>,
 }
 
 #[derive(Debug, Clone)]
-enum Layer<'a, A: Scalar> {
+enum AnyLayer<'a, A: Scalar> {
     SimpleRnn(&'a SimpleRnn<A>),
     Bidirectional(&'a Bidirectional<A>),
 }
@@ -53,13 +53,13 @@ impl<'a, A: Scalar> Weights<'a, A> {
 
     /// Adds a SimpleRNN layer.
     pub fn simple_rnn(mut self, layer: &'a SimpleRnn<A>) -> Self {
-        self.layers.push(Layer::SimpleRnn(layer));
+        self.layers.push(AnyLayer::SimpleRnn(layer));
         self
     }
 
     /// Adds a Bidirectional layer.
     pub fn bidirectional(mut self, layer: &'a Bidirectional<A>) -> Self {
-        self.layers.push(Layer::Bidirectional(layer));
+        self.layers.push(AnyLayer::Bidirectional(layer));
         self
     }
 
@@ -83,15 +83,15 @@ impl<'a, A: Scalar> Weights<'a, A> {
         let mut counts = [0; 2];
         for layer in &self.layers {
             let (class, count) = match layer {
-                Layer::SimpleRnn(_) => ("simple_rnn", &mut counts[0]),
-                Layer::Bidirectional(_) => ("bidirectional", &mut counts[1]),
+                AnyLayer::SimpleRnn(_) => ("simple_rnn", &mut counts[0]),
+                AnyLayer::Bidirectional(_) => ("bidirectional", &mut counts[1]),
             };
             let name = if *count == 0 { class.to_owned() } else { format!("{class}_{count}") };
             *count += 1;
             let mut group = layers.create_group(&name);
             match layer {
-                Layer::SimpleRnn(layer) => cell(&mut group, layer.parameters()),
-                Layer::Bidirectional(layer) => {
+                AnyLayer::SimpleRnn(layer) => cell(&mut group, layer.parameters()),
+                AnyLayer::Bidirectional(layer) => {
                     let inner = [
                         ("backward_layer", layer.backward_layer()),
                         ("forward_layer", layer.forward_layer()),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::builder::{Builder, element_type, int, ints};
-use super::layer::{self, Cell, Inputs};
+use super::layer::{self, DirectionWeights, Inputs};
 use super::proto::{Dim, data_type};
 use crate::error::Result;
 use crate::invariant::Invariant;
@@ -163,7 +163,7 @@ impl<'a, A: Scalar> Export<'a, A> {
         const THERE: &str = "a network has the weights of all its layers and directions";
         let cell = |&direction: &Direction| {
             let cell = self.rnn.parameters().cell(k, direction).invariant(THERE);
-            Cell {
+            DirectionWeights {
                 direction,
                 activation: config.nonlinearity.activation(),
                 weight_ih: cell.weight_ih.view(),

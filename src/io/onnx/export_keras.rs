@@ -6,7 +6,7 @@ use ndarray::Array1;
 
 use super::builder::{Builder, element_type, int, ints};
 use super::export::{fixed, free, squeeze};
-use super::layer::{self, Cell, Inputs};
+use super::layer::{self, DirectionWeights, Inputs};
 use super::proto::data_type;
 use crate::error::Result;
 use crate::io::files;
@@ -198,7 +198,7 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
             initial_h: &initial_h,
         };
         let zeros = Array1::zeros(layer.config().units);
-        let cell = Cell {
+        let cell = DirectionWeights {
             direction: if layer.config().go_backwards { Direction::Reverse } else { Direction::Forward },
             activation: layer.config().activation,
             weight_ih: layer.parameters().kernel().t(),

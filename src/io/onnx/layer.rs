@@ -12,7 +12,7 @@ use crate::scalar::Scalar;
 /// One direction of a node: weights (hidden_size, input) and (hidden_size, hidden_size), and both biases, if there are
 /// any.
 #[derive(Debug)]
-pub(super) struct Cell<'a, A> {
+pub(super) struct DirectionWeights<'a, A> {
     pub(super) direction: Direction,
     pub(super) activation: Activation,
     pub(super) weight_ih: ArrayView2<'a, A>,
@@ -35,7 +35,7 @@ pub(super) struct Inputs<'a> {
 pub(super) fn write<A: Scalar>(
     graph: &mut Builder,
     suffix: &str,
-    cells: &[Cell<'_, A>],
+    cells: &[DirectionWeights<'_, A>],
     inputs: Inputs<'_>,
     outputs: [&str; 2],
 ) -> Result<()> {
@@ -59,7 +59,7 @@ pub(super) fn write<A: Scalar>(
     };
     let direction = match cells {
         [_, _] => "bidirectional",
-        [Cell { direction: Direction::Reverse, .. }] => "reverse",
+        [DirectionWeights { direction: Direction::Reverse, .. }] => "reverse",
         _ => "forward",
     };
     let (mut names, mut alphas, mut betas) = (Vec::new(), Vec::new(), Vec::new());

@@ -26,7 +26,7 @@ pub(super) struct Shape {
 
 /// The origin of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rows {
+pub(super) struct ValueOrigin {
     /// The RNN node whose outputs the value holds, both directions in one row; `None` if it holds no node's outputs.
     pub(super) node: Option<usize>,
     /// Whether sequences come first; without a node, whether sequences and steps were exchanged.
@@ -50,26 +50,26 @@ impl<'a, 'g> Links<'a, 'g> {
     }
 
     /// The origin of a value.
-    pub(super) fn rows(&self, value: &str) -> Result<Rows> {
+    pub(super) fn origin_of(&self, value: &str) -> Result<ValueOrigin> {
         let (mut value, mut swapped) = (value.to_owned(), false);
         for _ in 0..MAX_SWAPS {
             let Some(node) = self.graph.producer(&value)? else { break };
             if !is_transpose(&node, &SWAP) {
                 let node = self.outputs(&node)?;
                 let batch_first = node.is_some_and(|i| self.shapes[i].batch_first);
-                return Ok(Rows { node, batch_first: batch_first != swapped });
+                return Ok(ValueOrigin { node, batch_first: batch_first != swapped });
             }
             swapped = !swapped;
             value = first_input(&node).into();
         }
-        Ok(Rows { node: None, batch_first: swapped })
+        Ok(ValueOrigin { node: None, batch_first: swapped })
     }
 
     /// Whether the graph exchanges sequences and steps of a node's rows.
     pub(super) fn is_swapped(&self, node: usize) -> Result<bool> {
-        let rows = Rows { node: Some(node), batch_first: self.shapes[node].batch_first };
+        let origin = ValueOrigin { node: Some(node), batch_first: self.shapes[node].batch_first };
         for reader in self.graph.nodes("Transpose")? {
-            if is_transpose(&reader, &SWAP) && self.rows(first_input(&reader))? == rows {
+            if is_transpose(&reader, &SWAP) && self.origin_of(first_input(&reader))? == origin {
                 return Ok(true);
             }
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::Array1;
 
 use super::graph::Graph;
-use super::links::{Links, Rows, Shape};
+use super::links::{Links, Shape, ValueOrigin};
 use super::node::RnnNode;
 use super::tensor::unsupported;
 use super::{FORMAT, proto::NodeProto};
@@ -25,7 +25,7 @@ use crate::scalar::Scalar;
 pub struct Model<A: Scalar> {
     nodes: Vec<RnnNode<A>>,
     /// The origin of what each node reads.
-    rows: Vec<Rows>,
+    origins: Vec<ValueOrigin>,
     /// Whether the graph exchanges sequences and steps of the last node's outputs.
     swapped: bool,
 }
@@ -53,13 +53,13 @@ impl<A: Scalar> Model<A> {
             protos.iter().map(|proto| RnnNode::parse(proto, &graph, &mut budget)).collect();
         let nodes = nodes?;
         let links = Links::new(&graph, &protos, nodes.iter().map(shape).collect());
-        let input = |proto: &NodeProto| links.rows(proto.input.first().map_or("", String::as_str));
-        let rows = protos.iter().map(input).collect::<Result<_>>()?;
+        let input = |proto: &NodeProto| links.origin_of(proto.input.first().map_or("", String::as_str));
+        let origins = protos.iter().map(input).collect::<Result<_>>()?;
         let swapped = match nodes.len() {
             0 => false,
             count => links.is_swapped(count - 1)?,
         };
-        Ok(Self { nodes, rows, swapped })
+        Ok(Self { nodes, origins, swapped })
     }
 
     /// The nodes in the graph's order.
@@ -76,8 +76,8 @@ impl<A: Scalar> Model<A> {
     /// activations other than tanh and relu, or different ones; clip; a reverse direction alone; a first state or
     /// lengths stored in the model; nodes that do not read one another.
     pub fn to_rnn(&self) -> Result<Rnn<A>> {
-        for (i, (node, rows)) in self.nodes.iter().zip(&self.rows).enumerate().skip(1) {
-            if *rows != (Rows { node: Some(i - 1), batch_first: node.batch_first() }) {
+        for (i, (node, origin)) in self.nodes.iter().zip(&self.origins).enumerate().skip(1) {
+            if *origin != (ValueOrigin { node: Some(i - 1), batch_first: node.batch_first() }) {
                 let before = self.nodes[i - 1].name();
                 return Err(unsupported(
                     node.name(),
@@ -85,9 +85,9 @@ impl<A: Scalar> Model<A> {
                 ));
             }
         }
-        let batch_first = self.nodes.iter().zip(&self.rows).next().is_some_and(|(node, rows)| {
+        let batch_first = self.nodes.iter().zip(&self.origins).next().is_some_and(|(node, origin)| {
             let last = self.nodes.last().is_some_and(RnnNode::batch_first);
-            node.batch_first() != rows.batch_first && last != self.swapped
+            node.batch_first() != origin.batch_first && last != self.swapped
         });
         rnn(&self.nodes, batch_first)
     }

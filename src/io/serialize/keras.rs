@@ -3,14 +3,14 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Model, deserialize, model, serialize};
+use super::{Configured, configured, deserialize, serialize};
 use crate::error::{Result, expect_shape};
 use crate::io::StateDict;
 use crate::io::models::matrix;
 use crate::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig};
 use crate::scalar::Scalar;
 
-model!(SimpleRnn, SimpleRnnConfig, |dict, config| {
+configured!(SimpleRnn, SimpleRnnConfig, |dict, config| {
     let [input_dim, units] = matrix(dict, "kernel")?;
     expect_shape("recurrent_kernel", &[units, units], &matrix(dict, "recurrent_kernel")?)?;
     let use_bias = dict.get("bias").is_some();

@@ -22,7 +22,7 @@ use crate::recurrent::{Rnn, RnnCell, RnnCellConfig, RnnConfig};
 use crate::scalar::Scalar;
 
 /// A model that is made of a configuration and named arrays.
-trait Model: Parameters + Sized {
+trait Configured: Parameters + Sized {
     type Config: Clone + Display + PartialEq + Serialize + for<'de> Deserialize<'de>;
 
     fn config(&self) -> &Self::Config;
@@ -34,11 +34,11 @@ trait Model: Parameters + Sized {
     fn inferred(dict: &StateDict, config: &Self::Config) -> Result<Self::Config>;
 }
 
-/// Makes a type with `config()`, `zeros(config)` and named parameters a [`Model`], written and read by serde. The last
-/// argument is [`Model::inferred`].
-macro_rules! model {
+/// Makes a type with `config()`, `zeros(config)` and named parameters a [`Configured`] that serde writes and reads. The
+/// last argument is [`Configured::inferred`].
+macro_rules! configured {
     ($model:ident, $config:ident, $inferred:expr) => {
-        impl<A: Scalar> Model for $model<A> {
+        impl<A: Scalar> Configured for $model<A> {
             type Config = $config;
 
             fn config(&self) -> &$config {
@@ -68,18 +68,18 @@ macro_rules! model {
         }
     };
 }
-use model;
+use configured;
 
-model!(Rnn, RnnConfig, |dict, config| {
+configured!(Rnn, RnnConfig, |dict, config| {
     let inferred = dict.rnn_config(config.nonlinearity)?;
     Ok(inferred.batch_first(config.batch_first).dropout(config.dropout))
 });
 
-model!(RnnCell, RnnCellConfig, |dict, config| dict.rnn_cell_config(config.nonlinearity));
+configured!(RnnCell, RnnCellConfig, |dict, config| dict.rnn_cell_config(config.nonlinearity));
 
-model!(Linear, LinearConfig, |dict, _| dict.linear_config());
+configured!(Linear, LinearConfig, |dict, _| dict.linear_config());
 
-model!(Embedding, EmbeddingConfig, |dict, config| {
+configured!(Embedding, EmbeddingConfig, |dict, config| {
     Ok(EmbeddingConfig { padding_idx: config.padding_idx, ..dict.embedding_config()? })
 });
 
@@ -137,7 +137,7 @@ impl<'de, A: Deserialize<'de>> Deserialize<'de> for Arrays<A> {
 
 fn serialize<M, S>(model: &M, serializer: S) -> Result<S::Ok, S::Error>
 where
-    M: Model<Elem: Serialize>,
+    M: Configured<Elem: Serialize>,
     S: Serializer,
 {
     let parameters = Views(model.named_parameters());
@@ -146,14 +146,14 @@ where
 
 fn deserialize<'de, M, D>(deserializer: D) -> Result<M, D::Error>
 where
-    M: Model<Elem: Deserialize<'de>>,
+    M: Configured<Elem: Deserialize<'de>>,
     D: Deserializer<'de>,
 {
     let Read { config, parameters } = Read::<M::Config, M::Elem>::deserialize(deserializer)?;
     checked(config, parameters).map_err(D::Error::custom)
 }
 
-fn checked<M: Model>(config: M::Config, parameters: Arrays<M::Elem>) -> Result<M> {
+fn checked<M: Configured>(config: M::Config, parameters: Arrays<M::Elem>) -> Result<M> {
     let mut dict = StateDict::new();
     for (name, array) in parameters.0 {
         dict.insert(name, Tensor::from_array(&array))?;
