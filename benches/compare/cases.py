@@ -1,4 +1,4 @@
-"""What is compared."""
+"""The cases that are compared."""
 
 from dataclasses import asdict, dataclass, replace
 from random import Random
@@ -38,7 +38,7 @@ class Case:
 
     @property
     def flops(self):
-        """Of the products, in one call; two for each multiply-add."""
+        """The flops of one call's products, two for each multiply-add."""
         directions = 1 + self.bidirectional
         widths = [self.input] + [directions * self.hidden] * (self.layers - 1)
         terms = sum(width + self.hidden for width in widths)
@@ -72,7 +72,7 @@ def whole(mode):
 
 
 def streaming():
-    """Steps of one sequence; a case's length is what the check runs over."""
+    """Steps of one sequence. The check runs over as many steps as the case's length."""
     frameworks = {"step": ("torch", "onnxruntime", "burn"), "cell": ("torch",)}
     return [
         Case("step", mode, 20, 1, hidden, hidden, against=against)
@@ -82,21 +82,21 @@ def streaming():
 
 
 def ragged():
-    """Lengths uniform up to the longest, one of which is that long, as a padded batch must be."""
+    """Uniform lengths up to the longest. One sequence is that long, as in any padded batch."""
     random = Random(0)
     lengths = (100, *(random.randint(1, 100) for _ in range(31)))
     return [Case("ragged", "ragged", 100, 32, 128, 128, lengths=lengths, against=("torch",))]
 
 
 def keras():
-    """Keras's layer beside Keras's: every output, and the last only, its default."""
+    """This crate's Keras layer beside Keras's: every output, and the last only, which is Keras's default."""
     chosen = [size for size in SIZES if len(size) == 5 and size[4] == 1]
     against = ("keras", "keras-function")
     return [Case(mode, mode, *size, against=against) for mode in ("keras", "keras-last") for size in chosen]
 
 
 def growth():
-    """Each of L, N and H alone, in f32 and against torch."""
+    """L, N and H grow, each alone, in f32 and against torch."""
     lens = [("growth-L", n, 1, 128) for n in (10, 30, 100, 300, 1000)]
     batches = [("growth-N", 50, n, 128) for n in (1, 2, 4, 8, 16, 32, 64, 128)]
     sizes = (16, 32, 64, 128, 256, 512, 1024)
@@ -108,7 +108,7 @@ def growth():
 
 
 def training():
-    """Forward and backward, and what surrounds them: against torch."""
+    """Forward and backward, and whole training steps, against torch."""
     new_memory = [Case("backward-new", "backward-new", 100, 32, 256, 256)]
     return whole("backward") + [replace(case, against=("torch",)) for case in whole("training") + new_memory]
 

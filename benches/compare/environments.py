@@ -1,4 +1,4 @@
-"""What the workers run in: virtual environments, programs that cargo builds, processes."""
+"""The virtual environments, programs built by cargo and processes that workers run in."""
 
 import json
 import os
@@ -16,11 +16,11 @@ class Failed(Exception):
 
 
 class Unsupported(Exception):
-    """A worker's framework has no such thing."""
+    """A worker's framework does not have what a case needs."""
 
 
 def python_of(directory, requirements):
-    """The interpreter of a virtual environment, which is made if it is not there."""
+    """The interpreter of a virtual environment, which is made if it does not exist."""
     python = directory / "bin" / "python"
     done = directory / "requirements.txt"
     wanted = (HERE / requirements).read_text()
@@ -52,7 +52,7 @@ def target_directory():
 
 
 def commands(names, options):
-    """How to start `ours` and every named framework; one that cannot be made is said and left out."""
+    """How to start `ours` and every named framework. A framework that cannot be made is named and left out."""
     target = target_directory() / "compare"
     base = options.venv or target / "venv"
 

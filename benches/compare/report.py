@@ -32,7 +32,7 @@ def machine():
 
 
 def duration(ns):
-    """Three digits and a unit."""
+    """A time in three digits and a unit."""
     for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
         if ns >= size:
             return f"{ns / size:.3g} {unit}" if ns < 999.5 * size else f"{ns / size:.0f} {unit}"
@@ -61,7 +61,7 @@ def counted(threads):
 
 
 def cells(row, names):
-    """The row's cells: name, ours, limit, percent of peak, then time and ratio of each framework."""
+    """The row's cells: name, our time, limit, percent of peak, then time and ratio of each framework."""
     ours = row["ns"].get("ours")
     line = [row["name"], *(duration(time) if time else "-" for time in (ours, row["limit"]))]
     line.append(f"{row['percent_of_peak']:.0f} %" if ours else "-")
@@ -100,7 +100,7 @@ def memory_table(rows, names):
 
 
 def markdown(lines):
-    """Lines of cells as an aligned table, the first one its head."""
+    """Lines of cells as an aligned table. The first line is its head."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     padded = [[cell.ljust(widths[0]), *(c.rjust(w) for c, w in zip(rest, widths[1:]))] for cell, *rest in lines]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
@@ -108,7 +108,7 @@ def markdown(lines):
 
 
 def heading(result):
-    """What was measured, on what."""
+    """What was measured, and on which machine."""
     about = "\n".join(f"* {line}" for line in result["versions"].values())
     cpu = result["machine"]
     peaks = {}

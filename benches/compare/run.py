@@ -2,7 +2,7 @@
 
 Every framework is a process that sleeps until it is asked. For each case all of them first show
 that they compute what this crate does; then they are timed in turn, round after round, so that
-whatever the machine does in the meantime meets all of them. README.md beside this file says more.
+other work of the machine slows all of them. README.md beside this file says more.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def arguments():
 
 
 def prepare(case, workers, path):
-    """Makes a case ready everywhere and compares; the workers to time, and why others are not."""
+    """Makes a case ready in every worker and compares results. Returns the workers to time, and why others are left out."""
     reply = workers["ours"].ask("prepare", case=case.request(), path=str(path))
     ready, missing = ["ours"], {}
     for name in workers:
@@ -70,7 +70,7 @@ def prepare(case, workers, path):
 
 
 def measure(case, workers, options, path):
-    """Times of every round by worker, what the machine allowed, and why others are missing."""
+    """Returns the times of every round by worker, the limits of the machine, and why workers are missing."""
     ready, missing = prepare(case, workers, path)
     times, limits = {name: [] for name in ready}, []
     for _ in range(options.rounds):
@@ -82,7 +82,7 @@ def measure(case, workers, options, path):
 
 
 def timings(chosen, made, options, scratch, result):
-    """Adds a row for each case and number of threads; burn's element type is its process's for good."""
+    """Adds a row for each case and number of threads. A burn process keeps its first element type, so each type has its own."""
     for threads, dtype in product(options.threads, options.dtypes):
         with ExitStack() as stack:
             workers = {name: Process(name, command, threads) for name, command in made.items()}
@@ -98,7 +98,7 @@ def timings(chosen, made, options, scratch, result):
 
 
 def memory(made, scratch, result):
-    """Adds a row of peak memory for each case, every framework in a fresh process."""
+    """Adds a row of peak memory for each case, with every framework in a fresh process."""
     paths = {case: scratch.with_name(f"arrays-{i}") for i, case in enumerate((cases.WARM_UP, *cases.MEMORY))}
     for case in cases.MEMORY:
         row = {"name": case.name, "kB": {}, "output_kB": case.len * case.batch * case.hidden * 4 / 1024}
@@ -139,7 +139,7 @@ def main():
 
 
 def save(result, names, target):
-    """Prints and writes what there is, all of it or until something failed."""
+    """Prints and writes the results: all of them, or those before a failure."""
     (target / "arrays").unlink(missing_ok=True)
     text = report.whole(result, names)
     (target / "comparison.md").write_text(text)

@@ -4,7 +4,7 @@ Run from the root of the repository, in the environment of generate.py:
 
     .venv/bin/python tests/golden/activations.py
 
-Running it twice writes the same bytes. Each line is a name, x, f(x) rounded to f64, and what that lacks of f(x): three f64 as
+Running it twice writes the same bytes. Each line is a name, x, f(x) rounded to f64, and the rest of f(x): three f64 as
 hexadecimal bits. No result of the f64 range is subnormal.
 """
 
@@ -30,7 +30,7 @@ FORMULAS = {
 
 
 def numbers():
-    """Of every magnitude, and thickly where the formulas bend."""
+    """Numbers of every magnitude, and many where the formulas bend."""
     random = Random(0)
     wide = [random.choice((-1, 1)) * 2.0 ** random.uniform(-60, 5) for _ in range(60)]
     near = [random.uniform(-8, 8) for _ in range(120)] + [random.uniform(-36, 36) for _ in range(40)]

@@ -27,7 +27,7 @@ SHIP = (
 
 
 class Letters(torch.nn.Module):
-    """One-hot letters to logits; without `fc` the hidden state is the logits."""
+    """From one-hot letters to logits. Without `fc` the hidden state is the logits."""
 
     def __init__(self, letters, num_layers=1, fc=False):
         super().__init__()
@@ -39,7 +39,7 @@ class Letters(torch.nn.Module):
 
 
 class Forecast(torch.nn.Module):
-    """A window of numbers to the next number."""
+    """From a window of numbers to the next number."""
 
     def __init__(self):
         super().__init__()
@@ -65,7 +65,7 @@ def train(net, x, y, criterion, lr, iterations):
 
 
 def train_letters(windows, alphabet, iterations, **net):
-    """Each window's letters predict the letters one later."""
+    """From each window's letters to the same letters one later."""
     torch.manual_seed(0)
     indices = torch.tensor([[alphabet.index(letter) for letter in window] for window in windows])
     x = torch.nn.functional.one_hot(indices[:, :-1], len(alphabet)).to(torch.get_default_dtype())

@@ -43,7 +43,7 @@ from itertools import cycle, product
 from pathlib import Path
 from random import Random
 
-# The same code path on every Intel machine; torch, MKL and its vector functions read these when they are loaded.
+# These choose the same code path on every Intel machine. torch, MKL and its vector functions read them when they are loaded.
 os.environ.update(ATEN_CPU_CAPABILITY="avx2", MKL_CBWR="AVX2", MKL_ENABLE_INSTRUCTIONS="AVX2")
 
 import numpy as np
@@ -57,7 +57,7 @@ HIGHER = {"f32": np.float64, "f64": np.longdouble}
 
 
 def save(file, tensors, **metadata):
-    """Writes tensors or arrays; one metadata key at most, since the order of several is not fixed."""
+    """Writes tensors or arrays. There is one metadata key at most, since several would have no fixed order."""
     arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     text = {key: json.dumps(value, separators=(",", ":")) for key, value in metadata.items()}
     data = to_safetensors(arrays, metadata=text or None)
@@ -98,7 +98,7 @@ def rnn_options():
 
 
 def draw_size(rng, name):
-    """A size from 1 to the largest, the edges more often."""
+    """A size from 1 to the largest, with both ends more often."""
     if rng.random() < 0.15:
         return EDGES[name][int(rng.random() * len(EDGES[name]))]
     return 1 + int(rng.random() * LARGEST[name])
@@ -372,7 +372,7 @@ class Generator:
         return radius * math.cos(theta)
 
     def normal_blocks(self, n, mean, std, dtype):
-        """Sixteen uniforms become sixteen normals, every step in the type; a rest redraws the last sixteen."""
+        """Sixteen uniform values become sixteen normal ones, every step in the type. If values are left, the last sixteen are drawn again."""
         values = np.array([self.unit(dtype) for _ in range(n)], dtype)
         for start in range(0, n - 15, 16):
             self.box_muller(values[start : start + 16], mean, std, dtype)
@@ -409,7 +409,7 @@ def agreed(drawn, expected, tolerance=0.0):
     return drawn
 
 
-# torch's logarithm, sine and cosine are not numpy's.
+# torch's logarithm, sine and cosine differ from numpy's.
 NORMAL_TOLERANCE = {"f32": 1e-6, "f64": 2e-15}
 
 
@@ -586,7 +586,7 @@ def write_parameters():
 
 
 def prepare():
-    """The same results everywhere."""
+    """Settings that give the same results everywhere."""
     assert torch.__version__.startswith("2.15."), torch.__version__
     assert torch.backends.cpu.get_cpu_capability() == "AVX2"
     torch.set_num_threads(1)

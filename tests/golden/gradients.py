@@ -10,10 +10,10 @@ through time in the next higher precision, `gradients_by_formula` below.
 The metadata's one key, `cases`, is a list. For every i of it:
 
 {i}.input, {i}.h_0        the gradients; of h_0 only if the case has one
-{i}.parameters            those of all parameters, flat, one behind the other in torch's order
+{i}.parameters            those of all parameters, flat, one after another in torch's order
 {i}.output, {i}.h_n       the results, with dropout only
 
-What goes in is not stored. All is drawn in the case's dtype from manual_seed(seed), in this order: the
+Arguments are not stored. All of them are drawn in the case's dtype from manual_seed(seed), in this order: the
 module; uniform in (-1, 1) the input, h_0 if `h_0`, the cotangent of the output, that of h_n if `d_h_n`.
 With dropout the generator is then seeded anew, with `dropout_seed`, right before the forward pass; dropout 1 is
 checked to draw nothing from it.
@@ -64,7 +64,7 @@ def case(dtype, options, sizes, **more):
 
 
 def draw_sizes(rng, layers):
-    """Small sizes, the smaller the more layers."""
+    """Small sizes, smaller where there are more layers."""
     largest = (5, 6 - layers, 7, 4)
     return tuple(1 + int(rng.random() * size) for size in largest)
 
@@ -74,11 +74,11 @@ def draw_lengths(rng, seq_len, batch):
 
 
 def plain_cases(rng):
-    """Every combination of the options; every second has a gradient of h_n."""
+    """Every combination of the options. Every other case has a gradient of h_n."""
     combinations = product((1, 2, 3), FLAGS, ("tanh", "relu"), *(FLAGS,) * 4)
     for i, (*options, batched) in enumerate(combinations):
         for dtype in DTYPES:
-            # Of the parity of the bits, so that it goes with and without every option.
+            # The parity of the bits decides, so that it comes with and without every option.
             yield case(dtype, (*options, i.bit_count() % 2 == 1, batched), draw_sizes(rng, options[0]))
 
 
@@ -131,7 +131,7 @@ def output_shape(case):
 
 
 def draw_arguments(case):
-    """The module, and input, h_0 and the cotangents; None for those that the case has not."""
+    """The module, and input, h_0 and the cotangents; None for what the case does not have."""
     torch.manual_seed(case["seed"])
     names = ("num_layers", "nonlinearity", "bias", "batch_first", "dropout", "bidirectional")
     options = {name: case[name] for name in names}
@@ -210,7 +210,7 @@ def dropout_factors(case):
 
 
 def direction_back(weights, nonlinearity, xs, h, d_outputs, d_h, reverse):
-    """One direction over one sequence: its outputs or, given theirs, the gradients of all that goes in."""
+    """One direction over one sequence: its outputs or, given the outputs' gradients, the gradients of all its arguments."""
     weight_ih, weight_hh, *biases = weights
     times = range(len(xs))[:: -1 if reverse else 1]
     states = {}

@@ -1,4 +1,4 @@
-"""What the scripts that write Keras's fixtures share: numbers that need no storing, and the file format.
+"""What the scripts that write Keras's fixtures share: numbers that need not be stored, and the file format.
 
 Not run by itself. Import it before keras: it chooses the backend and keeps TensorFlow quiet.
 """
@@ -40,7 +40,7 @@ class Numbers:
 
 
 def flat(arrays):
-    """Arrays one behind the other; None has no numbers."""
+    """Arrays one after another. None has no numbers."""
     return np.concatenate([np.asarray(array).reshape(-1) for array in arrays if array is not None])
 
 

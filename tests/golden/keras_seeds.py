@@ -5,7 +5,7 @@ Run from the root of the repository, in the environment of simple_rnn.py:
     .venv-keras/bin/python tests/golden/keras_seeds.py
 
 Running it twice writes the same bytes. The metadata's one key, `cases`, is a list; for every i of it the tensor {i} holds the
-numbers, flat and one behind the other:
+numbers, flat and one after another:
     kind "layer"          set_random_seed(seed), then kernel and recurrent kernel of each of the `layers`, pairs of input_dim and
                           units, built in this order after all were made
     kind "bidirectional"  the same of one Bidirectional, forward then backward

@@ -4,7 +4,7 @@ Run from the root of the repository, in the environment of generate.py:
 
     .venv/bin/python tests/golden/losses.py
 
-Running it twice writes the same bytes. What goes in is not stored: everything is drawn in the case's dtype from
+Running it twice writes the same bytes. Arguments are not stored: they are drawn in the case's dtype from
 manual_seed(case["seed"]), in the order given here, uniform in (-1, 1) unless said otherwise.
 The metadata's one key, `cases`, has the list `loss`. For every i of it:
 
@@ -50,7 +50,7 @@ def class_options():
 
 
 def ignoring_options():
-    """Ignored targets among others and alone; weights of which those that count sum to 0."""
+    """Ignored targets, among others and alone, and weights that sum to 0 over the targets that count."""
     for shape, weight, smoothing in product(((3,), (2, 3, 2), (2, 3, 2, 2)), (None, WEIGHT), (0.0, 0.1)):
         yield "cross_entropy", shape, {"weight": weight, "ignore_index": 1, "label_smoothing": smoothing}
     for weight, ignored in product((None, WEIGHT), (None, 1)):

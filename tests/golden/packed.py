@@ -28,7 +28,7 @@ rnn         {i} counts the cases of `rnn`. Stored are
 from itertools import product
 from random import Random
 
-# First: it fixes torch's code path before torch is loaded.
+# Imported first, since it fixes torch's code path before torch is loaded.
 import generate as base
 import torch
 from torch.nn.utils import rnn as utils
@@ -37,7 +37,7 @@ INDICES = ("batch_sizes", "sorted_indices", "unsorted_indices")
 
 
 def draw_lengths(rng, batch, longest, ties, ordered):
-    """Lengths up to the longest, which is there. Without ties they differ, with ties two agree."""
+    """Lengths up to the longest, which one sequence has. Without ties they differ, with ties two agree."""
     while True:
         lengths = [1 + int(rng.random() * longest) for _ in range(batch)]
         lengths[int(rng.random() * batch)] = longest
@@ -49,7 +49,7 @@ def draw_lengths(rng, batch, longest, ties, ordered):
 
 
 def check_packing(packed, lengths):
-    """Sorts as the crate does: torch's order of equal lengths is that only up to 16 sequences."""
+    """Sorts as the crate does. torch orders equal lengths in the same way only up to 16 sequences."""
     order = sorted(range(len(lengths)), key=lambda n: -lengths[n])
     if packed.sorted_indices is not None:
         assert packed.sorted_indices.tolist() == order
@@ -87,7 +87,7 @@ def packing_options():
 
 
 def padded_input(case, longer):
-    """Values from the generator; NaN after each sequence, and for some steps more."""
+    """Values from the generator, with NaN after each sequence and for some steps more."""
     lengths, batch_first = case["lengths"], case["batch_first"]
     shape = (max(lengths) + longer, len(lengths), case["features"])
     x = base.uniform_input(shape, case["dtype"])

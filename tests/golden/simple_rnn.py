@@ -6,16 +6,16 @@ Run from the root of the repository:
     .venv-keras/bin/python tests/golden/simple_rnn.py
 
 Running it twice writes the same bytes. The metadata's one key, `cases`, is a list; for every i of it the tensor {i}
-holds, flat and one behind the other, of a layer
+holds, flat and one after another, of a layer
     output, state, and the gradients of kernel, recurrent kernel, bias (if any), input, initial state (if any),
 of a stateful layer (`kind` "stateful") the output and state of each batch, of a Bidirectional
     output (both if not merged), two states, and the gradients of the weights and of the input,
 of `stacked` layers (STACK) the output, and the gradients of the weights and of the input.
 
-What goes in is not stored. All are `Numbers(i, dtype)` (keras_fixtures.py), in this order: weights; input (N, T, I);
+Arguments are not stored. All are `Numbers(i, dtype)` (keras_fixtures.py), in this order: weights; input (N, T, I);
 initial states if there are any; the cotangents of the output (both) and of the states. The mask of a batch is
-`mask_of`. A layer with dropout has the case's number as its seed and is run twice: what is stored is of the second
-call.
+`mask_of`. A layer with dropout has the case's number as its seed and is run twice; the results of the second call are
+stored.
 """
 
 from itertools import product
@@ -34,7 +34,7 @@ MASKS = ("none", "holes", "leading")
 
 
 def mask_of(kind, batch, length):
-    """holes: here and there, one sequence none at all; leading: sequence n begins at step n + 1."""
+    """holes: steps are masked here and there, and all steps of one sequence. leading: sequence n begins at step n + 1."""
     n, t = np.meshgrid(np.arange(batch), np.arange(length), indexing="ij")
     if kind == "none":
         return None
@@ -68,7 +68,7 @@ def dropped():
 
 
 def larger():
-    """On both sides of what vectors and tiles hold."""
+    """Sizes on both sides of what vectors and tiles hold."""
     for i, (input_dim, units) in enumerate(((17, 33), (8, 64), (40, 16), (5, 130))):
         yield {
             "kind": "layer", "activation": ACTIVATIONS[i * 3], "use_bias": True, "go_backwards": i % 2 == 1,
@@ -145,7 +145,7 @@ def run_layer(i, case):
 
 
 def run_stateful(i, case):
-    """Three batches, a reset, and a fourth; the first begins with the initial state if there is one."""
+    """Three batches, a reset, and a fourth batch. The first begins with the initial state if there is one."""
     batch, length, input_dim, units = sizes(case)
     numbers = Numbers(i, case["dtype"])
     layer = simple_rnn(case, stateful=True)

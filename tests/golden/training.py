@@ -4,7 +4,7 @@ Run from the root of the repository, in the environment of generate.py:
 
     .venv/bin/python tests/golden/training.py
 
-Running it twice writes the same bytes. What goes in is not stored: everything is drawn in the case's dtype from
+Running it twice writes the same bytes. Arguments are not stored: they are drawn in the case's dtype from
 manual_seed(case["seed"]), in the order given here, uniform in (-1, 1) unless said otherwise.
 The metadata's one key, `cases`, has a list for each group; tensor names count within their group.
 
@@ -126,7 +126,7 @@ def run_optimizer(case):
 
 
 def schedules():
-    """Names and options; of a cosine that reaches its end exactly, that turns, and that rises from the start."""
+    """Names and options. There is a cosine that reaches its end exactly, one that turns, and one that rises from the start."""
     for step_size, gamma in ((7, 0.5), (1, 0.9), (3, 0.0), (2, 1.5), (50, 0.1)):
         yield "StepLR", {"step_size": step_size, "gamma": gamma}
     for gamma in (0.9, 0.0, 1.0, 1.1):
@@ -145,7 +145,7 @@ def schedule_cases():
 
 
 def run_schedule(case):
-    """torch's closed forms, after checking that its step-by-step rates are the same but for rounding."""
+    """The rates by torch's closed forms, after a check that its step-by-step rates differ by rounding only."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=case["lr"])
     scheduler = make_scheduler(case, optimizer)
     rates = []
@@ -202,7 +202,7 @@ GROUPS = {
 
 
 def write(file, groups):
-    """Writes what the groups' cases compute, each from its seed."""
+    """Writes the results of the groups' cases, each from its seed."""
     assert torch.__version__.startswith("2.15."), torch.__version__
     assert torch.backends.cpu.get_cpu_capability() == "AVX2"
     torch.set_num_threads(1)

@@ -127,7 +127,7 @@ LENGTH, BATCH, INPUT, HIDDEN = 6, 4, 3, 2
 
 
 def node(seed, lens=False, h=False, bias=True, layout=0, constants=(), dtype=None, opset=14, **attributes):
-    """A model of one node; inputs named in constants stand in the model."""
+    """A model of one node. Inputs named in `constants` are stored in the model."""
     directions = 2 if attributes.get("direction") == "bidirectional" else 1
     shapes = {"W": (HIDDEN, INPUT), "R": (HIDDEN, HIDDEN), "B": (2 * HIDDEN,)}
     arrays = {name: uniform(seed + k, directions, *shape) for k, (name, shape) in enumerate(shapes.items())}

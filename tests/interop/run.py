@@ -5,7 +5,7 @@
 Each argument names a library; its module here, LIBRARY_files.py, has
     main()                   writes fixtures/LIBRARY
     check(convert, folder)   runs `convert(from, to)`, which is examples/convert.rs, on them and compares
-Without arguments all are run. What is in fixtures/written is this crate's own, checked here.
+Without arguments all are run. The files in fixtures/written are this crate's own, and are checked here.
 """
 
 import importlib

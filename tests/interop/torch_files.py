@@ -116,7 +116,7 @@ def layouts():
 
 
 def entries(path, change=lambda name, data: data):
-    """A zip archive again, each entry changed or, if nothing comes back, left out."""
+    """Rewrites a zip archive. Each entry is changed or, if the change returns nothing, left out."""
     with zipfile.ZipFile(path) as old:
         contents = [(name, change(name, old.read(name))) for name in old.namelist()]
     out = io.BytesIO()
@@ -162,7 +162,7 @@ def fnv1a(data):
 
 
 def small_floats():
-    """Every NaN is written as the same."""
+    """Every NaN is written with the same bits."""
     hashes = {}
     for name in DTYPES[2:9]:
         dtype = getattr(torch, name)
@@ -178,7 +178,7 @@ REFUSED = {"module.pt", "evil.pt", "legacy.pt", "sparse.pt", "cyclic.pt"}
 
 
 def numbers(path):
-    """What the file's own library reads, by name."""
+    """The arrays that the file's own library reads, by name."""
     if path.suffix == ".safetensors":
         arrays = safetensors.torch.load_file(path)
     elif path.suffix == ".npz":

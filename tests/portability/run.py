@@ -1,4 +1,4 @@
-"""Whether every machine computes the same bits: `python3 tests/portability/run.py`.
+"""Checks that every machine computes the same bits: `python3 tests/portability/run.py`.
 
 Builds the program beside this file for several targets, runs each, most of them emulated, and compares
 the hash of every case with hashes.txt. Exits with 1 if one differs. README.md says more.
@@ -30,7 +30,7 @@ class Skipped(Exception):
 
 @dataclass
 class Target:
-    """One machine: how to build for it, how to be it, and what it must turn out to have."""
+    """One machine: how to build for it, how to emulate it, and which instruction sets it must have."""
 
     name: str
     arch: str | None = None  # of Debian's compiler; None: this machine's
@@ -57,7 +57,7 @@ SETS = ["scalar", "AVX2", "AVX-512", "NEON"]
 
 
 class Packages:
-    """Debian packages, unpacked in a directory of their own: nothing is installed, and no one need be root."""
+    """Debian packages, unpacked in a directory of their own: nothing is installed, and root is not needed."""
 
     def __init__(self, directory):
         self.downloads, self.root = directory / "packages", directory / "root"
@@ -155,7 +155,7 @@ def run(target, program, packages):
 
 
 def problems(target, cases, expected):
-    """What a target computed that it should not have, as names."""
+    """The names of the cases that a target computed wrongly."""
     wrong = []
     for name in sorted(expected.keys() | cases.keys()):
         values = set(cases.get(name, {}).values())
@@ -166,7 +166,7 @@ def problems(target, cases, expected):
 
 
 def bless(cases):
-    """Writes what native computed down as what all must; returns it."""
+    """Writes the native results to hashes.txt as those that all targets must give, and returns them."""
     differ = sorted(name for name, variants in cases.items() if len(set(variants.values())) > 1)
     if differ:
         raise SystemExit(f"native does not agree with itself: {', '.join(differ)}")

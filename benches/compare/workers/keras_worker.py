@@ -14,7 +14,7 @@ COMPILED = "function" in sys.argv[1:]
 
 
 def layer(case):
-    """Of one direction, or of both side by side."""
+    """The layer of one direction, or a layer of both directions side by side."""
     dtype = np.dtype(NUMPY[case["dtype"]]).name
     sequences = case["mode"] != "keras-last"
     made = keras.layers.SimpleRNN(case["hidden"], return_sequences=sequences, dtype=dtype)

@@ -8,7 +8,7 @@ from protocol import THREADS, Job, Unsupported, directions, serve
 
 
 class Graph:
-    """Nodes and constants, collected."""
+    """Collects nodes and constants."""
 
     def __init__(self):
         self.nodes, self.constants = [], []
@@ -23,7 +23,7 @@ class Graph:
 
 
 def add_layer(graph, k, suffixes, case, arrays, x, initial_h):
-    """One RNN node, and what turns its (L, D, N, H) into (L, N, D H)."""
+    """One RNN node, and the nodes that turn its (L, D, N, H) into (L, N, D H)."""
     stacked = {
         part: np.stack([arrays[f"{part}_{suffix}"] for suffix in suffixes])
         for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

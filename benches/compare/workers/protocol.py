@@ -1,6 +1,6 @@
-"""The line protocol of the workers, as in ../protocol.rs: a JSON object a line in, one a line out.
+"""The line protocol of the workers, as in ../protocol.rs: a JSON object comes in on a line, and one goes out.
 
-A worker holds one job, the last one prepared. It sleeps in a read while another worker is timed.
+A worker holds one job, the one that it prepared last. It sleeps in a read while another worker is timed.
 """
 
 import gc
@@ -21,12 +21,12 @@ SAMPLE_NS = 500_000  # the shortest time that is measured as one sample
 
 
 class Unsupported(Exception):
-    """The framework has no such thing."""
+    """The framework does not have what the case needs."""
 
 
 @dataclass
 class Job:
-    """One case made ready: what is timed, and what computes named results to compare."""
+    """One case that is ready to run: the call that is timed, and a call that computes named results to compare."""
 
     call: Callable[[], object]
     results: Callable[[], dict]

@@ -118,7 +118,7 @@ def cell(case, arrays):
 
 
 def ragged(case, arrays):
-    """From a padded batch in any order to a padded batch."""
+    """Packs a padded batch in any order, runs it, and pads the result."""
     rnn, x = network(case, arrays)
     lengths = torch.tensor(case["lengths"])
 
