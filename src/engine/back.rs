@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::backward::{BackRoom, BackSpanReads, BackSpanWrites};
+use super::backward::{BackScratch, BackSpanReads, BackSpanWrites};
 use super::gradient::DirectionGradient;
 use super::kept::Kept;
 use super::share::{Share, ShareMut};
@@ -143,7 +143,7 @@ impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let (mut room, mut above) = (BackRoom::default(), Vec::new());
+        let (mut room, mut above) = (BackScratch::default(), Vec::new());
         for layer in (0..self.stack.depth()).rev() {
             let below = self.layer(simd, layer, &above, &mut room);
             let unneeded = mem::replace(&mut above, below);
@@ -159,7 +159,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
     /// comes from the caller, and returns the gradient of the layer's input rows. For the first layer it writes
     /// that gradient where the caller wants it, and returns nothing.
     #[inline(always)]
-    fn layer<S: Simd>(&mut self, simd: S, layer: usize, above: &[A], room: &mut BackRoom<A>) -> Vec<A> {
+    fn layer<S: Simd>(&mut self, simd: S, layer: usize, above: &[A], room: &mut BackScratch<A>) -> Vec<A> {
         let Self { stack, reads, steps, first, .. } = *self;
         let kept = reads.kept;
         let Written { d_state, d_input, d_sums, d_h } = &mut *self.written;

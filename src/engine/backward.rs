@@ -51,7 +51,7 @@ pub(super) struct BackSpanWrites<'a, 't, A> {
 
 /// Room that the steps of a direction reuse for what cannot be read or written in place.
 #[derive(Debug, Default)]
-pub(super) struct BackRoom<A> {
+pub(super) struct BackScratch<A> {
     sums: Vec<A>,
     inputs: Vec<A>,
     rows: Vec<A>,
@@ -74,7 +74,7 @@ impl<A: Element> BackWeights<A> {
         cell: C,
         reads: BackSpanReads<'_, A>,
         writes: BackSpanWrites<'_, '_, A>,
-        room: &mut BackRoom<A>,
+        scratch: &mut BackScratch<A>,
     ) {
         let BackSpanReads { steps, blocks, reverse, .. } = reads;
         let BackSpanWrites { mut d_state, mut d_sums, mut d_h, mut d_inputs } = writes;
@@ -85,7 +85,7 @@ impl<A: Element> BackWeights<A> {
         while let Some(chunk) = steps.cut(&mut left, reads.plan.chunk_of::<A>(width), !reverse) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
             let chunk_sums =
-                d_sums.rows(chunk.clone(), rows.start * width..rows.end * width, false, &mut room.sums);
+                d_sums.rows(chunk.clone(), rows.start * width..rows.end * width, false, &mut scratch.sums);
             let mut times = chunk.clone();
             while let Some(t) = if reverse { times.next() } else { times.next_back() } {
                 let (start, batch) = (steps.start(t), steps.batch(t));
@@ -95,7 +95,7 @@ impl<A: Element> BackWeights<A> {
                 };
                 if let Some((d_outputs, column)) = reads.d_outputs {
                     let d_output =
-                        d_outputs.columns([t, batch], column..column + features, &mut room.d_outputs);
+                        d_outputs.columns([t, batch], column..column + features, &mut scratch.d_outputs);
                     d_state.h.iter_mut().zip(d_output).for_each(|(d_h, &d_output)| *d_h += d_output);
                 }
                 if let Some(d_h) = &mut d_h {
@@ -104,20 +104,20 @@ impl<A: Element> BackWeights<A> {
                 }
                 let (cells, column) = reads.cells;
                 let kept = KeptRows {
-                    h: cells.columns([t, batch], column..column + units, &mut room.cells),
+                    h: cells.columns([t, batch], column..column + units, &mut scratch.cells),
                     rows: reads
                         .rows
-                        .map_or(&[], |kept| kept.columns([t, batch], 0..kept.width(), &mut room.rows)),
+                        .map_or(&[], |kept| kept.columns([t, batch], 0..kept.width(), &mut scratch.rows)),
                 };
                 let sums = &mut chunk_sums[(start - rows.start) * width..][..batch * width];
                 let d_cells = match &self.projection {
                     None => &mut *d_state.h,
                     Some(projection) => {
                         let a = Matrix::contiguous(d_state.h, batch, features);
-                        room.d_cells.resize(batch * units, A::zero());
+                        scratch.d_cells.resize(batch * units, A::zero());
                         let chain = Chain { start: Start::Zero, a, weights: projection.all() };
-                        Product::new(&[chain], &mut room.d_cells).run(simd);
-                        &mut *room.d_cells
+                        Product::new(&[chain], &mut scratch.d_cells).run(simd);
+                        &mut *scratch.d_cells
                     }
                 };
                 let d_c = d_state.c.as_deref_mut().unwrap_or(&mut []);
@@ -130,7 +130,7 @@ impl<A: Element> BackWeights<A> {
                     sums,
                     reads.masks,
                     d_state.h,
-                    &mut room.masked,
+                    &mut scratch.masked,
                     [t, batch, width],
                 );
                 if let Some(resets) = &reads.resets {
@@ -141,12 +141,12 @@ impl<A: Element> BackWeights<A> {
                 let (inputs, sums) = (self.inputs(), &chunk_sums[C::INPUT.start * units..]);
                 let a = Matrix::strided(sums, rows.len(), (C::INPUT.end - C::INPUT.start) * units, width);
                 let range = rows.start * inputs..rows.end * inputs;
-                let c = d_inputs.rows(chunk.clone(), range, reverse, &mut room.inputs);
+                let c = d_inputs.rows(chunk.clone(), range, reverse, &mut scratch.inputs);
                 let start = if reverse { Start::Output } else { Start::Zero };
                 Product::new(&[Chain { start, a, weights: self.input.all() }], c).run(simd);
-                d_inputs.put(chunk.clone(), &room.inputs);
+                d_inputs.put(chunk.clone(), &scratch.inputs);
             }
-            d_sums.put(chunk, &room.sums);
+            d_sums.put(chunk, &scratch.sums);
         }
     }
 

@@ -19,14 +19,14 @@ pub(super) fn few(width: usize, factors: bool) -> bool {
 /// Rows of gradients of sums: each row has `blocks` blocks of `units` units, and of each block the units `own` are
 /// this thread's.
 #[derive(Debug)]
-pub(super) struct Sums<'a, A> {
+pub(super) struct GradientRows<'a, A> {
     pub(super) rows: &'a [A],
     pub(super) blocks: usize,
     pub(super) units: usize,
     pub(super) own: Range<usize>,
 }
 
-impl<A: Element> Sums<'_, A> {
+impl<A: Element> GradientRows<'_, A> {
     /// Adds the outer products of some blocks of each row with the matching row of `width` elements.
     #[inline(always)]
     pub(super) fn add_outer<'r>(

@@ -52,9 +52,9 @@ pub(super) struct SpanWrites<'a, 't, A> {
     pub(super) cells: Option<ShareMut<'a, 't, A>>,
 }
 
-/// Room that the steps of a direction reuse.
+/// Scratch memory that the steps of a direction reuse.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Room<A> {
+pub(super) struct StepScratch<A> {
     rows: Vec<A>,
     offsets: Vec<usize>,
     /// The cell's outputs, if they are projected.
@@ -176,7 +176,7 @@ impl<A: Element> Weights<A> {
         cell: C,
         reads: SpanReads<'_, A>,
         writes: SpanWrites<'_, '_, A>,
-        room: &mut Room<A>,
+        scratch: &mut StepScratch<A>,
     ) {
         let SpanReads { source, steps, mut range, plan, reverse, resets, masks, team } = reads;
         let SpanWrites { mut state, mut target, rows: mut kept_rows, cells: mut kept_cells } = writes;
@@ -190,7 +190,7 @@ impl<A: Element> Weights<A> {
         let blocks = own.as_ref().map_or(self.blocks, |(_, own)| own.blocks);
         let (width, units) = (C::BLOCKS * blocks.apart, self.blocks.units);
         let widths = Planes { h: self.features(), c: C::CARRIES.then_some(units) };
-        let Room { rows, offsets, cells, masked } = room;
+        let StepScratch { rows, offsets, cells, masked } = scratch;
         while let Some((mut chunk, ahead)) = self.next_steps(steps, &mut range, plan, (width, reverse)) {
             let origin = steps.start(chunk.start);
             // The earliest of some steps has the most rows.
@@ -346,13 +346,13 @@ fn step<A: Element, S: Simd, C: Cell<A>>(
     team.exchange(units, h);
 }
 
-/// The first elements of `room`, which grows if it is too small.
+/// The first elements of `scratch`, which grows if it is too small.
 #[inline(always)]
-pub(super) fn first_of<A: Element>(room: &mut Vec<A>, len: usize) -> &mut [A] {
-    if room.len() < len {
-        room.resize(len, A::zero());
+pub(super) fn first_of<A: Element>(scratch: &mut Vec<A>, len: usize) -> &mut [A] {
+    if scratch.len() < len {
+        scratch.resize(len, A::zero());
     }
-    &mut room[..len]
+    &mut scratch[..len]
 }
 
 /// Makes the recurrent product of step `t`. Every other step reads the weights from their end.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::forward::{Room, SpanReads, SpanWrites};
+use super::forward::{SpanReads, SpanWrites, StepScratch};
 use super::operands::Masks;
 use super::resets::Resets;
 use super::share::{Share, ShareMut, Target};
@@ -67,10 +67,10 @@ pub struct Writes<'a, A> {
     pub(crate) cells: Vec<Share<'a, A>>,
 }
 
-/// Room that passes reuse.
+/// Scratch memory that passes reuse.
 #[derive(Debug, Clone, Default)]
 pub struct Scratch<A> {
-    room: Room<A>,
+    room: StepScratch<A>,
     /// The rows between two layers: one layer writes them, the next reads them.
     below: Vec<A>,
     above: Vec<A>,
@@ -130,7 +130,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     /// Runs a thread's part of a pass on this thread.
     #[inline(always)]
     fn run(&self, part: Part<'_, A>, writes: &mut Writes<'_, A>, scratch: &mut Scratch<A>) {
-        self.plan.arch.dispatch(Run { stack: self, part, writes, scratch });
+        self.plan.arch.dispatch(RunForward { stack: self, part, writes, scratch });
     }
 
     /// Runs one sequence on several threads. Each thread keeps the whole state, and makes some units of every
@@ -260,14 +260,14 @@ struct Part<'r, A> {
     team: Option<&'r Member<'r>>,
 }
 
-struct Run<'r, 'a, A: Element, C> {
+struct RunForward<'r, 'a, A: Element, C> {
     stack: &'r Stack<A, C>,
     part: Part<'r, A>,
     writes: &'r mut Writes<'a, A>,
     scratch: &'r mut Scratch<A>,
 }
 
-impl<A: Element, C: Cell<A>> WithSimd for Run<'_, '_, A, C> {
+impl<A: Element, C: Cell<A>> WithSimd for RunForward<'_, '_, A, C> {
     type Output = ();
 
     #[inline(always)]
@@ -287,7 +287,7 @@ impl<A: Element, C: Cell<A>> WithSimd for Run<'_, '_, A, C> {
     }
 }
 
-impl<A: Element, C: Cell<A>> Run<'_, '_, A, C> {
+impl<A: Element, C: Cell<A>> RunForward<'_, '_, A, C> {
     /// Runs one layer over a segment.
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, segment: Range<usize>) {

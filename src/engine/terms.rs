@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::few::{Sums, few};
+use super::few::{GradientRows, few};
 use super::gradient::{BlockRows, DirectionGradient, SharedBlocks, UnitsGradient};
 use super::kept::Kept;
 use super::operands::Masks;
@@ -133,22 +133,22 @@ impl<'t, A: Element, C: Cell<A>> WithSimd for Add<'t, '_, A, C> {
         let (few_inputs, few_states) =
             (few(width, terms.factors.is_some()), few(features, terms.masks.is_some()));
         let together = plan.terms.max(features.min(plan.terms.saturating_mul(2)));
-        let (mut room, mut states, mut left) = (Room::default(), Vec::new(), 0..steps.len());
+        let (mut scratch, mut states, mut left) = (TermScratch::default(), Vec::new(), 0..steps.len());
         while let Some(chunk) = steps.cut(&mut left, together, false) {
             let start = if chunk.start == 0 { Start::Zero } else { Start::Output };
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
             let d_sums = &terms.d_sums[rows.start * blocks * units..rows.end * blocks * units];
-            let sums = Sums { rows: d_sums, blocks, units, own: gradient.units.clone() };
+            let sums = GradientRows { rows: d_sums, blocks, units, own: gradient.units.clone() };
             gradient.add_to_biases(d_sums, blocks, units, &both);
             if !(few_inputs && few_states) {
-                room.turn(&sums);
+                scratch.turn(&sums);
             }
             let of_rows = |all: &'t [A]| all[rows.start * width..rows.end * width].chunks_exact(width);
             if few_inputs {
                 sums.add_outer(C::INPUT, width, of_rows(terms.inputs), &mut gradient.weight_ih);
             } else {
-                room.pack(width, of_rows(terms.inputs), terms.factors.map(of_rows));
-                room.multiply(simd, C::INPUT, 0, start, &mut gradient.weight_ih);
+                scratch.pack(width, of_rows(terms.inputs), terms.factors.map(of_rows));
+                scratch.multiply(simd, C::INPUT, 0, start, &mut gradient.weight_ih);
             }
             states.clear();
             states.reserve(rows.len());
@@ -158,16 +158,16 @@ impl<'t, A: Element, C: Cell<A>> WithSimd for Add<'t, '_, A, C> {
                     sums.add_outer(C::HIDDEN, features, states.iter().copied(), &mut gradient.weight_hh);
                 }
                 None => {
-                    room.pack(features, states.iter().copied(), None::<iter::Empty<_>>);
-                    room.multiply(simd, C::HIDDEN, 0, start, &mut gradient.weight_hh);
+                    scratch.pack(features, states.iter().copied(), None::<iter::Empty<_>>);
+                    scratch.multiply(simd, C::HIDDEN, 0, start, &mut gradient.weight_hh);
                 }
                 Some(masks) => {
                     for (of, factors) in masks.operands(both.hidden.len()) {
                         let factors =
                             steps.places(chunk.clone()).map(|(_, b)| &factors[b * features..][..features]);
-                        room.pack(features, states.iter().copied(), Some(factors));
+                        scratch.pack(features, states.iter().copied(), Some(factors));
                         let sums = C::HIDDEN.start + of.start..C::HIDDEN.start + of.end;
-                        room.multiply(simd, sums, of.start, start, &mut gradient.weight_hh);
+                        scratch.multiply(simd, sums, of.start, start, &mut gradient.weight_hh);
                     }
                 }
             }
@@ -178,28 +178,33 @@ impl<'t, A: Element, C: Cell<A>> WithSimd for Add<'t, '_, A, C> {
             let mut weight_hr = BlockRows::Whole(weight_hr, &[0]);
             for (i, (rows, cells)) in chunks {
                 let start = if i == 0 { Start::Zero } else { Start::Output };
-                room.turn(&Sums { rows, blocks: 1, units: features, own: gradient.features.clone() });
-                room.pack(units, cells.chunks_exact(units), None::<iter::Empty<_>>);
-                room.multiply(simd, 0..1, 0, start, &mut weight_hr);
+                scratch.turn(&GradientRows {
+                    rows,
+                    blocks: 1,
+                    units: features,
+                    own: gradient.features.clone(),
+                });
+                scratch.pack(units, cells.chunks_exact(units), None::<iter::Empty<_>>);
+                scratch.multiply(simd, 0..1, 0, start, &mut weight_hr);
             }
         }
     }
 }
 
-/// Room that chunks of rows reuse.
+/// Scratch memory that chunks of rows reuse.
 #[derive(Default)]
-struct Room<A: Element> {
+struct TermScratch<A: Element> {
     /// The gradients of the sums, turned: for each block, a row for each unit.
     turned: Vec<Vec<A>>,
     rows: Vec<A>,
     panels: Panels<A>,
 }
 
-impl<A: Element> Room<A> {
+impl<A: Element> TermScratch<A> {
     /// Turns the columns of some units of every block into rows.
     #[inline(always)]
-    fn turn(&mut self, sums: &Sums<'_, A>) {
-        let Sums { rows, blocks, units, ref own } = *sums;
+    fn turn(&mut self, sums: &GradientRows<'_, A>) {
+        let GradientRows { rows, blocks, units, ref own } = *sums;
         self.turned.resize_with(blocks, Vec::new);
         for (block, turned) in self.turned.iter_mut().enumerate() {
             transpose(rows, blocks * units, block * units + own.start..block * units + own.end, turned);

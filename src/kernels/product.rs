@@ -126,7 +126,8 @@ impl<A: Element> Product<'_, A> {
         let (rows, count) = (self.rows, self.width.div_ceil(A::PANEL));
         if (1..=ROWS).contains(&rows) && count == 1 {
             // A search for the best tile would take longer than one narrow tile.
-            return self.tile_of_height::<S, P>(simd, Place { row: 0, height: rows, panel: 0, panels: 1 });
+            return self
+                .tile_of_height::<S, P>(simd, TilePlace { row: 0, height: rows, panel: 0, panels: 1 });
         }
         let groups = rows.div_ceil(ROWS);
         // Rows are balanced: 32 rows are 6 + 6 + 5 + 5 + 5 + 5. A division takes longer than a small tile.
@@ -145,7 +146,7 @@ impl<A: Element> Product<'_, A> {
                 for group in first..end {
                     let row = group * height + group.min(taller);
                     let height = height + usize::from(group < taller);
-                    self.tile_of_height::<S, P>(simd, Place { row, height, panel, panels });
+                    self.tile_of_height::<S, P>(simd, TilePlace { row, height, panel, panels });
                 }
                 left -= panels;
             }
@@ -154,7 +155,7 @@ impl<A: Element> Product<'_, A> {
     }
 
     #[inline(always)]
-    fn tile_of_height<S: Simd, const P: usize>(&mut self, simd: S, place: Place) {
+    fn tile_of_height<S: Simd, const P: usize>(&mut self, simd: S, place: TilePlace) {
         match place.height {
             1 => self.tile_of_width::<S, P, 1>(simd, place),
             2 => self.tile_of_width::<S, P, 2>(simd, place),
@@ -166,8 +167,8 @@ impl<A: Element> Product<'_, A> {
     }
 
     #[inline(always)]
-    fn tile_of_width<S: Simd, const P: usize, const R: usize>(&mut self, simd: S, place: Place) {
-        let Place { row, panel, panels, .. } = place;
+    fn tile_of_width<S: Simd, const P: usize, const R: usize>(&mut self, simd: S, place: TilePlace) {
+        let TilePlace { row, panel, panels, .. } = place;
         if const { fits::<S>(P, R, 8) } && panels == 8 {
             simd.vectorize(Tile::<A, P, R, 8> { product: self, row, panel });
         } else if const { fits::<S>(P, R, 4) } && panels == 4 {
@@ -189,7 +190,7 @@ const fn vectors_of_line<A: Element, S: Simd>() -> usize {
 
 /// A tile's place: its first row and panel, and how many of each.
 #[derive(Clone, Copy)]
-struct Place {
+struct TilePlace {
     row: usize,
     height: usize,
     panel: usize,
