@@ -3,8 +3,9 @@
 use ndarray::{Array, ArrayRef, ArrayView3, Axis, CowArray, Dimension, Ix3};
 
 use crate::element::Element;
-use crate::error::{Result, expect_room};
+use crate::error::Result;
 use crate::invariant::Invariant;
+use crate::room::zeros;
 
 /// A copy in standard layout. (ndarray's own `to_owned` debug-asserts on some empty views.)
 pub(crate) fn standard<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Array<A, D> {
@@ -13,15 +14,31 @@ pub(crate) fn standard<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Arra
     copy
 }
 
-/// The array itself if it is in standard layout, else a copy in standard layout.
-pub(crate) fn into_standard<A: Element, D: Dimension>(array: Array<A, D>) -> Array<A, D> {
-    if array.is_standard_layout() { array } else { standard(&array) }
+/// As [`standard`], of an array that is called `name` and may be larger than what memory holds: one number, broadcast.
+///
+/// # Errors
+/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds the copy.
+pub(crate) fn try_standard<A: Element, D: Dimension>(
+    name: &str,
+    array: &ArrayRef<A, D>,
+) -> Result<Array<A, D>> {
+    let mut copy = zeros(name, array.raw_dim())?;
+    copy.assign(array);
+    Ok(copy)
+}
+
+/// The array itself where it is in standard layout, else a copy that is.
+///
+/// # Errors
+/// As [`try_standard`].
+pub(crate) fn into_standard<A: Element, D: Dimension>(name: &str, array: Array<A, D>) -> Result<Array<A, D>> {
+    if array.is_standard_layout() { Ok(array) } else { try_standard(name, &array) }
 }
 
 /// A view of the array if it is in standard layout, else a copy in standard layout.
 ///
 /// # Errors
-/// [`Error::SizeOverflow`] if no memory can hold the copy; `name` is what the error calls the array.
+/// As [`try_standard`].
 pub(crate) fn as_standard<'a, A: Element, D: Dimension>(
     name: &str,
     array: &'a ArrayRef<A, D>,
@@ -29,14 +46,13 @@ pub(crate) fn as_standard<'a, A: Element, D: Dimension>(
     if array.is_standard_layout() {
         return Ok(array.view().into());
     }
-    expect_room::<A>(name, array.shape())?;
-    Ok(standard(array).into())
+    Ok(try_standard(name, array)?.into())
 }
 
 /// A view of the array if it is dense with contiguous rows (sequence or batch first), else a copy that is.
 ///
 /// # Errors
-/// [`Error::SizeOverflow`] if no memory can hold the copy; `name` is what the error calls the array.
+/// As [`try_standard`].
 pub(crate) fn with_plain_rows<'a, A: Element>(
     name: &str,
     array: ArrayView3<'a, A>,
@@ -46,8 +62,7 @@ pub(crate) fn with_plain_rows<'a, A: Element>(
     if array.is_standard_layout() || plain() {
         return Ok(array.into());
     }
-    expect_room::<A>(name, array.shape())?;
-    Ok(CowArray::from(standard(&array)))
+    Ok(try_standard(name, &array)?.into())
 }
 
 /// The elements of an array that is in standard layout.
@@ -58,9 +73,4 @@ pub(crate) fn elements<A, D: Dimension>(array: &ArrayRef<A, D>) -> &[A] {
 /// As [`elements`], for changing them.
 pub(crate) fn elements_mut<A, D: Dimension>(array: &mut ArrayRef<A, D>) -> &mut [A] {
     array.as_slice_mut().invariant("the array is in standard layout")
-}
-
-/// An array in standard layout from its elements.
-pub(crate) fn array<A, D: Dimension>(dim: D, elements: Vec<A>) -> Array<A, D> {
-    Array::from_shape_vec(dim, elements).invariant("there are as many elements as the shape has")
 }

@@ -6,6 +6,8 @@ use ndarray::{
 
 use crate::arrays::into_standard;
 use crate::element::Element;
+use crate::error::Result;
+use crate::room::{self, room};
 
 /// The number of axes of an input: [`Ix3`](type@Ix3) for a batch, [`Ix2`](type@Ix2) for one sequence. Sealed.
 pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
@@ -17,9 +19,9 @@ pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
     #[doc(hidden)]
     fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A>;
 
-    /// The output's array from (L, N, width), in standard layout.
+    /// The output's array from (L, N, width), called `name`, in standard layout.
     #[doc(hidden)]
-    fn output<A: Element>(array: Array3<A>, batch_first: bool) -> Array<A, Self>;
+    fn output<A: Element>(name: &str, array: Array3<A>, batch_first: bool) -> Result<Array<A, Self>>;
 
     /// A state's array from (layers x directions, N, hidden).
     #[doc(hidden)]
@@ -43,15 +45,17 @@ pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
 
     /// The last layer's states, of (layers x directions, N, hidden), side by side.
     #[doc(hidden)]
-    fn last<A: Element>(state: &Array3<A>, directions: usize) -> Array<A, Self::Smaller>;
+    fn last<A: Element>(state: &Array3<A>, directions: usize) -> Result<Array<A, Self::Smaller>>;
 }
 
 /// The states of the last `directions` rows of (layers x directions, N, hidden) side by side, (N, directions x hidden).
-fn side_by_side<A: Element>(states: &ArrayView3<'_, A>, directions: usize) -> Array2<A> {
+fn side_by_side<A: Element>(states: &Array3<A>, directions: usize) -> Result<Array2<A>> {
     let (count, batch, hidden) = states.dim();
-    Array2::from_shape_fn((batch, directions * hidden), |(n, j)| {
-        states[[count - directions + j / hidden, n, j % hidden]]
-    })
+    let mut last = room("output", &[batch, directions * hidden])?;
+    for n in 0..batch {
+        (count - directions..count).for_each(|i| last.extend(states.index_axis(Axis(0), i).row(n)));
+    }
+    Ok(room::array((batch, directions * hidden), last))
 }
 
 impl SequenceDim for Ix3 {
@@ -67,11 +71,11 @@ impl SequenceDim for Ix3 {
         array.view()
     }
 
-    fn output<A: Element>(mut array: Array3<A>, batch_first: bool) -> Array<A, Self> {
+    fn output<A: Element>(name: &str, mut array: Array3<A>, batch_first: bool) -> Result<Array<A, Self>> {
         if batch_first {
             array.swap_axes(0, 1);
         }
-        into_standard(array)
+        into_standard(name, array)
     }
 
     fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {
@@ -94,8 +98,8 @@ impl SequenceDim for Ix3 {
         if batch_first { mask.t() } else { mask.view() }
     }
 
-    fn last<A: Element>(state: &Array3<A>, directions: usize) -> Array2<A> {
-        side_by_side(&state.view(), directions)
+    fn last<A: Element>(state: &Array3<A>, directions: usize) -> Result<Array2<A>> {
+        side_by_side(state, directions)
     }
 }
 
@@ -108,8 +112,8 @@ impl SequenceDim for Ix2 {
         array.view().insert_axis(Axis(1))
     }
 
-    fn output<A: Element>(array: Array3<A>, _batch_first: bool) -> Array<A, Self> {
-        array.index_axis_move(Axis(1), 0)
+    fn output<A: Element>(_: &str, array: Array3<A>, _batch_first: bool) -> Result<Array<A, Self>> {
+        Ok(array.index_axis_move(Axis(1), 0))
     }
 
     fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {
@@ -132,8 +136,8 @@ impl SequenceDim for Ix2 {
         mask.view().insert_axis(Axis(1))
     }
 
-    fn last<A: Element>(state: &Array3<A>, directions: usize) -> Array1<A> {
-        side_by_side(&state.view(), directions).index_axis_move(Axis(0), 0)
+    fn last<A: Element>(state: &Array3<A>, directions: usize) -> Result<Array1<A>> {
+        Ok(side_by_side(state, directions)?.index_axis_move(Axis(0), 0))
     }
 }
 

@@ -6,7 +6,7 @@ use ndarray::{Array, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, Axis, Dimensio
 use rand::Rng;
 
 use crate::error::{Result, expect_index, expect_positive, expect_shape};
-use crate::parameters::{self, Parameters};
+use crate::parameters::Parameters;
 use crate::random::Normal;
 use crate::room::zeros;
 use crate::scalar::Scalar;
@@ -165,7 +165,7 @@ impl<A: Scalar> Embedding<A> {
         if let Some(index) = padding_idx {
             expect_index("padding_idx", "num_embeddings", num_embeddings, index)?;
         }
-        let weight = parameters::zeros("weight", num_embeddings, embedding_dim)?;
+        let weight = zeros("weight", (num_embeddings, embedding_dim))?;
         Ok(Self { config, parameters: EmbeddingParameters { weight } })
     }
 
@@ -206,7 +206,7 @@ impl<A: Scalar> Embedding<A> {
     ) -> Result<EmbeddingParameters<A>> {
         expect_shape("d_output", self.output_dim(indices)?.slice(), d_output.shape())?;
         let EmbeddingConfig { num_embeddings, embedding_dim, padding_idx } = self.config;
-        let mut weight = parameters::zeros("d_weight", num_embeddings, embedding_dim)?;
+        let mut weight = zeros("d_weight", (num_embeddings, embedding_dim))?;
         let rows = d_output.lanes(Axis(indices.ndim())).into_iter();
         for (row, &index) in rows.zip(indices).filter(|&(_, &index)| Some(index) != padding_idx) {
             weight.row_mut(index).zip_mut_with(&row, |sum, &d| *sum += d);

@@ -2,13 +2,14 @@
 
 use std::cmp::Reverse;
 
-use ndarray::{Array3, ArrayView2, ArrayView3, Axis, IntoDimension};
+use ndarray::{Array3, ArrayView2, ArrayView3, Axis, Ix3};
 
-use crate::arrays::{array, elements_mut, standard};
+use crate::arrays::{elements_mut, try_standard};
 use crate::element::Element;
 use crate::error::{Error, Result, expect_shape};
 use crate::kernels::copy;
 use crate::planes::Planes;
+use crate::room::{array, filled, room, zeros};
 use crate::steps::Steps;
 
 /// How the sequences of a batch become rows in steps.
@@ -49,27 +50,35 @@ impl Layout {
         Self { steps: Steps::ragged(batches), order: Some(order) }
     }
 
-    /// The rows of a state (count, N, width) in the order of the steps' rows.
-    pub(crate) fn sorted_state<A: Element>(&self, state: &ArrayView3<'_, A>) -> Vec<A> {
-        let Some(order) = &self.order else { return standard(state).into_raw_vec_and_offset().0 };
-        let mut rows = Vec::with_capacity(state.len_of(Axis(0)) * order.len() * state.len_of(Axis(2)));
+    /// The rows of a state (count, N, width), called `name`, in the order of the steps' rows.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds them.
+    pub(crate) fn sorted_state<A: Element>(&self, name: &str, state: &ArrayView3<'_, A>) -> Result<Vec<A>> {
+        let Some(order) = &self.order else {
+            return Ok(try_standard(name, state)?.into_raw_vec_and_offset().0);
+        };
+        let mut rows = room(name, &[state.len_of(Axis(0)), order.len(), state.len_of(Axis(2))])?;
         for block in state.outer_iter() {
             order.iter().for_each(|&n| rows.extend(block.row(n)));
         }
-        rows
+        Ok(rows)
     }
 
     /// Runs a pass over a state whose rows are put into the order of the steps' rows, and back afterwards. A
     /// sequence of no steps keeps its state.
-    pub(crate) fn with_sorted_state<A: Element>(
+    ///
+    /// # Errors
+    /// As [`sorted_state`](Self::sorted_state), before the pass runs.
+    pub(crate) fn with_sorted_state<A: Element, T>(
         &self,
         state: &mut Planes<Array3<A>>,
-        run: impl FnOnce(Planes<&mut [A]>),
-    ) {
+        run: impl FnOnce(Planes<&mut [A]>) -> T,
+    ) -> Result<T> {
         let planes = state.as_mut();
-        let Some(order) = &self.order else { return run(planes.map(|plane| elements_mut(plane))) };
-        let mut sorted = state.as_ref().map(|plane| self.sorted_state(&plane.view()));
-        run(sorted.as_mut().map(Vec::as_mut_slice));
+        let Some(order) = &self.order else { return Ok(run(planes.map(|plane| elements_mut(plane)))) };
+        let mut sorted = state.as_ref().try_map(|plane| self.sorted_state("state", &plane.view()))?;
+        let result = run(sorted.as_mut().map(Vec::as_mut_slice));
         state.as_mut().zip(sorted).map(|(state, rows)| {
             let mut rows = rows.chunks_exact(state.len_of(Axis(2)).max(1));
             for mut block in state.outer_iter_mut() {
@@ -78,31 +87,55 @@ impl Layout {
                 }
             }
         });
+        Ok(result)
     }
 
-    /// A mask (L, N) as a list with an entry for each row.
-    pub(crate) fn gather_mask(&self, mask: &ArrayView2<'_, bool>) -> Vec<bool> {
-        self.steps
-            .places(0..self.steps.len())
-            .map(|(t, b)| mask[[t, self.order.as_ref().map_or(b, |order| order[b])]])
-            .collect()
+    /// A mask (L, N), called `name`, as a list by row.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds it.
+    pub(crate) fn gather_mask(&self, name: &str, mask: &ArrayView2<'_, bool>) -> Result<Vec<bool>> {
+        let mut rows = room(name, &[self.steps.rows()])?;
+        rows.extend(self.steps.places(0..self.steps.len()).map(|(t, b)| mask[[t, self.sequence(b)]]));
+        Ok(rows)
     }
 
-    /// Rows as an array (L, N, width), with `padding` behind the ends of sequences.
+    /// Zeros for a row of `width` elements for each of the steps' rows.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] for rows, called `name`, that no memory holds.
+    pub(crate) fn zero_rows<A: Element>(&self, name: &str, width: usize) -> Result<Vec<A>> {
+        Ok(match self.steps {
+            Steps::Equal { len, batch } => zeros(name, (len, batch, width))?.into_raw_vec_and_offset().0,
+            Steps::Ragged { .. } => zeros(name, (self.steps.rows(), width))?.into_raw_vec_and_offset().0,
+        })
+    }
+
+    /// Rows as an array (L, N, width), called `name`, `padding` behind the sequences' ends.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds it.
     pub(crate) fn scatter_rows<A: Element>(
         &self,
+        name: &str,
         rows: Vec<A>,
         (len, batch, width): (usize, usize, usize),
         padding: A,
-    ) -> Array3<A> {
+    ) -> Result<Array3<A>> {
+        let dim = Ix3(len, batch, width);
         if let (Steps::Equal { .. }, None) = (&self.steps, &self.order) {
-            return array((len, batch, width).into_dimension(), rows);
+            return Ok(array(dim, rows));
         }
-        let mut padded = vec![padding; len * batch * width];
+        let mut padded = filled(name, dim, padding)?;
+        let elements = elements_mut(&mut padded);
         for ((t, b), row) in self.steps.places(0..self.steps.len()).zip(rows.chunks_exact(width)) {
-            let n = self.order.as_ref().map_or(b, |order| order[b]);
-            copy(row, &mut padded[(t * batch + n) * width..][..width]);
+            copy(row, &mut elements[(t * batch + self.sequence(b)) * width..][..width]);
         }
-        array((len, batch, width).into_dimension(), padded)
+        Ok(padded)
+    }
+
+    /// The sequence that is row `b` of every step.
+    pub(crate) fn sequence(&self, b: usize) -> usize {
+        self.order.as_ref().map_or(b, |order| order[b])
     }
 }

@@ -11,7 +11,7 @@ use crate::arrays::as_standard;
 use crate::error::{Error, Result, expect_addressable, expect_positive, expect_shape};
 use crate::invariant::Invariant;
 use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
-use crate::parameters::{self, Parameters};
+use crate::parameters::Parameters;
 use crate::random;
 use crate::room::zeros;
 use crate::scalar::Scalar;
@@ -183,7 +183,7 @@ impl<A: Scalar> Linear<A> {
         let LinearConfig { in_features, out_features, bias } = config;
         expect_positive("in_features", in_features)?;
         expect_positive("out_features", out_features)?;
-        let weight = parameters::zeros("weight", out_features, in_features)?;
+        let weight = zeros("weight", (out_features, in_features))?;
         let bias = bias.then(|| zeros("bias", Ix1(out_features))).transpose()?;
         let parameters = LinearParameters { weight, bias };
         Ok(Self { config, parameters, packed: Packed::default() })
@@ -261,7 +261,7 @@ impl<A: Scalar> Linear<A> {
 
     fn weight_gradient(&self, input: &[A], d_output: &[A]) -> Result<Array2<A>> {
         let LinearConfig { in_features, out_features, .. } = self.config;
-        let mut d_weight = parameters::zeros("d_weight", out_features, in_features)?;
+        let mut d_weight = zeros("d_weight", (out_features, in_features))?;
         let (plan, mut columns, mut panels) = (Plan::default(), Vec::new(), Panels::default());
         let inputs = input.chunks(plan.terms.saturating_mul(in_features));
         for (input, d_output) in inputs.zip(d_output.chunks(plan.terms.saturating_mul(out_features))) {

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use ndarray::{Array2, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension, Ix2};
+use ndarray::{ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension};
 
 use crate::arrays::standard;
 use crate::error::{Error, Result, expect_shape};
-use crate::room;
 use crate::scalar::Scalar;
 
 /// A model, or the gradient of one, as a list of named arrays in torch's order.
@@ -157,12 +156,4 @@ pub(crate) fn joined<V, M: Display>(
         all.extend(arrays.into_iter().map(|(name, array)| (format!("{member}.{name}"), array)));
     }
     all
-}
-
-/// A matrix of zeros.
-///
-/// # Errors
-/// [`Error::SizeOverflow`] if no memory holds it.
-pub(crate) fn zeros<A: Scalar>(name: &str, rows: usize, columns: usize) -> Result<Array2<A>> {
-    room::zeros(name, Ix2(rows, columns))
 }

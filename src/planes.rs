@@ -24,6 +24,12 @@ impl<T> Planes<T> {
         Planes { h: f(self.h), c: self.c.map(f) }
     }
 
+    /// Each plane with its name.
+    #[inline(always)]
+    pub(crate) fn named(self, [h, c]: [&str; 2]) -> Planes<(&str, T)> {
+        Planes { h: (h, self.h), c: self.c.map(|plane| (c, plane)) }
+    }
+
     /// Pairs each plane with that of another state of the same kind.
     #[inline(always)]
     pub(crate) fn zip<U>(self, other: Planes<U>) -> Planes<(T, U)> {
@@ -41,6 +47,7 @@ impl<T> Planes<T> {
     }
 
     /// Applies a function that may fail to each plane.
+    #[inline(always)]
     pub(crate) fn try_map<U>(self, mut f: impl FnMut(T) -> Result<U>) -> Result<Planes<U>> {
         Ok(Planes { h: f(self.h)?, c: self.c.map(f).transpose()? })
     }

@@ -10,6 +10,7 @@ use super::spares::Spares;
 use super::stack::{Reads, Stack, Writes};
 use crate::cell::Cell;
 use crate::element::Element;
+use crate::error::Result;
 use crate::invariant::Invariant;
 use crate::kernels::to_vec;
 use crate::layout::Layout;
@@ -78,6 +79,9 @@ pub struct Kept<A: Element> {
 
 impl<A: Element> Kept<A> {
     /// Runs a pass in training by `run`, which turns the first states into the final ones.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds the record, before the pass runs.
     pub(crate) fn of<C: Cell<A>>(
         stack: &Stack<A, C>,
         course: Course<A>,
@@ -86,17 +90,18 @@ impl<A: Element> Kept<A> {
         factors: Factors<A>,
         spares: &Arc<Spares<A>>,
         run: impl FnOnce(Reads<'_, A>, Writes<'_, A>),
-    ) -> Box<Self> {
+    ) -> Result<Box<Self>> {
         let (steps, layers) = (&course.layout.steps, stack.layers.len());
         let rows = steps.rows();
         let mut shelf = spares.lock();
         shelf.renew();
-        let mut room = |count: usize, width: usize| (0..count).map(|_| shelf.take(rows * width)).collect();
+        let mut room = |width: usize| shelf.try_take("trace", [rows, width]);
+        let mut rooms = |count: usize, width: usize| (0..count).map(|_| room(width)).collect::<Result<Vec<_>>>();
         let directions = layers * stack.directions();
-        let mut outputs: Vec<_> = room(layers, stack.width());
-        let mut kept: Vec<_> = room(if stack.cell.keeps() { directions } else { 0 }, stack.row_width());
-        let mut cells: Vec<_> = room(if stack.is_projected() { directions } else { 0 }, stack.units());
-        let mut inputs = shelf.take(rows * source.width());
+        let mut outputs = rooms(layers, stack.width())?;
+        let mut kept = rooms(if stack.cell.keeps() { directions } else { 0 }, stack.row_width())?;
+        let mut cells = rooms(if stack.is_projected() { directions } else { 0 }, stack.units())?;
+        let mut inputs = room(source.width())?;
         drop(shelf);
         let first = state.as_ref().map(|plane| to_vec(plane));
         let (last, lower) = outputs.split_last_mut().invariant("a stack has a layer");
@@ -117,7 +122,8 @@ impl<A: Element> Kept<A> {
             writes,
         );
         source.copy_to(steps, &mut inputs);
-        Box::new(Self { course, inputs, first, outputs, rows: kept, cells, factors, spares: spares.clone() })
+        let spares = spares.clone();
+        Ok(Box::new(Self { course, inputs, first, outputs, rows: kept, cells, factors, spares }))
     }
 
     /// The last layer's output rows.

@@ -6,6 +6,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::element::Element;
+use crate::error::Result;
+use crate::room::zeros;
 
 /// Vectors that are free to be used again, for all passes of a network. Their elements mean nothing.
 #[derive(Debug)]
@@ -34,14 +36,24 @@ impl<A> Spares<A> {
 impl<A: Element> Shelf<A> {
     /// A vector of `len` elements, whatever these are.
     pub(crate) fn take(&mut self, len: usize) -> Vec<A> {
-        match self.find(len) {
-            Some(mut spare) => {
-                spare.resize(len, A::zero());
-                spare
-            }
-            // The system's pages are zeros already, so nothing is written here.
-            None => vec![A::zero(); len],
-        }
+        // The system's pages are zeros already, so nothing is written here.
+        self.spare(len).unwrap_or_else(|| vec![A::zero(); len])
+    }
+
+    /// As [`take`](Self::take), for rows of an array that is called `name`.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds them.
+    pub(crate) fn try_take(&mut self, name: &str, [rows, width]: [usize; 2]) -> Result<Vec<A>> {
+        let new = || Ok(zeros(name, (rows, width))?.into_raw_vec_and_offset().0);
+        self.spare(rows.saturating_mul(width)).map_or_else(new, Ok)
+    }
+
+    /// A vector that was given back, with `len` elements.
+    fn spare(&mut self, len: usize) -> Option<Vec<A>> {
+        let mut spare = self.find(len)?;
+        spare.resize(len, A::zero());
+        Some(spare)
     }
 
     /// Keeps a vector for later, if it has any room.

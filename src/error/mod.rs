@@ -317,27 +317,6 @@ pub(crate) fn expect_addressable(name: &str, shape: &[usize], size: usize) -> Re
 
 /// The bytes of an array. An axis of 0 counts as 1: ndarray limits the other axes of an empty array too.
 #[inline(always)]
-fn counted_bytes(shape: &[usize], size: usize) -> usize {
+pub(crate) fn counted_bytes(shape: &[usize], size: usize) -> usize {
     shape.iter().fold(size, |bytes, &axis| bytes.saturating_mul(axis.max(1)))
-}
-
-/// Checks that memory can hold an array, for places that allocate later, where a failed allocation ends the program.
-/// Where an array is made, [`room`](crate::room) is better: it asks and allocates at once.
-#[inline(always)]
-pub(crate) fn expect_room<A>(name: &str, shape: &[usize]) -> Result<()> {
-    /// Bytes from which on the system is asked, which takes a few system calls.
-    const LARGE: usize = 1 << 28;
-    if counted_bytes(shape, size_of::<A>()) < LARGE {
-        Ok(())
-    } else {
-        ask_for_room(name, shape, size_of::<A>())
-    }
-}
-
-/// Takes memory for an array of elements of `size` bytes, and gives it back.
-#[cold]
-fn ask_for_room(name: &str, shape: &[usize], size: usize) -> Result<()> {
-    let bytes = expect_addressable(name, shape, size)?;
-    let asked = Vec::<u8>::new().try_reserve_exact(bytes);
-    asked.map_err(|_| Error::SizeOverflow { name: name.into(), shape: shape.into() })
 }

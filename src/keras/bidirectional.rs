@@ -204,7 +204,7 @@ impl<A: Scalar, C: Architecture> Callable for Bidirectional<A, C> {
             outputs: outputs.each_ref().map(|output| output.clone().into_dyn()),
             merge_mode: self.merge_mode,
         });
-        Ok((self.merge_mode.merge(outputs), states, trace))
+        Ok((self.merge_mode.merge(outputs)?, states, trace))
     }
 }
 

@@ -14,6 +14,7 @@ use super::train::{DropoutMasks, Trace};
 use crate::error::{Error, Result};
 use crate::parameters::Parameters;
 use crate::recurrent::Gradients;
+use crate::room::filled;
 use crate::scalar::Scalar;
 
 /// One step of a [`Layer`]: [`SimpleRnnCell`](super::SimpleRnnCell).
@@ -122,9 +123,7 @@ impl<C: Architecture, A: Scalar> LayerCell<C, A> {
         let input = input.view().insert_axis(Axis(1));
         let (mask, initial_state, zero_output_for_mask) = (None, Some(C::state(C::planes(state))), None);
         let arguments = Arguments { input: &input, mask, initial_state, zero_output_for_mask };
-        let pass = self.layer.pass::<Ix2>(arguments)?;
-        pass.expect_room()?;
-        let (_, next, trace) = pass.forward_train::<Ix2>(masks);
+        let (_, next, trace) = self.layer.pass::<Ix2>(arguments)?.forward_train::<Ix2>(masks)?;
         Ok((C::state(next), trace))
     }
 
@@ -142,7 +141,7 @@ impl<C: Architecture, A: Scalar> LayerCell<C, A> {
             return Err(Error::ForeignTrace { expected: "one step".into(), actual: format!("{len} steps") });
         }
         // x + -0 is x for every x, -0 too.
-        let d_last = Array2::from_elem((trace.rows.batch, self.config().options().units), -A::zero());
+        let d_last = filled("d_output", (trace.rows.batch, self.config().options().units), -A::zero())?;
         let Gradients { parameters, input, state } = self.layer.backward(trace, &d_last, Some(d_next))?;
         Ok(Gradients { parameters, input: input.index_axis_move(Axis(1), 0), state })
     }

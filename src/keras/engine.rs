@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, Array3, ArrayRef2, Axis, ShapeBuilder};
+use ndarray::{Array1, Array2, Array3, Axis, ShapeBuilder};
 
 use super::architecture::{Architecture, Options};
 use super::parameters::LayerParameters;
-use super::rows::Shown;
 use crate::arrays::{elements_mut, standard};
 use crate::engine::{
     BackReads, BackWeights, BackWrites, Course, DirectionGradient, DirectionParameters, Factors, Kept, Reads,
     Share, Spares, Stack, Writes,
 };
+use crate::error::Result;
 use crate::invariant::Invariant;
 use crate::kernels::Plan;
 use crate::layout::Layout;
@@ -50,25 +50,21 @@ pub(super) fn pack_back<C: Architecture, A: Scalar>(
     vec![vec![view(parameters).pack_back()]]
 }
 
-/// A pass of a layer over the rows of `source`. Returns the rows of outputs, none unless every step's are shown, and the
+/// A pass of a layer over the rows of `source`. Leaves the rows of outputs in `output`, if they are wanted, and returns the
 /// final state; `first` and final states have one row for each sequence, in the caller's order.
 pub(super) fn forward<C: Architecture, A: Scalar>(
     stack: &Stack<A, C::Cell<A>>,
     layout: &Layout,
     source: Source<'_, A>,
     first: Planes<Array2<A>>,
-    shown: Shown,
-) -> (Vec<A>, Planes<Array2<A>>) {
-    let mut outputs = match shown {
-        Shown::Last => Vec::new(),
-        Shown::Every => vec![A::zero(); layout.steps.rows() * stack.features()],
-    };
-    let output = (shown == Shown::Every).then(|| Share::Whole(&mut outputs));
+    output: Option<&mut [A]>,
+) -> Result<Planes<Array2<A>>> {
     let mut state = first.map(|plane| plane.insert_axis(Axis(0)));
     layout.with_sorted_state(&mut state, |state| {
+        let output = output.map(Share::Whole);
         C::forward(stack, Reads::new(source, &layout.steps), Writes { output, ..Writes::new(state) });
-    });
-    (outputs, of_one_layer(state))
+    })?;
+    Ok(of_one_layer(state))
 }
 
 /// A pass over rows of `input` that are `width` wide; `state_factors` is (N, units), in the caller's order.
@@ -78,17 +74,20 @@ pub(super) fn forward_train<C: Architecture, A: Scalar>(
     (input, width): (&[A], usize),
     first: Planes<Array2<A>>,
     state_factors: Option<&Array2<A>>,
-) -> (Planes<Array2<A>>, Box<Kept<A>>) {
-    let sorted = |rows: &ArrayRef2<A>| layout.sorted_state(&rows.view().insert_axis(Axis(0)));
-    let factors = Factors { between: Vec::new(), state: state_factors.map(|factors| (sorted(factors), 1)) };
+) -> Result<(Planes<Array2<A>>, Box<Kept<A>>)> {
+    let sorted = |rows: &Array2<A>| {
+        let rows = layout.sorted_state("trace", &rows.view().insert_axis(Axis(0)));
+        rows.map(|rows| (rows, 1))
+    };
+    let factors = Factors { between: Vec::new(), state: state_factors.map(sorted).transpose()? };
     let source = Source::rows(input, width, &layout.steps, 0);
-    let (course, mut kept) = (Course::of(layout.clone()), None);
+    let course = Course::of(layout.clone());
     let mut state = first.map(|plane| plane.insert_axis(Axis(0)));
-    layout.with_sorted_state(&mut state, |state| {
+    let kept = layout.with_sorted_state(&mut state, |state| {
         let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| C::forward(stack, reads, writes);
-        kept = Some(Kept::of(stack, course, source, state, factors, spares, run));
-    });
-    (of_one_layer(state), kept.invariant("the pass ran"))
+        Kept::of(stack, course, source, state, factors, spares, run)
+    })??;
+    Ok((of_one_layer(state), kept))
 }
 
 /// A state (1, N, units) without its first axis.
@@ -105,10 +104,10 @@ pub(super) fn backward<C: Architecture, A: Scalar>(
     kept: &Kept<A>,
     d_outputs: Option<&[A]>,
     d_state: Planes<Array2<A>>,
-) -> (LayerParameters<C, A>, Vec<A>, Planes<Array2<A>>) {
+) -> Result<(LayerParameters<C, A>, Vec<A>, Planes<Array2<A>>)> {
     let Options { input_dim, units, use_bias, .. } = config.options();
     let (columns, layout) = (C::GATES * units, &kept.course.layout);
-    let mut input = vec![A::zero(); layout.steps.rows() * input_dim];
+    let mut input = layout.zero_rows("d_input", input_dim)?;
     // The engine leaves a row for each unit, which is a column here.
     let dense = "arrays made here are dense";
     let mut kernel = Array2::zeros((input_dim, columns).f());
@@ -127,10 +126,10 @@ pub(super) fn backward<C: Architecture, A: Scalar>(
     layout.with_sorted_state(&mut d_state, |d_state| {
         let writes = BackWrites { d_state, d_input: Some(&mut input), d_parameters: vec![gradient] };
         C::backward(stack, &BackReads { weights, kept, d_output }, writes);
-    });
+    })?;
     let bias =
         bias.into_shape_with_order(config.bias_dim()).invariant("a bias has one number for each column");
     let (kernel, recurrent_kernel) = (standard(&kernel), standard(&recurrent_kernel));
     let parameters = LayerParameters { kernel, recurrent_kernel, bias: use_bias.then_some(bias) };
-    (parameters, input, of_one_layer(d_state))
+    Ok((parameters, input, of_one_layer(d_state)))
 }

@@ -12,7 +12,7 @@ use super::rows::Shown;
 use super::seeds::SeedGenerator;
 use super::simple_rnn::SimpleRnnConfig;
 use super::train::Trace;
-use crate::arrays::standard;
+use crate::arrays::try_standard;
 use crate::error::Result;
 use crate::parameters::{Parameters, joined};
 use crate::recurrent::Gradients;
@@ -89,7 +89,7 @@ impl<A: Scalar, C: Architecture> LayerPair<A, C> {
     ) -> Result<BidirectionalGradients<A, C>> {
         let [d_first, d_second] = each(d_states);
         let first = self.forward.backward(first, d_forward, d_first)?;
-        let second = self.backward.backward(second, &flipped(d_backward), d_second)?;
+        let second = self.backward.backward(second, &flipped("d_output", d_backward)?, d_second)?;
         Ok(Gradients {
             parameters: BidirectionalParameters { forward: first.parameters, backward: second.parameters },
             input: first.input + second.input,
@@ -108,13 +108,13 @@ fn each<S>(pair: Option<[S; 2]>) -> [Option<S>; 2] {
     pair.map_or([None, None], |pair| pair.map(Some))
 }
 
-/// The outputs of every step with time turned round; the last outputs as they are.
-fn flipped<A: Scalar, D: Dimension>(outputs: &ArrayRef<A, D>) -> Array<A, D> {
+/// The outputs of every step, called `name`, with time turned round; the last outputs as they are.
+fn flipped<A: Scalar, D: Dimension>(name: &str, outputs: &ArrayRef<A, D>) -> Result<Array<A, D>> {
     let mut turned = outputs.view();
     if outputs.ndim() == 3 {
         turned.invert_axis(Axis(1));
     }
-    standard(&turned)
+    try_standard(name, &turned)
 }
 
 impl<A: Scalar, C: Architecture> Callable for LayerPair<A, C> {
@@ -147,7 +147,7 @@ impl<A: Scalar, C: Architecture> Callable for LayerPair<A, C> {
             *seeds = drawn;
         }
         let traces = first_trace.zip(second_trace).map(<[_; 2]>::from);
-        Ok(([forward, flipped(&backward)], [first, second], traces))
+        Ok(([forward, flipped("output", &backward)?], [first, second], traces))
     }
 }
 

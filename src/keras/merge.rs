@@ -2,8 +2,9 @@
 
 use ndarray::{Array, ArrayD, ArrayRef, Axis, Dimension};
 
-use crate::arrays::standard;
+use crate::arrays::try_standard;
 use crate::error::{Result, expect_shape};
+use crate::room::zeros;
 use crate::scalar::Scalar;
 
 /// How the two layers of a [`Bidirectional`](super::Bidirectional) become one output; Keras's fifth, `None`, is
@@ -40,7 +41,10 @@ impl MergeMode {
     }
 
     /// The outputs of two layers as one.
-    pub(super) fn merge<A: Scalar, D: Dimension>(self, [mut first, second]: [Array<A, D>; 2]) -> Array<A, D> {
+    pub(super) fn merge<A: Scalar, D: Dimension>(
+        self,
+        [mut first, second]: [Array<A, D>; 2],
+    ) -> Result<Array<A, D>> {
         let two = A::one() + A::one();
         match self {
             Self::Concat => return side_by_side(&first, &second),
@@ -48,7 +52,7 @@ impl MergeMode {
             Self::Mul => first.zip_mut_with(&second, |x, &y| *x *= y),
             Self::Ave => first.zip_mut_with(&second, |x, &y| *x = (*x + y) / two),
         }
-        first
+        Ok(first)
     }
 
     /// The way back of [`merge`](Self::merge): the gradients of the two outputs, from that of the merged one.
@@ -66,32 +70,34 @@ impl MergeMode {
             shape[last.index()] += second.len_of(last);
         }
         expect_shape("d_output", &shape, gradient.shape())?;
-        let halved = || standard(gradient).mapv_into(|d| d / (A::one() + A::one()));
+        let copy = || try_standard("d_output", gradient);
+        let halved = || Ok(copy()?.mapv_into(|d| d / (A::one() + A::one())));
         let times = |other: &ArrayD<A>| {
-            let mut product = standard(gradient);
+            let mut product = copy()?;
             product.zip_mut_with(other, |d, &y| *d *= y);
-            product
+            Ok(product)
         };
-        Ok(match self {
+        let [left, right] = match self {
             Self::Concat => {
                 let (left, right) = gradient.view().split_at(last, first.len_of(last));
-                [standard(&left), standard(&right)]
+                [left, right].map(|half| try_standard("d_output", &half))
             }
-            Self::Sum => [standard(gradient), standard(gradient)],
+            Self::Sum => [copy(), copy()],
             Self::Mul => [times(second), times(first)],
             Self::Ave => [halved(), halved()],
-        })
+        };
+        Ok([left?, right?])
     }
 }
 
 /// Two arrays joined along the last axis, the only one in which their shapes differ.
-fn side_by_side<A: Scalar, D: Dimension>(first: &Array<A, D>, second: &Array<A, D>) -> Array<A, D> {
+fn side_by_side<A: Scalar, D: Dimension>(first: &Array<A, D>, second: &Array<A, D>) -> Result<Array<A, D>> {
     let last = Axis(first.ndim() - 1);
     let mut shape = first.raw_dim();
     shape[last.index()] += second.len_of(last);
-    let mut joined = Array::zeros(shape);
+    let mut joined = zeros("output", shape)?;
     let (mut left, mut right) = joined.view_mut().split_at(last, first.len_of(last));
     left.assign(first);
     right.assign(second);
-    joined
+    Ok(joined)
 }

@@ -4,7 +4,8 @@ use ndarray::{Array, Array2, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data,
 
 use super::architecture::{Architecture, Options};
 use crate::error::{Error, Result, expect_shape};
-use crate::parameters::{Parameters, zeros};
+use crate::parameters::Parameters;
+use crate::room::zeros;
 use crate::scalar::Scalar;
 
 /// The parameters of a [`Layer`](super::Layer), or their gradient, in the order of Keras's `get_weights`: `kernel`
@@ -26,9 +27,9 @@ impl<C: Architecture, A: Scalar> LayerParameters<C, A> {
         let Options { input_dim, units, use_bias, .. } = config.options();
         let columns = units.saturating_mul(C::GATES);
         Ok(Self {
-            kernel: zeros("kernel", input_dim, columns)?,
-            recurrent_kernel: zeros("recurrent_kernel", units, columns)?,
-            bias: use_bias.then(|| Array::zeros(config.bias_dim())),
+            kernel: zeros("kernel", (input_dim, columns))?,
+            recurrent_kernel: zeros("recurrent_kernel", (units, columns))?,
+            bias: use_bias.then(|| zeros("bias", config.bias_dim())).transpose()?,
         })
     }
 

@@ -1,5 +1,7 @@
 //! A layer's passes: arguments checked, forward, in training mode.
 
+use std::convert::identity;
+
 use ndarray::{Array, Array2, Array3, ArrayRef2, ArrayRef3, CowArray, Dimension, Ix3};
 
 use super::architecture::{Architecture, Options};
@@ -9,10 +11,11 @@ use super::layer::Layer;
 use super::rows::{Rows, Shown};
 use super::seeds::SeedGenerator;
 use super::train::{DropoutMasks, Trace};
-use crate::arrays::{standard, with_plain_rows};
-use crate::error::{Result, expect_room, expect_shape, expect_steps, expect_width};
-use crate::kernels::to_vec;
+use crate::arrays::{try_standard, with_plain_rows};
+use crate::error::{Result, expect_shape, expect_steps, expect_width};
+use crate::kernels::copy;
 use crate::planes::Planes;
+use crate::room::{room, zeros};
 use crate::rows::Source;
 use crate::scalar::Scalar;
 
@@ -25,6 +28,8 @@ pub(super) struct Pass<'a, C: Architecture, A: Scalar> {
     offsets: Option<Vec<usize>>,
     /// (N, units), in the caller's order and standard layout.
     first: Planes<Array2<A>>,
+    /// Room for the last outputs, or for the rows of every step's.
+    output: Vec<A>,
 }
 
 /// A layer's arguments.
@@ -55,29 +60,26 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
         let (batch, len, actual) = input.dim();
         expect_width("input", "input_dim", input_dim, actual)?;
         expect_steps("input", len, input.shape())?;
-        expect_room::<A>("output", &Shown::of::<D>().shape(batch, len, units))?;
-        // Rows of a mask or of reversed time stand in a table.
-        expect_room::<usize>("input", &[batch, len])?;
         mask.map_or(Ok(()), |mask| expect_shape("mask", &[batch, len], mask.shape()))?;
-        let first = match initial_state.map(C::planes) {
-            None => Planes::new(C::CARRIES, || Array2::zeros((batch, units))),
-            Some(planes) => planes.try_map(|plane| {
-                expect_shape("initial_state", &[batch, units], plane.shape())?;
-                Ok(standard(plane))
-            })?,
-        };
         let rows = match mask {
             None => Rows::all([batch, len], go_backwards),
             Some(mask) => {
                 let zero = zero_output_for_mask.unwrap_or(options.zero_output_for_mask);
-                Rows::masked(mask, go_backwards, zero)
+                Rows::masked(mask, go_backwards, zero)?
             }
         };
-        let mut time_major = input.view();
-        time_major.swap_axes(0, 1);
-        let input = with_plain_rows("input", time_major)?;
-        let offsets = rows.offsets(&input);
-        Ok(Pass { layer: self, input, rows, offsets, first })
+        let output = rows.room(Shown::of::<D>(), units)?;
+        let first = match initial_state.map(C::planes) {
+            None => Planes::new(C::CARRIES, || zeros("initial_state", (batch, units))).try_map(identity)?,
+            Some(planes) => planes.try_map(|plane| {
+                expect_shape("initial_state", &[batch, units], plane.shape())?;
+                try_standard("initial_state", plane)
+            })?,
+        };
+        let mut input = with_plain_rows("input", input.view())?;
+        input.swap_axes(0, 1);
+        let offsets = rows.offsets(&input)?;
+        Ok(Pass { layer: self, input, rows, offsets, first, output })
     }
 }
 
@@ -98,38 +100,35 @@ impl<C: Architecture, A: Scalar> Callable for Layer<C, A> {
     ) -> Result<Returned<Self, D>> {
         let pass = self.pass::<D>(arguments)?;
         let Some(seeds) = seeds else {
-            let (output, state) = pass.forward();
+            let (output, state) = pass.forward()?;
             return Ok((output, C::state(state), None));
         };
-        pass.expect_room()?;
-        let masks = self.dropout_masks(pass.rows.batch, seeds)?;
-        let (output, state, trace) = pass.forward_train(&masks);
+        // Nothing is drawn where there is an error.
+        let mut drawn = seeds.clone();
+        let masks = self.dropout_masks(pass.rows.batch, &mut drawn)?;
+        let (output, state, trace) = pass.forward_train(&masks)?;
+        *seeds = drawn;
         Ok((output, C::state(state), Some(trace)))
     }
 }
 
 impl<C: Architecture, A: Scalar> Pass<'_, C, A> {
     /// Runs the layer; returns outputs of `D` axes and the final state.
-    pub(super) fn forward<D: Dimension>(self) -> (Array<A, D>, Planes<Array2<A>>) {
-        let Self { layer, input, rows, offsets, first } = self;
+    pub(super) fn forward<D: Dimension>(self) -> Result<(Array<A, D>, Planes<Array2<A>>)> {
+        let Self { layer, input, rows, offsets, first, mut output } = self;
         let source = rows.source(&input, offsets.as_deref());
-        let (outputs, states) = forward::<C, A>(layer.stack(), &rows.layout, source, first, Shown::of::<D>());
-        (rows.outputs(outputs, &states.h), states)
-    }
-
-    /// Checks that memory can hold a trace.
-    pub(super) fn expect_room(&self) -> Result<()> {
-        let Options { input_dim, units, .. } = self.layer.config().options();
-        expect_room::<A>("trace", &[self.rows.batch, self.rows.len, input_dim.saturating_add(2 * units)])
+        let every = (Shown::of::<D>() == Shown::Every).then_some(&mut output[..]);
+        let states = forward::<C, A>(layer.stack(), &rows.layout, source, first, every)?;
+        Ok((rows.outputs(output, &states.h)?, states))
     }
 
     /// Runs the layer in training mode; returns outputs of `D` axes, the final state and the trace.
     pub(super) fn forward_train<D: Dimension>(
         self,
         masks: &DropoutMasks<A>,
-    ) -> (Array<A, D>, Planes<Array2<A>>, Trace<C, A>) {
-        let input = self.dropped_input(masks.input.as_ref());
-        let Self { layer, rows, first, .. } = self;
+    ) -> Result<(Array<A, D>, Planes<Array2<A>>, Trace<C, A>)> {
+        let input = self.dropped_input(masks.input.as_ref())?;
+        let Self { layer, rows, first, mut output, .. } = self;
         let width = layer.config().options().input_dim;
         let (states, kept) = forward_train::<C, A>(
             (layer.stack(), layer.cache.spares()),
@@ -137,19 +136,21 @@ impl<C: Architecture, A: Scalar> Pass<'_, C, A> {
             (&input, width),
             first,
             masks.state.as_ref(),
-        );
+        )?;
         let shown = Shown::of::<D>();
-        let outputs = if shown == Shown::Every { to_vec(kept.output()) } else { Vec::new() };
-        let output = rows.outputs(outputs, &states.h);
+        if shown == Shown::Every {
+            copy(kept.output(), &mut output);
+        }
+        let output = rows.outputs(output, &states.h)?;
         let (origin, input_factors) = (layer.cache.origin(layer.config()), masks.input.clone());
-        (output, states, Trace { origin, rows, shown, input_factors, kept })
+        Ok((output, states, Trace { origin, rows, shown, input_factors, kept }))
     }
 
     /// The input's rows, one behind the other, times their sequences' factors.
-    fn dropped_input(&self, factors: Option<&Array2<A>>) -> Vec<A> {
+    fn dropped_input(&self, factors: Option<&Array2<A>>) -> Result<Vec<A>> {
         let source: Source<'_, A> = self.rows.source(&self.input, self.offsets.as_deref());
         let steps = &self.rows.layout.steps;
-        let mut input = Vec::with_capacity(steps.rows() * source.width());
+        let mut input = room("input", &[steps.rows(), source.width()])?;
         for (t, b) in steps.places(0..steps.len()) {
             let row = source.row(t, b).iter();
             match factors {
@@ -160,6 +161,6 @@ impl<C: Architecture, A: Scalar> Pass<'_, C, A> {
                 }
             }
         }
-        input
+        Ok(input)
     }
 }

@@ -4,13 +4,16 @@
 //! in the order of processing. A masked step shows the output of the row before it, if there is one.
 
 use ndarray::{
-    Array, Array2, Array3, ArrayBase, ArrayRef, ArrayRef2, ArrayRef3, Axis, CowArray, Dimension, Ix2, Ix3,
-    RawData,
+    Array, Array2, Array3, ArrayBase, ArrayRef, ArrayRef2, ArrayRef3, Axis, CowArray, Dimension, Ix1, Ix2,
+    Ix3, RawData,
 };
 
-use crate::arrays::{into_standard, standard};
+use crate::arrays::{elements, elements_mut, into_standard, try_standard};
+use crate::error::Result;
 use crate::invariant::Invariant;
+use crate::kernels::copy;
 use crate::layout::Layout;
+use crate::room::{array, filled, room, zeros};
 use crate::rows::Source;
 use crate::scalar::Scalar;
 
@@ -69,14 +72,17 @@ impl Rows {
     }
 
     /// The steps where a mask (N, T) is true. With `zero` a masked step shows zero.
-    pub(super) fn masked(mask: &ArrayRef2<bool>, backwards: bool, zero: bool) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds the table of the steps.
+    pub(super) fn masked(mask: &ArrayRef2<bool>, backwards: bool, zero: bool) -> Result<Self> {
         let (batch, len) = mask.dim();
         let counts = |n: usize, place: usize| mask[[n, if backwards { len - 1 - place } else { place }]];
         let lengths: Vec<_> =
             (0..batch).map(|n| (0..len).filter(|&place| counts(n, place)).count()).collect();
         let layout = Layout::of_lengths(&lengths);
-        let mut places = vec![0; layout.steps.rows()];
-        let mut shown = Array2::from_elem((batch, len), None);
+        let mut places = filled("mask", Ix1(layout.steps.rows()), 0)?.into_raw_vec_and_offset().0;
+        let mut shown = filled("mask", (batch, len), None)?;
         for (b, &n) in layout.order.iter().flatten().enumerate() {
             let (mut step, mut row) = (0, None);
             for place in 0..len {
@@ -88,16 +94,30 @@ impl Rows {
                 shown[[n, place]] = row.filter(|_| !zero || counts(n, place));
             }
         }
-        Self { layout, batch, len, backwards, masked: Some(Masked { places, shown }) }
+        Ok(Self { layout, batch, len, backwards, masked: Some(Masked { places, shown }) })
+    }
+
+    /// Zeros for the last outputs, or for the rows of every step's.
+    pub(super) fn room<A: Scalar>(&self, shown: Shown, units: usize) -> Result<Vec<A>> {
+        let rows = self.layout.steps.rows();
+        Ok(match (shown, &self.masked) {
+            (Shown::Last, _) => zeros("output", (self.batch, units))?.into_raw_vec_and_offset().0,
+            (Shown::Every, None) => {
+                zeros("output", (self.batch, self.len, units))?.into_raw_vec_and_offset().0
+            }
+            (Shown::Every, Some(_)) => zeros("output", (rows, units))?.into_raw_vec_and_offset().0,
+        })
     }
 
     /// Where rows start in an array (T, N, width) with plain rows; nothing if they are all its rows in its order.
-    pub(super) fn offsets<A>(&self, array: &CowArray<'_, A, Ix3>) -> Option<Vec<usize>> {
+    pub(super) fn offsets<A>(&self, array: &CowArray<'_, A, Ix3>) -> Result<Option<Vec<usize>>> {
         if !self.backwards && self.masked.is_none() {
-            return None;
+            return Ok(None);
         }
         let [time, sequence] = [Axis(0), Axis(1)].map(|axis| array.stride_of(axis).unsigned_abs());
-        Some(self.places().map(|(_, n, t)| t * time + n * sequence).collect())
+        let mut offsets = room("input", &[self.layout.steps.rows()])?;
+        offsets.extend(self.places().map(|(_, n, t)| t * time + n * sequence));
+        Ok(Some(offsets))
     }
 
     /// The rows of an array (T, N, width) with plain rows, its offsets as [`offsets`](Self::offsets) has them.
@@ -120,18 +140,27 @@ impl Rows {
         })
     }
 
-    /// The outputs, with `D` axes, from the rows of outputs (not read where only the last are shown) and the final h.
-    pub(super) fn outputs<A: Scalar, D: Dimension>(&self, rows: Vec<A>, h: &ArrayRef2<A>) -> Array<A, D> {
+    /// The outputs, with `D` axes, from [`room`](Self::room) that holds the rows of every step's outputs, if these are shown,
+    /// and from the final h.
+    pub(super) fn outputs<A: Scalar, D: Dimension>(
+        &self,
+        mut room: Vec<A>,
+        h: &ArrayRef2<A>,
+    ) -> Result<Array<A, D>> {
         let shown = Shown::of::<D>();
         let elements = match shown {
-            Shown::Last => self.last(h).into_raw_vec_and_offset().0,
-            Shown::Every => self.sequences(rows, h.ncols()),
+            Shown::Last => {
+                copy(elements(h), &mut room);
+                self.hide(&mut room, h.ncols());
+                room
+            }
+            Shown::Every => self.sequences(room, h.ncols())?,
         };
         let axes = if shown == Shown::Every { 3 } else { 2 };
         let mut dim = D::zeros(axes);
         dim[1] = self.len;
         (dim[0], dim[axes - 1]) = (self.batch, h.ncols());
-        Array::from_shape_vec(dim, elements).invariant("outputs are as many as their shape says")
+        Ok(array(dim, elements))
     }
 
     /// The way back of [`outputs`](Self::outputs), of shapes that were checked: the gradient of the rows, none if it is zero, and
@@ -141,10 +170,12 @@ impl Rows {
         shown: Shown,
         d_output: &ArrayRef<A, D>,
         d_h: Option<&ArrayRef2<A>>,
-    ) -> (Option<Vec<A>>, Array2<A>) {
-        match shown {
+    ) -> Result<(Option<Vec<A>>, Array2<A>)> {
+        Ok(match shown {
             Shown::Last => {
-                let mut d_last = self.last(&of_axes::<_, _, Ix2>(d_output.view()));
+                let mut d_last = try_standard("d_output", &of_axes::<_, _, Ix2>(d_output.view()))?;
+                let units = d_last.ncols();
+                self.hide(elements_mut(&mut d_last), units);
                 if let Some(d_h) = d_h {
                     d_last.zip_mut_with(d_h, |d, &term| *d += term);
                 }
@@ -152,34 +183,36 @@ impl Rows {
             }
             Shown::Every => {
                 let d_outputs = of_axes::<_, _, Ix3>(d_output.view());
-                let zeros = || Array2::zeros((self.batch, d_outputs.len_of(Axis(2))));
-                (Some(self.gather(&d_outputs)), d_h.map_or_else(zeros, standard))
+                let d_h = match d_h {
+                    None => zeros("d_state", (self.batch, d_outputs.len_of(Axis(2))))?,
+                    Some(d_h) => try_standard("d_state", d_h)?,
+                };
+                (Some(self.gather(&d_outputs)?), d_h)
             }
-        }
+        })
     }
 
     /// The outputs (N, T, units) in the order of processing, from rows.
-    fn sequences<A: Scalar>(&self, rows: Vec<A>, units: usize) -> Vec<A> {
+    fn sequences<A: Scalar>(&self, rows: Vec<A>, units: usize) -> Result<Vec<A>> {
         let Some(masked) = &self.masked else {
-            let array = Array3::from_shape_vec((self.len, self.batch, units), rows);
-            let mut array = array.invariant("without a mask every step is a row");
+            let mut array = array((self.len, self.batch, units), rows);
             array.swap_axes(0, 1);
-            return into_standard(array).into_raw_vec_and_offset().0;
+            return Ok(into_standard("output", array)?.into_raw_vec_and_offset().0);
         };
-        let mut array = Vec::with_capacity(self.batch * self.len * units);
+        let mut array = room("output", &[self.batch, self.len, units])?;
         for &row in &masked.shown {
             match row {
                 Some(row) => array.extend_from_slice(&rows[row * units..][..units]),
                 None => array.resize(array.len() + units, A::zero()),
             }
         }
-        array
+        Ok(array)
     }
 
     /// The way back of [`sequences`](Self::sequences): the gradient of rows, steps added in the order of processing.
-    fn gather<A: Scalar>(&self, gradient: &ArrayRef3<A>) -> Vec<A> {
+    fn gather<A: Scalar>(&self, gradient: &ArrayRef3<A>) -> Result<Vec<A>> {
         let units = gradient.len_of(Axis(2));
-        let mut rows = vec![A::zero(); self.layout.steps.rows() * units];
+        let mut rows = self.layout.zero_rows::<A>("d_output", units)?;
         for place in 0..self.len {
             for n in 0..self.batch {
                 if let Some(row) = self.shown(n, place) {
@@ -188,7 +221,7 @@ impl Rows {
                 }
             }
         }
-        rows
+        Ok(rows)
     }
 
     /// The row whose output a sequence shows at a place in the order of processing.
@@ -199,30 +232,27 @@ impl Rows {
         }
     }
 
-    /// The last outputs (N, units), from the final h: a copy, with zero where the last step shows nothing. The same
-    /// function is its way back.
-    fn last<A: Scalar>(&self, states: &ArrayRef2<A>) -> Array2<A> {
-        let mut last = standard(states);
-        for (n, mut row) in last.outer_iter_mut().enumerate() {
+    /// Makes the rows of the last outputs, or of their gradient, zero where the last step shows nothing.
+    fn hide<A: Scalar>(&self, last: &mut [A], units: usize) {
+        for (n, row) in last.chunks_exact_mut(units).enumerate() {
             if self.shown(n, self.len - 1).is_none() {
                 row.fill(A::zero());
             }
         }
-        last
     }
 
-    /// Rows as an array (N, T, width); zero where no row is.
-    pub(super) fn scatter<A: Scalar>(&self, rows: &[A], width: usize) -> Array3<A> {
-        let mut array = Array3::zeros((self.batch, self.len, width));
-        let elements = array.as_slice_mut().invariant("an array of zeros is in standard layout");
+    /// Rows as an array (N, T, width), called `name`; zero where no row is.
+    pub(super) fn scatter<A: Scalar>(&self, name: &str, rows: &[A], width: usize) -> Result<Array3<A>> {
+        let mut array = zeros(name, (self.batch, self.len, width))?;
+        let elements = elements_mut(&mut array);
         for (row, n, t) in self.places() {
             elements[(n * self.len + t) * width..][..width].copy_from_slice(&rows[row * width..][..width]);
         }
-        array
+        Ok(array)
     }
 
     /// The sequence that is row `b` of every step.
     pub(super) fn sequence(&self, b: usize) -> usize {
-        self.layout.order.as_ref().map_or(b, |order| order[b])
+        self.layout.sequence(b)
     }
 }

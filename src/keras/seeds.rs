@@ -168,16 +168,6 @@ impl SeedGenerator {
         Ok(())
     }
 
-    /// The dropout factors of a call: one row for each sequence, if there is dropout at all.
-    pub(super) fn mask<A: Scalar>(&mut self, shape: (usize, usize), rate: f64) -> Result<Option<Array2<A>>> {
-        if rate == 0.0 {
-            return Ok(None);
-        }
-        let mut factors = Array2::zeros(shape);
-        self.dropout(&mut factors, rate)?;
-        Ok(Some(factors))
-    }
-
     /// The next draw's stream.
     fn next(&mut self) -> Philox {
         let seeds = [self.seed, self.count as i64].map(|seed| seed.rem_euclid(MODULUS) as u64);

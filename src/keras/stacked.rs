@@ -6,7 +6,7 @@ use super::call::{Arguments, Call, Callable, Returned};
 use super::rows::{Shown, of_axes};
 use super::seeds::SeedGenerator;
 use super::stacked_layer::{MemberArguments, MemberTrace, StackedLayer, foreign};
-use crate::arrays::standard;
+use crate::arrays::try_standard;
 use crate::error::{Error, Result, expect_shape, expect_width};
 use crate::invariant::Invariant;
 use crate::parameters::{Parameters, joined};
@@ -108,7 +108,7 @@ impl<A: Scalar> Stacked<A> {
         }
         self.expect_states("d_states", d_states)?;
         let (mut parameters, mut state) = (Vec::new(), Vec::new());
-        let mut d_output = standard(d_output).into_dyn();
+        let mut d_output = try_standard("d_output", d_output)?.into_dyn();
         for (layer, trace) in self.layers.iter().zip(&trace.layers).rev() {
             let own = d_states.as_mut().map(|states| {
                 let (others, own) = states.split_at(states.len() - layer.0.planes());

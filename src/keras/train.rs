@@ -8,11 +8,12 @@ use super::layer::Layer;
 use super::parameters::LayerParameters;
 use super::rows::{Rows, Shown};
 use super::seeds::SeedGenerator;
-use crate::arrays::standard;
+use crate::arrays::try_standard;
 use crate::engine::{Kept, Origin};
-use crate::error::{Result, expect_room, expect_shape};
+use crate::error::{Result, expect_shape};
 use crate::planes::Planes;
 use crate::recurrent::Gradients;
+use crate::room::zeros;
 use crate::scalar::Scalar;
 
 /// What a call in training mode leaves for [`Layer::backward`], any number of times.
@@ -69,11 +70,15 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     /// Draws the factors of `batch` sequences: the input's, then the state's.
     pub(super) fn dropout_masks(&self, batch: usize, seeds: &mut SeedGenerator) -> Result<DropoutMasks<A>> {
         let Options { input_dim, units, dropout, recurrent_dropout, .. } = self.config().options();
-        expect_room::<A>("dropout masks", &[batch, input_dim.max(units)])?;
-        Ok(DropoutMasks {
-            input: seeds.mask((batch, input_dim), dropout)?,
-            state: seeds.mask((batch, units), recurrent_dropout)?,
-        })
+        let room = |width, rate| {
+            let dropped = rate != 0.0;
+            dropped.then(|| zeros("dropout masks", (batch, width))).transpose()
+        };
+        let mut input = room(input_dim, dropout)?;
+        let mut state = room(units, recurrent_dropout)?;
+        input.as_mut().map_or(Ok(()), |mask| seeds.dropout(mask, dropout))?;
+        state.as_mut().map_or(Ok(()), |mask| seeds.dropout(mask, recurrent_dropout))?;
+        Ok(DropoutMasks { input, state })
     }
 
     /// The gradients of a loss with respect to parameters, input and first state, from that with respect to the outputs
@@ -126,13 +131,16 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
         for plane in d_h.iter().chain(&d_c) {
             expect_shape("d_state", &[rows.batch, units], plane.shape())?;
         }
-        let (d_rows, d_h) = rows.d_outputs(trace.shown, d_output, d_h);
-        let zeros = || Array2::zeros((rows.batch, units));
-        let d_final = Planes { h: d_h, c: C::CARRIES.then(|| d_c.map_or_else(zeros, standard)) };
+        let (d_rows, d_h) = rows.d_outputs(trace.shown, d_output, d_h)?;
+        let d_c = || match d_c {
+            None => zeros("d_state", (rows.batch, units)),
+            Some(d_c) => try_standard("d_state", d_c),
+        };
+        let d_final = Planes { h: d_h, c: C::CARRIES.then(d_c).transpose()? };
         let (stack, weights) = (self.stack(), self.back_weights());
         let (parameters, d_input, d_first) =
-            backward(self.config(), stack, weights, &trace.kept, d_rows.as_deref(), d_final);
-        let mut input = rows.scatter(&d_input, input_dim);
+            backward(self.config(), stack, weights, &trace.kept, d_rows.as_deref(), d_final)?;
+        let mut input = rows.scatter("d_input", &d_input, input_dim)?;
         if let Some(factors) = &trace.input_factors {
             input.axis_iter_mut(Axis(1)).for_each(|mut step| step *= factors);
         }

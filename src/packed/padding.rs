@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, ArrayView3, Axis, Ix2, Ix3};
+use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, ArrayView3, Axis};
 
 use super::packing::{expect_lengths, expect_one_each};
 use crate::error::{Error, Result, expect_shape};
@@ -87,7 +87,7 @@ impl<A: Clone> Padding<A> {
             return Err(Error::TotalLength { expected: longest, actual: total });
         }
         let outer = if self.batch_first { [lengths.len(), total] } else { [total, lengths.len()] };
-        let mut padded = filled("padded", Ix3(outer[0], outer[1], features), self.value)?;
+        let mut padded = filled("padded", (outer[0], outer[1], features), self.value)?;
         for (t, n, row) in rows {
             let t = match self.side {
                 PaddingSide::Left => t + total - lengths[n],
@@ -195,7 +195,7 @@ pub(super) fn collect_rows<'a, A: Clone + 'a>(
             None => data.extend(row.iter().cloned()),
         }
     }
-    Ok(room::array(Ix2(shape[0], shape[1]), data))
+    Ok(room::array((shape[0], shape[1]), data))
 }
 
 /// The length of the longest of some sequences.

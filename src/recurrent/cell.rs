@@ -8,15 +8,16 @@ use rand::Rng;
 use super::architecture::CellArchitecture;
 use super::parameters::CellParameters;
 use super::train::Gradients;
-use crate::arrays::{elements_mut, standard, with_plain_rows};
+use crate::arrays::{elements_mut, try_standard, with_plain_rows};
 use crate::engine::{
     BackReads, BackWeights, BackWrites, Cache, Course, Factors, Kept, Origin, Reads, Scratch, Stack, Writes,
 };
-use crate::error::{Error, Result, expect_room, expect_shape, expect_width};
+use crate::error::{Error, Result, expect_shape, expect_width};
 use crate::layout::Layout;
 use crate::parameters::Parameters;
 use crate::planes::Planes;
 use crate::random;
+use crate::room::zeros;
 use crate::rows::Source;
 use crate::scalar::Scalar;
 
@@ -114,7 +115,7 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         };
         let source = Source::grid(&rows, layout.order.as_deref());
         let planes = state.as_mut().map(|plane| elements_mut(plane));
-        let kept = Kept::of(stack, course, source, planes, Factors::default(), self.cache.spares(), run);
+        let kept = Kept::of(stack, course, source, planes, Factors::default(), self.cache.spares(), run)?;
         let trace = CellTrace { origin: self.cache.origin(&self.config), kept, shape: input.shape().into() };
         Ok((C::state(state.map(D::from_rows)), trace))
     }
@@ -156,8 +157,9 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
             return Err(Error::Rank { array: "d_h", expected, actual: planes.h.ndim() });
         }
         self.expect_state(["d_h", "d_c"], planes.as_ref().map(|plane| plane.shape()), &trace.shape)?;
-        let mut d_state = planes.map(|plane| standard(&D::rows(plane)));
-        let mut d_input = Array2::zeros((d_state.h.nrows(), self.config.sizes().input_size));
+        let planes = planes.named(["d_h", "d_c"]);
+        let mut d_state = planes.try_map(|(name, plane)| try_standard(name, &D::rows(plane)))?;
+        let mut d_input = zeros("d_input", (d_state.h.nrows(), self.config.sizes().input_size))?;
         let mut parameters = self.parameters.zeros_like();
         let reads = BackReads { weights: self.back_weights(), kept: &trace.kept, d_output: None };
         let writes = BackWrites {
@@ -177,12 +179,18 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
     ) -> Result<(ArrayView2<'a, A>, Planes<Array2<A>>)> {
         let (rows, sizes) = (D::rows(input), self.config.sizes());
         expect_width("input", "input_size", sizes.input_size, rows.ncols())?;
-        let shapes = sizes.state_shapes::<C>(rows.nrows()).map(|[_, batch, width]| [batch, width]);
-        expect_room::<A>(C::STATE[0], &shapes.h)?;
-        shapes.c.map_or(Ok(()), |shape| expect_room::<A>(C::STATE[1], &shape))?;
-        let Some(planes) = state.map(C::planes) else { return Ok((rows, shapes.map(Array2::zeros))) };
-        self.expect_state(C::STATE, planes.as_ref().map(|plane| plane.shape()), input.shape())?;
-        Ok((rows, planes.map(|plane| standard(&D::rows(plane)))))
+        let state = match state.map(C::planes) {
+            None => sizes
+                .state_shapes::<C>(rows.nrows())
+                .named(C::STATE)
+                .try_map(|(name, [_, batch, width])| zeros(name, (batch, width)))?,
+            Some(planes) => {
+                self.expect_state(C::STATE, planes.as_ref().map(|plane| plane.shape()), input.shape())?;
+                let planes = planes.named(C::STATE);
+                planes.try_map(|(name, plane)| try_standard(name, &D::rows(plane)))?
+            }
+        };
+        Ok((rows, state))
     }
 
     /// Checks the shapes of a state against the shape of an input.

@@ -9,14 +9,15 @@ use super::architecture::Architecture;
 use super::parameters::{CellParameters, RecurrentParameters};
 use super::run::Run;
 use super::sequences::Sequences;
-use crate::arrays::standard;
+use crate::arrays::try_standard;
 use crate::dim::SequenceDim;
 use crate::engine::{BackWeights, Cache, Stack};
-use crate::error::{Result, expect_room, expect_shape};
+use crate::error::{Result, expect_shape};
 use crate::kernels::Plan;
 use crate::parameters::Parameters;
 use crate::planes::Planes;
 use crate::random;
+use crate::room::zeros;
 use crate::scalar::Scalar;
 
 /// A recurrent network. The type of its configuration says of which kind: for an [`Rnn`](crate::Rnn) it is
@@ -124,38 +125,34 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         Run::new(self, input, None)
     }
 
-    /// Checks the shapes of a state for `batch` sequences, and that memory can hold one.
+    /// Checks the shapes of a state for `batch` sequences.
     pub(super) fn expect_state<D: SequenceDim>(
+        &self,
+        names: [&str; 2],
+        state: Planes<&ArrayRef<A, D>>,
+        batch: usize,
+    ) -> Result<()> {
+        let planes = state.zip(self.config.sizes().state_shapes::<C>(batch)).named(names);
+        planes.try_map(|(name, (plane, shape))| {
+            let fits = D::batched_state(plane).shape() == shape;
+            if fits { Ok(()) } else { expect_shape(name, &D::state_shape(shape), plane.shape()) }
+        })?;
+        Ok(())
+    }
+
+    /// A state, its shapes checked, as (layers x directions, N, width) in standard layout; zeros if there is none.
+    pub(super) fn state_or_zeros<D: SequenceDim>(
         &self,
         names: [&str; 2],
         state: Option<Planes<&ArrayRef<A, D>>>,
         batch: usize,
-    ) -> Result<()> {
-        let shapes = self.config.sizes().state_shapes::<C>(batch);
-        let Planes { h, c } = shapes;
-        [(names[0], Some(h)), (names[1], c)]
-            .into_iter()
-            .try_for_each(|(name, shape)| shape.map_or(Ok(()), |shape| expect_room::<A>(name, &shape)))?;
-        let Some(state) = state else { return Ok(()) };
-        let Planes { h, c } = state.zip(shapes);
-        [(names[0], Some(h)), (names[1], c)].into_iter().try_for_each(|(name, plane)| match plane {
-            Some((plane, shape)) if D::batched_state(plane).shape() != shape => {
-                expect_shape(name, &D::state_shape(shape), plane.shape())
-            }
-            _ => Ok(()),
-        })
-    }
-
-    /// A state as (layers x directions, N, width) in standard layout, or zeros if there is none.
-    pub(super) fn state_or_zeros<D: SequenceDim>(
-        &self,
-        state: Option<Planes<&ArrayRef<A, D>>>,
-        batch: usize,
-    ) -> Planes<Array3<A>> {
-        match state {
-            Some(state) => state.map(|plane| standard(&D::batched_state(plane))),
-            None => self.config.sizes().state_shapes::<C>(batch).map(Array3::zeros),
-        }
+    ) -> Result<Planes<Array3<A>>> {
+        let Some(state) = state else {
+            let shapes = self.config.sizes().state_shapes::<C>(batch);
+            return shapes.named(names).try_map(|(name, shape)| zeros(name, shape));
+        };
+        self.expect_state(names, state, batch)?;
+        state.named(names).try_map(|(name, plane)| try_standard(name, &D::batched_state(plane)))
     }
 
     pub(super) fn stack(&self) -> &Stack<A, C::Cell<A>> {

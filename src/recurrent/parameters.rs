@@ -5,7 +5,8 @@ use ndarray::{Array1, Array2, ArrayViewD, ArrayViewMutD};
 use crate::arrays::elements_mut;
 use crate::engine::{DirectionGradient, DirectionParameters, Order};
 use crate::error::{Error, Result};
-use crate::parameters::{Parameters, zeros};
+use crate::parameters::Parameters;
+use crate::room::zeros;
 use crate::scalar::Scalar;
 
 /// The parameters of a cell, or of one direction of one layer of a network, or their gradient.
@@ -180,11 +181,11 @@ impl<A: Scalar> CellParameters<A> {
         let sums = gates.saturating_mul(units);
         let projected = features != units;
         Ok(Self {
-            weight_ih: zeros("weight_ih", sums, input)?,
-            weight_hh: zeros("weight_hh", sums, features)?,
-            bias_ih: bias.then(|| Array1::zeros(sums)),
-            bias_hh: bias.then(|| Array1::zeros(sums)),
-            weight_hr: projected.then(|| zeros("weight_hr", features, units)).transpose()?,
+            weight_ih: zeros("weight_ih", (sums, input))?,
+            weight_hh: zeros("weight_hh", (sums, features))?,
+            bias_ih: bias.then(|| zeros("bias_ih", sums)).transpose()?,
+            bias_hh: bias.then(|| zeros("bias_hh", sums)).transpose()?,
+            weight_hr: projected.then(|| zeros("weight_hr", (features, units))).transpose()?,
         })
     }
 

@@ -9,9 +9,9 @@ use super::sequences::{Form, RowsOf, Sequences};
 use super::train::Trace;
 use crate::dim::SequenceDim;
 use crate::engine::{Course, Factors, Kept, Reads, Scratch, Share, Writes};
-use crate::error::{Result, expect_room, expect_shape, expect_steps, expect_width};
+use crate::error::{Result, expect_shape, expect_steps, expect_width};
 use crate::invariant::Invariant;
-use crate::kernels::to_vec;
+use crate::kernels::copy;
 use crate::layout::Layout;
 use crate::planes::Planes;
 use crate::random;
@@ -132,10 +132,9 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     /// [`Error::EmptySequence`](crate::Error::EmptySequence) if L is 0;
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory can hold the output.
     pub fn forward(self) -> Result<(I::Output, C::State<Array<A, I::Dim>>)> {
-        let mut pass = self.pass(1)?;
-        let mut output = self.room(&pass);
-        self.network.run_engine(&mut pass, Some(&mut output), &mut []);
-        Ok((self.output(output, &pass.course.layout), state_of::<C, A, I::Dim>(pass.state)))
+        let (mut pass, mut output) = self.pass(Self::room)?;
+        self.network.run_engine(&mut pass, Some(&mut output), &mut [])?;
+        Ok((self.output(output, &pass.course.layout)?, state_of::<C, A, I::Dim>(pass.state)))
     }
 
     /// Returns each sequence's last output, (N, D hidden_size) or (D hidden_size), and the final state.
@@ -148,9 +147,9 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     /// As [`forward`](Self::forward).
     #[expect(clippy::type_complexity, reason = "a pair of the last outputs and a state")]
     pub fn last(self) -> Result<(Array<A, <I::Dim as Dimension>::Smaller>, C::State<Array<A, I::Dim>>)> {
-        let mut pass = self.pass(0)?;
-        self.network.run_engine(&mut pass, None, &mut []);
-        let last = I::Dim::last(&pass.state.h, self.network.config().sizes().num_directions);
+        let (mut pass, ()) = self.pass(|_, _| Ok(()))?;
+        self.network.run_engine(&mut pass, None, &mut [])?;
+        let last = I::Dim::last(&pass.state.h, self.network.config().sizes().num_directions)?;
         Ok((last, state_of::<C, A, I::Dim>(pass.state)))
     }
 
@@ -163,13 +162,12 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     #[expect(clippy::type_complexity, reason = "a pair of every layer's outputs and a state")]
     pub fn states(self) -> Result<(Vec<I::Output>, C::State<Array<A, I::Dim>>)> {
         let layers = self.network.config().sizes().num_layers;
-        let mut pass = self.pass(layers)?;
-        let mut lower: Vec<_> = (1..layers).map(|_| self.room(&pass)).collect();
-        let mut last = self.room(&pass);
-        self.network.run_engine(&mut pass, Some(&mut last), &mut lower);
-        let outputs = lower.into_iter().chain([last]);
-        let outputs = outputs.map(|rows| self.output(rows, &pass.course.layout)).collect();
-        Ok((outputs, state_of::<C, A, I::Dim>(pass.state)))
+        let rooms = |run: &Self, layout: &Layout| (0..layers).map(|_| run.room(layout)).collect();
+        let (mut pass, mut outputs): (_, Vec<_>) = self.pass(rooms)?;
+        let (last, lower) = outputs.split_last_mut().invariant("a network has a layer");
+        self.network.run_engine(&mut pass, Some(last), lower)?;
+        let outputs = outputs.into_iter().map(|rows| self.output(rows, &pass.course.layout));
+        Ok((outputs.collect::<Result<_>>()?, state_of::<C, A, I::Dim>(pass.state)))
     }
 
     /// As [`forward`](Self::forward), in training: draws and applies dropout, and also returns a [`Trace`] for
@@ -188,13 +186,13 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         self,
         rng: &mut R,
     ) -> Result<(I::Output, C::State<Array<A, I::Dim>>, Trace<C, A>)> {
-        let pass = self.pass(1)?;
+        let (pass, mut output) = self.pass(Self::room)?;
         let (network, Pass { rows, course, mut state, dim }) = (self.network, pass);
         let spares = network.cache.spares();
         let sizes = network.config().sizes();
         let gaps = if sizes.dropout > 0.0 { sizes.num_layers - 1 } else { 0 };
-        let len = course.layout.steps.rows() * sizes.output_size();
-        let mut between: Vec<_> = (0..gaps).map(|_| spares.lock().take(len)).collect();
+        let factors = |_| spares.lock().try_take("trace", [course.layout.steps.rows(), sizes.output_size()]);
+        let mut between = (0..gaps).map(factors).collect::<Result<Vec<_>>>()?;
         between.iter_mut().try_for_each(|factors| dropout(factors, sizes.dropout, rng))?;
         let factors = Factors { between, state: None };
         let layout = course.layout.clone();
@@ -203,56 +201,62 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
             C::forward(stack, reads, writes, &mut Scratch::default());
         };
         let source = rows.source(&layout);
-        let mut kept = None;
-        layout.with_sorted_state(&mut state, |state| {
-            kept = Some(Kept::of(stack, course, source, state, factors, spares, run));
-        });
-        let kept = kept.invariant("the pass ran");
-        let output = self.output(to_vec(kept.output()), &layout);
+        let kept = layout.with_sorted_state(&mut state, |state| {
+            Kept::of(stack, course, source, state, factors, spares, run)
+        })??;
+        copy(kept.output(), &mut output);
+        let output = self.output(output, &layout)?;
         let origin = network.cache.origin(network.config());
         Ok((output, state_of::<C, A, I::Dim>(state), Trace { origin, kept, dim }))
     }
 
-    /// Checks every argument, and that memory can hold the outputs of `outputs` layers.
-    fn pass(&self, outputs: usize) -> Result<Pass<'a, A>> {
+    /// Checks every argument, and makes room for the outputs by a function of the layout.
+    fn pass<T>(&self, room: impl FnOnce(&Self, &Layout) -> Result<T>) -> Result<(Pass<'a, A>, T)> {
         let (sizes, input) = (self.network.config().sizes(), self.input.borrow());
         let dim @ (len, batch, width) = input.dim(sizes.batch_first);
         expect_width("input", "input_size", sizes.input_size, width)?;
-        self.network.expect_state(C::STATE, self.state, batch)?;
-        if self.reset_state.is_some() {
-            self.network.expect_state(["reset_state"; 2], self.reset_state, batch)?;
+        let state = self.network.state_or_zeros(C::STATE, self.state, batch)?;
+        if let Some(state) = self.reset_state {
+            self.network.expect_state(["reset_state"; 2], state, batch)?;
         }
         expect_steps("input", len, input.shape())?;
-        expect_room::<A>("output", &[len, batch, sizes.output_size().saturating_mul(outputs)])?;
         let layout = input.layout(self.lengths, sizes.batch_first)?;
+        let outputs = room(self, &layout)?;
         let mask = self.resets.map(|mask| {
             let time_major = I::Dim::time_major_mask(mask, sizes.batch_first && !input.is_packed());
             let expected = I::Dim::mask_shape([len, batch], sizes.batch_first && !input.is_packed());
-            expect_shape("resets", &expected, mask.shape()).map(|()| layout.gather_mask(&time_major))
+            expect_shape("resets", &expected, mask.shape())?;
+            layout.gather_mask("resets", &time_major)
         });
-        let sorted = |plane: &ArrayRef<A, I::Dim>| layout.sorted_state(&I::Dim::batched_state(plane));
-        let reset_state = self.reset_state.map(|state| state.map(sorted));
-        let state = self.network.state_or_zeros(self.state, batch);
+        let sorted =
+            |plane: &ArrayRef<A, I::Dim>| layout.sorted_state("reset_state", &I::Dim::batched_state(plane));
+        let reset_state = self.reset_state.map(|state| state.try_map(sorted)).transpose()?;
         let rows = self.input.borrow().into_rows("input", sizes.batch_first)?;
-        Ok(Pass { rows, course: Course { mask: mask.transpose()?, reset_state, layout }, state, dim })
+        let course = Course { mask: mask.transpose()?, reset_state, layout };
+        Ok((Pass { rows, course, state, dim }, outputs))
     }
 
     /// Room for a layer's output rows.
-    fn room(&self, pass: &Pass<'_, A>) -> Vec<A> {
-        vec![A::zero(); pass.course.layout.steps.rows() * self.network.config().sizes().output_size()]
+    fn room(&self, layout: &Layout) -> Result<Vec<A>> {
+        layout.zero_rows("output", self.network.config().sizes().output_size())
     }
 
     /// A layer's output rows in the form of the caller's input.
-    fn output(&self, rows: Vec<A>, layout: &Layout) -> I::Output {
+    fn output(&self, rows: Vec<A>, layout: &Layout) -> Result<I::Output> {
         let sizes = self.network.config().sizes();
         let form = Form { padding: self.padding_value, batch_first: sizes.batch_first };
-        self.input.of_rows(rows, sizes.output_size(), layout, form)
+        self.input.of_rows("output", rows, sizes.output_size(), layout, form)
     }
 }
 
 impl<C: Architecture, A: Scalar> Recurrent<C, A> {
     /// Runs the engine, from the first to the final state of a pass.
-    fn run_engine(&self, pass: &mut Pass<'_, A>, output: Option<&mut [A]>, lower: &mut [Vec<A>]) {
+    fn run_engine(
+        &self,
+        pass: &mut Pass<'_, A>,
+        output: Option<&mut [A]>,
+        lower: &mut [Vec<A>],
+    ) -> Result<()> {
         let Pass { rows, course, state, .. } = pass;
         let layout = &course.layout;
         layout.with_sorted_state(state, |state| {
@@ -260,7 +264,7 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
             let (output, lower) = (output.map(Share::Whole), Share::wholes(lower));
             let writes = Writes { output, lower, ..Writes::new(state) };
             C::forward(self.stack(), reads, writes, &mut Scratch::default());
-        });
+        })
     }
 }
 

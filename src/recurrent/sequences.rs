@@ -2,13 +2,14 @@
 
 use ndarray::{Array, ArrayBase, ArrayRef, CowArray, Data, Dimension, IntoDimension, Ix2, Ix3};
 
-use crate::arrays::{array, as_standard, elements, with_plain_rows};
+use crate::arrays::{as_standard, elements, with_plain_rows};
 use crate::dim::SequenceDim;
 use crate::element::Element;
 use crate::error::{Error, Result, expect_shape};
 use crate::invariant::Invariant;
 use crate::layout::Layout;
 use crate::packed::PackedSequence;
+use crate::room::array;
 use crate::rows::Source;
 use crate::steps::Steps;
 
@@ -24,9 +25,16 @@ pub trait Sequences<A>: private::Sealed {
     #[doc(hidden)]
     fn borrow(&self) -> SequencesRef<'_, A, Self::Dim>;
 
-    /// Makes sequences of the same kind and shape from rows of `width` elements.
+    /// Makes sequences of the same kind and shape from rows of `width` elements, called `name`.
     #[doc(hidden)]
-    fn of_rows(&self, rows: Vec<A>, width: usize, layout: &Layout, form: Form<A>) -> Self::Output;
+    fn of_rows(
+        &self,
+        name: &str,
+        rows: Vec<A>,
+        width: usize,
+        layout: &Layout,
+        form: Form<A>,
+    ) -> Result<Self::Output>;
 }
 
 /// How rows become an array.
@@ -52,9 +60,16 @@ impl<A: Element, D: SequenceDim> Sequences<A> for ArrayRef<A, D> {
         SequencesRef::Array(self)
     }
 
-    fn of_rows(&self, rows: Vec<A>, width: usize, layout: &Layout, form: Form<A>) -> Array<A, D> {
+    fn of_rows(
+        &self,
+        name: &str,
+        rows: Vec<A>,
+        width: usize,
+        layout: &Layout,
+        form: Form<A>,
+    ) -> Result<Array<A, D>> {
         let (len, batch, _) = D::time_major(self, form.batch_first).dim();
-        D::output(layout.scatter_rows(rows, (len, batch, width), form.padding), form.batch_first)
+        D::output(name, layout.scatter_rows(name, rows, (len, batch, width), form.padding)?, form.batch_first)
     }
 }
 
@@ -66,8 +81,15 @@ impl<A: Element, S: Data<Elem = A>, D: SequenceDim> Sequences<A> for ArrayBase<S
         SequencesRef::Array(self)
     }
 
-    fn of_rows(&self, rows: Vec<A>, width: usize, layout: &Layout, form: Form<A>) -> Array<A, D> {
-        (**self).of_rows(rows, width, layout, form)
+    fn of_rows(
+        &self,
+        name: &str,
+        rows: Vec<A>,
+        width: usize,
+        layout: &Layout,
+        form: Form<A>,
+    ) -> Result<Array<A, D>> {
+        (**self).of_rows(name, rows, width, layout, form)
     }
 }
 
@@ -79,9 +101,9 @@ impl<A: Element> Sequences<A> for PackedSequence<A> {
         SequencesRef::Packed(self)
     }
 
-    fn of_rows(&self, rows: Vec<A>, width: usize, _: &Layout, _: Form<A>) -> Self {
+    fn of_rows(&self, _: &str, rows: Vec<A>, width: usize, _: &Layout, _: Form<A>) -> Result<Self> {
         let data = array((rows.len() / width, width).into_dimension(), rows);
-        self.with_data(data).invariant("a network leaves as many rows as it reads")
+        Ok(self.with_data(data).invariant("a network leaves as many rows as it reads"))
     }
 }
 

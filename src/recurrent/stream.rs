@@ -5,10 +5,11 @@ use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView2, Axis};
 use super::architecture::{Architecture, CellArchitecture, Kind};
 use super::cell::RecurrentCell;
 use super::network::Recurrent;
-use crate::arrays::{elements, elements_mut, standard, with_plain_rows};
+use crate::arrays::{as_standard, elements, elements_mut, with_plain_rows};
 use crate::engine::{Reads, Scratch, Share, Stack, Writes};
-use crate::error::{Error, Result, expect_room, expect_shape, expect_steps, expect_width};
+use crate::error::{Error, Result, expect_shape, expect_steps, expect_width};
 use crate::planes::Planes;
+use crate::room::zeros;
 use crate::rows::Source;
 use crate::scalar::Scalar;
 use crate::steps::Steps;
@@ -77,10 +78,8 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
 impl<'a, C: Kind, A: Scalar> Stream<'a, C, A> {
     fn new(stack: &'a Stack<A, C::Cell<A>>, config: &C, batch: usize) -> Result<Self> {
         let sizes = config.sizes();
-        let shapes = sizes.state_shapes::<C>(batch);
-        expect_room::<A>("state", &shapes.h)?;
-        shapes.c.map_or(Ok(()), |shape| expect_room::<A>("state", &shape))?;
-        let (state, output) = (shapes.map(Array3::zeros), Array2::zeros((batch, sizes.features)));
+        let state = sizes.state_shapes::<C>(batch).try_map(|shape| zeros("state", shape))?;
+        let output = zeros("output", (batch, sizes.features))?;
         Ok(Self { stack, input_size: sizes.input_size, state, output, scratch: Scratch::default() })
     }
 
@@ -91,11 +90,10 @@ impl<'a, C: Kind, A: Scalar> Stream<'a, C, A> {
     /// unchanged then.
     pub fn step(&mut self, input: &ArrayRef2<A>) -> Result<ArrayView2<'_, A>> {
         self.expect_input(&[], input.shape())?;
-        let copy = if input.as_slice().is_none() { Some(standard(input)) } else { None };
-        let rows = elements(copy.as_ref().map_or(input, |copy| copy));
+        let rows = as_standard("input", input)?;
         let Self { stack, input_size, state, output, scratch } = self;
         let steps = Steps::Equal { len: 1, batch: output.nrows() };
-        let source = Source::rows(rows, *input_size, &steps, 0);
+        let source = Source::rows(elements(&rows), *input_size, &steps, 0);
         run::<C, A>(stack, state, scratch, Reads::new(source, &steps), elements_mut(output));
         Ok(output.view())
     }
@@ -110,9 +108,7 @@ impl<'a, C: Kind, A: Scalar> Stream<'a, C, A> {
         let (len, batch, _) = input.dim();
         expect_steps("input", len, input.shape())?;
         self.expect_input(&[len], input.shape())?;
-        let shape = [len, batch, self.output.ncols()];
-        expect_room::<A>("output", &shape)?;
-        let mut output = Array3::zeros(shape);
+        let mut output = zeros("output", (len, batch, self.output.ncols()))?;
         let rows = with_plain_rows("input", input.view())?;
         let steps = Steps::Equal { len, batch };
         let Self { stack, state, scratch, .. } = self;

@@ -107,12 +107,12 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
     ) -> Result<Gradients<RecurrentParameters<A>, I::Output, C::State<Array<A, I::Dim>>>> {
         let (.., input_size) = trace.dim;
         let layout = &trace.kept.course.layout;
-        let mut d_input = vec![A::zero(); layout.steps.rows() * input_size];
+        let mut d_input = layout.zero_rows("d_input", input_size)?;
         let (parameters, d_state) = self.way_back(trace, d_output, d_state, Some(&mut d_input))?;
         let form = Form { padding: A::zero(), batch_first: self.config().sizes().batch_first };
         Ok(Gradients {
             parameters,
-            input: d_output.of_rows(d_input, input_size, layout, form),
+            input: d_output.of_rows("d_input", d_input, input_size, layout, form)?,
             state: state_of::<C, A, I::Dim>(d_state),
         })
     }
@@ -157,18 +157,16 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         let (sizes, layout, d_output) = (config.sizes(), &kept.course.layout, d_output.borrow());
         self.cache.expect(config, &trace.origin)?;
         d_output.expect("d_output", layout, (len, batch, sizes.output_size()), sizes.batch_first)?;
-        let d_state = d_state.map(C::planes);
-        self.expect_state(["d_h_n", "d_c_n"], d_state, batch)?;
-        let d_output = d_output.into_rows("d_output", sizes.batch_first)?;
         // A sequence of no steps passes this on unchanged.
-        let mut d_state = self.state_or_zeros(d_state, batch);
+        let mut d_state = self.state_or_zeros(["d_h_n", "d_c_n"], d_state.map(C::planes), batch)?;
+        let d_output = d_output.into_rows("d_output", sizes.batch_first)?;
         let mut parameters = self.parameters().zeros_like();
         let cells = parameters.cells.iter_mut();
         let reads = BackReads { weights: self.back_weights(), kept, d_output: Some(d_output.source(layout)) };
         let d_parameters = cells.map(|cell: &mut CellParameters<A>| cell.lend(C::ORDER)).collect();
         layout.with_sorted_state(&mut d_state, |d_state| {
             C::backward(self.stack(), &reads, BackWrites { d_state, d_input, d_parameters });
-        });
+        })?;
         Ok((parameters, d_state))
     }
 }

@@ -104,7 +104,7 @@ fn too_large() -> TestResult {
     let one = Array3::<f32>::ones((1, 1, 1));
     let error = |name: &str, shape: &[usize]| Error::SizeOverflow { name: name.into(), shape: shape.into() };
     for (shape, name, held) in
-        [((MANY, 1, 4), "output", vec![MANY, 2]), ((1, MANY, 4), "input", vec![1, MANY])]
+        [((MANY, 1, 4), "output", vec![MANY, 2]), ((1, MANY, 4), "input", vec![1, MANY, 4])]
     {
         let input = one.broadcast(shape).ok_or("cannot be broadcast")?;
         let text = format!("{name}: the shape {held:?} holds more elements than memory can");

@@ -1,9 +1,9 @@
 //! Running an RNN node on the crate's engine.
 
-use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, Axis, CowArray, Ix3, Ix4};
+use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, Axis, CowArray, Ix3};
 
 use super::node::RnnNode;
-use crate::arrays::{elements_mut, standard, with_plain_rows};
+use crate::arrays::{elements_mut, standard, try_standard, with_plain_rows};
 use crate::cell::Elman;
 use crate::engine::{Order, Reads, Scratch, Share, Stack, Writes};
 use crate::error::{Result, expect_shape, expect_steps, expect_width};
@@ -47,7 +47,7 @@ impl<A: Scalar> RnnNode<A> {
         expect_width("X", "input_size", self.input_size(), actual)?;
         expect_steps("X", len, x.shape())?;
         let (directions, hidden) = (self.directions().len(), self.hidden_size());
-        let mut y = zeros("Y", Ix4(len, directions, batch, hidden))?;
+        let mut y = zeros("Y", (len, directions, batch, hidden))?;
         let mut y_h = self.first_states(initial_h, batch)?;
         let layout = match sequence_lens.or(self.sequence_lens()) {
             None => Layout::equal(len, batch),
@@ -58,14 +58,14 @@ impl<A: Scalar> RnnNode<A> {
             let places = places(&layout, direction);
             let h = standard(&y_h.index_axis(Axis(0), d)).insert_axis(Axis(0));
             let mut state = Planes { h, c: None };
-            let rows = run(stack, &x, &layout, &places, &mut state);
+            let rows = run(stack, &x, &layout, &places, &mut state)?;
             y_h.index_axis_mut(Axis(0), d).assign(&state.h.index_axis(Axis(0), 0));
             let mut y = y.index_axis_mut(Axis(1), d);
             for (row, (t, n)) in rows.outer_iter().zip(places) {
                 y.index_axis_mut(Axis(0), t).row_mut(n).assign(&row);
             }
         }
-        Ok(self.in_layout(y, y_h))
+        self.in_layout(y, y_h)
     }
 
     /// An input or state in layout 0.
@@ -81,7 +81,7 @@ impl<A: Scalar> RnnNode<A> {
     fn first_states(&self, given: Option<&ArrayRef3<A>>, batch: usize) -> Result<Array3<A>> {
         let shape = [self.directions().len(), batch, self.hidden_size()];
         let Some(given) = given else {
-            let Some(constant) = self.initial_h() else { return Ok(Array3::zeros(shape)) };
+            let Some(constant) = self.initial_h() else { return zeros("initial_h", shape) };
             expect_shape("initial_h", &shape, constant.shape())?;
             return Ok(constant.clone());
         };
@@ -91,15 +91,16 @@ impl<A: Scalar> RnnNode<A> {
             let expected = if self.batch_first() { [batch, directions, hidden] } else { shape };
             expect_shape("initial_h", &expected, given.shape())?;
         }
-        Ok(standard(&state))
+        try_standard("initial_h", &state)
     }
 
     /// Results in the node's layout.
-    fn in_layout(&self, y: Array4<A>, y_h: Array3<A>) -> (Array4<A>, Array3<A>) {
+    fn in_layout(&self, y: Array4<A>, y_h: Array3<A>) -> Result<(Array4<A>, Array3<A>)> {
         if !self.batch_first() {
-            return (y, y_h);
+            return Ok((y, y_h));
         }
-        (standard(&y.permuted_axes([2, 0, 1, 3])), standard(&y_h.permuted_axes([1, 0, 2])))
+        let y = try_standard("Y", &y.permuted_axes([2, 0, 1, 3]))?;
+        Ok((y, try_standard("Y_h", &y_h.permuted_axes([1, 0, 2]))?))
     }
 
     /// Each direction, its weights packed for the engine.
@@ -117,7 +118,7 @@ impl<A: Scalar> RnnNode<A> {
 fn places(layout: &Layout, direction: Direction) -> Vec<(usize, usize)> {
     let steps = &layout.steps;
     let place = |(step, b)| {
-        let n = layout.order.as_ref().map_or(b, |order| order[b]);
+        let n = layout.sequence(b);
         match direction {
             Direction::Forward => (step, n),
             // The reverse direction begins at a sequence's own last step.
@@ -134,16 +135,16 @@ fn run<A: Scalar>(
     layout: &Layout,
     places: &[(usize, usize)],
     state: &mut Planes<Array3<A>>,
-) -> Array2<A> {
+) -> Result<Array2<A>> {
     let [time, sequence] = [Axis(0), Axis(1)].map(|axis| x.stride_of(axis).unsigned_abs());
     let offsets: Vec<_> = places.iter().map(|&(t, n)| t * time + n * sequence).collect();
     let data = x.as_slice_memory_order().invariant("`with_plain_rows` gives a dense array");
-    let mut rows = Array2::zeros((places.len(), stack.features()));
+    let mut rows = zeros("Y", (places.len(), stack.features()))?;
     layout.with_sorted_state(state, |state| {
         let source = Source::table(data, x.len_of(Axis(2)), &layout.steps, &offsets);
         let output = Some(Share::Whole(elements_mut(&mut rows)));
         let writes = Writes { output, ..Writes::new(state) };
         A::forward(stack, Reads::new(source, &layout.steps), writes, &mut Scratch::default());
-    });
-    rows
+    })?;
+    Ok(rows)
 }
