@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 
 use ndarray::{Array2, Array3, ArrayView1, ArrayView2, Axis};
-use ndarray_rnn::{PackedSequence, Padding, Rnn, RnnConfig, manual_seed, pad_sequence};
+use ndarray_rnn::{PackedSequence, Packing, Padding, Rnn, RnnConfig, manual_seed, pad_sequence};
 
 const WORDS: [&str; 5] = ["hello", "tigers", "lab", "long", "cube"];
 
@@ -38,7 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let packed = PackedSequence::from_sequences(&words)?;
     show_packed(&packed, &letters);
-    assert_eq!(packed, PackedSequence::from_padded(&padded, &lengths, true, false)?);
+    let packing = Packing::new().batch_first(true).enforce_sorted(false);
+    assert_eq!(packed, PackedSequence::from_padded(&padded, &lengths, packing)?);
 
     let (packed_output, packed_h_n) = rnn.run(&packed).forward()?;
     let (padded_again, same_lengths) = packed_output.to_padded(Padding::new(0.0).batch_first(true))?;

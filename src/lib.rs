@@ -159,7 +159,7 @@ pub use dim::SequenceDim;
 pub use embedding::{Embedding, EmbeddingConfig, EmbeddingParameters, one_hot};
 pub use error::{Error, FileError, Result};
 pub use linear::{Linear, LinearConfig, LinearGradients, LinearParameters};
-pub use packed::{PackedSequence, Padding, PaddingSide, pad_sequence, unpad_sequence};
+pub use packed::{PackedSequence, Packing, Padding, PaddingSide, pad_sequence, unpad_sequence};
 pub use parameters::Parameters;
 pub use random::manual_seed;
 pub use recurrent::{

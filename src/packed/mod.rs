@@ -1,8 +1,10 @@
 //! Sequences of different lengths, packed or padded, and conversions between both.
 
+mod batches;
 mod packing;
 mod padding;
 
+pub use packing::Packing;
 pub use padding::{Padding, PaddingSide, pad_sequence, unpad_sequence};
 
 use std::ops::Deref;
@@ -10,7 +12,7 @@ use std::ops::Deref;
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, Axis};
 
 use crate::error::{Error, Result, expect_shape};
-use packing::{Packing, expect_one_each};
+use batches::{Batches, expect_one_each};
 use padding::{collect_rows, lengths_and_features, longest, steps_first};
 
 /// Sequences of different lengths without padding, as torch's `PackedSequence`.
@@ -57,15 +59,14 @@ use padding::{collect_rows, lengths_and_features, longest, steps_first};
 pub struct PackedSequence<A = f32> {
     /// In standard layout.
     data: Array2<A>,
-    packing: Packing,
+    batches: Batches,
 }
 
 impl<A: Clone> PackedSequence<A> {
     /// Packs the sequences of an array padded on the right.
     ///
-    /// The padding's values are never read. With `enforce_sorted` the lengths must not increase, and the packing has no
-    /// indices. Without it sequences come in any order, and the packing has indices even if the sequences came sorted.
-    /// Sequences of one length stay in the caller's order; torch 2.15 keeps that order up to 16 sequences only.
+    /// The padding's values are never read. Sequences of one length stay in the caller's order; torch 2.15 keeps that order
+    /// up to 16 sequences only.
     ///
     /// # Shapes
     /// | | |
@@ -81,10 +82,11 @@ impl<A: Clone> PackedSequence<A> {
     /// # Example
     /// ```
     /// use ndarray::array;
-    /// use ndarray_rnn::PackedSequence;
+    /// use ndarray_rnn::{PackedSequence, Packing};
     ///
     /// let input = array![[[1.0], [f32::NAN]], [[2.0], [3.0]]]; // (N, L, features)
-    /// let packed = PackedSequence::from_padded(&input, &[1, 2], true, false)?;
+    /// let packing = Packing::new().batch_first(true).enforce_sorted(false);
+    /// let packed = PackedSequence::from_padded(&input, &[1, 2], packing)?;
     /// assert_eq!(packed.data(), array![[2.0], [1.0], [3.0]]);
     /// assert_eq!(packed.batch_sizes(), [2, 1]);
     /// # Ok::<(), ndarray_rnn::Error>(())
@@ -93,20 +95,15 @@ impl<A: Clone> PackedSequence<A> {
     /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html>
     #[doc(alias = "pack_padded_sequence")]
     #[doc(alias = "enforce_sorted")]
-    pub fn from_padded(
-        input: &ArrayRef3<A>,
-        lengths: &[usize],
-        batch_first: bool,
-        enforce_sorted: bool,
-    ) -> Result<Self> {
-        let steps = steps_first(input, batch_first);
+    pub fn from_padded(input: &ArrayRef3<A>, lengths: &[usize], packing: Packing) -> Result<Self> {
+        let steps = steps_first(input, packing.batch_first);
         let (len, batch, features) = steps.dim();
         expect_one_each(lengths, batch)?;
         if batch > 0 && len == 0 {
             return Err(Error::EmptySequence { array: "input", shape: input.shape().into() });
         }
-        let packing = Packing::new(lengths, len, enforce_sorted)?;
-        Self::gather(packing, features, |t, n| steps.index_axis(Axis(0), t).index_axis_move(Axis(0), n))
+        let batches = Batches::new(lengths, len, packing.enforce_sorted)?;
+        Self::gather(batches, features, |t, n| steps.index_axis(Axis(0), t).index_axis_move(Axis(0), n))
     }
 
     /// Packs a list of sequences, each (its length, features): arrays, views or references to them.
@@ -134,8 +131,8 @@ impl<A: Clone> PackedSequence<A> {
     pub fn from_sequences(sequences: &[impl Deref<Target = ArrayRef2<A>>]) -> Result<Self> {
         let (lengths, features) = lengths_and_features(sequences)?;
         let longest = longest(&lengths).max(1);
-        let packing = Packing::new(&lengths, longest, false)?;
-        Self::gather(packing, features, |t, n| sequences[n].index_axis(Axis(0), t))
+        let batches = Batches::new(&lengths, longest, false)?;
+        Self::gather(batches, features, |t, n| sequences[n].index_axis(Axis(0), t))
     }
 
     /// Puts a packed batch together from its parts, as torch's constructor does, and checks them.
@@ -163,8 +160,8 @@ impl<A: Clone> PackedSequence<A> {
         batch_sizes: Vec<usize>,
         sorted_indices: Option<Vec<usize>>,
     ) -> Result<Self> {
-        let packing = Packing::from_parts(batch_sizes, sorted_indices, data.dim().into())?;
-        Ok(Self { data: in_standard_layout(data), packing })
+        let batches = Batches::from_parts(batch_sizes, sorted_indices, data.dim().into())?;
+        Ok(Self { data: in_standard_layout(data), batches })
     }
 
     /// The packing with other rows, of any width and type: such as one-hot rows in place of tokens.
@@ -184,8 +181,8 @@ impl<A: Clone> PackedSequence<A> {
     /// ```
     pub fn with_data<B: Clone>(&self, data: Array2<B>) -> Result<PackedSequence<B>> {
         let (rows, features) = data.dim();
-        expect_shape("data", &[self.packing.rows(), features], &[rows, features])?;
-        Ok(PackedSequence { data: in_standard_layout(data), packing: self.packing.clone() })
+        expect_shape("data", &[self.batches.rows(), features], &[rows, features])?;
+        Ok(PackedSequence { data: in_standard_layout(data), batches: self.batches.clone() })
     }
 
     /// The sequences in one array, padded, and their lengths; both in the caller's order.
@@ -217,7 +214,7 @@ impl<A: Clone> PackedSequence<A> {
     #[doc(alias = "pad_packed_sequence")]
     pub fn to_padded(&self, padding: Padding<A>) -> Result<(Array3<A>, Vec<usize>)> {
         let lengths = self.lengths();
-        let rows = self.packing.places().zip(self.data.outer_iter()).map(|((t, n), row)| (t, n, row));
+        let rows = self.batches.places().zip(self.data.outer_iter()).map(|((t, n), row)| (t, n, row));
         let padded = padding.around(&lengths, self.data.len_of(Axis(1)), rows)?;
         Ok((padded, lengths))
     }
@@ -228,9 +225,8 @@ impl<A: Clone> PackedSequence<A> {
     /// use ndarray::array;
     /// use ndarray_rnn::PackedSequence;
     ///
-    /// let input = array![[[1], [0]], [[2], [3]]]; // (N, L, features)
-    /// let packed = PackedSequence::from_padded(&input, &[1, 2], true, false)?;
-    /// assert_eq!(packed.to_sequences(), [array![[1]], array![[2], [3]]]);
+    /// let sequences = [array![[1]], array![[2], [3]]];
+    /// assert_eq!(PackedSequence::from_sequences(&sequences)?.to_sequences(), sequences);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
     ///
@@ -239,7 +235,7 @@ impl<A: Clone> PackedSequence<A> {
     #[doc(alias = "unpack_sequence")]
     pub fn to_sequences(&self) -> Vec<Array2<A>> {
         let mut rows = vec![Vec::new(); self.batch()];
-        for (row, (_, n)) in self.packing.places().enumerate() {
+        for (row, (_, n)) in self.batches.places().enumerate() {
             rows[n].push(row);
         }
         rows.iter().map(|rows| self.data.select(Axis(0), rows)).collect()
@@ -247,16 +243,16 @@ impl<A: Clone> PackedSequence<A> {
 
     /// A packed batch of the row of every step and sequence.
     fn gather<'a>(
-        packing: Packing,
+        batches: Batches,
         features: usize,
         row: impl Fn(usize, usize) -> ArrayView1<'a, A>,
     ) -> Result<Self>
     where
         A: 'a,
     {
-        let rows = packing.places().map(|(t, n)| row(t, n));
-        let data = collect_rows([packing.rows(), features], rows)?;
-        Ok(Self { data, packing })
+        let rows = batches.places().map(|(t, n)| row(t, n));
+        let data = collect_rows([batches.rows(), features], rows)?;
+        Ok(Self { data, batches })
     }
 }
 
@@ -270,7 +266,7 @@ impl<A> PackedSequence<A> {
     /// How many sequences reach each step.
     #[must_use]
     pub fn batch_sizes(&self) -> &[usize] {
-        &self.packing.batch_sizes
+        &self.batches.batch_sizes
     }
 
     /// The caller's number of each sequence, the longest first; `None` if the packing has the caller's order.
@@ -278,7 +274,7 @@ impl<A> PackedSequence<A> {
     /// A state's sequences selected by these indices come from the caller's order into the packing's.
     #[must_use]
     pub fn sorted_indices(&self) -> Option<&[usize]> {
-        self.packing.order.as_ref().map(|order| &order.sorted[..])
+        self.batches.order.as_ref().map(|order| &order.sorted[..])
     }
 
     /// The place in the packing of each of the caller's sequences: the inverse of
@@ -287,25 +283,25 @@ impl<A> PackedSequence<A> {
     /// A state's sequences selected by these indices come from the packing's order into the caller's.
     #[must_use]
     pub fn unsorted_indices(&self) -> Option<&[usize]> {
-        self.packing.order.as_ref().map(|order| &order.unsorted[..])
+        self.batches.order.as_ref().map(|order| &order.unsorted[..])
     }
 
     /// The number of sequences, N.
     #[must_use]
     pub fn batch(&self) -> usize {
-        self.packing.batch()
+        self.batches.batch()
     }
 
     /// The length of the longest sequence, L.
     #[must_use]
     pub fn max_len(&self) -> usize {
-        self.packing.batch_sizes.len()
+        self.batches.batch_sizes.len()
     }
 
     /// The sequences' lengths, in the caller's order.
     #[must_use]
     pub fn lengths(&self) -> Vec<usize> {
-        self.packing.lengths()
+        self.batches.lengths()
     }
 }
 

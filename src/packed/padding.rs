@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, ArrayView3, Axis};
 
-use super::packing::{expect_lengths, expect_one_each};
+use super::batches::{expect_lengths, expect_one_each};
 use crate::error::{Error, Result, expect_shape};
 use crate::invariant::Invariant;
 use crate::room::{self, filled, room};
@@ -18,6 +18,16 @@ pub enum PaddingSide {
     /// After each sequence: all sequences begin at the first step.
     #[default]
     Right,
+}
+
+impl PaddingSide {
+    /// The step of an array of `total` steps at which a sequence begins.
+    fn first_step(self, total: usize, length: usize) -> usize {
+        match self {
+            Self::Left => total - length,
+            Self::Right => 0,
+        }
+    }
 }
 
 /// How sequences are padded into one array: the arguments of torch's `pad_sequence` and `pad_packed_sequence`, with
@@ -89,10 +99,7 @@ impl<A: Clone> Padding<A> {
         let outer = if self.batch_first { [lengths.len(), total] } else { [total, lengths.len()] };
         let mut padded = filled("padded", (outer[0], outer[1], features), self.value)?;
         for (t, n, row) in rows {
-            let t = match self.side {
-                PaddingSide::Left => t + total - lengths[n],
-                PaddingSide::Right => t,
-            };
+            let t = t + self.side.first_step(total, lengths[n]);
             let [i, j] = if self.batch_first { [n, t] } else { [t, n] };
             padded.index_axis_mut(Axis(0), i).index_axis_mut(Axis(0), j).assign(&row);
         }
@@ -142,9 +149,9 @@ pub fn pad_sequence<A: Clone>(
     padding.around(&lengths, features, rows)
 }
 
-/// The sequences of an array padded on the right, without the padding: the inverse of [`pad_sequence`].
+/// The sequences of a padded array, without the padding: the inverse of [`pad_sequence`] with the same options.
 ///
-/// The padding's values are never read.
+/// The padding's values are never read, and the options' `value` neither.
 ///
 /// # Shapes
 /// | | |
@@ -154,16 +161,17 @@ pub fn pad_sequence<A: Clone>(
 /// | result | N arrays (length, features) |
 ///
 /// # Errors
-/// [`Error::Shape`] unless there are N lengths, [`Error::EntryOutOfRange`] for a length greater than L, which torch
-/// lowers to L.
+/// [`Error::Shape`] unless there are N lengths, and for an L that is not the `total_length`, if one is given;
+/// [`Error::EntryOutOfRange`] for a length greater than L, which torch lowers to L.
 ///
 /// # Example
 /// ```
 /// use ndarray::array;
-/// use ndarray_rnn::unpad_sequence;
+/// use ndarray_rnn::{Padding, unpad_sequence};
 ///
 /// let padded = array![[[1], [2], [3]], [[4], [0], [0]]];
-/// assert_eq!(unpad_sequence(&padded, &[3, 1], true)?, [array![[1], [2], [3]], array![[4]]]);
+/// let sequences = unpad_sequence(&padded, &[3, 1], Padding::new(0).batch_first(true))?;
+/// assert_eq!(sequences, [array![[1], [2], [3]], array![[4]]]);
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 ///
@@ -171,14 +179,21 @@ pub fn pad_sequence<A: Clone>(
 pub fn unpad_sequence<A: Clone>(
     padded: &ArrayRef3<A>,
     lengths: &[usize],
-    batch_first: bool,
+    padding: Padding<A>,
 ) -> Result<Vec<Array2<A>>> {
-    let steps = steps_first(padded, batch_first);
-    expect_one_each(lengths, steps.len_of(Axis(1)))?;
-    expect_lengths(lengths, 0, steps.len_of(Axis(0)))?;
-    let sequences = steps.axis_iter(Axis(1)).zip(lengths);
-    let features = steps.len_of(Axis(2));
-    sequences.map(|(sequence, &length)| collect_rows([length, features], sequence.outer_iter())).collect()
+    let steps = steps_first(padded, padding.batch_first);
+    let (len, batch, features) = steps.dim();
+    if let Some(total) = padding.total_length {
+        let expected = if padding.batch_first { [batch, total] } else { [total, batch] };
+        expect_shape("padded", &[expected[0], expected[1], features], padded.shape())?;
+    }
+    expect_one_each(lengths, batch)?;
+    expect_lengths(lengths, 0, len)?;
+    let sequences = steps.axis_iter(Axis(1)).zip(lengths).map(|(sequence, &length)| {
+        let first = padding.side.first_step(len, length);
+        collect_rows([length, features], sequence.outer_iter().skip(first))
+    });
+    sequences.collect()
 }
 
 /// The first `shape[0]` of some rows as an array.

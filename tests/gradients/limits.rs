@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, Array3, ArrayRef, Axis, Ix2, Ix3};
 use ndarray_rnn::{
-    Error, PackedSequence, Parameters, RecurrentParameters, Result, Rnn, RnnConfig, Sequences, Trace,
-    manual_seed,
+    Error, PackedSequence, Packing, Parameters, RecurrentParameters, Result, Rnn, RnnConfig, Sequences,
+    Trace, manual_seed,
 };
 
 use crate::problem::{Options, Problem, TestResult, expect_same, named};
@@ -31,7 +31,7 @@ fn backward<I: Sequences<f32> + ?Sized>(
 /// The trace of a pass over packed sequences of 3, 5 and 1 steps.
 fn packed_trace(rnn: &Rnn<f32>) -> TestResult<Trace<RnnConfig, f32>> {
     let padded = Array3::zeros((5, 3, rnn.config().input_size));
-    let packed = PackedSequence::from_padded(&padded, &[3, 5, 1], false, false)?;
+    let packed = PackedSequence::from_padded(&padded, &[3, 5, 1], Packing::new().enforce_sorted(false))?;
     Ok(rnn.run(&packed).forward_train(&mut manual_seed(0))?.2)
 }
 
@@ -145,7 +145,7 @@ fn cotangents_of_one_sequence_of_another_shape_are_errors() -> TestResult {
 /// Zeros of so many columns, packed as sequences of these lengths.
 fn packed_zeros(lengths: &[usize], columns: usize, enforce_sorted: bool) -> TestResult<PackedSequence<f32>> {
     let padded = Array3::zeros((5, lengths.len(), columns));
-    Ok(PackedSequence::from_padded(&padded, lengths, false, enforce_sorted)?)
+    Ok(PackedSequence::from_padded(&padded, lengths, Packing::new().enforce_sorted(enforce_sorted))?)
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Packed sequences have the gradients of the same sequences padded.
 
 use ndarray::{Array3, Ix3};
-use ndarray_rnn::{Gradients, PackedSequence, Padding, RnnConfig, manual_seed};
+use ndarray_rnn::{Gradients, PackedSequence, Packing, Padding, RnnConfig, manual_seed};
 use proptest::prelude::{ProptestConfig, TestCaseError, proptest};
 
 use crate::problem::{Options, Problem, TestResult, cases, expect_same, expect_same_parameters, small};
@@ -19,7 +19,8 @@ fn expect_padded(options: &Options) -> TestResult {
     let Problem { rnn, lengths, .. } = &problem;
     let batch_first = rnn.config().batch_first;
     let lengths = lengths.as_deref().unwrap_or_default();
-    let pack = |array: &Array3<f64>| PackedSequence::from_padded(array, lengths, batch_first, false);
+    let packing = Packing::new().batch_first(batch_first).enforce_sorted(false);
+    let pack = |array: &Array3<f64>| PackedSequence::from_padded(array, lengths, packing);
     let d_output = pack(&problem.d_output)?;
     let d_h_n = problem.d_h_n.as_deref();
     let mut rng = manual_seed(problem.dropout_seed);
@@ -53,7 +54,7 @@ fn a_packed_trace_serves_padded_gradients() -> TestResult {
     let options = Options::new(RnnConfig::new(3, 4).bidirectional(true), 5, 3);
     let mut problem: Problem<f64, Ix3> = options.problem()?;
     let lengths = [5, 3, 1];
-    let packed = PackedSequence::from_padded(&problem.input, &lengths, false, true)?;
+    let packed = PackedSequence::from_padded(&problem.input, &lengths, Packing::new())?;
     let (_, _, trace) = problem.rnn.run(&packed).forward_train(&mut manual_seed(0))?;
     problem.lengths = Some(lengths.into());
     expect_same(&problem.backward(&trace)?, &problem.gradients()?, "padded");

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use ndarray::{Array2, Array3, ArrayView2, Axis, ShapeBuilder, array};
-use ndarray_rnn::{PackedSequence, Padding, PaddingSide, Result, pad_sequence, unpad_sequence};
+use ndarray_rnn::{PackedSequence, Packing, Padding, PaddingSide, Result, pad_sequence, unpad_sequence};
 use proptest::prelude::*;
 use proptest::sample::SizeRange;
 
@@ -118,7 +118,8 @@ proptest! {
         let right = padding.side(PaddingSide::Right);
         let padded = laid_out_otherwise(&padded_by_definition(&sequences, right), layout);
         let lengths = lengths_of(&sequences);
-        let from_padded = PackedSequence::from_padded(&padded, &lengths, padding.batch_first, false);
+        let packing = Packing::new().batch_first(padding.batch_first).enforce_sorted(false);
+        let from_padded = PackedSequence::from_padded(&padded, &lengths, packing);
         prop_assert_eq!(&from_padded?, &packed);
 
         let order = packed.sorted_indices().map(<[usize]>::to_vec);
@@ -132,7 +133,8 @@ proptest! {
         sequences.sort_by_key(|sequence| Reverse(sequence.nrows()));
         let padded = padded_by_definition(&sequences, padding.side(PaddingSide::Right));
         let lengths = lengths_of(&sequences);
-        let packed = PackedSequence::from_padded(&padded, &lengths, padding.batch_first, true)?;
+        let packing = Packing::new().batch_first(padding.batch_first);
+        let packed = PackedSequence::from_padded(&padded, &lengths, packing)?;
         prop_assert_eq!((packed.sorted_indices(), packed.unsorted_indices()), (None, None));
         prop_assert_eq!(packed.lengths(), lengths);
 
@@ -156,10 +158,9 @@ proptest! {
         prop_assert_eq!(&padded, &padded_by_definition(&sequences, padding));
         prop_assert!(padded.is_standard_layout());
 
-        let padded = pad_sequence(&sequences, padding.side(PaddingSide::Right))?;
         let padded = laid_out_otherwise(&padded, layout);
         let before = padded.clone();
-        let unpadded = unpad_sequence(&padded, &lengths_of(&sequences), padding.batch_first)?;
+        let unpadded = unpad_sequence(&padded, &lengths_of(&sequences), padding)?;
         prop_assert!(unpadded.iter().all(Array2::is_standard_layout));
         prop_assert_eq!(unpadded, sequences);
         prop_assert_eq!(padded, before);
@@ -213,8 +214,10 @@ fn padding_is_never_read() -> Result<()> {
     use Guarded::{Padding, Value};
     let sequences = [array![[Value(1)]], array![[Value(2)], [Value(3)]]];
     let padded = array![[[Value(1)], [Padding], [Padding]], [[Value(2)], [Value(3)], [Padding]]];
-    let packed = PackedSequence::from_padded(&padded, &[1, 2], true, false)?;
+    let packing = Packing::new().batch_first(true).enforce_sorted(false);
+    let packed = PackedSequence::from_padded(&padded, &[1, 2], packing)?;
     assert_eq!(packed, PackedSequence::from_sequences(&sequences)?);
-    assert_eq!(unpad_sequence(&padded, &[1, 2], true)?, sequences);
+    let padding = ndarray_rnn::Padding::new(Padding).batch_first(true);
+    assert_eq!(unpad_sequence(&padded, &[1, 2], padding)?, sequences);
     Ok(())
 }

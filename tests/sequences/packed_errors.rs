@@ -3,7 +3,9 @@
 use std::ops::RangeInclusive;
 
 use ndarray::{Array2, Array3, array};
-use ndarray_rnn::{Error, PackedSequence, Padding, PaddingSide, Result, pad_sequence, unpad_sequence};
+use ndarray_rnn::{
+    Error, PackedSequence, Packing, Padding, PaddingSide, Result, pad_sequence, unpad_sequence,
+};
 
 fn shape(array: &str, expected: &[usize], actual: &[usize]) -> Error {
     Error::Shape { array: array.into(), expected: expected.into(), actual: actual.into() }
@@ -28,7 +30,7 @@ const NO_SEQUENCE: Error = Error::ZeroSize { name: "number of sequences" };
 fn wrong_lengths_are_errors() {
     let input = Array3::<f32>::zeros((4, 3, 2));
     let pack = |lengths: &[usize], enforce_sorted| {
-        PackedSequence::from_padded(&input, lengths, false, enforce_sorted)
+        PackedSequence::from_padded(&input, lengths, Packing::new().enforce_sorted(enforce_sorted))
     };
     for enforce_sorted in [false, true] {
         assert_fails(pack(&[2, 1], enforce_sorted), shape("lengths", &[3], &[2]));
@@ -41,7 +43,9 @@ fn wrong_lengths_are_errors() {
         Error::NotSorted { list: "lengths", index: 2, previous: 1, actual: 2 },
     );
     // The same array, read batch first: 4 sequences of 3 steps.
-    let batch_first = |lengths: &[usize]| PackedSequence::from_padded(&input, lengths, true, false);
+    let any_order = Packing::new().enforce_sorted(false);
+    let batch_first =
+        |lengths: &[usize]| PackedSequence::from_padded(&input, lengths, any_order.batch_first(true));
     assert_fails(batch_first(&[3, 3, 3]), shape("lengths", &[4], &[3]));
     assert_fails(batch_first(&[3, 3, 4, 3]), length(2, 1..=3, 4));
 }
@@ -50,7 +54,8 @@ fn wrong_lengths_are_errors() {
 fn nothing_to_pack_is_an_error() {
     for enforce_sorted in [false, true] {
         let pack = |shape: [usize; 3], lengths: &[usize]| {
-            PackedSequence::from_padded(&Array3::<f32>::zeros(shape), lengths, false, enforce_sorted)
+            let packing = Packing::new().enforce_sorted(enforce_sorted);
+            PackedSequence::from_padded(&Array3::<f32>::zeros(shape), lengths, packing)
         };
         assert_fails(pack([4, 0, 2], &[]), NO_SEQUENCE);
         assert_fails(pack([0, 0, 2], &[]), NO_SEQUENCE);
@@ -88,13 +93,31 @@ fn a_short_total_length_is_an_error() -> Result<()> {
 }
 
 #[test]
-fn unpadding_more_than_there_is_is_an_error() {
+fn unpadding_more_than_there_is_is_an_error() -> Result<()> {
     let padded = Array3::<f32>::zeros((4, 3, 2));
-    let unpad = |lengths: &[usize], batch_first| unpad_sequence(&padded, lengths, batch_first);
+    let padding = Padding::default();
+    let unpad = |lengths: &[usize], batch_first| {
+        let padding = padding.batch_first(batch_first);
+        // On either side.
+        let left = unpad_sequence(&padded, lengths, padding.side(PaddingSide::Left));
+        assert_eq!(left, unpad_sequence(&padded, lengths, padding));
+        left
+    };
     assert_fails(unpad(&[4, 0], false), shape("lengths", &[3], &[2]));
     assert_fails(unpad(&[4, 0, 5], false), length(2, 0..=4, 5));
     assert_fails(unpad(&[3, 0, 4, 1], true), length(2, 0..=3, 4));
-    assert_eq!(unpad_sequence(&Array3::<f32>::zeros((4, 0, 2)), &[], false), Ok(vec![]));
+    for (padding, expected) in
+        [(padding.total_length(5), [5, 3, 2]), (padding.total_length(2).batch_first(true), [4, 2, 2])]
+    {
+        let unpadded = unpad_sequence(&padded, &[1; 4], padding);
+        assert_fails(unpadded, shape("padded", &expected, &[4, 3, 2]));
+    }
+    assert_eq!(
+        unpad_sequence(&padded, &[0; 3], padding.total_length(4))?,
+        vec![Array2::<f32>::zeros((0, 2)); 3]
+    );
+    assert_eq!(unpad_sequence(&Array3::<f32>::zeros((4, 0, 2)), &[], padding)?, [] as [Array2<f32>; 0]);
+    Ok(())
 }
 
 #[test]
@@ -151,7 +174,7 @@ fn what_no_memory_holds_is_an_error() -> Result<()> {
     // An array of one element made wide by strides of zero.
     let element = array![1.0_f64];
     let wide = element.broadcast((2, 1, MOST / 4)).ok_or(NO_SEQUENCE)?;
-    let actual = PackedSequence::from_padded(&wide, &[2], false, false);
+    let actual = PackedSequence::from_padded(&wide, &[2], Packing::new());
     assert_fails(actual, too_large("data", &[2, MOST / 4]));
     Ok(())
 }

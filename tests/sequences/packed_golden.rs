@@ -3,17 +3,17 @@
 use crate::common::golden::{Case, Golden};
 use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
 use ndarray::{Array2, Array3, ArrayD, Ix2, Ix3};
-use ndarray_rnn::{PackedSequence, Padding, PaddingSide, pad_sequence, unpad_sequence};
+use ndarray_rnn::{PackedSequence, Packing, Padding, PaddingSide, pad_sequence, unpad_sequence};
 
 const PACKED: &[u8] = include_bytes!("../golden/packed.safetensors");
 
 /// One packing, and what torch stored of it.
-struct Packing<'a> {
+struct PackedCase<'a> {
     golden: &'a Golden,
     case: Case,
 }
 
-impl Packing<'_> {
+impl PackedCase<'_> {
     fn array<A: Real>(&self, name: &str) -> TestResult<ArrayD<A>> {
         self.golden.array(&format!("packing.{}.{name}", self.case.index))
     }
@@ -45,9 +45,10 @@ impl Packing<'_> {
     fn check<A: Real>(&self) -> TestResult {
         let (batch_first, lengths) = (self.case.flag("batch_first")?, self.lengths()?);
         let input: Array3<A> = self.array("input")?.into_dimensionality::<Ix3>()?;
-        let sequences = unpad_sequence(&input, &lengths, batch_first)?;
+        let sequences = unpad_sequence(&input, &lengths, Padding::default().batch_first(batch_first))?;
         let enforce_sorted = self.case.flag("enforce_sorted")?;
-        let packed = PackedSequence::from_padded(&input, &lengths, batch_first, enforce_sorted)?;
+        let packing = Packing::new().batch_first(batch_first).enforce_sorted(enforce_sorted);
+        let packed = PackedSequence::from_padded(&input, &lengths, packing)?;
         self.check_packed(&packed)?;
         if !enforce_sorted {
             self.check_packed(&PackedSequence::from_sequences(&sequences)?)?;
@@ -82,7 +83,7 @@ fn packings_are_torchs<A: Real>() -> TestResult {
     let cases = golden.metadata["packing"].as_array().ok_or("no packings")?;
     assert_eq!(cases.len(), 56);
     for (index, value) in cases.iter().enumerate() {
-        let packing = Packing { golden: &golden, case: Case { index, value: value.clone() } };
+        let packing = PackedCase { golden: &golden, case: Case { index, value: value.clone() } };
         if packing.case.is("dtype", A::NAME) {
             packing.check::<A>()?;
         }

@@ -4,7 +4,7 @@
 use crate::common::golden::{Case, Golden};
 use crate::common::{Real, TestResult, in_both_types, largest_difference, uniform};
 use ndarray::{Array2, Array3, Ix2, Ix3};
-use ndarray_rnn::{Error, PackedSequence, Rnn, RnnConfig, manual_seed};
+use ndarray_rnn::{Error, PackedSequence, Packing, Rnn, RnnConfig, manual_seed};
 
 const PACKED: &[u8] = include_bytes!("../golden/packed.safetensors");
 
@@ -23,7 +23,8 @@ fn run<A: Real>(case: &Case) -> TestResult<(PackedSequence<A>, Array3<A>)> {
     let directions = if case.flag("bidirectional")? { 2 } else { 1 };
     let states = (case.size("num_layers")? * directions, lengths.len(), case.size("hidden_size")?);
     let h_0: Option<Array3<A>> = case.flag("h_0")?.then(|| uniform(states, rng)).transpose()?;
-    let packed = PackedSequence::from_padded(&input, &lengths, false, case.flag("enforce_sorted")?)?;
+    let packing = Packing::new().enforce_sorted(case.flag("enforce_sorted")?);
+    let packed = PackedSequence::from_padded(&input, &lengths, packing)?;
     let run = h_0.iter().fold(rnn.run(&packed), |run, h_0| run.state(h_0));
     let (output, h_n) = run.forward()?;
     assert_eq!(output, packed.with_data(output.data().clone())?, "the packing of {case:?}");

@@ -3,8 +3,8 @@
 use ndarray::{Array2, Array3, Axis};
 use ndarray_rnn::kernels::archs;
 use ndarray_rnn::{
-    Nonlinearity, PackedSequence, Parameters, Result, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar,
-    manual_seed,
+    Nonlinearity, PackedSequence, Packing, Parameters, Result, Rnn, RnnCell, RnnCellConfig, RnnConfig,
+    Scalar, manual_seed,
 };
 
 use crate::draws::{any_bits, matrix, uniform};
@@ -129,7 +129,8 @@ impl<'a, A: Scalar> Pass<'a, A> {
             }
             Way::Packed => {
                 let lengths: Vec<_> = lengths.iter().map(|&length| length.max(1)).collect();
-                let packed = PackedSequence::from_padded(input, &lengths, rnn.config().batch_first, false)?;
+                let packing = Packing::new().batch_first(rnn.config().batch_first).enforce_sorted(false);
+                let packed = PackedSequence::from_padded(input, &lengths, packing)?;
                 let (output, h_n) = rnn.run(&packed).state(h_0).forward()?;
                 return Ok(output.data().iter().copied().chain(h_n).collect());
             }
