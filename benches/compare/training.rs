@@ -5,7 +5,7 @@ use std::mem;
 
 use ndarray::{Array1, Array3};
 use ndarray_rnn::loss::CrossEntropyLoss;
-use ndarray_rnn::optim::{Adam, AdamConfig, clip_grad_norm};
+use ndarray_rnn::optim::{Adam, AdamConfig, MaxNorm, clip_grad_norm};
 use ndarray_rnn::random::Mt19937;
 use ndarray_rnn::{Linear, LinearConfig, Parameters, Rnn, Scalar, Trace, manual_seed};
 
@@ -51,7 +51,7 @@ impl<A: Scalar> Training<A> {
         let d_rnn = rnn.backward_parameters(&self.trace, &d_fc.input, None)?;
         self.trace.recycle(output);
         let mut gradients = (d_rnn, d_fc.parameters);
-        let norm = clip_grad_norm(&mut gradients, 1.0, 2.0, false)?;
+        let norm = clip_grad_norm(&mut gradients, MaxNorm::new(1.0))?;
         self.optimizer.step(&mut self.net, &gradients)?;
         self.trace.recycle(gradients.0);
         Ok([loss.value, norm])

@@ -6,6 +6,46 @@ use crate::error::{Error, Result, expect_number};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
+/// The norm that gradients are clipped to: the arguments of torch's `clip_grad_norm_`, with torch's names and defaults.
+///
+/// ```
+/// use ndarray_rnn::optim::MaxNorm;
+///
+/// let norm = MaxNorm::new(1.0).norm_type(f64::INFINITY);
+/// assert_eq!((norm.max_norm, norm.norm_type, norm.error_if_nonfinite), (1.0, f64::INFINITY, false));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct MaxNorm {
+    /// The greatest norm, at least 0.
+    pub max_norm: f64,
+    /// Which norm, greater than 0; infinity is the largest absolute value. Default 2.
+    pub norm_type: f64,
+    /// Whether an infinite or NaN norm is an error. If not, the gradients are scaled all the same: they become NaN or 0.
+    /// Default false.
+    pub error_if_nonfinite: bool,
+}
+
+impl MaxNorm {
+    /// A Euclidean norm of at most `max_norm`.
+    #[must_use]
+    pub fn new(max_norm: f64) -> Self {
+        Self { max_norm, norm_type: 2.0, error_if_nonfinite: false }
+    }
+
+    /// Sets [`norm_type`](Self#structfield.norm_type).
+    #[must_use]
+    pub fn norm_type(self, norm_type: f64) -> Self {
+        Self { norm_type, ..self }
+    }
+
+    /// Sets [`error_if_nonfinite`](Self#structfield.error_if_nonfinite).
+    #[must_use]
+    pub fn error_if_nonfinite(self, error_if_nonfinite: bool) -> Self {
+        Self { error_if_nonfinite, ..self }
+    }
+}
+
 /// Scales gradients so that their total norm is at most `max_norm`, and returns the norm that they had: torch's
 /// `clip_grad_norm_`.
 ///
@@ -14,9 +54,7 @@ use crate::scalar::Scalar;
 /// g = g min(max_norm / (total_norm + 1e-6), 1)
 /// ```
 ///
-/// torch's default of `norm_type` is 2; infinity gives the largest absolute value. A `norm_type` of 0 or less, which
-/// torch allows, gives no norm and is refused. If the norm is infinite or NaN and `error_if_nonfinite` is false, the
-/// gradients are scaled all the same, as in torch: they become NaN or 0.
+/// A `norm_type` of 0 or less, which torch allows, gives no norm and is refused.
 ///
 /// # Reproducibility
 /// The sum is one chain of additions in `f64`, over the gradients in their order and each in row-major order, and the
@@ -29,24 +67,20 @@ use crate::scalar::Scalar;
 ///
 /// ```
 /// use ndarray::array;
-/// use ndarray_rnn::optim::clip_grad_norm;
+/// use ndarray_rnn::optim::{MaxNorm, clip_grad_norm};
 /// use ndarray_rnn::{Embedding, EmbeddingConfig, Parameters};
 ///
 /// let mut gradients = Embedding::<f64>::zeros(EmbeddingConfig::new(1, 2))?;
 /// gradients.load_state_dict([("weight", array![[3.0, -4.0]])])?;
-/// assert_eq!(clip_grad_norm(&mut gradients, 1.0, 2.0, true)?, 5.0);
+/// assert_eq!(clip_grad_norm(&mut gradients, MaxNorm::new(1.0))?, 5.0);
 /// assert!((gradients.weight() - array![[0.6, -0.8]]).iter().all(|d| d.abs() < 1e-6));
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 ///
 /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html>
 #[doc(alias = "clip_grad_norm_")]
-pub fn clip_grad_norm<A: Scalar>(
-    gradients: &mut impl Parameters<Elem = A>,
-    max_norm: f64,
-    norm_type: f64,
-    error_if_nonfinite: bool,
-) -> Result<A> {
+pub fn clip_grad_norm<A: Scalar>(gradients: &mut impl Parameters<Elem = A>, norm: MaxNorm) -> Result<A> {
+    let MaxNorm { max_norm, norm_type, error_if_nonfinite } = norm;
     expect_number("max_norm", max_norm, "at least 0", |x| x >= 0.0)?;
     expect_number("norm_type", norm_type, "greater than 0", |x| x > 0.0)?;
     let total_norm = A::from_f64(total_norm(&gradients.named_parameters(), norm_type));

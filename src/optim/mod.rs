@@ -25,7 +25,7 @@ mod serialize;
 mod sgd;
 
 pub use adam::AdamConfig;
-pub use clip::{clip_grad_norm, clip_grad_value};
+pub use clip::{MaxNorm, clip_grad_norm, clip_grad_value};
 pub use rmsprop::RmsPropConfig;
 pub use schedule::{CosineAnnealingLr, ExponentialLr, StepLr};
 pub use sgd::SgdConfig;

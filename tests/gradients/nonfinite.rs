@@ -2,7 +2,7 @@
 //! reported.
 
 use ndarray::{Array3, Axis, Ix3};
-use ndarray_rnn::optim::clip_grad_norm;
+use ndarray_rnn::optim::{MaxNorm, clip_grad_norm};
 use ndarray_rnn::{Error, Nonlinearity, Parameters, RnnConfig, Scalar};
 
 use crate::oracle::expect_formula;
@@ -115,7 +115,8 @@ fn clipping_reports_them() -> TestResult {
         assert!(!finite || value.is_infinite(), "{what}");
         for norm_type in [1.0, 2.0, f64::INFINITY] {
             let mut gradients = before.clone();
-            match clip_grad_norm(&mut gradients, 1.0, norm_type, true) {
+            let norm = MaxNorm::new(1.0).norm_type(norm_type).error_if_nonfinite(true);
+            match clip_grad_norm(&mut gradients, norm) {
                 Ok(_) => assert!(finite, "{what}"),
                 Err(error) => {
                     assert!(

@@ -3,7 +3,9 @@
 use crate::common::training::{cases, difference, draw, expect_message, fixture, flat, model, schedule};
 use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
 use ndarray::{ArrayD, aview1};
-use ndarray_rnn::optim::{CosineAnnealingLr, ExponentialLr, StepLr, clip_grad_norm, clip_grad_value};
+use ndarray_rnn::optim::{
+    CosineAnnealingLr, ExponentialLr, MaxNorm, StepLr, clip_grad_norm, clip_grad_value,
+};
 use ndarray_rnn::{Linear, LinearConfig, Parameters, Rnn, RnnConfig, manual_seed};
 
 /// libm's powers and cosine differ from the C library's by a few ULP.
@@ -51,7 +53,7 @@ fn clipping<A: Real>(tolerance: f64) -> TestResult {
         } else {
             let norm_type = case["norm_type"].as_f64().unwrap_or(f64::INFINITY);
             let max_norm = case["max_norm"].as_f64().ok_or("no max_norm")?;
-            let norm = clip_grad_norm(&mut gradients, max_norm, norm_type, true)?;
+            let norm = clip_grad_norm(&mut gradients, strict(max_norm, norm_type))?;
             let expected = golden.array(&format!("{name}.total_norm"))?;
             worst = worst.max(difference(&ArrayD::from_elem(vec![1], norm), &expected, &name));
         }
@@ -104,7 +106,12 @@ fn norm(elements: &[f64], norm_type: f64) -> f64 {
     }
 }
 
-/// What is trained together is clipped together, by one norm and one factor.
+/// A norm that must be finite.
+fn strict(max_norm: f64, norm_type: f64) -> MaxNorm {
+    MaxNorm::new(max_norm).norm_type(norm_type).error_if_nonfinite(true)
+}
+
+/// What is trained together is clipped together: one norm, one factor.
 fn a_tuple_is_clipped_as_one<A: Real>() -> TestResult {
     let rng = &mut manual_seed(0);
     let given = (Rnn::<A>::new(RnnConfig::new(3, 4), rng)?, Linear::new(LinearConfig::new(4, 2), rng)?);
@@ -113,7 +120,7 @@ fn a_tuple_is_clipped_as_one<A: Real>() -> TestResult {
         let total = norm(&elements, norm_type);
         for max_norm in [total / 3.0, total * 3.0] {
             let (mut gradients, what) = (given.clone(), format!("norm {norm_type} to {max_norm}"));
-            expect_near(clip_grad_norm(&mut gradients, max_norm, norm_type, true)?, total, &what);
+            expect_near(clip_grad_norm(&mut gradients, strict(max_norm, norm_type))?, total, &what);
             let scale = (max_norm / (total + 1e-6)).min(1.0);
             flat(&gradients).iter().zip(&elements).for_each(|(&g, e)| expect_near(g, e * scale, &what));
         }
@@ -135,7 +142,7 @@ fn bounds_and_gradients_at_the_edges<A: Real>() -> TestResult {
         for (max_norm, given, expected) in edges {
             let (mut gradients, what) = (gradient::<A>(&given)?, format!("{given:?} to {max_norm}"));
             expect_near(
-                clip_grad_norm(&mut gradients, max_norm, norm_type, true)?,
+                clip_grad_norm(&mut gradients, strict(max_norm, norm_type))?,
                 norm(&given, norm_type),
                 &what,
             );
@@ -153,10 +160,13 @@ fn a_nan_makes_all_nan_or_an_error<A: Real>() -> TestResult {
     {
         for norm_type in NORM_TYPES {
             let (mut gradients, what) = (gradient::<A>(&given)?, format!("{given:?} in norm {norm_type}"));
-            let result = clip_grad_norm(&mut gradients, 1.0, norm_type, true);
+            let result = clip_grad_norm(&mut gradients, strict(1.0, norm_type));
             expect_message(result, "total_norm must be finite, got NaN");
             expect_elements(&gradients, &given, &what);
-            assert!(clip_grad_norm(&mut gradients, 1.0, norm_type, false)?.is_nan(), "{what}");
+            assert!(
+                clip_grad_norm(&mut gradients, MaxNorm::new(1.0).norm_type(norm_type))?.is_nan(),
+                "{what}"
+            );
             expect_elements(&gradients, &[nan; 3], &what);
         }
     }
@@ -169,10 +179,14 @@ fn an_infinity_is_scaled_or_an_error<A: Real>() -> TestResult {
         for norm_type in NORM_TYPES {
             let (given, what) = ([1.0, infinity], format!("{infinity} in norm {norm_type}"));
             let mut gradients = gradient::<A>(&given)?;
-            let result = clip_grad_norm(&mut gradients, 1.0, norm_type, true);
+            let result = clip_grad_norm(&mut gradients, strict(1.0, norm_type));
             expect_message(result, "total_norm must be finite, got inf");
             expect_elements(&gradients, &given, &what);
-            assert_eq!(clip_grad_norm(&mut gradients, 1.0, norm_type, false)?, A::infinity(), "{what}");
+            assert_eq!(
+                clip_grad_norm(&mut gradients, MaxNorm::new(1.0).norm_type(norm_type))?,
+                A::infinity(),
+                "{what}"
+            );
             expect_elements(&gradients, &[0.0, f64::NAN], &what);
         }
     }
@@ -209,15 +223,15 @@ fn clipping_says_what_is_wrong() -> TestResult {
     let given = [3.0, -4.0, f64::NAN, f64::INFINITY];
     let mut gradients = gradient::<f64>(&given)?;
     for (wrong, got) in [(-1.0, "-1"), (f64::NAN, "NaN"), (f64::NEG_INFINITY, "-inf")] {
-        let norm = clip_grad_norm(&mut gradients, wrong, 2.0, true);
+        let norm = clip_grad_norm(&mut gradients, strict(wrong, 2.0));
         expect_message(norm, &format!("max_norm must be at least 0, got {got}"));
-        let norm = clip_grad_norm(&mut gradients, 1.0, wrong, true);
+        let norm = clip_grad_norm(&mut gradients, strict(1.0, wrong));
         expect_message(norm, &format!("norm_type must be greater than 0, got {got}"));
         let value = clip_grad_value(&mut gradients, wrong);
         expect_message(value, &format!("clip_value must be at least 0, got {got}"));
         expect_elements(&gradients, &given, got);
     }
-    let norm = clip_grad_norm(&mut gradients, 1.0, 0.0, true);
+    let norm = clip_grad_norm(&mut gradients, strict(1.0, 0.0));
     expect_message(norm, "norm_type must be greater than 0, got 0");
     expect_elements(&gradients, &given, "0");
     Ok(())

@@ -83,7 +83,8 @@ pub fn passes<A: Scalar>() -> Result<()> {
                 let layer = Bidirectional::from_layers(first, second, MergeMode::Mul)?;
                 let call = layer.call(&x).mask(&mask);
                 let (output, states, trace) = call.forward_train(&mut layer.seed_generators())?;
-                let gradients = layer.backward(&trace, &output, Some(states.each_ref().map(|state| &**state)))?;
+                let gradients =
+                    layer.backward(&trace, &output, Some(states.each_ref().map(|state| &**state)))?;
                 let parameters = gradients.parameters.state_dict().into_iter().flat_map(|(_, value)| value);
                 let arrays = output.into_iter().chain(states.into_iter().flatten()).chain(gradients.input);
                 let name =

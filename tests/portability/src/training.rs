@@ -5,8 +5,8 @@ use ndarray_rnn::loss::{
     BceWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MseLoss, NllLoss, Reduction, SmoothL1Loss,
 };
 use ndarray_rnn::optim::{
-    Adam, AdamConfig, CosineAnnealingLr, ExponentialLr, RmsProp, RmsPropConfig, Sgd, SgdConfig, StepLr,
-    clip_grad_norm, clip_grad_value,
+    Adam, AdamConfig, CosineAnnealingLr, ExponentialLr, MaxNorm, RmsProp, RmsPropConfig, Sgd, SgdConfig,
+    StepLr, clip_grad_norm, clip_grad_value,
 };
 use ndarray_rnn::{
     Embedding, EmbeddingConfig, Linear, LinearConfig, Parameters, Result, Rnn, RnnConfig, Scalar, manual_seed,
@@ -162,7 +162,8 @@ pub fn optimisers<A: Scalar>() -> Result<()> {
 
     for norm_type in [1.0, 2.0, 3.0, 2.5, f64::INFINITY] {
         let mut gradient = Linear::<A>::new(LinearConfig::new(19, 7), &mut manual_seed(34))?;
-        let norm = clip_grad_norm(&mut gradient, 0.5, norm_type, true)?;
+        let norm =
+            clip_grad_norm(&mut gradient, MaxNorm::new(0.5).norm_type(norm_type).error_if_nonfinite(true))?;
         let name = format!("clip/{}/norm_{norm_type}", dtype::<A>());
         case(&name, "", numbers(&gradient).into_iter().chain([norm]));
     }
@@ -211,7 +212,7 @@ pub fn training<A: Scalar>() -> Result<()> {
         let Ok(d_output) = head.input.into_shape_with_order((7, 5, 36)) else { break };
         let body = model.0.backward(&trace, &d_output, None)?;
         let mut gradients = (body.parameters, head.parameters);
-        let norm = clip_grad_norm(&mut gradients, 1.0, 2.0, true)?;
+        let norm = clip_grad_norm(&mut gradients, MaxNorm::new(1.0).error_if_nonfinite(true))?;
         optimizer.step(&mut model, &gradients)?;
         all.extend([loss.value, norm]);
         all.extend(body.input.index_axis(Axis(0), 0).iter().copied());
