@@ -4,7 +4,7 @@ use ndarray::{
     Array, Array1, Array2, Array3, ArrayRef, ArrayView2, ArrayView3, Axis, Dimension, Ix1, Ix2, Ix3,
 };
 
-use crate::arrays::into_standard;
+use crate::arrays::{elements, into_standard};
 use crate::element::Element;
 use crate::error::Result;
 use crate::room::{self, room};
@@ -51,9 +51,11 @@ pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
 /// The states of the last `directions` rows of (layers x directions, N, hidden) side by side, (N, directions x hidden).
 fn side_by_side<A: Element>(states: &Array3<A>, directions: usize) -> Result<Array2<A>> {
     let (count, batch, hidden) = states.dim();
-    let mut last = room("output", &[batch, directions * hidden])?;
+    let (states, mut last) = (elements(states), room("output", &[batch, directions * hidden])?);
     for n in 0..batch {
-        (count - directions..count).for_each(|i| last.extend(states.index_axis(Axis(0), i).row(n)));
+        for i in count - directions..count {
+            last.extend_from_slice(&states[(i * batch + n) * hidden..][..hidden]);
+        }
     }
     Ok(room::array((batch, directions * hidden), last))
 }

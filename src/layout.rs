@@ -2,14 +2,14 @@
 
 use std::cmp::Reverse;
 
-use ndarray::{Array3, ArrayView2, ArrayView3, Axis, Ix3};
+use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
 
 use crate::arrays::{elements_mut, try_standard};
 use crate::element::Element;
 use crate::error::{Error, Result, expect_shape};
 use crate::kernels::copy;
 use crate::planes::Planes;
-use crate::room::{array, filled, room, zeros};
+use crate::room::{array, filled_elements, room};
 use crate::steps::Steps;
 
 /// How the sequences of a batch become rows in steps.
@@ -70,15 +70,18 @@ impl Layout {
     ///
     /// # Errors
     /// As [`sorted_state`](Self::sorted_state), before the pass runs.
-    pub(crate) fn with_sorted_state<A: Element, T>(
+    pub(crate) fn with_sorted_state<A: Element>(
         &self,
         state: &mut Planes<Array3<A>>,
-        run: impl FnOnce(Planes<&mut [A]>) -> T,
-    ) -> Result<T> {
+        run: impl FnOnce(Planes<&mut [A]>),
+    ) -> Result<()> {
         let planes = state.as_mut();
-        let Some(order) = &self.order else { return Ok(run(planes.map(|plane| elements_mut(plane)))) };
+        let Some(order) = &self.order else {
+            run(planes.map(|plane| elements_mut(plane)));
+            return Ok(());
+        };
         let mut sorted = state.as_ref().try_map(|plane| self.sorted_state("state", &plane.view()))?;
-        let result = run(sorted.as_mut().map(Vec::as_mut_slice));
+        run(sorted.as_mut().map(Vec::as_mut_slice));
         state.as_mut().zip(sorted).map(|(state, rows)| {
             let mut rows = rows.chunks_exact(state.len_of(Axis(2)).max(1));
             for mut block in state.outer_iter_mut() {
@@ -87,7 +90,7 @@ impl Layout {
                 }
             }
         });
-        Ok(result)
+        Ok(())
     }
 
     /// A mask (L, N), called `name`, as a list by row.
@@ -105,31 +108,40 @@ impl Layout {
     /// # Errors
     /// [`Error::SizeOverflow`] for rows, called `name`, that no memory holds.
     pub(crate) fn zero_rows<A: Element>(&self, name: &str, width: usize) -> Result<Vec<A>> {
-        Ok(match self.steps {
-            Steps::Equal { len, batch } => zeros(name, (len, batch, width))?.into_raw_vec_and_offset().0,
-            Steps::Ragged { .. } => zeros(name, (self.steps.rows(), width))?.into_raw_vec_and_offset().0,
-        })
+        match self.steps {
+            Steps::Equal { len, batch } => filled_elements(name, &[len, batch, width], A::zero()),
+            Steps::Ragged { .. } => filled_elements(name, &[self.steps.rows(), width], A::zero()),
+        }
     }
 
     /// Rows as an array (L, N, width), called `name`, `padding` behind the sequences' ends.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`] if no memory holds it.
+    #[inline(always)]
     pub(crate) fn scatter_rows<A: Element>(
         &self,
         name: &str,
         rows: Vec<A>,
-        (len, batch, width): (usize, usize, usize),
+        shape: [usize; 3],
         padding: A,
     ) -> Result<Array3<A>> {
-        let dim = Ix3(len, batch, width);
-        if let (Steps::Equal { .. }, None) = (&self.steps, &self.order) {
-            return Ok(array(dim, rows));
-        }
-        let mut padded = filled(name, dim, padding)?;
-        let elements = elements_mut(&mut padded);
+        let in_place = matches!(self.steps, Steps::Equal { .. }) && self.order.is_none();
+        Ok(array(shape, if in_place { rows } else { self.padded(name, &rows, shape, padding)? }))
+    }
+
+    /// As [`scatter_rows`](Self::scatter_rows), of rows that do not lie so.
+    #[inline(never)]
+    fn padded<A: Element>(
+        &self,
+        name: &str,
+        rows: &[A],
+        shape @ [_, batch, width]: [usize; 3],
+        padding: A,
+    ) -> Result<Vec<A>> {
+        let mut padded = filled_elements(name, &shape, padding)?;
         for ((t, b), row) in self.steps.places(0..self.steps.len()).zip(rows.chunks_exact(width)) {
-            copy(row, &mut elements[(t * batch + self.sequence(b)) * width..][..width]);
+            copy(row, &mut padded[(t * batch + self.sequence(b)) * width..][..width]);
         }
         Ok(padded)
     }

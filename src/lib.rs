@@ -52,7 +52,7 @@
 //! ```
 //! use ndarray::Axis;
 //! use ndarray_rnn::loss::CrossEntropyLoss;
-//! use ndarray_rnn::optim::{Adam, AdamConfig, clip_grad_norm};
+//! use ndarray_rnn::optim::{Adam, AdamConfig, MaxNorm, clip_grad_norm};
 //! use ndarray_rnn::{Linear, LinearConfig, Rnn, RnnConfig, manual_seed, one_hot};
 //!
 //! // From each letter of "hello" to the next: h e l o are 0 1 2 3.
@@ -72,7 +72,7 @@
 //!     let d_head = head.backward(&output, &loss.gradient)?;
 //!     let d_rnn = rnn.backward_parameters(&trace, &d_head.input, None)?;
 //!     let mut gradients = (d_rnn, d_head.parameters);
-//!     clip_grad_norm(&mut gradients, 1.0, 2.0, false)?;
+//!     clip_grad_norm(&mut gradients, MaxNorm::new(1.0))?;
 //!     adam.step(&mut model, &gradients)?;
 //! }
 //!

@@ -6,22 +6,47 @@ use crate::element::Element;
 use crate::error::{Error, Result, counted_bytes, expect_addressable};
 use crate::invariant::Invariant;
 
-/// Bytes from which on an array of one value is written by hand. Zeros from the system need no writing, but where it has
-/// none left the program ends.
+/// Bytes from which on the system is asked for memory. For fewer it always has some, and an allocation that ends the
+/// program where it has none is faster: zeros of the system's need no writing.
 const LARGE: usize = 1 << 28;
 
 /// An empty vector with room for the elements of an array.
 ///
 /// # Errors
 /// [`Error::SizeOverflow`] if no memory holds them.
+#[inline(always)]
 pub(crate) fn room<A>(name: &str, shape: &[usize]) -> Result<Vec<A>> {
+    if is_small::<A>(shape) { Ok(Vec::with_capacity(shape.iter().product())) } else { ask(name, shape) }
+}
+
+#[inline(always)]
+fn is_small<A>(shape: &[usize]) -> bool {
     // A count is limited too, should elements take no memory.
+    counted_bytes(shape, size_of::<A>().max(1)) < LARGE
+}
+
+#[cold]
+fn ask<A>(name: &str, shape: &[usize]) -> Result<Vec<A>> {
     expect_addressable(name, shape, size_of::<A>().max(1))?;
     let mut elements = Vec::new();
     match elements.try_reserve_exact(shape.iter().product()) {
         Ok(()) => Ok(elements),
         Err(_) => Err(Error::SizeOverflow { name: name.into(), shape: shape.into() }),
     }
+}
+
+/// As many of one value as an array has elements.
+///
+/// # Errors
+/// As [`room`].
+#[inline(always)]
+pub(crate) fn filled_elements<A: Clone>(name: &str, shape: &[usize], value: A) -> Result<Vec<A>> {
+    if is_small::<A>(shape) {
+        return Ok(vec![value; shape.iter().product()]);
+    }
+    let mut elements = ask(name, shape)?;
+    elements.resize(shape.iter().product(), value);
+    Ok(elements)
 }
 
 /// An array of one value, in standard layout.
@@ -31,17 +56,7 @@ pub(crate) fn room<A>(name: &str, shape: &[usize]) -> Result<Vec<A>> {
 #[inline(always)]
 pub(crate) fn filled<A: Clone, I: IntoDimension>(name: &str, shape: I, value: A) -> Result<Array<A, I::Dim>> {
     let dim = shape.into_dimension();
-    if counted_bytes(dim.slice(), size_of::<A>().max(1)) < LARGE {
-        return Ok(Array::from_elem(dim, value));
-    }
-    filled_by_hand(name, dim, value)
-}
-
-/// As [`filled`]. Not inlined: most arrays are small.
-#[inline(never)]
-fn filled_by_hand<A: Clone, D: Dimension>(name: &str, dim: D, value: A) -> Result<Array<A, D>> {
-    let mut elements = room(name, dim.slice())?;
-    elements.resize(dim.size(), value);
+    let elements = filled_elements(name, dim.slice(), value)?;
     Ok(array(dim, elements))
 }
 

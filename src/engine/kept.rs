@@ -96,7 +96,8 @@ impl<A: Element> Kept<A> {
         let mut shelf = spares.lock();
         shelf.renew();
         let mut room = |width: usize| shelf.try_take("trace", [rows, width]);
-        let mut rooms = |count: usize, width: usize| (0..count).map(|_| room(width)).collect::<Result<Vec<_>>>();
+        let mut rooms =
+            |count: usize, width: usize| (0..count).map(|_| room(width)).collect::<Result<Vec<_>>>();
         let directions = layers * stack.directions();
         let mut outputs = rooms(layers, stack.width())?;
         let mut kept = rooms(if stack.cell.keeps() { directions } else { 0 }, stack.row_width())?;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::element::Element;
 use crate::error::Result;
-use crate::room::zeros;
+use crate::room::filled_elements;
 
 /// Vectors that are free to be used again, for all passes of a network. Their elements mean nothing.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl<A: Element> Shelf<A> {
     /// # Errors
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds them.
     pub(crate) fn try_take(&mut self, name: &str, [rows, width]: [usize; 2]) -> Result<Vec<A>> {
-        let new = || Ok(zeros(name, (rows, width))?.into_raw_vec_and_offset().0);
+        let new = || filled_elements(name, &[rows, width], A::zero());
         self.spare(rows.saturating_mul(width)).map_or_else(new, Ok)
     }
 

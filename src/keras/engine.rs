@@ -83,11 +83,12 @@ pub(super) fn forward_train<C: Architecture, A: Scalar>(
     let source = Source::rows(input, width, &layout.steps, 0);
     let course = Course::of(layout.clone());
     let mut state = first.map(|plane| plane.insert_axis(Axis(0)));
-    let kept = layout.with_sorted_state(&mut state, |state| {
+    let mut kept = None;
+    layout.with_sorted_state(&mut state, |state| {
         let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| C::forward(stack, reads, writes);
-        Kept::of(stack, course, source, state, factors, spares, run)
-    })??;
-    Ok((of_one_layer(state), kept))
+        kept = Some(Kept::of(stack, course, source, state, factors, spares, run));
+    })?;
+    Ok((of_one_layer(state), kept.invariant("the pass ran")?))
 }
 
 /// A state (1, N, units) without its first axis.

@@ -4,8 +4,8 @@
 //! in the order of processing. A masked step shows the output of the row before it, if there is one.
 
 use ndarray::{
-    Array, Array2, Array3, ArrayBase, ArrayRef, ArrayRef2, ArrayRef3, Axis, CowArray, Dimension, Ix1, Ix2,
-    Ix3, RawData,
+    Array, Array2, Array3, ArrayBase, ArrayRef, ArrayRef2, ArrayRef3, Axis, CowArray, Dimension, Ix2, Ix3,
+    RawData,
 };
 
 use crate::arrays::{elements, elements_mut, into_standard, try_standard};
@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::invariant::Invariant;
 use crate::kernels::copy;
 use crate::layout::Layout;
-use crate::room::{array, filled, room, zeros};
+use crate::room::{array, filled, filled_elements, room, zeros};
 use crate::rows::Source;
 use crate::scalar::Scalar;
 
@@ -81,7 +81,7 @@ impl Rows {
         let lengths: Vec<_> =
             (0..batch).map(|n| (0..len).filter(|&place| counts(n, place)).count()).collect();
         let layout = Layout::of_lengths(&lengths);
-        let mut places = filled("mask", Ix1(layout.steps.rows()), 0)?.into_raw_vec_and_offset().0;
+        let mut places = filled_elements("mask", &[layout.steps.rows()], 0)?;
         let mut shown = filled("mask", (batch, len), None)?;
         for (b, &n) in layout.order.iter().flatten().enumerate() {
             let (mut step, mut row) = (0, None);
@@ -100,13 +100,11 @@ impl Rows {
     /// Zeros for the last outputs, or for the rows of every step's.
     pub(super) fn room<A: Scalar>(&self, shown: Shown, units: usize) -> Result<Vec<A>> {
         let rows = self.layout.steps.rows();
-        Ok(match (shown, &self.masked) {
-            (Shown::Last, _) => zeros("output", (self.batch, units))?.into_raw_vec_and_offset().0,
-            (Shown::Every, None) => {
-                zeros("output", (self.batch, self.len, units))?.into_raw_vec_and_offset().0
-            }
-            (Shown::Every, Some(_)) => zeros("output", (rows, units))?.into_raw_vec_and_offset().0,
-        })
+        match (shown, &self.masked) {
+            (Shown::Last, _) => filled_elements("output", &[self.batch, units], A::zero()),
+            (Shown::Every, None) => filled_elements("output", &[self.batch, self.len, units], A::zero()),
+            (Shown::Every, Some(_)) => filled_elements("output", &[rows, units], A::zero()),
+        }
     }
 
     /// Where rows start in an array (T, N, width) with plain rows; nothing if they are all its rows in its order.

@@ -132,7 +132,8 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     /// [`Error::EmptySequence`](crate::Error::EmptySequence) if L is 0;
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory can hold the output.
     pub fn forward(self) -> Result<(I::Output, C::State<Array<A, I::Dim>>)> {
-        let (mut pass, mut output) = self.pass(Self::room)?;
+        let mut output = Vec::new();
+        let mut pass = self.pass(|layout| Ok(output = self.room(layout)?))?;
         self.network.run_engine(&mut pass, Some(&mut output), &mut [])?;
         Ok((self.output(output, &pass.course.layout)?, state_of::<C, A, I::Dim>(pass.state)))
     }
@@ -147,7 +148,7 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     /// As [`forward`](Self::forward).
     #[expect(clippy::type_complexity, reason = "a pair of the last outputs and a state")]
     pub fn last(self) -> Result<(Array<A, <I::Dim as Dimension>::Smaller>, C::State<Array<A, I::Dim>>)> {
-        let (mut pass, ()) = self.pass(|_, _| Ok(()))?;
+        let mut pass = self.pass(|_| Ok(()))?;
         self.network.run_engine(&mut pass, None, &mut [])?;
         let last = I::Dim::last(&pass.state.h, self.network.config().sizes().num_directions)?;
         Ok((last, state_of::<C, A, I::Dim>(pass.state)))
@@ -162,8 +163,11 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     #[expect(clippy::type_complexity, reason = "a pair of every layer's outputs and a state")]
     pub fn states(self) -> Result<(Vec<I::Output>, C::State<Array<A, I::Dim>>)> {
         let layers = self.network.config().sizes().num_layers;
-        let rooms = |run: &Self, layout: &Layout| (0..layers).map(|_| run.room(layout)).collect();
-        let (mut pass, mut outputs): (_, Vec<_>) = self.pass(rooms)?;
+        let mut outputs = Vec::new();
+        let mut pass = self.pass(|layout| {
+            outputs = (0..layers).map(|_| self.room(layout)).collect::<Result<Vec<_>>>()?;
+            Ok(())
+        })?;
         let (last, lower) = outputs.split_last_mut().invariant("a network has a layer");
         self.network.run_engine(&mut pass, Some(last), lower)?;
         let outputs = outputs.into_iter().map(|rows| self.output(rows, &pass.course.layout));
@@ -186,7 +190,8 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         self,
         rng: &mut R,
     ) -> Result<(I::Output, C::State<Array<A, I::Dim>>, Trace<C, A>)> {
-        let (pass, mut output) = self.pass(Self::room)?;
+        let mut output = Vec::new();
+        let pass = self.pass(|layout| Ok(output = self.room(layout)?))?;
         let (network, Pass { rows, course, mut state, dim }) = (self.network, pass);
         let spares = network.cache.spares();
         let sizes = network.config().sizes();
@@ -201,9 +206,11 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
             C::forward(stack, reads, writes, &mut Scratch::default());
         };
         let source = rows.source(&layout);
-        let kept = layout.with_sorted_state(&mut state, |state| {
-            Kept::of(stack, course, source, state, factors, spares, run)
-        })??;
+        let mut kept = None;
+        layout.with_sorted_state(&mut state, |state| {
+            kept = Some(Kept::of(stack, course, source, state, factors, spares, run));
+        })?;
+        let kept = kept.invariant("the pass ran")?;
         copy(kept.output(), &mut output);
         let output = self.output(output, &layout)?;
         let origin = network.cache.origin(network.config());
@@ -211,7 +218,7 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     }
 
     /// Checks every argument, and makes room for the outputs by a function of the layout.
-    fn pass<T>(&self, room: impl FnOnce(&Self, &Layout) -> Result<T>) -> Result<(Pass<'a, A>, T)> {
+    fn pass(&self, room: impl FnOnce(&Layout) -> Result<()>) -> Result<Pass<'a, A>> {
         let (sizes, input) = (self.network.config().sizes(), self.input.borrow());
         let dim @ (len, batch, width) = input.dim(sizes.batch_first);
         expect_width("input", "input_size", sizes.input_size, width)?;
@@ -221,7 +228,7 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         }
         expect_steps("input", len, input.shape())?;
         let layout = input.layout(self.lengths, sizes.batch_first)?;
-        let outputs = room(self, &layout)?;
+        room(&layout)?;
         let mask = self.resets.map(|mask| {
             let time_major = I::Dim::time_major_mask(mask, sizes.batch_first && !input.is_packed());
             let expected = I::Dim::mask_shape([len, batch], sizes.batch_first && !input.is_packed());
@@ -233,7 +240,7 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         let reset_state = self.reset_state.map(|state| state.try_map(sorted)).transpose()?;
         let rows = self.input.borrow().into_rows("input", sizes.batch_first)?;
         let course = Course { mask: mask.transpose()?, reset_state, layout };
-        Ok((Pass { rows, course, state, dim }, outputs))
+        Ok(Pass { rows, course, state, dim })
     }
 
     /// Room for a layer's output rows.

@@ -69,7 +69,7 @@ impl<A: Element, D: SequenceDim> Sequences<A> for ArrayRef<A, D> {
         form: Form<A>,
     ) -> Result<Array<A, D>> {
         let (len, batch, _) = D::time_major(self, form.batch_first).dim();
-        D::output(name, layout.scatter_rows(name, rows, (len, batch, width), form.padding)?, form.batch_first)
+        D::output(name, layout.scatter_rows(name, rows, [len, batch, width], form.padding)?, form.batch_first)
     }
 }
 
