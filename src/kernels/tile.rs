@@ -56,7 +56,8 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Ti
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let mut added = self.product.added;
-        if const { fit_twice::<S>(P, R, Q) } {
+        // One panel may have few columns. To keep its sums aside takes less time than to load and store parts of vectors.
+        if const { Q == 1 || fit_twice::<S>(P, R, Q) } {
             let mut total = [[[A::splat(simd, A::zero()); P]; Q]; R];
             if added {
                 self.load(simd, &mut total);
