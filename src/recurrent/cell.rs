@@ -59,10 +59,10 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn zeros(config: C) -> Result<Self> {
-        let (sizes, gates) = (config.sizes(), C::ORDER.input.len());
+        let sizes = config.sizes();
         sizes.validate()?;
         let shape = [sizes.input_size, sizes.features];
-        let parameters = CellParameters::zeros([gates, sizes.hidden_size], shape, sizes.bias)?;
+        let parameters = CellParameters::zeros(C::ORDER, sizes.hidden_size, shape, sizes.bias)?;
         Ok(Self { config, parameters, cache: Cache::default() })
     }
 

@@ -54,13 +54,13 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn zeros(config: C) -> Result<Self> {
-        let (sizes, gates) = (config.sizes(), C::ORDER.input.len());
+        let sizes = config.sizes();
         sizes.validate()?;
-        sizes.expect_room(gates)?;
+        sizes.expect_room(C::ORDER.input.len().max(C::ORDER.hidden.len()))?;
         let directions = sizes.num_directions;
         let parameters = RecurrentParameters::collect(sizes.num_layers * directions, directions, |layer| {
             let shape = [sizes.layer_input_size(layer), sizes.features];
-            CellParameters::zeros([gates, sizes.hidden_size], shape, sizes.bias)
+            CellParameters::zeros(C::ORDER, sizes.hidden_size, shape, sizes.bias)
         })?;
         Ok(Self { config, parameters, cache: Cache::default() })
     }

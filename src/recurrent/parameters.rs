@@ -168,23 +168,25 @@ impl<A: Scalar> CellParameters<A> {
         self.bias_hh.as_ref()
     }
 
-    /// Parameters of zeros for sums of so many gates and units. They include a projection if the hidden state is
-    /// not as wide as there are units.
+    /// Parameters of zeros for the blocks of an order, of so many units each. They include a projection if the hidden
+    /// state is not as wide as there are units.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`] if no memory can hold a weight.
     pub(super) fn zeros(
-        [gates, units]: [usize; 2],
+        order: Order,
+        units: usize,
         [input, features]: [usize; 2],
         bias: bool,
     ) -> Result<Self> {
-        let sums = gates.saturating_mul(units);
+        let [of_input, of_state] =
+            [order.input, order.hidden].map(|blocks| blocks.len().saturating_mul(units));
         let projected = features != units;
         Ok(Self {
-            weight_ih: zeros("weight_ih", (sums, input))?,
-            weight_hh: zeros("weight_hh", (sums, features))?,
-            bias_ih: bias.then(|| zeros("bias_ih", sums)).transpose()?,
-            bias_hh: bias.then(|| zeros("bias_hh", sums)).transpose()?,
+            weight_ih: zeros("weight_ih", (of_input, input))?,
+            weight_hh: zeros("weight_hh", (of_state, features))?,
+            bias_ih: bias.then(|| zeros("bias_ih", of_input)).transpose()?,
+            bias_hh: bias.then(|| zeros("bias_hh", of_state)).transpose()?,
             weight_hr: projected.then(|| zeros("weight_hr", (features, units))).transpose()?,
         })
     }
