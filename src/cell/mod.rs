@@ -4,8 +4,12 @@
 //! hands them over as a row of blocks, one number for each unit in each block.
 
 mod elman;
+#[cfg(test)]
+mod gated;
 
 pub use elman::Elman;
+#[cfg(test)]
+pub use gated::Gated;
 
 use std::ops::Range;
 

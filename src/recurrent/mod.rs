@@ -5,6 +5,8 @@
 
 mod architecture;
 mod cell;
+#[cfg(test)]
+mod gated;
 mod network;
 mod parameters;
 mod rnn;
