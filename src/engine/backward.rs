@@ -9,6 +9,7 @@ use super::share::ShareMut;
 use super::weights::BackWeights;
 use crate::cell::{Cell, KeptRows, sums};
 use crate::element::Element;
+use crate::invariant::Invariant;
 use crate::kernels::{Blocks, Chain, Matrix, Plan, Product, Start};
 use crate::planes::Planes;
 use crate::rows::Source;
@@ -105,9 +106,12 @@ impl<A: Element> BackWeights<A> {
                 let (cells, column) = reads.cells;
                 let kept = KeptRows {
                     h: cells.columns([t, batch], column..column + units, &mut scratch.cells),
-                    rows: reads
-                        .rows
-                        .map_or(&[], |kept| kept.columns([t, batch], 0..kept.width(), &mut scratch.rows)),
+                    rows: if cell.keeps() {
+                        let kept = reads.rows.invariant("a cell that keeps its rows has them");
+                        kept.columns([t, batch], 0..kept.width(), &mut scratch.rows)
+                    } else {
+                        &[]
+                    },
                 };
                 let sums = &mut chunk_sums[(start - rows.start) * width..][..batch * width];
                 let d_cells = match &self.projection {
@@ -120,7 +124,11 @@ impl<A: Element> BackWeights<A> {
                         &mut *scratch.d_cells
                     }
                 };
-                let d_c = d_state.c.as_deref_mut().unwrap_or(&mut []);
+                let d_c = if C::CARRIES {
+                    d_state.c.as_deref_mut().invariant("a cell that carries a c has its gradient")
+                } else {
+                    &mut []
+                };
                 cell.backward(simd, blocks, kept, d_cells, d_c, sums);
                 if self.projection.is_some() {
                     d_state.h.fill(A::zero());

@@ -15,6 +15,7 @@ use super::team::Member;
 use super::weights::Weights;
 use crate::cell::Cell;
 use crate::element::Element;
+use crate::invariant::Invariant;
 use crate::kernels::{Blocks, Chain, Matrix, PanelsRef, Plan, Product, Start, copy};
 use crate::planes::Planes;
 use crate::rows::Source;
@@ -225,7 +226,11 @@ impl<A: Element> Weights<A> {
                         [t, batch],
                     );
                 }
-                let c = state.c.as_deref_mut().map_or(&mut [][..], |c| &mut c[..batch * units]);
+                let c = if C::CARRIES {
+                    &mut state.c.as_deref_mut().invariant("a cell that carries a c has it")[..batch * units]
+                } else {
+                    &mut []
+                };
                 match &self.projection {
                     None => step(simd, (cell, blocks), own.as_ref(), rows, h, c),
                     Some(projection) => {

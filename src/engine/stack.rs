@@ -14,6 +14,7 @@ use super::threads;
 use super::weights::Weights;
 use crate::cell::{self, Cell};
 use crate::element::Element;
+use crate::invariant::Invariant;
 use crate::kernels::{Blocks, Plan, copy};
 use crate::planes::Planes;
 use crate::rows::Source;
@@ -247,7 +248,10 @@ impl<'a, A: Element> Writes<'a, A> {
 /// The state of each part, from the parts of each plane.
 pub(super) fn planes_of_parts<T>(planes: Planes<Vec<T>>) -> impl Iterator<Item = Planes<T>> {
     let mut c = planes.c.map(Vec::into_iter);
-    planes.h.into_iter().map(move |h| Planes { h, c: c.as_mut().and_then(Iterator::next) })
+    planes
+        .h
+        .into_iter()
+        .map(move |h| Planes { h, c: c.as_mut().map(|c| c.next().invariant("planes have as many parts")) })
 }
 
 /// Some rows of every step of a pass, for one thread.

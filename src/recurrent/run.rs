@@ -133,7 +133,10 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory can hold the output.
     pub fn forward(self) -> Result<(I::Output, C::State<Array<A, I::Dim>>)> {
         let mut output = Vec::new();
-        let mut pass = self.pass(|layout| Ok(output = self.room(layout)?))?;
+        let mut pass = self.pass(|layout| {
+            output = self.room(layout)?;
+            Ok(())
+        })?;
         self.network.run_engine(&mut pass, Some(&mut output), &mut [])?;
         Ok((self.output(output, &pass.course.layout)?, state_of::<C, A, I::Dim>(pass.state)))
     }
@@ -191,7 +194,10 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         rng: &mut R,
     ) -> Result<(I::Output, C::State<Array<A, I::Dim>>, Trace<C, A>)> {
         let mut output = Vec::new();
-        let pass = self.pass(|layout| Ok(output = self.room(layout)?))?;
+        let pass = self.pass(|layout| {
+            output = self.room(layout)?;
+            Ok(())
+        })?;
         let (network, Pass { rows, course, mut state, dim }) = (self.network, pass);
         let spares = network.cache.spares();
         let sizes = network.config().sizes();
