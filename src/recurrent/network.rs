@@ -7,8 +7,6 @@ use rand::Rng;
 
 use super::architecture::Architecture;
 use super::parameters::{CellParameters, RecurrentParameters};
-use super::run::Run;
-use super::sequences::Sequences;
 use crate::arrays::try_standard;
 use crate::dim::SequenceDim;
 use crate::engine::{BackWeights, Cache, Stack};
@@ -84,47 +82,6 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         &self.parameters
     }
 
-    /// Runs the network over a batch (3-D) or one sequence (2-D). Returns `output`, the last layer's hidden state
-    /// after every step, and the final state of every layer and direction.
-    ///
-    /// The first state is zero if not given. Arrays of any memory layout give the same bits. The last layer's
-    /// final reverse state is `output[0, :, hidden_size..]`, not `output[-1]`. There is no dropout outside
-    /// training.
-    ///
-    /// # Errors
-    /// [`Error::Width`](crate::Error::Width) if the input has another width,
-    /// [`Error::Shape`](crate::Error::Shape) if the state has another shape,
-    /// [`Error::EmptySequence`](crate::Error::EmptySequence) if L is 0,
-    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory can hold the output. N = 0 is no error.
-    ///
-    /// ```
-    /// use ndarray::array;
-    /// use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnConfig};
-    ///
-    /// // h_t = relu(x_t + h_{t-1}): a running sum.
-    /// let mut rnn = Rnn::<f64>::zeros(RnnConfig::new(1, 1).nonlinearity(Nonlinearity::Relu).bias(false))?;
-    /// rnn.named_parameters_mut().into_iter().for_each(|(_, mut weight)| weight.fill(1.0));
-    ///
-    /// let (output, h_n) = rnn.forward(&array![[1.0], [2.0], [3.0]], Some(&array![[10.0]]))?;
-    /// assert_eq!(output, array![[11.0], [13.0], [16.0]]);
-    /// assert_eq!(h_n, array![[16.0]]);
-    /// # Ok::<(), ndarray_rnn::Error>(())
-    /// ```
-    pub fn forward<D: SequenceDim>(
-        &self,
-        input: &ArrayRef<A, D>,
-        state: Option<C::State<&ArrayRef<A, D>>>,
-    ) -> Result<(Array<A, D>, C::State<Array<A, D>>)> {
-        Run::new(self, input, state.map(C::planes)).forward()
-    }
-
-    /// Begins a pass with options: lengths, resets, the states of every layer, last outputs only. See [`Run`].
-    ///
-    /// The input is a batch (3-D), one sequence (2-D) or a [`PackedSequence`](crate::PackedSequence).
-    pub fn run<'a, I: Sequences<A> + ?Sized>(&'a self, input: &'a I) -> Run<'a, C, A, I> {
-        Run::new(self, input, None)
-    }
-
     /// Checks the shapes of a state for `batch` sequences.
     pub(super) fn expect_state<D: SequenceDim>(
         &self,
@@ -171,6 +128,13 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
             layers.map(|cells| cells.iter().map(pack).collect()).collect()
         })
     }
+}
+
+/// A state with the caller's number of axes.
+pub(super) fn state_of<C: Architecture, A: Scalar, D: SequenceDim>(
+    state: Planes<Array3<A>>,
+) -> C::State<Array<A, D>> {
+    C::state(state.map(D::state))
 }
 
 impl<C: Architecture, A: Scalar> Parameters for Recurrent<C, A> {

@@ -1,14 +1,11 @@
 //! Training: the trace of a pass, and the way back that reads it.
 
 use ndarray::{Array, Array3, ArrayRef};
-use rand::Rng;
 
 use super::architecture::Architecture;
-use super::network::Recurrent;
+use super::network::{Recurrent, state_of};
 use super::parameters::{CellParameters, RecurrentParameters};
-use super::run::{Run, state_of};
 use super::sequences::{Form, Sequences};
-use crate::dim::SequenceDim;
 use crate::engine::{BackReads, BackWrites, Kept, Origin};
 use crate::error::Result;
 use crate::planes::Planes;
@@ -43,21 +40,6 @@ pub struct Gradients<P, X, S> {
 }
 
 impl<C: Architecture, A: Scalar> Recurrent<C, A> {
-    /// As [`forward`](Self::forward), in training. `rng` is drawn from for dropout alone. See
-    /// [`Run::forward_train`].
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward).
-    #[expect(clippy::type_complexity, reason = "an output, a state and a trace")]
-    pub fn forward_train<D: SequenceDim, R: Rng + ?Sized>(
-        &self,
-        input: &ArrayRef<A, D>,
-        state: Option<C::State<&ArrayRef<A, D>>>,
-        rng: &mut R,
-    ) -> Result<(Array<A, D>, C::State<Array<A, D>>, Trace<C, A>)> {
-        Run::new(self, input, state.map(C::planes)).forward_train(rng)
-    }
-
     /// Returns the gradients of a loss with respect to parameters, input and first state, from its gradients with
     /// respect to `output` and, if the loss reads it, the final state: backpropagation through time.
     ///
