@@ -153,6 +153,7 @@ mod recurrent;
 mod room;
 mod rows;
 mod scalar;
+mod setters;
 mod steps;
 
 pub use dim::SequenceDim;

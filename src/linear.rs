@@ -15,6 +15,7 @@ use crate::parameters::Parameters;
 use crate::random;
 use crate::room::zeros;
 use crate::scalar::Scalar;
+use crate::setters::setters;
 
 /// The arguments of `torch.nn.Linear`, with torch's names and defaults.
 ///
@@ -43,11 +44,7 @@ impl LinearConfig {
         Self { in_features, out_features, bias: true }
     }
 
-    /// Sets [`bias`](Self#structfield.bias).
-    #[must_use]
-    pub fn bias(self, bias: bool) -> Self {
-        Self { bias, ..self }
-    }
+    setters!(bias: bool);
 }
 
 /// The text that torch shows for the module.

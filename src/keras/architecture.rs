@@ -135,16 +135,3 @@ impl Options {
         f.write_str(")")
     }
 }
-
-/// A configuration's methods that set its fields.
-macro_rules! setters {
-    ($($field:ident: $type:ty),* $(,)?) => {$(
-        #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
-        #[must_use]
-        pub fn $field(self, $field: $type) -> Self {
-            Self { $field, ..self }
-        }
-    )*};
-}
-
-pub(super) use setters;

@@ -5,7 +5,7 @@ use std::fmt;
 use ndarray::{Dim, Ix1};
 use rand::Rng;
 
-use super::architecture::{Architecture, Options, setters};
+use super::architecture::{Architecture, Options};
 use super::cell::LayerCell;
 use super::initializer::Initializer;
 use super::layer::Layer;
@@ -16,6 +16,7 @@ use crate::engine::{BackReads, BackWrites, Order, Reads, Scratch, Stack, Writes}
 use crate::kernels::Activation;
 use crate::planes::Planes;
 use crate::scalar::Scalar;
+use crate::setters::setters;
 
 /// Elman's recurrent layer as Keras has it, `keras.layers.SimpleRNN`.
 ///

@@ -4,6 +4,7 @@ use super::{Algorithm, expect_option, next};
 use crate::error::{Result, expect_number};
 use crate::kernels::{AdamStep, Update};
 use crate::scalar::Scalar;
+use crate::setters::setters;
 
 /// The arguments of `torch.optim.Adam` and `AdamW`, with torch's names and defaults.
 ///

@@ -5,6 +5,7 @@ use ndarray::ArrayViewD;
 use crate::error::{Error, Result, expect_number};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
+use crate::setters::setters;
 
 /// The norm that gradients are clipped to: the arguments of torch's `clip_grad_norm_`, with torch's names and defaults.
 ///
@@ -33,17 +34,7 @@ impl MaxNorm {
         Self { max_norm, norm_type: 2.0, error_if_nonfinite: false }
     }
 
-    /// Sets [`norm_type`](Self#structfield.norm_type).
-    #[must_use]
-    pub fn norm_type(self, norm_type: f64) -> Self {
-        Self { norm_type, ..self }
-    }
-
-    /// Sets [`error_if_nonfinite`](Self#structfield.error_if_nonfinite).
-    #[must_use]
-    pub fn error_if_nonfinite(self, error_if_nonfinite: bool) -> Self {
-        Self { error_if_nonfinite, ..self }
-    }
+    setters!(norm_type: f64, error_if_nonfinite: bool);
 }
 
 /// Scales gradients so that their total norm is at most `max_norm`, and returns the norm that they had: torch's

@@ -5,17 +5,6 @@
 //! is computed in `f64`; what torch computes with tensors is computed in the parameters' type, and fused where torch's
 //! kernels fuse. No step sums over elements, so the bits do not depend on the machine.
 
-/// Methods that set a field of the same name, for the options of every algorithm.
-macro_rules! setters {
-    ($($field:ident: $type:ty),+) => {$(
-        #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
-        #[must_use]
-        pub fn $field(self, $field: $type) -> Self {
-            Self { $field, ..self }
-        }
-    )+};
-}
-
 mod adam;
 mod clip;
 mod rmsprop;

@@ -4,6 +4,7 @@ use super::{Algorithm, expect_option, next};
 use crate::error::Result;
 use crate::kernels::{RmsPropStep, Update};
 use crate::scalar::Scalar;
+use crate::setters::setters;
 
 /// The arguments of `torch.optim.RMSprop`, with torch's names and defaults.
 ///

@@ -4,6 +4,7 @@ use super::{Algorithm, expect_of_type, expect_option, next};
 use crate::error::{Result, expect_finite, expect_number};
 use crate::kernels::{SgdStep, Update};
 use crate::scalar::Scalar;
+use crate::setters::setters;
 
 /// The arguments of `torch.optim.SGD`, with torch's names and defaults.
 ///

@@ -1,5 +1,7 @@
 //! How sequences are packed.
 
+use crate::setters::setters;
+
 /// How the sequences of a padded array are packed: the arguments of torch's `pack_padded_sequence`, with torch's names
 /// and defaults.
 ///
@@ -26,17 +28,7 @@ impl Packing {
         Self { batch_first: false, enforce_sorted: true }
     }
 
-    /// Sets [`batch_first`](Self#structfield.batch_first).
-    #[must_use]
-    pub fn batch_first(self, batch_first: bool) -> Self {
-        Self { batch_first, ..self }
-    }
-
-    /// Sets [`enforce_sorted`](Self#structfield.enforce_sorted).
-    #[must_use]
-    pub fn enforce_sorted(self, enforce_sorted: bool) -> Self {
-        Self { enforce_sorted, ..self }
-    }
+    setters!(batch_first: bool, enforce_sorted: bool);
 }
 
 impl Default for Packing {

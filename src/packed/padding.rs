@@ -8,6 +8,7 @@ use super::batches::{expect_lengths, expect_one_each};
 use crate::error::{Error, Result, expect_shape};
 use crate::invariant::Invariant;
 use crate::room::{self, filled, room};
+use crate::setters::setters;
 
 /// Where the padding stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -61,11 +62,7 @@ impl<A> Padding<A> {
         Self { value, side: PaddingSide::Right, total_length: None, batch_first: false }
     }
 
-    /// Sets [`side`](Self#structfield.side).
-    #[must_use]
-    pub fn side(self, side: PaddingSide) -> Self {
-        Self { side, ..self }
-    }
+    setters!(side: PaddingSide);
 
     /// Sets [`total_length`](Self#structfield.total_length).
     #[must_use]
@@ -73,11 +70,7 @@ impl<A> Padding<A> {
         Self { total_length: Some(total_length), ..self }
     }
 
-    /// Sets [`batch_first`](Self#structfield.batch_first).
-    #[must_use]
-    pub fn batch_first(self, batch_first: bool) -> Self {
-        Self { batch_first, ..self }
-    }
+    setters!(batch_first: bool);
 }
 
 impl<A: Clone> Padding<A> {

@@ -10,6 +10,7 @@ use crate::engine::{BackReads, BackWrites, Order, Reads, Scratch, Stack, Writes}
 use crate::kernels::Activation;
 use crate::planes::Planes;
 use crate::scalar::Scalar;
+use crate::setters::setters;
 
 /// Elman's recurrent network, `torch.nn.RNN`.
 ///
@@ -162,41 +163,7 @@ impl RnnConfig {
         }
     }
 
-    /// Sets [`num_layers`](Self#structfield.num_layers).
-    #[must_use]
-    pub fn num_layers(self, num_layers: usize) -> Self {
-        Self { num_layers, ..self }
-    }
-
-    /// Sets [`nonlinearity`](Self#structfield.nonlinearity).
-    #[must_use]
-    pub fn nonlinearity(self, nonlinearity: Nonlinearity) -> Self {
-        Self { nonlinearity, ..self }
-    }
-
-    /// Sets [`bias`](Self#structfield.bias).
-    #[must_use]
-    pub fn bias(self, bias: bool) -> Self {
-        Self { bias, ..self }
-    }
-
-    /// Sets [`batch_first`](Self#structfield.batch_first).
-    #[must_use]
-    pub fn batch_first(self, batch_first: bool) -> Self {
-        Self { batch_first, ..self }
-    }
-
-    /// Sets [`dropout`](Self#structfield.dropout).
-    #[must_use]
-    pub fn dropout(self, dropout: f64) -> Self {
-        Self { dropout, ..self }
-    }
-
-    /// Sets [`bidirectional`](Self#structfield.bidirectional).
-    #[must_use]
-    pub fn bidirectional(self, bidirectional: bool) -> Self {
-        Self { bidirectional, ..self }
-    }
+    setters!(num_layers: usize, nonlinearity: Nonlinearity, bias: bool, batch_first: bool, dropout: f64, bidirectional: bool);
 
     /// 2 if bidirectional, else 1.
     #[must_use]
@@ -265,17 +232,7 @@ impl RnnCellConfig {
         Self { input_size, hidden_size, bias: true, nonlinearity: Nonlinearity::Tanh }
     }
 
-    /// Sets [`bias`](Self#structfield.bias).
-    #[must_use]
-    pub fn bias(self, bias: bool) -> Self {
-        Self { bias, ..self }
-    }
-
-    /// Sets [`nonlinearity`](Self#structfield.nonlinearity).
-    #[must_use]
-    pub fn nonlinearity(self, nonlinearity: Nonlinearity) -> Self {
-        Self { nonlinearity, ..self }
-    }
+    setters!(bias: bool, nonlinearity: Nonlinearity);
 }
 
 /// As torch shows the module: what differs from the default.
