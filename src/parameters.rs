@@ -157,3 +157,38 @@ pub(crate) fn joined<V, M: Display>(
     }
     all
 }
+
+/// What a network, cell or layer made of `config` and `parameters` has in common: named parameters, whose change makes
+/// what was packed of them worthless; equality of configuration and parameters; and the configuration's text.
+macro_rules! of_parameters {
+    ($name:ident<$kind:ident>) => {
+        impl<C: $kind, A: Scalar> Parameters for $name<C, A> {
+            type Elem = A;
+
+            fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+                self.parameters.named_parameters()
+            }
+
+            fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+                self.cache.forget();
+                self.parameters.named_parameters_mut()
+            }
+        }
+
+        /// Equal configurations and parameters.
+        impl<C: $kind, A: Scalar> PartialEq for $name<C, A> {
+            fn eq(&self, other: &Self) -> bool {
+                self.config == other.config && self.parameters == other.parameters
+            }
+        }
+
+        /// As its library shows it.
+        impl<C: $kind, A: Scalar> fmt::Display for $name<C, A> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.config, f)
+            }
+        }
+    };
+}
+
+pub(crate) use of_parameters;

@@ -12,7 +12,7 @@ use super::seeds::SeedGenerator;
 use crate::engine::{BackWeights, Cache, Stack};
 use crate::error::Result;
 use crate::kernels::Plan;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, of_parameters};
 use crate::scalar::Scalar;
 
 /// A recurrent layer of Keras, keyed by its configuration: [`SimpleRnn`](super::SimpleRnn).
@@ -118,29 +118,4 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     }
 }
 
-impl<C: Architecture, A: Scalar> Parameters for Layer<C, A> {
-    type Elem = A;
-
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        self.parameters.named_parameters()
-    }
-
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        self.cache.forget();
-        self.parameters.named_parameters_mut()
-    }
-}
-
-/// Equal configurations and parameters.
-impl<C: Architecture, A: Scalar> PartialEq for Layer<C, A> {
-    fn eq(&self, other: &Self) -> bool {
-        self.config == other.config && self.parameters == other.parameters
-    }
-}
-
-/// In the manner of Keras's constructor.
-impl<C: Architecture, A: Scalar> fmt::Display for Layer<C, A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.config, f)
-    }
-}
+of_parameters!(Layer<Architecture>);

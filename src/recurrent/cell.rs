@@ -14,7 +14,7 @@ use crate::engine::{
 };
 use crate::error::{Error, Result, expect_shape, expect_width};
 use crate::layout::Layout;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, of_parameters};
 use crate::planes::Planes;
 use crate::random;
 use crate::room::zeros;
@@ -217,32 +217,7 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
     }
 }
 
-impl<C: CellArchitecture, A: Scalar> Parameters for RecurrentCell<C, A> {
-    type Elem = A;
-
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        self.parameters.named_parameters()
-    }
-
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        self.cache.forget();
-        self.parameters.named_parameters_mut()
-    }
-}
-
-/// Equal configurations and parameters.
-impl<C: CellArchitecture, A: Scalar> PartialEq for RecurrentCell<C, A> {
-    fn eq(&self, other: &Self) -> bool {
-        self.config == other.config && self.parameters == other.parameters
-    }
-}
-
-/// As torch prints the module.
-impl<C: CellArchitecture, A: Scalar> fmt::Display for RecurrentCell<C, A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.config, f)
-    }
-}
+of_parameters!(RecurrentCell<CellArchitecture>);
 
 /// The number of axes of a cell's input: [`Ix2`](type@Ix2) for a batch, [`Ix1`](type@Ix1) for one row. Sealed.
 pub trait CellDim: Dimension + private::Sealed {

@@ -12,7 +12,7 @@ use crate::dim::SequenceDim;
 use crate::engine::{BackWeights, Cache, Stack};
 use crate::error::{Result, expect_shape};
 use crate::kernels::Plan;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, of_parameters};
 use crate::planes::Planes;
 use crate::random;
 use crate::room::zeros;
@@ -137,29 +137,4 @@ pub(super) fn state_of<C: Architecture, A: Scalar, D: SequenceDim>(
     C::state(state.map(D::state))
 }
 
-impl<C: Architecture, A: Scalar> Parameters for Recurrent<C, A> {
-    type Elem = A;
-
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        self.parameters.named_parameters()
-    }
-
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        self.cache.forget();
-        self.parameters.named_parameters_mut()
-    }
-}
-
-/// Equal configurations and parameters.
-impl<C: Architecture, A: Scalar> PartialEq for Recurrent<C, A> {
-    fn eq(&self, other: &Self) -> bool {
-        self.config == other.config && self.parameters == other.parameters
-    }
-}
-
-/// As torch prints the module.
-impl<C: Architecture, A: Scalar> fmt::Display for Recurrent<C, A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.config, f)
-    }
-}
+of_parameters!(Recurrent<Architecture>);
