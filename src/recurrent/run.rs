@@ -315,8 +315,14 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     /// A layer's output rows in the form of the caller's input.
     fn output(&self, rows: Vec<A>, layout: &Layout) -> Result<I::Output> {
         let sizes = self.network.config().sizes();
-        let form = Form { padding: self.padding_value, batch_first: sizes.batch_first };
-        self.input.of_rows("output", rows, sizes.output_size(), layout, form)
+        let form = Form {
+            name: "output",
+            width: sizes.output_size(),
+            layout,
+            padding: self.padding_value,
+            batch_first: sizes.batch_first,
+        };
+        self.input.of_rows(rows, form)
     }
 }
 

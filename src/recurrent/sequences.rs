@@ -1,6 +1,6 @@
 //! What a pass runs over: a batch, one sequence or a packed sequence.
 
-use ndarray::{Array, ArrayBase, ArrayRef, CowArray, Data, Dimension, IntoDimension, Ix2, Ix3};
+use ndarray::{Array, ArrayBase, ArrayRef, CowArray, Data, Dimension, Ix2, Ix3};
 
 use crate::arrays::{as_standard, elements, with_plain_rows};
 use crate::dim::SequenceDim;
@@ -25,21 +25,20 @@ pub trait Sequences<A>: private::Sealed {
     #[doc(hidden)]
     fn borrow(&self) -> SequencesRef<'_, A, Self::Dim>;
 
-    /// Makes sequences of the same kind and shape from rows of `width` elements, called `name`.
+    /// Makes sequences of the same kind and shape from rows.
     #[doc(hidden)]
-    fn of_rows(
-        &self,
-        name: &str,
-        rows: Vec<A>,
-        width: usize,
-        layout: &Layout,
-        form: Form<A>,
-    ) -> Result<Self::Output>;
+    fn of_rows(&self, rows: Vec<A>, form: Form<'_, A>) -> Result<Self::Output>;
 }
 
 /// How rows become an array.
 #[derive(Debug, Clone, Copy)]
-pub struct Form<A> {
+pub struct Form<'l, A> {
+    /// What the array is called.
+    pub(super) name: &'static str,
+    /// The number of elements of a row.
+    pub(super) width: usize,
+    /// The step and sequence of every row.
+    pub(super) layout: &'l Layout,
     /// The value behind a sequence's end.
     pub(super) padding: A,
     pub(super) batch_first: bool,
@@ -60,16 +59,10 @@ impl<A: Element, D: SequenceDim> Sequences<A> for ArrayRef<A, D> {
         SequencesRef::Array(self)
     }
 
-    fn of_rows(
-        &self,
-        name: &str,
-        rows: Vec<A>,
-        width: usize,
-        layout: &Layout,
-        form: Form<A>,
-    ) -> Result<Array<A, D>> {
-        let (len, batch, _) = D::time_major(self, form.batch_first).dim();
-        D::output(name, layout.scatter_rows(name, rows, [len, batch, width], form.padding)?, form.batch_first)
+    fn of_rows(&self, rows: Vec<A>, form: Form<'_, A>) -> Result<Array<A, D>> {
+        let Form { name, width, layout, padding, batch_first } = form;
+        let (len, batch, _) = D::time_major(self, batch_first).dim();
+        D::output(name, layout.scatter_rows(name, rows, [len, batch, width], padding)?, batch_first)
     }
 }
 
@@ -81,15 +74,8 @@ impl<A: Element, S: Data<Elem = A>, D: SequenceDim> Sequences<A> for ArrayBase<S
         SequencesRef::Array(self)
     }
 
-    fn of_rows(
-        &self,
-        name: &str,
-        rows: Vec<A>,
-        width: usize,
-        layout: &Layout,
-        form: Form<A>,
-    ) -> Result<Array<A, D>> {
-        (**self).of_rows(name, rows, width, layout, form)
+    fn of_rows(&self, rows: Vec<A>, form: Form<'_, A>) -> Result<Array<A, D>> {
+        (**self).of_rows(rows, form)
     }
 }
 
@@ -101,8 +87,8 @@ impl<A: Element> Sequences<A> for PackedSequence<A> {
         SequencesRef::Packed(self)
     }
 
-    fn of_rows(&self, _: &str, rows: Vec<A>, width: usize, _: &Layout, _: Form<A>) -> Result<Self> {
-        let data = array((rows.len() / width, width).into_dimension(), rows);
+    fn of_rows(&self, rows: Vec<A>, form: Form<'_, A>) -> Result<Self> {
+        let data = array((rows.len() / form.width, form.width), rows);
         Ok(self.with_data(data).invariant("a network leaves as many rows as it reads"))
     }
 }

@@ -91,10 +91,11 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         let layout = &trace.kept.course.layout;
         let mut d_input = layout.zero_rows("d_input", input_size)?;
         let (parameters, d_state) = self.way_back(trace, d_output, d_state, Some(&mut d_input))?;
-        let form = Form { padding: A::zero(), batch_first: self.config().sizes().batch_first };
+        let (padding, batch_first) = (A::zero(), self.config().sizes().batch_first);
+        let form = Form { name: "d_input", width: input_size, layout, padding, batch_first };
         Ok(Gradients {
             parameters,
-            input: d_output.of_rows("d_input", d_input, input_size, layout, form)?,
+            input: d_output.of_rows(d_input, form)?,
             state: state_of::<C, A, I::Dim>(d_state),
         })
     }
