@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::product::{Chain, Product, Start};
+use super::chain::{Chain, Product, Start};
 use crate::element::Element;
 
 /// The most rows of a tile.
