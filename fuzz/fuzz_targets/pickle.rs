@@ -15,7 +15,8 @@ fuzz_target!(|pickle: &[u8]| {
     }
     let bytes = zip.finish().expect("an archive").into_inner();
     if let Ok(dict) = pt::from_bytes(&bytes) {
-        let again = pt::to_bytes(&dict).and_then(|bytes| pt::from_bytes(&bytes)).expect("what was read is written");
+        let again =
+            pt::to_bytes(&dict).and_then(|bytes| pt::from_bytes(&bytes)).expect("what was read is written");
         assert!(dict.iter().eq(again.iter()));
     }
 });
