@@ -11,7 +11,7 @@ pub(super) fn values<A: Element>(arch: Arch, activation: Activation, from: &[A])
     to
 }
 
-/// x, and f(x) as a pair, from each line of a file in `tests/golden`.
+/// x, and f(x) as a pair, from each line of a file in `golden`.
 pub(super) fn golden(text: &str) -> impl Iterator<Item = [f64; 3]> {
     let parse = |s| f64::from_bits(u64::from_str_radix(s, 16).expect("hex digits"));
     text.lines().map(move |line| {

@@ -93,7 +93,7 @@ mod tests {
     use crate::kernels::accuracy::{self, NEAR, golden, ulps_from, values};
     use crate::kernels::{Activation, Arch, Element, archs};
 
-    const GOLDEN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/tanh_f64.txt"));
+    const GOLDEN: &str = include_str!("golden/tanh_f64.txt");
 
     fn tanh<A: Element>(x: A) -> A {
         values(Arch::new(), Activation::Tanh, &[x])[0]

@@ -1,4 +1,4 @@
-"""Write tests/golden/sigmoid_f64.txt, the reference for sigmoid in f64.
+"""Write src/kernels/golden/sigmoid_f64.txt, the reference for sigmoid in f64.
 
 Needs mpmath 1.3.0 and nothing else:
 
@@ -41,7 +41,7 @@ def main():
         y = 1 / (1 + exp(-mpf(x)))
         hi = float(y)
         lines.append(f"{bits(x):016x} {bits(hi):016x} {bits(float(y - mpf(hi))):016x}\n")
-    path = Path(__file__).with_name("sigmoid_f64.txt")
+    path = Path(__file__).parents[2] / "src/kernels/golden/sigmoid_f64.txt"
     path.write_text("".join(lines), newline="\n")
     print(len(lines), "lines")
 

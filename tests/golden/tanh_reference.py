@@ -1,4 +1,4 @@
-"""Write tests/golden/tanh_f64.txt, the reference for tanh_f64.
+"""Write src/kernels/golden/tanh_f64.txt, the reference for tanh_f64.
 
 Needs mpmath 1.3.0 and nothing else:
 
@@ -62,7 +62,7 @@ def main():
         t = tanh(mpf(x)) if abs(x) < 700 else mpf(1 if x > 0 else -1)
         hi = float(t)
         lines.append(f"{bits(x):016x} {bits(hi):016x} {bits(float(t - mpf(hi))):016x}\n")
-    path = Path(__file__).with_name("tanh_f64.txt")
+    path = Path(__file__).parents[2] / "src/kernels/golden/tanh_f64.txt"
     path.write_text("".join(lines), newline="\n")
     print(len(lines), "lines")
 
