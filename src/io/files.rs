@@ -37,13 +37,13 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// A temporary file with the permissions of any new file. tempfile's default, private, would outlast the renaming.
 fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = Builder::new();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
+        Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)
     }
-    builder.tempfile_in(folder)
+    #[cfg(not(unix))]
+    Builder::new().tempfile_in(folder)
 }
 
 fn system(operation: &'static str, path: &Path, error: &io::Error) -> FileError {
