@@ -12,8 +12,8 @@ class Case:
     """One network and its input; `mode` says what is done with them."""
 
     group: str
-    mode: str  # forward, backward (and forward before it), backward-new (in new memory each time), training, step, cell,
-    # ragged, keras (batch first, every output), keras-last (the last only)
+    mode: str  # forward, backward (and forward before it), training, step, cell, ragged,
+    # keras (batch first, every output), keras-last (the last only)
     len: int
     batch: int
     input: int
@@ -43,7 +43,7 @@ class Case:
         widths = [self.input] + [directions * self.hidden] * (self.layers - 1)
         terms = sum(width + self.hidden for width in widths)
         rows = sum(self.lengths) or self.batch * (1 if self.mode in ("step", "cell") else self.len)
-        passes = 3 if self.mode in ("backward", "backward-new", "training") else 1
+        passes = 3 if self.mode in ("backward", "training") else 1
         return 2 * passes * directions * rows * self.hidden * terms
 
     def request(self):
@@ -109,8 +109,7 @@ def growth():
 
 def training():
     """Forward and backward, and whole training steps, against torch."""
-    new_memory = [Case("backward-new", "backward-new", 100, 32, 256, 256)]
-    return whole("backward") + [replace(case, against=("torch",)) for case in whole("training") + new_memory]
+    return whole("backward") + [replace(case, against=("torch",)) for case in whole("training")]
 
 
 def all_cases(dtypes, backward):

@@ -44,7 +44,7 @@ pub fn peak<A: Element>(threads: usize) -> f64 {
 pub fn least<A: Element>(case: &Case) -> Option<f64> {
     let (steps, back) = match case.mode.as_str() {
         "forward" | "keras" | "keras-last" => (case.len, false),
-        "backward" | "backward-new" | "training" => (case.len, true),
+        "backward" | "training" => (case.len, true),
         "step" | "cell" => (1, false),
         _ => return None,
     };

@@ -9,12 +9,12 @@ mod training;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{BufWriter, Write};
-use std::mem;
 
-use ndarray::{Array, Array2, Array3, ArrayD, Axis, Dimension, IntoDimension, Ix3};
+use ndarray::{Array, Array2, Array3, ArrayD, Axis, Dimension, IntoDimension};
 use ndarray_rnn::random::Mt19937;
 use ndarray_rnn::{
-    Gradients, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Stream, Trace, manual_seed, random,
+    Gradients, Kind, Parameters, RecurrentParameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Stream,
+    manual_seed, random,
 };
 use protocol::{Case, Job, Result, Worker};
 use serde_json::{Value, json};
@@ -45,11 +45,10 @@ impl Worker for Ours {
 fn build<A: Scalar>(case: &Case) -> Result<Box<dyn Job>> {
     Ok(match case.mode.as_str() {
         "forward" => Box::new(Checked(Forward::<A>::new(case)?)),
-        "backward" => Box::new(Checked(Backward::<A>::new(case, true)?)),
-        "backward-new" => Box::new(Checked(Backward::<A>::new(case, false)?)),
+        "backward" => Box::new(Checked(Backward::<A>::new(case)?)),
         "training" => Box::new(Checked(Training::<A>::new(case)?)),
-        "step" => Box::new(Checked(Step::<A>::new(case, false)?)),
-        "cell" => Box::new(Checked(Step::<A>::new(case, true)?)),
+        "step" => Box::new(Checked(Step::of_a_network(Forward::<A>::new(case)?, case.batch)?)),
+        "cell" => Box::new(Checked(Step::of_a_cell(Forward::<A>::new(case)?, case)?)),
         "keras" => Box::new(Checked(keras::Layer::<A>::new(case, true)?)),
         "keras-last" => Box::new(Checked(keras::Layer::<A>::new(case, false)?)),
         "ragged" => Box::new(Checked(Ragged::<A>::new(case)?)),
@@ -154,27 +153,21 @@ impl<A: Scalar> Measured for Forward<A> {
     }
 }
 
-/// Forward, then backward from a cotangent of ones: `output.sum().backward()`, in the memory of the call before or not.
+/// Forward, then backward from a cotangent of ones: `output.sum().backward()`.
 struct Backward<A: Scalar> {
     whole: Forward<A>,
-    trace: Trace<A>,
-    reuse: bool,
     rng: Mt19937,
 }
 
 impl<A: Scalar> Backward<A> {
-    fn new(case: &Case, reuse: bool) -> Result<Self> {
-        Ok(Self { whole: Forward::new(case)?, trace: Trace::default(), reuse, rng: manual_seed(0) })
+    fn new(case: &Case) -> Result<Self> {
+        Ok(Self { whole: Forward::new(case)?, rng: manual_seed(0) })
     }
 
-    fn gradients(&mut self) -> ndarray_rnn::Result<Gradients<A, Ix3>> {
+    fn gradients(&mut self) -> ndarray_rnn::Result<Gradients<RecurrentParameters<A>, Array3<A>, Array3<A>>> {
         let Forward { rnn, input } = &self.whole;
-        let run = rnn.run(black_box(input)).reuse(mem::take(&mut self.trace));
-        let output;
-        (output, _, self.trace) = run.forward_train(&mut self.rng)?;
-        let gradients = rnn.backward(&self.trace, &Array3::ones(output.dim()), None)?;
-        self.trace.recycle(output);
-        Ok(gradients)
+        let (output, _, trace) = rnn.forward_train(black_box(input), None, &mut self.rng)?;
+        rnn.backward(&trace, &Array3::ones(output.dim()), None)
     }
 }
 
@@ -182,11 +175,7 @@ impl<A: Scalar> Measured for Backward<A> {
     type Elem = A;
 
     fn call(&mut self) {
-        let gradients = black_box(self.gradients()).expect("it was checked");
-        self.trace.recycle(gradients);
-        if !self.reuse {
-            self.trace = Trace::default();
-        }
+        black_box(self.gradients()).expect("it was checked");
     }
 
     fn arrays(&mut self) -> Result<Named<A>> {
@@ -200,28 +189,36 @@ impl<A: Scalar> Measured for Backward<A> {
 }
 
 /// One step of one sequence after another, through a stream of `Rnn` or, with the same parameters, of `RnnCell`.
-struct Step<A: Scalar> {
+struct Step<C: Kind, A: Scalar> {
     whole: Forward<A>,
-    stream: Stream<'static, A>,
+    stream: Stream<'static, C, A>,
     first: Array2<A>,
 }
 
-impl<A: Scalar> Step<A> {
-    fn new(case: &Case, of_a_cell: bool) -> Result<Self> {
-        let whole = Forward::<A>::new(case)?;
+impl<A: Scalar> Step<RnnConfig, A> {
+    fn of_a_network(whole: Forward<A>, batch: usize) -> Result<Self> {
         // Borrowed for as long as the worker lives.
-        let stream = if of_a_cell {
-            let config = RnnCellConfig::new(case.input, case.hidden);
-            Box::leak(Box::new(RnnCell::new(config, &mut manual_seed(0))?)).stream(case.batch)?
-        } else {
-            Box::leak(Box::new(whole.rnn.clone())).stream(case.batch)?
-        };
-        let first = whole.input.index_axis(Axis(0), 0).to_owned();
-        Ok(Self { whole, stream, first })
+        let stream = Box::leak(Box::new(whole.rnn.clone())).stream(batch)?;
+        Ok(Self::new(whole, stream))
     }
 }
 
-impl<A: Scalar> Measured for Step<A> {
+impl<A: Scalar> Step<RnnCellConfig, A> {
+    fn of_a_cell(whole: Forward<A>, case: &Case) -> Result<Self> {
+        let cell = RnnCell::new(RnnCellConfig::new(case.input, case.hidden), &mut manual_seed(0))?;
+        let stream = Box::leak(Box::new(cell)).stream(case.batch)?;
+        Ok(Self::new(whole, stream))
+    }
+}
+
+impl<C: Kind, A: Scalar> Step<C, A> {
+    fn new(whole: Forward<A>, stream: Stream<'static, C, A>) -> Self {
+        let first = whole.input.index_axis(Axis(0), 0).to_owned();
+        Self { whole, stream, first }
+    }
+}
+
+impl<C: Kind, A: Scalar> Measured for Step<C, A> {
     type Elem = A;
 
     fn call(&mut self) {

@@ -9,7 +9,6 @@ from statistics import median
 TITLES = {
     "forward": "Forward",
     "backward": "Forward and backward",
-    "backward-new": "Forward and backward, ours in new memory each time",
     "training": "A training step: forward, Linear(H, 10), cross entropy, backward, clipping, Adam",
     "keras": "Keras's layer, every output",
     "keras-last": "Keras's layer, the last output",

@@ -1,13 +1,12 @@
 //! A whole training step: forward, a class for each row, loss, backward, clipping, Adam.
 
 use std::hint::black_box;
-use std::mem;
 
 use ndarray::{Array1, Array3};
 use ndarray_rnn::loss::CrossEntropyLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig, MaxNorm, clip_grad_norm};
 use ndarray_rnn::random::Mt19937;
-use ndarray_rnn::{Linear, LinearConfig, Parameters, Rnn, Scalar, Trace, manual_seed};
+use ndarray_rnn::{Linear, LinearConfig, Parameters, Rnn, Scalar, manual_seed};
 
 use crate::protocol::{Case, Result};
 use crate::{Forward, Measured, Named, named};
@@ -22,7 +21,6 @@ pub struct Training<A: Scalar> {
     input: Array3<A>,
     classes: Array1<usize>,
     optimizer: Adam<A>,
-    trace: Trace<A>,
     rng: Mt19937,
 }
 
@@ -33,27 +31,23 @@ impl<A: Scalar> Training<A> {
         let classes = (0..case.len).flat_map(|t| (0..case.batch).map(move |n| (t + n) % CLASSES)).collect();
         let net = (rnn, fc);
         let optimizer = Adam::new(AdamConfig::new(), &net)?;
-        Ok(Self { net, input, classes, optimizer, trace: Trace::default(), rng: manual_seed(0) })
+        Ok(Self { net, input, classes, optimizer, rng: manual_seed(0) })
     }
 
     /// The loss and the norm of the gradient.
     fn step(&mut self) -> ndarray_rnn::Result<[A; 2]> {
         let (rnn, fc) = &self.net;
-        let run = rnn.run(black_box(&self.input)).reuse(mem::take(&mut self.trace));
-        let output;
-        (output, _, self.trace) = run.forward_train(&mut self.rng)?;
+        let (output, _, trace) = rnn.forward_train(black_box(&self.input), None, &mut self.rng)?;
         let logits = fc.forward(&output)?;
         let (len, batch, classes) = logits.dim();
         let logits = logits.into_shape_with_order((len * batch, classes)).unwrap_or_default();
         let loss = CrossEntropyLoss::new().forward(&logits, &self.classes)?;
         let d_logits = loss.gradient.into_shape_with_order((len, batch, classes)).unwrap_or_default();
         let d_fc = fc.backward(&output, &d_logits)?;
-        let d_rnn = rnn.backward_parameters(&self.trace, &d_fc.input, None)?;
-        self.trace.recycle(output);
+        let d_rnn = rnn.backward_parameters(&trace, &d_fc.input, None)?;
         let mut gradients = (d_rnn, d_fc.parameters);
         let norm = clip_grad_norm(&mut gradients, MaxNorm::new(1.0))?;
         self.optimizer.step(&mut self.net, &gradients)?;
-        self.trace.recycle(gradients.0);
         Ok([loss.value, norm])
     }
 }

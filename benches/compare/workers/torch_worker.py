@@ -133,7 +133,6 @@ def ragged(case, arrays):
 MODES = {
     "forward": forward,
     "backward": backward,
-    "backward-new": backward,  # what is new is the memory of this crate
     "training": training,
     "step": step,
     "cell": cell,
