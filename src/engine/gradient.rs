@@ -118,8 +118,8 @@ impl<'a, A> BlockRows<'a, A> {
 }
 
 impl<A: Element> UnitsGradient<'_, A> {
-    /// Adds rows of gradients of sums, of `blocks` blocks each, to the biases. What both biases take is added to
-    /// the first alone, and [`share_biases`](Self::share_biases) copies it.
+    /// Adds rows of gradients of sums, of `blocks` blocks each, to the biases. Where there are two, what both take is
+    /// added to the first alone, and [`share_biases`](Self::share_biases) copies it.
     pub(super) fn add_to_biases(&mut self, d_sums: &[A], blocks: usize, units: usize, both: &SharedBlocks) {
         let own = |block: usize| block * units + self.units.start..block * units + self.units.end;
         let add = |bias: &mut [A], block: usize| {
@@ -127,11 +127,13 @@ impl<A: Element> UnitsGradient<'_, A> {
                 bias.iter_mut().zip(&row[own(block)]).for_each(|(d_bias, &d_sum)| *d_bias += d_sum);
             }
         };
+        let two = self.bias_ih.is_some();
         if let Some(bias) = &mut self.bias_ih {
             both.input.clone().enumerate().for_each(|(i, block)| add(bias.block(i), block));
         }
         if let Some(bias) = &mut self.bias_hh {
-            let only = both.hidden.clone().enumerate().filter(|(_, block)| !both.input.contains(block));
+            let only =
+                both.hidden.clone().enumerate().filter(|(_, block)| !(two && both.input.contains(block)));
             only.for_each(|(i, block)| add(bias.block(i), block));
         }
     }
