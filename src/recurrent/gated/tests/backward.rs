@@ -6,7 +6,7 @@ use super::super::{Problem, bits};
 use super::{problems, sizes};
 use crate::error::Result;
 use crate::manual_seed;
-use crate::packed::PackedSequence;
+use crate::packed::{PackedSequence, Packing};
 use crate::parameters::Parameters;
 use crate::recurrent::architecture::Sizes;
 use crate::scalar::Scalar;
@@ -56,7 +56,9 @@ fn the_way_back_of_a_packed_sequence_is_the_loops() -> Result<()> {
     let two = Sizes { num_layers: 2, num_directions: 2, features: 6, ..sizes(4, 19) };
     let mut problem = Problem::<f32>::new(two, 6, 4)?;
     problem.lengths = vec![2, 6, 1, 3];
-    let pack = |array: &Array3<f32>| PackedSequence::from_padded(array, &problem.lengths, false, false);
+    let pack = |array: &Array3<f32>| {
+        PackedSequence::from_padded(array, &problem.lengths, Packing::new().enforce_sorted(false))
+    };
     let (Problem { network, state: [h, c], d_state: [d_h, d_c], .. }, input) =
         (&problem, pack(&problem.input)?);
     let (.., trace) = network.run(&input).state((h, c)).forward_train(&mut manual_seed(0))?;

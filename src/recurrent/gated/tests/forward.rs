@@ -5,7 +5,7 @@ use super::super::problem::DROPOUT;
 use super::super::{GatedConfig, Problem, bits};
 use super::{problems, sizes};
 use crate::error::Result;
-use crate::packed::{PackedSequence, Padding};
+use crate::packed::{PackedSequence, Packing, Padding};
 use crate::parameters::Parameters;
 use crate::recurrent::Run;
 use crate::recurrent::architecture::Sizes;
@@ -75,7 +75,8 @@ fn expect_single<A: Scalar>(problem: &Problem<A>, passed: &Passed<A>) -> Result<
 
 /// The same sequences packed.
 fn expect_packed<A: Scalar>(problem: &Problem<A>, passed: &Passed<A>) -> Result<()> {
-    let packed = PackedSequence::from_padded(&problem.input, &problem.lengths, false, false)?;
+    let packed =
+        PackedSequence::from_padded(&problem.input, &problem.lengths, Packing::new().enforce_sorted(false))?;
     let longest = packed.max_len();
     let resets = problem.resets.slice_axis(Axis(0), Slice::from(..longest)).to_owned();
     let ([h, c], [h_reset, c_reset]) = (&problem.state, &problem.reset_state);

@@ -15,18 +15,18 @@ use crate::rows::Source;
 use crate::scalar::Scalar;
 
 /// The engine forwards and back over all of a problem, as the fronts call it: what it finds, by name.
-pub fn pass<A: Scalar>(problem: &Problem<A>) -> Vec<(String, ArrayD<A>)> {
+pub fn pass<A: Scalar>(problem: &Problem<A>) -> Result<Vec<(String, ArrayD<A>)>> {
     let (network, masks) = (&problem.network, problem.masks.dim().1);
     let (stack, dim) = (network.stack(), problem.input.dim());
     let layout = Layout::of_lengths(&problem.lengths);
     // By direction, mask, row of a step, feature.
     let factors = problem.masks.select(Axis(2), &problem.order()).into_iter().collect();
     let factors = Factors { between: Vec::new(), state: Some((factors, masks)) };
-    let sorted = |plane: &Array3<A>| layout.sorted_state(&plane.view());
+    let sorted = |plane: &Array3<A>| layout.sorted_state("reset_state", &plane.view());
     let [h, c] = problem.reset_state.each_ref().map(sorted);
     let course = Course {
-        mask: Some(layout.gather_mask(&problem.resets.view())),
-        reset_state: Some(Planes { h, c: Some(c) }),
+        mask: Some(layout.gather_mask("resets", &problem.resets.view())?),
+        reset_state: Some(Planes { h: h?, c: Some(c?) }),
         layout: layout.clone(),
     };
     let input = problem.input.view().into();
@@ -34,13 +34,22 @@ pub fn pass<A: Scalar>(problem: &Problem<A>) -> Vec<(String, ArrayD<A>)> {
     let [h, c] = problem.state.clone();
     let (mut state, mut kept) = (Planes { h, c: Some(c) }, None);
     layout.with_sorted_state(&mut state, |state| {
-        kept = Some(Kept::of(stack, course, source, state, factors, network.spares(), |reads, writes| {
-            GatedConfig::forward(stack, reads, writes, &mut Scratch::default());
-        }));
-    });
-    let kept = kept.expect("the pass ran");
-    let padded = |rows: &[A], width| layout.scatter_rows(rows.to_vec(), (dim.0, dim.1, width), A::zero());
-    let output = padded(kept.output(), problem.d_output.dim().2);
+        kept = Some(Kept::of(
+            stack,
+            course,
+            source,
+            state,
+            factors,
+            network.cache.spares(),
+            |reads, writes| {
+                GatedConfig::forward(stack, reads, writes, &mut Scratch::default());
+            },
+        ));
+    })?;
+    let kept = kept.expect("the pass ran")?;
+    let padded =
+        |rows: &[A], width| layout.scatter_rows("rows", rows.to_vec(), [dim.0, dim.1, width], A::zero());
+    let output = padded(kept.output(), problem.d_output.dim().2)?;
 
     let mut parameters = network.parameters().zeros_like();
     let mut d_input = Array2::zeros((layout.steps.rows(), dim.2));
@@ -57,12 +66,12 @@ pub fn pass<A: Scalar>(problem: &Problem<A>) -> Vec<(String, ArrayD<A>)> {
     layout.with_sorted_state(&mut d_state, |d_state| {
         let d_input = Some(elements_mut(&mut d_input));
         GatedConfig::backward(stack, &reads, BackWrites { d_state, d_input, d_parameters });
-    });
+    })?;
     let pair = |Planes { h, c }| [h, c.expect("there is a c")];
     let [h_n, c_n] = pair(state);
-    let d_input = padded(elements(&d_input), dim.2);
+    let d_input = padded(elements(&d_input), dim.2)?;
     let gradients = named(&parameters, &d_input, &pair(d_state));
-    forwards([&output, &h_n, &c_n]).into_iter().chain(gradients).collect()
+    Ok(forwards([&output, &h_n, &c_n]).into_iter().chain(gradients).collect())
 }
 
 /// What a pass forwards leaves, by name.
@@ -87,7 +96,7 @@ fn expect_masks<A: Scalar>() -> Result<()> {
             problem.between.iter_mut().for_each(|factors| factors.fill(A::one()));
             let problem = problem.with_masks(masks);
             let what = format!("{masks} masks, {sizes:?}");
-            expect_equal(&pass(&problem), &expected(&problem), &what);
+            expect_equal(&pass(&problem)?, &expected(&problem), &what);
         }
     }
     Ok(())

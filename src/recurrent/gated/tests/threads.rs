@@ -44,7 +44,7 @@ fn threads_change_no_bit_of_masked_passes() -> Result<()> {
     let problem = Problem::<f32>::new(two, 120, 9)?.ragged()?.with_resets().with_masks(2);
     let expected = masks::expected(&problem);
     for count in [2, 4] {
-        let actual = with_threads(count, || masks::pass(&problem));
+        let actual = with_threads(count, || masks::pass(&problem))?;
         expect_equal(&actual, &expected, &format!("{count} threads"));
     }
     Ok(())
