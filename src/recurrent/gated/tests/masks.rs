@@ -34,17 +34,10 @@ pub fn pass<A: Scalar>(problem: &Problem<A>) -> Result<Vec<(String, ArrayD<A>)>>
     let [h, c] = problem.state.clone();
     let (mut state, mut kept) = (Planes { h, c: Some(c) }, None);
     layout.with_sorted_state(&mut state, |state| {
-        kept = Some(Kept::of(
-            stack,
-            course,
-            source,
-            state,
-            factors,
-            network.cache.spares(),
-            |reads, writes| {
+        kept =
+            Some(Kept::of(stack, course, source, state, factors, network.cache.spares(), |reads, writes| {
                 GatedConfig::forward(stack, reads, writes, &mut Scratch::default());
-            },
-        ));
+            }));
     })?;
     let kept = kept.expect("the pass ran")?;
     let padded =
