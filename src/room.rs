@@ -6,8 +6,8 @@ use crate::element::Element;
 use crate::error::{Error, Result, counted_bytes, expect_addressable};
 use crate::invariant::Invariant;
 
-/// Bytes from which on the system is asked for memory. For fewer it always has some, and an allocation that ends the
-/// program where it has none is faster: zeros of the system's need no writing.
+/// From this number of bytes on, too little memory is an error. A smaller array is allocated as any vector is, which ends
+/// the program if the system has no 256 MiB left. That is faster: the zeros of a new page need no writing.
 const LARGE: usize = 1 << 28;
 
 /// An empty vector with room for the elements of an array.

@@ -153,3 +153,36 @@ pub(super) struct SharedBlocks {
     pub(super) input: Range<usize>,
     pub(super) hidden: Range<usize>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Adds two rows of sums, 1 and 2, to the biases that there are.
+    fn biases<'a>(bias_ih: Option<&'a mut [f64]>, bias_hh: Option<&'a mut [f64]>) {
+        let rows = |rows: &'a mut [f64]| BlockRows::Whole(rows, &[0]);
+        let (weight_ih, weight_hh) = (rows(&mut []), rows(&mut []));
+        let (bias_ih, bias_hh) = (bias_ih.map(rows), bias_hh.map(rows));
+        let mut gradient = UnitsGradient {
+            units: 0..1,
+            weight_ih,
+            weight_hh,
+            bias_ih,
+            bias_hh,
+            features: 0..1,
+            weight_hr: None,
+        };
+        let both = SharedBlocks { input: 0..1, hidden: 0..1 };
+        gradient.add_to_biases(&[1.0, 2.0], 1, 1, &both);
+        gradient.share_biases(&both);
+    }
+
+    #[test]
+    fn each_bias_gets_the_whole_gradient_alone_or_beside_the_other() {
+        let ([mut first, mut second], [mut alone_ih, mut alone_hh]) = ([[0.0]; 2], [[0.0]; 2]);
+        biases(Some(&mut first), Some(&mut second));
+        biases(Some(&mut alone_ih), None);
+        biases(None, Some(&mut alone_hh));
+        assert_eq!([first, second, alone_ih, alone_hh], [[3.0]; 4]);
+    }
+}

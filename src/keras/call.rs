@@ -133,7 +133,7 @@ impl<'a, M: Callable> Call<'a, M> {
     /// Returns the outputs of every step, and the final state. Where masks leave no step or outputs are zeroed the state
     /// is not the last output.
     ///
-    /// No dropout: that is training's.
+    /// There is no dropout outside training.
     ///
     /// # Errors
     /// [`Error::Width`](crate::Error::Width) for an input of another width;

@@ -54,25 +54,25 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
         Ok(Self { config, parameters, cache: Cache::default() })
     }
 
-    /// A layer of given parameters.
+    /// A layer with given parameters.
     pub(super) fn of(config: C, parameters: LayerParameters<C, A>) -> Result<Self> {
         Ok(Self { parameters, ..Self::zeros(config)? })
     }
 
-    /// The same layer, to run on an instruction set, or altogether by a plan, of choice.
+    /// The same layer, run on a given instruction set or by a given plan.
     #[doc(hidden)]
     #[must_use]
     pub fn on(self, plan: impl Into<Plan>) -> Self {
         Self { cache: plan.into().into(), ..self }
     }
 
-    /// What the layer is made of; the seeds that [`new`](Self::new) drew are in it.
+    /// The layer's configuration, with the seeds that [`new`](Self::new) drew.
     #[must_use]
     pub fn config(&self) -> &C {
         &self.config
     }
 
-    /// The parameters; by name see [`Parameters`].
+    /// The parameters, with typed access. For access by name see [`Parameters`].
     #[must_use]
     pub fn parameters(&self) -> &LayerParameters<C, A> {
         &self.parameters

@@ -146,7 +146,7 @@ impl<C: Architecture, A: Scalar> Pass<'_, C, A> {
         Ok((output, states, Trace { origin, rows, shown, input_factors, kept }))
     }
 
-    /// The input's rows, one behind the other, times their sequences' factors.
+    /// The input's rows, one after another, times their sequences' factors.
     fn dropped_input(&self, factors: Option<&Array2<A>>) -> Result<Vec<A>> {
         let source: Source<'_, A> = self.rows.source(&self.input, self.offsets.as_deref());
         let steps = &self.rows.layout.steps;
