@@ -1,10 +1,10 @@
 //! What distinguishes one kind of recurrent layer from another.
 
-use std::fmt::{Debug, Display};
+use std::fmt::{Debug, Display, Formatter};
 
 use crate::cell::Cell;
 use crate::engine::{BackReads, BackWrites, Order, Reads, Scratch, Stack, Writes};
-use crate::error::{Error, Result, expect_positive, expect_probability};
+use crate::error::{Error, Result, expect_number, expect_positive, expect_probability};
 use crate::planes::Planes;
 use crate::scalar::Scalar;
 
@@ -15,8 +15,8 @@ pub struct Sizes {
     pub input_size: usize,
     /// The units of a layer.
     pub hidden_size: usize,
-    /// Features of the hidden state: the units, unless they are projected.
-    pub features: usize,
+    /// Features of the hidden state if it is projected, else 0.
+    pub proj_size: usize,
     /// Layers.
     pub num_layers: usize,
     /// Directions of each layer.
@@ -86,9 +86,21 @@ pub trait Architecture: Kind {}
 pub trait CellArchitecture: Kind {}
 
 impl Sizes {
+    /// Those of a cell.
+    pub(super) fn of_cell(input_size: usize, hidden_size: usize, bias: bool) -> Self {
+        let (num_layers, num_directions, proj_size) = (1, 1, 0);
+        let (batch_first, dropout) = (false, 0.0);
+        Self { input_size, hidden_size, proj_size, num_layers, num_directions, bias, batch_first, dropout }
+    }
+
+    /// Features of the hidden state.
+    pub(crate) fn features(&self) -> usize {
+        if self.proj_size > 0 { self.proj_size } else { self.hidden_size }
+    }
+
     /// The width of an output row: all directions' hidden states side by side.
     pub(super) fn output_size(&self) -> usize {
-        self.num_directions.saturating_mul(self.features)
+        self.num_directions.saturating_mul(self.features())
     }
 
     /// The width of what layer `k` reads.
@@ -100,7 +112,7 @@ impl Sizes {
     pub(super) fn state_shapes<C: Kind>(&self, batch: usize) -> Planes<[usize; 3]> {
         let count = self.num_layers * self.num_directions;
         let carries = <C::Cell<f32> as Cell<f32>>::CARRIES;
-        Planes { h: [count, batch, self.features], c: carries.then_some([count, batch, self.hidden_size]) }
+        Planes { h: [count, batch, self.features()], c: carries.then_some([count, batch, self.hidden_size]) }
     }
 
     /// Checks every size, in torch's order.
@@ -108,14 +120,23 @@ impl Sizes {
         expect_probability("dropout", self.dropout)?;
         expect_positive("input_size", self.input_size)?;
         expect_positive("hidden_size", self.hidden_size)?;
-        expect_positive("num_layers", self.num_layers)
+        expect_positive("num_layers", self.num_layers)?;
+        expect_number("proj_size", self.proj_size as f64, "smaller than hidden_size, or 0", |_| {
+            self.proj_size < self.hidden_size
+        })
     }
 
     /// Checks that memory can hold all parameters together, of `blocks` blocks each.
     pub(super) fn expect_room(&self, blocks: usize) -> Result<()> {
-        let [input, hidden, features, layers, directions, blocks] =
-            [self.input_size, self.hidden_size, self.features, self.num_layers, self.num_directions, blocks]
-                .map(|size| size as f64);
+        let [input, hidden, features, layers, directions, blocks] = [
+            self.input_size,
+            self.hidden_size,
+            self.features(),
+            self.num_layers,
+            self.num_directions,
+            blocks,
+        ]
+        .map(|size| size as f64);
         let of_layer = |input: f64| hidden * (blocks * (input + features + 2.0) + features);
         // An upper bound in bytes. Its error does not matter: nothing near the limit fits any memory.
         let bytes = 8.0 * directions * (of_layer(input) + (layers - 1.0) * of_layer(directions * features));
@@ -128,6 +149,86 @@ impl Sizes {
         })
     }
 }
+
+/// Writes a module as torch shows it: its name, its sizes, and those options that differ from the default.
+pub(super) fn show(
+    f: &mut Formatter<'_>,
+    name: &str,
+    [input_size, hidden_size]: [usize; 2],
+    options: &[(bool, &str, &dyn Display)],
+) -> std::fmt::Result {
+    write!(f, "{name}({input_size}, {hidden_size}")?;
+    for (_, option, value) in options.iter().filter(|(differs, ..)| *differs) {
+        write!(f, ", {option}={value}")?;
+    }
+    f.write_str(")")
+}
+
+/// Makes a configuration a [`Kind`]: of its cell, the order of torch's gates, the names of the planes of a first state,
+/// one or two, and the sizes.
+macro_rules! kind {
+    ($config:ty, $cell:ty = $make:expr, $order:expr, [$h:literal], $sizes:expr) => {
+        kind!($config, $cell = $make, $order, $sizes, {
+            type State<T> = T;
+            const STATE: [&'static str; 2] = [$h, ""];
+
+            fn planes<T>(state: T) -> Planes<T> {
+                Planes { h: state, c: None }
+            }
+
+            fn state<T>(planes: Planes<T>) -> T {
+                planes.h
+            }
+        });
+    };
+    ($config:ty, $cell:ty = $make:expr, $order:expr, [$h:literal, $c:literal], $sizes:expr) => {
+        kind!($config, $cell = $make, $order, $sizes, {
+            type State<T> = (T, T);
+            const STATE: [&'static str; 2] = [$h, $c];
+
+            fn planes<T>((h, c): (T, T)) -> Planes<T> {
+                Planes { h, c: Some(c) }
+            }
+
+            fn state<T>(planes: Planes<T>) -> (T, T) {
+                (planes.h, planes.c.invariant("a cell that carries a c has it"))
+            }
+        });
+    };
+    ($config:ty, $cell:ty = $make:expr, $order:expr, $sizes:expr, {$($state:item)*}) => {
+        impl private::Sealed for $config {}
+
+        impl Kind for $config {
+            $($state)*
+
+            type Cell<A: Scalar> = $cell;
+            const ORDER: Order = $order;
+
+            fn cell<A: Scalar>(&self) -> $cell {
+                $make(self)
+            }
+
+            fn sizes(&self) -> Sizes {
+                $sizes(self)
+            }
+
+            fn forward<A: Scalar>(
+                stack: &Stack<A, $cell>,
+                reads: Reads<'_, A>,
+                writes: Writes<'_, A>,
+                scratch: &mut Scratch<A>,
+            ) {
+                A::forward(stack, reads, writes, scratch);
+            }
+
+            fn backward<A: Scalar>(stack: &Stack<A, $cell>, reads: &BackReads<'_, A>, writes: BackWrites<'_, A>) {
+                A::backward(stack, reads, writes);
+            }
+        }
+    };
+}
+
+pub(super) use kind;
 
 pub(super) mod private {
     pub trait Sealed {}

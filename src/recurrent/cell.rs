@@ -61,7 +61,7 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
     pub fn zeros(config: C) -> Result<Self> {
         let sizes = config.sizes();
         sizes.validate()?;
-        let shape = [sizes.input_size, sizes.features];
+        let shape = [sizes.input_size, sizes.features()];
         let parameters = CellParameters::zeros(C::ORDER, sizes.hidden_size, shape, sizes.bias)?;
         Ok(Self { config, parameters, cache: Cache::default() })
     }

@@ -57,7 +57,7 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         sizes.expect_room(C::ORDER.input.len().max(C::ORDER.hidden.len()))?;
         let directions = sizes.num_directions;
         let parameters = RecurrentParameters::collect(sizes.num_layers * directions, directions, |layer| {
-            let shape = [sizes.layer_input_size(layer), sizes.features];
+            let shape = [sizes.layer_input_size(layer), sizes.features()];
             CellParameters::zeros(C::ORDER, sizes.hidden_size, shape, sizes.bias)
         })?;
         Ok(Self { config, parameters, cache: Cache::default() })

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::architecture::{Architecture, CellArchitecture, Kind, Sizes, private};
+use super::architecture::{Architecture, CellArchitecture, Kind, Sizes, kind, private, show};
 use super::cell::RecurrentCell;
 use super::network::Recurrent;
 use crate::cell::Elman;
@@ -181,26 +181,15 @@ impl RnnConfig {
 /// As torch shows the module: what differs from the default. Unlike torch it shows relu too.
 impl fmt::Display for RnnConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RNN({}, {}", self.input_size, self.hidden_size)?;
-        if self.num_layers != 1 {
-            write!(f, ", num_layers={}", self.num_layers)?;
-        }
-        if self.nonlinearity != Nonlinearity::Tanh {
-            write!(f, ", nonlinearity={}", self.nonlinearity)?;
-        }
-        if !self.bias {
-            f.write_str(", bias=False")?;
-        }
-        if self.batch_first {
-            f.write_str(", batch_first=True")?;
-        }
-        if self.dropout != 0.0 {
-            write!(f, ", dropout={}", self.dropout)?;
-        }
-        if self.bidirectional {
-            f.write_str(", bidirectional=True")?;
-        }
-        f.write_str(")")
+        let options: [(bool, &str, &dyn fmt::Display); 6] = [
+            (self.num_layers != 1, "num_layers", &self.num_layers),
+            (self.nonlinearity != Nonlinearity::Tanh, "nonlinearity", &self.nonlinearity),
+            (!self.bias, "bias", &"False"),
+            (self.batch_first, "batch_first", &"True"),
+            (self.dropout != 0.0, "dropout", &self.dropout),
+            (self.bidirectional, "bidirectional", &"True"),
+        ];
+        show(f, "RNN", [self.input_size, self.hidden_size], &options)
     }
 }
 
@@ -238,85 +227,38 @@ impl RnnCellConfig {
 /// As torch shows the module: what differs from the default.
 impl fmt::Display for RnnCellConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RNNCell({}, {}", self.input_size, self.hidden_size)?;
-        if !self.bias {
-            f.write_str(", bias=False")?;
-        }
-        if self.nonlinearity != Nonlinearity::Tanh {
-            write!(f, ", nonlinearity={}", self.nonlinearity)?;
-        }
-        f.write_str(")")
+        let options: [(bool, &str, &dyn fmt::Display); 2] = [
+            (!self.bias, "bias", &"False"),
+            (self.nonlinearity != Nonlinearity::Tanh, "nonlinearity", &self.nonlinearity),
+        ];
+        show(f, "RNNCell", [self.input_size, self.hidden_size], &options)
     }
 }
 
-macro_rules! elman {
-    ($config:ty, $state:expr, $sizes:expr) => {
-        impl private::Sealed for $config {}
+kind!(
+    RnnConfig,
+    Elman = |config: &Self| Elman::new(config.nonlinearity.activation()),
+    Order::ONE,
+    ["h_0"],
+    |config: &Self| Sizes {
+        input_size: config.input_size,
+        hidden_size: config.hidden_size,
+        proj_size: 0,
+        num_layers: config.num_layers,
+        num_directions: config.num_directions(),
+        bias: config.bias,
+        batch_first: config.batch_first,
+        dropout: config.dropout,
+    }
+);
 
-        impl Kind for $config {
-            type State<T> = T;
-            type Cell<A: Scalar> = Elman;
-
-            const ORDER: Order = Order::ONE;
-            const STATE: [&'static str; 2] = $state;
-
-            fn cell<A: Scalar>(&self) -> Elman {
-                Elman::new(self.nonlinearity.activation())
-            }
-
-            fn sizes(&self) -> Sizes {
-                $sizes(self)
-            }
-
-            fn planes<T>(state: T) -> Planes<T> {
-                Planes { h: state, c: None }
-            }
-
-            fn state<T>(planes: Planes<T>) -> T {
-                planes.h
-            }
-
-            fn forward<A: Scalar>(
-                stack: &Stack<A, Elman>,
-                reads: Reads<'_, A>,
-                writes: Writes<'_, A>,
-                scratch: &mut Scratch<A>,
-            ) {
-                A::forward(stack, reads, writes, scratch);
-            }
-
-            fn backward<A: Scalar>(
-                stack: &Stack<A, Elman>,
-                reads: &BackReads<'_, A>,
-                writes: BackWrites<'_, A>,
-            ) {
-                A::backward(stack, reads, writes);
-            }
-        }
-    };
-}
-
-elman!(RnnConfig, ["h_0", "c_0"], |config: &Self| Sizes {
-    input_size: config.input_size,
-    hidden_size: config.hidden_size,
-    features: config.hidden_size,
-    num_layers: config.num_layers,
-    num_directions: config.num_directions(),
-    bias: config.bias,
-    batch_first: config.batch_first,
-    dropout: config.dropout,
-});
-
-elman!(RnnCellConfig, ["hidden", "cell"], |config: &Self| Sizes {
-    input_size: config.input_size,
-    hidden_size: config.hidden_size,
-    features: config.hidden_size,
-    num_layers: 1,
-    num_directions: 1,
-    bias: config.bias,
-    batch_first: false,
-    dropout: 0.0,
-});
+kind!(
+    RnnCellConfig,
+    Elman = |config: &Self| Elman::new(config.nonlinearity.activation()),
+    Order::ONE,
+    ["hidden"],
+    |config: &Self| Sizes::of_cell(config.input_size, config.hidden_size, config.bias)
+);
 
 impl Architecture for RnnConfig {}
 

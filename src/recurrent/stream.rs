@@ -79,7 +79,7 @@ impl<'a, C: Kind, A: Scalar> Stream<'a, C, A> {
     fn new(stack: &'a Stack<A, C::Cell<A>>, config: &C, batch: usize) -> Result<Self> {
         let sizes = config.sizes();
         let state = sizes.state_shapes::<C>(batch).try_map(|shape| zeros("state", shape))?;
-        let output = zeros("output", (batch, sizes.features))?;
+        let output = zeros("output", (batch, sizes.features()))?;
         Ok(Self { stack, input_size: sizes.input_size, state, output, scratch: Scratch::default() })
     }
 

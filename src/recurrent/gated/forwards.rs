@@ -69,7 +69,8 @@ macro_rules! of_one {
 impl<A: Scalar> Problem<A> {
     /// The definition of a pass.
     pub fn forwards(&self) -> Passed<A> {
-        let Sizes { num_layers, num_directions, features, .. } = self.sizes();
+        let Sizes { num_layers, num_directions, .. } = self.sizes();
+        let features = self.sizes().features();
         let (len, batch, _) = self.input.dim();
         let mut passed = Passed { inputs: vec![], outputs: vec![], state: self.state.clone(), steps: vec![] };
         for layer in 0..num_layers {

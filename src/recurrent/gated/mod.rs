@@ -42,7 +42,7 @@ impl Kind for GatedConfig {
     const STATE: [&'static str; 2] = ["h_0", "c_0"];
 
     fn cell<A: Scalar>(&self) -> Gated {
-        Gated { direct: self.0.features == self.0.hidden_size }
+        Gated { direct: self.0.proj_size == 0 }
     }
 
     fn sizes(&self) -> Sizes {

@@ -18,8 +18,8 @@ pub const DROPOUT: i128 = 7;
 /// One layer of some units without projection, in one direction, with biases.
 pub fn sizes(input_size: usize, hidden_size: usize) -> Sizes {
     let (bias, batch_first, dropout) = (true, false, 0.0);
-    let (features, num_layers, num_directions) = (hidden_size, 1, 1);
-    Sizes { input_size, hidden_size, features, num_layers, num_directions, bias, batch_first, dropout }
+    let (proj_size, num_layers, num_directions) = (0, 1, 1);
+    Sizes { input_size, hidden_size, proj_size, num_layers, num_directions, bias, batch_first, dropout }
 }
 
 /// Everything that a pass forwards and back reads. Time is first, sequences are in the caller's order.
@@ -52,9 +52,9 @@ impl<A: Scalar> Problem<A> {
     pub fn new(sizes: Sizes, len: usize, batch: usize) -> Result<Self> {
         let network = Recurrent::new(GatedConfig(sizes), &mut manual_seed(1))?;
         let count = sizes.num_layers * sizes.num_directions;
-        let width = sizes.num_directions * sizes.features;
+        let width = sizes.num_directions * sizes.features();
         let state = |seed| {
-            let [h, c] = [(sizes.features, seed), (sizes.hidden_size, seed + 1)];
+            let [h, c] = [(sizes.features(), seed), (sizes.hidden_size, seed + 1)];
             [h, c].map(|(width, seed)| numbers((count, batch, width), seed))
         };
         let mut problem = Self {
@@ -65,7 +65,7 @@ impl<A: Scalar> Problem<A> {
             resets: Array2::from_elem((len, batch), false),
             reset_state: state(20).map(|plane| Array3::zeros(plane.dim())),
             between: Vec::new(),
-            masks: Array4::zeros((count, 0, batch, sizes.features)),
+            masks: Array4::zeros((count, 0, batch, sizes.features())),
             d_output: numbers((len, batch, width), 3),
             d_state: state(30),
         };

@@ -53,7 +53,7 @@ fn every_way_back_is_the_loops_f64() -> Result<()> {
 /// The way back of a packed sequence is that of the padded one.
 #[test]
 fn the_way_back_of_a_packed_sequence_is_the_loops() -> Result<()> {
-    let two = Sizes { num_layers: 2, num_directions: 2, features: 6, ..sizes(4, 19) };
+    let two = Sizes { num_layers: 2, num_directions: 2, proj_size: 6, ..sizes(4, 19) };
     let mut problem = Problem::<f32>::new(two, 6, 4)?;
     problem.lengths = vec![2, 6, 1, 3];
     let pack = |array: &Array3<f32>| {
@@ -102,8 +102,8 @@ fn loss_with(problem: &Problem<f64>, name: &str, index: usize, change: f64) -> f
 fn the_loops_are_the_derivative() -> Result<()> {
     const STEP: f64 = 1e-5;
     let two = Sizes { num_layers: 2, num_directions: 2, dropout: 0.5, ..sizes(2, 3) };
-    for (features, masks) in [(3, 0), (2, 0), (3, 1), (2, 2), (3, 2)] {
-        let problem = Problem::<f64>::new(Sizes { features, ..two }, 4, 3)?.ragged()?;
+    for (proj_size, masks) in [(0, 0), (2, 0), (0, 1), (2, 2), (0, 2)] {
+        let problem = Problem::<f64>::new(Sizes { proj_size, ..two }, 4, 3)?.ragged()?;
         let problem = problem.with_resets().with_reset_state().with_masks(masks);
         for (name, gradient) in problem.backwards(&problem.forwards()).named() {
             for (i, &actual) in gradient.iter().enumerate() {
@@ -112,7 +112,7 @@ fn the_loops_are_the_derivative() -> Result<()> {
                 let error = (actual - expected).abs() / expected.abs().max(1e-2);
                 assert!(
                     error < 1e-7,
-                    "{name}[{i}], {features} features, {masks} masks: {actual}, {expected}"
+                    "{name}[{i}], {proj_size} features, {masks} masks: {actual}, {expected}"
                 );
             }
         }

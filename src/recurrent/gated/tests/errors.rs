@@ -11,7 +11,7 @@ use crate::recurrent::architecture::Sizes;
 
 /// 17 units and 6 features.
 fn network() -> Sizes {
-    Sizes { features: 6, ..sizes(2, 17) }
+    Sizes { proj_size: 6, ..sizes(2, 17) }
 }
 
 fn problem() -> Result<Problem<f32>> {

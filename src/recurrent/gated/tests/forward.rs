@@ -106,7 +106,7 @@ fn every_pass_is_the_loops_f64() -> Result<()> {
 /// A first state that is not given is zero in both planes.
 #[test]
 fn a_first_state_is_zero() -> Result<()> {
-    let problem = Problem::<f32>::new(Sizes { features: 6, ..sizes(2, 17) }, 4, 3)?;
+    let problem = Problem::<f32>::new(Sizes { proj_size: 6, ..sizes(2, 17) }, 4, 3)?;
     let zeros = problem.state.each_ref().map(|plane| Array3::zeros(plane.dim()));
     let expected = problem.network.forward(&problem.input, Some((&zeros[0], &zeros[1])))?;
     assert_eq!(problem.network.forward(&problem.input, None)?, expected);
@@ -136,7 +136,7 @@ fn a_sum_of_the_state_alone_keeps_its_sign() -> Result<()> {
 /// torch's names, in torch's order, of two matrices of different numbers of blocks.
 #[test]
 fn parameters_have_torchs_names() -> Result<()> {
-    let two = Sizes { num_layers: 2, num_directions: 2, features: 6, ..sizes(2, 17) };
+    let two = Sizes { num_layers: 2, num_directions: 2, proj_size: 6, ..sizes(2, 17) };
     let network = &Problem::<f32>::new(two, 1, 1)?.network;
     let shapes: Vec<_> =
         network.state_dict().into_iter().map(|(name, value)| (name, value.shape().to_vec())).collect();

@@ -18,8 +18,8 @@ use crate::scalar::Scalar;
 /// Every option of a network at units that fill no panel: few columns and more, of input and state; with a projection, and
 /// without one.
 fn networks() -> Vec<Sizes> {
-    let one = [(3, 5, 5), (9, 17, 17), (2, 17, 6), (10, 33, 11)];
-    let one = one.map(|(inputs, units, features)| Sizes { features, ..sizes(inputs, units) });
+    let one = [(3, 5, 0), (9, 17, 0), (2, 17, 6), (10, 33, 11)];
+    let one = one.map(|(inputs, units, proj_size)| Sizes { proj_size, ..sizes(inputs, units) });
     let [few, _, few_projected, projected] = one;
     let deep = [
         sizes(1, 1),

@@ -33,7 +33,7 @@ pub fn expect_passes<A: Scalar>(
 fn expect_plans<A: Scalar>() -> Result<()> {
     let two = Sizes { num_layers: 2, num_directions: 2, ..sizes(9, 17) };
     let deep = Sizes { num_layers: 3, ..sizes(9, 33) };
-    for sizes in [two, Sizes { features: 6, ..two }, deep, Sizes { features: 9, ..deep }] {
+    for sizes in [two, Sizes { proj_size: 6, ..two }, deep, Sizes { proj_size: 9, ..deep }] {
         for batch in [1, 2, 7] {
             let problem = Problem::<A>::new(sizes, 12, batch)?.ragged()?.with_resets().with_reset_state();
             let passed = problem.forwards();
