@@ -164,9 +164,10 @@ pub use packed::{PackedSequence, Packing, Padding, PaddingSide, pad_sequence, un
 pub use parameters::Parameters;
 pub use random::manual_seed;
 pub use recurrent::{
-    Architecture, CellArchitecture, CellDim, CellParameters, CellTrace, Direction, Gradients, Kind,
-    Nonlinearity, Recurrent, RecurrentCell, RecurrentParameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Run,
-    Sequences, Stream, Trace,
+    Architecture, CellArchitecture, CellDim, CellParameters, CellTrace, Direction, Gradients, Gru, GruCell,
+    GruCellConfig, GruConfig, Kind, Lstm, LstmCell, LstmCellConfig, LstmConfig, Nonlinearity, Recurrent,
+    RecurrentCell, RecurrentParameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Run, Sequences, Stream,
+    Trace,
 };
 pub use scalar::Scalar;
 

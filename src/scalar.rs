@@ -1,6 +1,6 @@
 //! The public element type.
 
-use crate::cell::Elman;
+use crate::cell::{Elman, Gru, Lstm};
 use crate::element::Element;
 use crate::engine::{BackReads, BackWrites, Reads, Scratch, Stack, Writes};
 use crate::kernels::{Arch, Product, Update};
@@ -19,7 +19,7 @@ use crate::kernels::{Arch, Product, Update};
 /// assert_eq!(layers::<f32>()?, layers::<f64>()?);
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
-pub trait Scalar: Element + Passes<Elman> + Leaves {}
+pub trait Scalar: Element + Passes<Elman> + Passes<Lstm> + Passes<Gru> + Leaves {}
 
 impl Scalar for f32 {}
 impl Scalar for f64 {}
@@ -79,5 +79,5 @@ macro_rules! compiled {
     };
 }
 
-compiled!(f32: Elman);
-compiled!(f64: Elman);
+compiled!(f32: Elman, Lstm, Gru);
+compiled!(f64: Elman, Lstm, Gru);

@@ -6,10 +6,15 @@
 mod elman;
 #[cfg(test)]
 mod gated;
+mod gates;
+mod gru;
+mod lstm;
 
 pub use elman::Elman;
 #[cfg(test)]
 pub use gated::Gated;
+pub use gru::Gru;
+pub use lstm::Lstm;
 
 use std::ops::Range;
 

@@ -61,7 +61,7 @@ impl<A: Element, S: Simd> Lanes<A, S> {
 
     /// The same number in every lane of another vector.
     #[inline(always)]
-    pub(super) fn constant(self, value: f64) -> Self {
+    pub(crate) fn constant(self, value: f64) -> Self {
         Self::splat(self.simd, value)
     }
 

@@ -1,12 +1,14 @@
 //! The recurrent modules: they check shapes and call the engine.
 //!
-//! A [`Kind`](architecture::Kind) says what an [`rnn`] is. Everything else here serves every kind: the [`network`]
+//! A [`Kind`](architecture::Kind) says what an [`rnn`], [`lstm`] or [`gru`] is. Everything else here serves every kind: the [`network`]
 //! and its [`parameters`], a [`run`] over [`sequences`], training ([`train`]), the [`cell`] and the [`stream`].
 
 mod architecture;
 mod cell;
 #[cfg(test)]
 mod gated;
+mod gru;
+mod lstm;
 mod network;
 mod parameters;
 mod rnn;
@@ -17,6 +19,8 @@ mod train;
 
 pub use architecture::{Architecture, CellArchitecture, Kind};
 pub use cell::{CellDim, CellTrace, RecurrentCell};
+pub use gru::{Gru, GruCell, GruCellConfig, GruConfig};
+pub use lstm::{Lstm, LstmCell, LstmCellConfig, LstmConfig};
 pub use network::Recurrent;
 pub use parameters::{CellParameters, Direction, RecurrentParameters};
 pub use rnn::{Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig};
