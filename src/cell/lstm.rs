@@ -4,48 +4,63 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::gates::{Gates, KEPT, SUMS};
+use super::functions::Function;
+use super::gates::{Gated, Gates, ROW, SUMS};
 use crate::element::Element;
-use crate::kernels::{Lanes, sigmoid, tanh};
+use crate::kernels::Lanes;
 
-/// The cell of an LSTM. A row holds the sums of the gates i, f, o and g, in their place the gates, then the c before.
+/// The cell of an LSTM.
+pub type Lstm = Gated<LstmGates>;
+
+/// A row holds the sums of the gates i, f, o and of the candidate g; in their place what their functions keep, then the c
+/// before.
 #[derive(Debug, Clone, Copy)]
-pub struct Lstm;
+pub struct LstmGates;
 
-impl Gates for Lstm {
+impl Gates for LstmGates {
     const INPUT: Range<usize> = 0..4;
     const HIDDEN: Range<usize> = 0..4;
     const CARRIES: bool = true;
+    const GATE: usize = 0;
 
     #[inline(always)]
     fn next<A: Element, S: Simd>(
         self,
-        [i, f, o, g]: [Lanes<A, S>; SUMS],
+        gate: impl Function,
+        [candidate, carried]: [impl Function; 2],
+        [i_sum, f_sum, o_sum, g_sum, _]: [Lanes<A, S>; ROW],
         _: Lanes<A, S>,
         c: Lanes<A, S>,
-    ) -> ([Lanes<A, S>; KEPT], Lanes<A, S>, Lanes<A, S>) {
-        let (i, f, o, g) = (sigmoid(i), sigmoid(f), sigmoid(o), tanh(g));
+    ) -> ([Lanes<A, S>; ROW], Lanes<A, S>, Lanes<A, S>) {
+        let (i, f, o) = (gate.value(i_sum), gate.value(f_sum), gate.value(o_sum));
+        let g = candidate.value(g_sum);
         let next = f.mul_add(c, i * g);
-        ([i, f, o, g, c], o * tanh(next), next)
+        let row =
+            [gate.kept(i_sum, i), gate.kept(f_sum, f), gate.kept(o_sum, o), candidate.kept(g_sum, g), c];
+        (row, o * carried.value(next), next)
     }
 
     #[inline(always)]
     fn back<A: Element, S: Simd>(
         self,
-        [i, f, o, g, c]: [Lanes<A, S>; KEPT],
+        gate: impl Function,
+        [candidate, carried]: [impl Function; 2],
+        [i_kept, f_kept, o_kept, g_kept, c]: [Lanes<A, S>; ROW],
         d_h: Lanes<A, S>,
         d_c: Lanes<A, S>,
     ) -> ([Lanes<A, S>; SUMS], Lanes<A, S>, Lanes<A, S>) {
-        let (zero, one) = (c.constant(0.0), c.constant(1.0));
-        // To make c' and its tanh again takes less time than to keep them.
-        let t = tanh(f.mul_add(c, i * g));
-        let d_next = (d_h * o).mul_add((-t).mul_add(t, one), d_c);
+        let (i, f, o) = (gate.again(i_kept), gate.again(f_kept), gate.again(o_kept));
+        let g = candidate.again(g_kept);
+        // To make c' and its function again takes less time than to keep them.
+        let next = f.mul_add(c, i * g);
+        let y = carried.value(next);
+        let d_next = carried.slope(carried.kept(next, y), d_h * o) + d_c;
         let sums = [
-            d_next * g * (i * (one - i)),
-            d_next * c * (f * (one - f)),
-            d_h * t * (o * (one - o)),
-            d_next * i * (-g).mul_add(g, one),
+            gate.slope(i_kept, d_next * g),
+            gate.slope(f_kept, d_next * c),
+            gate.slope(o_kept, d_h * y),
+            candidate.slope(g_kept, d_next * i),
         ];
-        (sums, zero, d_next * f)
+        (sums, c.constant(0.0), d_next * f)
     }
 }

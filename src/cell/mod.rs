@@ -4,23 +4,26 @@
 //! hands them over as a row of blocks, one number for each unit in each block.
 
 mod elman;
+mod functions;
 #[cfg(test)]
 mod gated;
 mod gates;
 mod gru;
+mod loops;
 mod lstm;
 
 pub use elman::Elman;
 #[cfg(test)]
 pub use gated::Gated;
-pub use gru::Gru;
-pub use lstm::Lstm;
+pub use gru::{Gru, GruGates, Reset};
+pub use lstm::{Lstm, LstmGates};
 
 use std::ops::Range;
 
 use pulp::Simd;
 
 use crate::element::Element;
+use crate::invariant::Invariant;
 use crate::kernels::Blocks;
 
 /// One kind of recurrent cell.
@@ -36,6 +39,34 @@ pub trait Cell<A: Element>: Copy + Send + Sync {
     const HIDDEN: Range<usize>;
     /// Whether a cell state c goes from step to step beside the hidden state h.
     const CARRIES: bool;
+
+    /// Whether the last block of [`HIDDEN`](Self::HIDDEN) takes its chain over the hidden state times a gate, which is
+    /// made of the other blocks.
+    #[inline(always)]
+    fn gates_state(self) -> bool {
+        false
+    }
+
+    /// Makes what that block's chain goes over, of some rows in which the other blocks hold their sums, and of the hidden
+    /// state. Comes before [`forward`](Self::forward).
+    fn gate<S: Simd>(self, _: S, _: Blocks, _: &mut [A], _h: &[A], _operand: &mut [A]) {
+        None::<()>.invariant("only a cell that gates the state is asked for its gate");
+    }
+
+    /// The way back of [`gate`](Self::gate), after [`backward`](Self::backward), from the gradient of its result: sets the
+    /// gradient of the gate's sum, and adds to that of the hidden state. `factors` are those of the hidden state's mask,
+    /// if there is one.
+    fn gate_back<S: Simd>(
+        self,
+        _: S,
+        _: Blocks,
+        (_rows, _factors): (&[A], Option<&[A]>),
+        _d_operand: &[A],
+        _d_h: &mut [A],
+        _d_sums: &mut [A],
+    ) {
+        None::<()>.invariant("only a cell that gates the state is asked for its gate");
+    }
 
     /// Whether the way back reads the rows. If it does, a pass in training keeps them.
     fn keeps(self) -> bool;

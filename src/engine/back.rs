@@ -8,6 +8,7 @@ use pulp::{Simd, WithSimd};
 use super::backward::{BackScratch, BackSpanReads, BackSpanWrites};
 use super::gradient::DirectionGradient;
 use super::kept::Kept;
+use super::operands::of_layer;
 use super::share::{Share, ShareMut};
 use super::stack::{Stack, planes_of_parts};
 use super::threads;
@@ -163,6 +164,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
         let Self { stack, reads, steps, first, .. } = *self;
         let kept = reads.kept;
         let Written { d_state, d_input, d_sums, d_h } = &mut *self.written;
+        let input_widths = [reads.weights[0][0].inputs(), stack.features()];
         let (all, widths, batch) = (&kept.course.layout.steps, stack.widths(), steps.batch(0));
         let mut below = match layer {
             0 => Vec::new(),
@@ -190,7 +192,8 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                 },
                 d_outputs: d_outputs.map(|d_outputs| (d_outputs, column)),
                 resets: kept.course.resets().map(|resets| resets.skip(first).of_direction(i, widths)),
-                masks: kept.factors.masks(stack, all.batch(0)).map(|masks| masks.skip(first).of_direction(i)),
+                masks: of_layer(kept.factors.masks(input_widths, all.batch(0)), layer)
+                    .map(|masks| Some(masks?.skip(first).of_direction(i))),
             };
             let writes = BackSpanWrites {
                 d_state: state.map(|(plane, width)| {

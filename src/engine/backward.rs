@@ -1,11 +1,13 @@
 //! The way back through one direction of one layer.
 
+use std::ops::Range;
+
 use pulp::Simd;
 
-use super::forward::run;
-use super::operands::Masks;
+use super::operands::{Masks, operands};
 use super::resets::Resets;
 use super::share::ShareMut;
+use super::sums::run;
 use super::weights::BackWeights;
 use crate::cell::{Cell, KeptRows, sums};
 use crate::element::Element;
@@ -33,7 +35,8 @@ pub(super) struct BackSpanReads<'a, A> {
     pub(super) d_outputs: Option<(Source<'a, A>, usize)>,
     /// Where sequences begin anew.
     pub(super) resets: Option<Resets<'a, A>>,
-    pub(super) masks: Option<Masks<'a, A>>,
+    /// The masks of the input and of the hidden state.
+    pub(super) masks: [Option<Masks<'a, A>>; 2],
 }
 
 /// What a direction writes on the way back.
@@ -133,62 +136,131 @@ impl<A: Element> BackWeights<A> {
                 if self.projection.is_some() {
                     d_state.h.fill(A::zero());
                 }
-                self.to_state::<S, C>(
-                    simd,
-                    sums,
-                    reads.masks,
-                    d_state.h,
-                    &mut scratch.masked,
-                    [t, batch, width],
-                );
+                let [_, masks] = reads.masks;
+                if masks.is_none() && !cell.gates_state() {
+                    let chain = self.chain::<C>(sums, [batch, width], 0..hidden::<A, C>(), Start::Output);
+                    run(simd, Product::new(&[chain], d_state.h), t);
+                } else {
+                    let d_h = &mut *d_state.h;
+                    self.to_operands(
+                        simd,
+                        (cell, blocks),
+                        (kept.rows, masks),
+                        sums,
+                        d_h,
+                        &mut scratch.masked,
+                    );
+                }
                 if let Some(resets) = &reads.resets {
                     resets.cut(if reverse { t + 1 } else { t }, d_state, widths);
                 }
             }
             if let Some(d_inputs) = &mut d_inputs {
                 let (inputs, sums) = (self.inputs(), &chunk_sums[C::INPUT.start * units..]);
-                let a = Matrix::strided(sums, rows.len(), (C::INPUT.end - C::INPUT.start) * units, width);
                 let range = rows.start * inputs..rows.end * inputs;
                 let c = d_inputs.rows(chunk.clone(), range, reverse, &mut scratch.inputs);
                 let start = if reverse { Start::Output } else { Start::Zero };
-                Product::new(&[Chain { start, a, weights: self.input.all() }], c).run(simd);
+                let blocks = 0..C::INPUT.end - C::INPUT.start;
+                if let [Some(masks), _] = reads.masks {
+                    if !reverse {
+                        c.fill(A::zero());
+                    }
+                    for operand in operands(Some(masks), blocks.len(), false) {
+                        let chain =
+                            self.input_chain(sums, [rows.len(), width, units], operand.blocks, Start::Zero);
+                        let factors = operand.factors.invariant("a mask has factors");
+                        let factors =
+                            steps.places(chunk.clone()).map(|(_, b)| &factors[b * inputs..][..inputs]);
+                        add_masked(simd, chain, factors, c, &mut scratch.masked);
+                    }
+                } else {
+                    let chain = self.input_chain(sums, [rows.len(), width, units], blocks, start);
+                    Product::new(&[chain], c).run(simd);
+                }
                 d_inputs.put(chunk.clone(), &scratch.inputs);
             }
             d_sums.put(chunk, &scratch.sums);
         }
     }
 
-    /// Adds what comes through the recurrent product to the gradient of rows of hidden states.
+    /// The chains of some of the input's blocks, over the gradients of the sums of rows that start at the first of these
+    /// blocks.
     #[inline(always)]
-    fn to_state<S: Simd, C: Cell<A>>(
+    fn input_chain<'s>(
+        &'s self,
+        sums: &'s [A],
+        [rows, width, units]: [usize; 3],
+        blocks: Range<usize>,
+        start: Start<'s, A>,
+    ) -> Chain<'s, A> {
+        let a = Matrix::strided(&sums[blocks.start * units..], rows, blocks.len() * units, width);
+        Chain { start, a, weights: self.input.all().rows(blocks.start * units..blocks.end * units) }
+    }
+
+    /// The chains of some of the state's blocks, over rows of gradients of sums.
+    #[inline(always)]
+    fn chain<'s, C: Cell<A>>(
+        &'s self,
+        sums: &'s [A],
+        [batch, width]: [usize; 2],
+        blocks: Range<usize>,
+        start: Start<'s, A>,
+    ) -> Chain<'s, A> {
+        let units = self.hidden.all().depth() / hidden::<A, C>();
+        let first = (C::HIDDEN.start + blocks.start) * units;
+        let a = Matrix::strided(&sums[first..], batch, blocks.len() * units, width);
+        Chain { start, a, weights: self.hidden.all().rows(blocks.start * units..blocks.end * units) }
+    }
+
+    /// Adds what comes through the recurrent product to the gradient of rows of hidden states that the product read times
+    /// masks or a gate. The gated operand comes first, since it leads to the sums of the gate.
+    #[inline(never)]
+    fn to_operands<S: Simd, C: Cell<A>>(
         &self,
         simd: S,
-        sums: &[A],
-        masks: Option<Masks<'_, A>>,
+        (cell, blocks): (C, Blocks),
+        (rows, masks): (&[A], Option<Masks<'_, A>>),
+        sums: &mut [A],
         d_h: &mut [A],
-        masked: &mut Vec<A>,
-        [t, batch, width]: [usize; 3],
+        room: &mut Vec<A>,
     ) {
-        let count = C::HIDDEN.end - C::HIDDEN.start;
-        let units = self.hidden.all().depth() / count;
-        let chain = |blocks: std::ops::Range<usize>, start| Chain {
-            start,
-            a: Matrix::strided(
-                &sums[(C::HIDDEN.start + blocks.start) * units..],
-                batch,
-                blocks.len() * units,
-                width,
-            ),
-            weights: self.hidden.all().rows(blocks.start * units..blocks.end * units),
-        };
-        let Some(masks) = masks else {
-            return run(simd, Product::new(&[chain(0..count, Start::Output)], d_h), t);
-        };
-        for (blocks, factors) in masks.operands(count) {
-            masked.resize(d_h.len(), A::zero());
-            run(simd, Product::new(&[chain(blocks, Start::Zero)], masked), t);
-            let terms = masked.iter().zip(factors);
-            d_h.iter_mut().zip(terms).for_each(|(d, (&term, &factor))| *d = term.mul_add(factor, *d));
+        let features = self.hidden.all().width();
+        let batch = d_h.len() / features;
+        let dims = [batch, sums.len() / batch];
+        let mut all = operands(masks, hidden::<A, C>(), cell.gates_state());
+        let gated = if cell.gates_state() { all.next_back() } else { None };
+        for operand in gated.into_iter().chain(all) {
+            let start = if operand.gated || operand.factors.is_some() { Start::Zero } else { Start::Output };
+            let chain = self.chain::<C>(sums, dims, operand.blocks, start);
+            match operand.factors {
+                factors if operand.gated => {
+                    room.resize(d_h.len(), A::zero());
+                    Product::new(&[chain], room).run(simd);
+                    cell.gate_back(simd, blocks, (rows, factors), room, d_h, sums);
+                }
+                Some(factors) => add_masked(simd, chain, factors.chunks_exact(features), d_h, room),
+                None => Product::new(&[chain], d_h).run(simd),
+            }
         }
     }
+}
+
+/// The number of blocks that the hidden state's chains go to.
+const fn hidden<A: Element, C: Cell<A>>() -> usize {
+    C::HIDDEN.end - C::HIDDEN.start
+}
+
+/// Adds chains times factors, a row of them for each row.
+#[inline(always)]
+fn add_masked<'f, A: Element, S: Simd>(
+    simd: S,
+    chain: Chain<'_, A>,
+    factors: impl Iterator<Item = &'f [A]>,
+    to: &mut [A],
+    room: &mut Vec<A>,
+) {
+    room.resize(to.len(), A::zero());
+    Product::new(&[chain], room).run(simd);
+    let terms = room.iter().zip(factors.flatten());
+    to.iter_mut().zip(terms).for_each(|(d, (&term, &factor))| *d = term.mul_add(factor, *d));
 }

@@ -46,13 +46,14 @@ impl<A: Element> Course<A> {
 pub struct Factors<A> {
     /// Factors of the output rows of every layer but the last; empty without dropout between layers.
     pub(crate) between: Vec<Vec<A>>,
-    /// Factors of the hidden state before a recurrent product reads it, and the number of masks; see [`Masks`].
-    pub(crate) state: Option<(Vec<A>, usize)>,
+    /// Factors of the first layer's input, and of the hidden state, before a product reads them, each with the number of
+    /// masks; see [`Masks`].
+    pub(crate) masks: [Option<(Vec<A>, usize)>; 2],
 }
 
 impl<A> Default for Factors<A> {
     fn default() -> Self {
-        Self { between: Vec::new(), state: None }
+        Self { between: Vec::new(), masks: [None, None] }
     }
 }
 
@@ -117,7 +118,7 @@ impl<A: Element> Kept<A> {
             Reads {
                 resets: course.resets(),
                 factors: &factors.between,
-                masks: factors.masks(stack, steps.batch(0)),
+                masks: factors.masks([source.width(), stack.features()], steps.batch(0)),
                 ..Reads::new(source, steps)
             },
             writes,
@@ -134,10 +135,13 @@ impl<A: Element> Kept<A> {
 }
 
 impl<A: Element> Factors<A> {
-    /// The masks of the hidden state, as a pass reads them.
-    pub(super) fn masks<C: Cell<A>>(&self, stack: &Stack<A, C>, batch: usize) -> Option<Masks<'_, A>> {
-        let (factors, count) = self.state.as_ref()?;
-        Some(Masks { factors, count: *count, batch, features: stack.features(), first: 0 })
+    /// The masks of the input and of the hidden state, which are so wide, as a pass reads them.
+    pub(super) fn masks(&self, widths: [usize; 2], batch: usize) -> [Option<Masks<'_, A>>; 2] {
+        let masks = |i: usize| {
+            let (factors, count) = self.masks[i].as_ref()?;
+            Some(Masks { factors, count: *count, batch, width: widths[i], first: 0 })
+        };
+        [masks(0), masks(1)]
     }
 }
 

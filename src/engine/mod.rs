@@ -17,6 +17,7 @@ mod resets;
 mod share;
 mod spares;
 mod stack;
+mod sums;
 mod team;
 mod terms;
 mod threads;

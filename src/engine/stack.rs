@@ -6,7 +6,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::forward::{SpanReads, SpanWrites, StepScratch};
-use super::operands::Masks;
+use super::operands::{Masks, of_layer};
 use super::resets::Resets;
 use super::share::{Share, ShareMut, Target};
 use super::team::{Member, Team};
@@ -48,8 +48,8 @@ pub struct Reads<'a, A> {
     pub(crate) resets: Option<Resets<'a, A>>,
     /// The dropout factors of the output rows of every layer but the last; empty without dropout between layers.
     pub(crate) factors: &'a [Vec<A>],
-    /// The factors of the hidden states that a recurrent product reads, if there is recurrent dropout.
-    pub(crate) masks: Option<Masks<'a, A>>,
+    /// The masks of the first layer's input and of the hidden states, where a product reads them times factors.
+    pub(crate) masks: [Option<Masks<'a, A>>; 2],
 }
 
 /// What a pass writes.
@@ -80,7 +80,7 @@ pub struct Scratch<A> {
 impl<'a, A> Reads<'a, A> {
     /// Reads of input rows alone.
     pub(crate) fn new(source: Source<'a, A>, steps: &'a Steps) -> Self {
-        Self { source, steps, resets: None, factors: &[], masks: None }
+        Self { source, steps, resets: None, factors: &[], masks: [None, None] }
     }
 }
 
@@ -336,7 +336,7 @@ impl<A: Element, C: Cell<A>> RunForward<'_, '_, A, C> {
             plan: &stack.plan,
             reverse: direction == 1,
             resets: reads.resets.map(|resets| resets.skip(first).of_direction(i, widths)),
-            masks: reads.masks.map(|masks| masks.skip(first).of_direction(i)),
+            masks: of_layer(reads.masks, layer).map(|masks| Some(masks?.skip(first).of_direction(i))),
             team,
         };
         let writes = SpanWrites {

@@ -1,6 +1,5 @@
 //! The gradient of one direction's parameters: sums over all rows.
 
-use std::iter;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -9,12 +8,13 @@ use pulp::{Simd, WithSimd};
 use super::few::{GradientRows, few};
 use super::gradient::{BlockRows, DirectionGradient, SharedBlocks, UnitsGradient};
 use super::kept::Kept;
-use super::operands::Masks;
+use super::operands::{Masks, of_layer, operands};
 use super::resets::Resets;
 use super::stack::Stack;
 use super::threads;
 use crate::cell::{Cell, sums};
 use crate::element::Element;
+use crate::invariant::Invariant;
 use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
 use crate::rows::Source;
 use crate::steps::Steps;
@@ -37,7 +37,11 @@ struct Terms<'a, A> {
     /// The first hidden states, and their width.
     first: &'a [A],
     features: usize,
-    masks: Option<Masks<'a, A>>,
+    /// The masks of the input and of the hidden state.
+    masks: [Option<Masks<'a, A>>; 2],
+    /// If the last hidden block read the state times a gate: the rows that the cell left, their width, and where in a row
+    /// that operand begins.
+    gated: Option<(&'a [A], usize, usize)>,
     resets: Option<Resets<'a, A>>,
     /// The cell's outputs that were projected, if any, and the gradient of the hidden states that they became.
     projected: Option<[&'a [A]; 2]>,
@@ -86,7 +90,12 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             column: direction * features,
             first: &kept.first.h[i * batch * features..][..batch * features],
             features,
-            masks: kept.factors.masks(self, batch).map(|masks| masks.of_direction(i)),
+            masks: of_layer(kept.factors.masks([kept.inputs.len() / rows, features], batch), layer)
+                .map(|masks| Some(masks?.of_direction(i))),
+            gated: self.cell.gates_state().then(|| {
+                let left = kept.rows.get(i).invariant("a cell that gates the state keeps its rows");
+                (left.as_slice(), self.row_width(), (C::HIDDEN.end - 1) * (self.row_width() / C::BLOCKS))
+            }),
             resets: kept.course.resets().map(|resets| resets.of_direction(i, self.widths())),
             projected: kept.cells.get(i).map(|cells| [cells.as_slice(), of_direction(d_h, features)]),
         }
@@ -130,10 +139,10 @@ impl<'t, A: Element, C: Cell<A>> WithSimd for Add<'t, '_, A, C> {
         let blocks = const { sums::<A, C>() };
         let zeros = vec![A::zero(); if terms.resets.is_some() { features } else { 0 }];
         let both = SharedBlocks { input: C::INPUT, hidden: C::HIDDEN };
-        let (few_inputs, few_states) =
-            (few(width, terms.factors.is_some()), few(features, terms.masks.is_some()));
+        let few_inputs = few(width, terms.factors.is_some() || terms.masks[0].is_some());
+        let few_states = few(features, terms.masks[1].is_some() || terms.gated.is_some());
         let together = plan.terms.max(features.min(plan.terms.saturating_mul(2)));
-        let (mut scratch, mut states, mut left) = (TermScratch::default(), Vec::new(), 0..steps.len());
+        let (mut scratch, mut listed, mut left) = (TermScratch::default(), Vec::new(), 0..steps.len());
         while let Some(chunk) = steps.cut(&mut left, together, false) {
             let start = if chunk.start == 0 { Start::Zero } else { Start::Output };
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
@@ -144,32 +153,39 @@ impl<'t, A: Element, C: Cell<A>> WithSimd for Add<'t, '_, A, C> {
                 scratch.turn(&sums);
             }
             let of_rows = |all: &'t [A]| all[rows.start * width..rows.end * width].chunks_exact(width);
+            let of_masks = |factors: &'t [A], width: usize| {
+                steps.places(chunk.clone()).map(move |(_, b)| &factors[b * width..][..width])
+            };
             if few_inputs {
                 sums.add_outer(C::INPUT, width, of_rows(terms.inputs), &mut gradient.weight_ih);
             } else {
-                scratch.pack(width, of_rows(terms.inputs), terms.factors.map(of_rows));
-                scratch.multiply(simd, C::INPUT, 0, start, &mut gradient.weight_ih);
+                for operand in operands(terms.masks[0], both.input.len(), false) {
+                    scratch.factors.clear();
+                    scratch.factors.extend(terms.factors.into_iter().flat_map(of_rows));
+                    scratch.factors.extend(operand.factors.into_iter().flat_map(|all| of_masks(all, width)));
+                    scratch.pack(width, of_rows(terms.inputs));
+                    scratch.multiply(simd, C::INPUT.start, operand.blocks, start, &mut gradient.weight_ih);
+                }
             }
-            states.clear();
-            states.reserve(rows.len());
-            chunk.clone().for_each(|t| terms.list_previous(t, &zeros, &mut states));
-            match terms.masks {
-                None if few_states => {
-                    sums.add_outer(C::HIDDEN, features, states.iter().copied(), &mut gradient.weight_hh);
+            listed.clear();
+            listed.reserve(rows.len());
+            chunk.clone().for_each(|t| terms.list_previous(t, &zeros, &mut listed));
+            if few_states {
+                sums.add_outer(C::HIDDEN, features, listed.iter().copied(), &mut gradient.weight_hh);
+                continue;
+            }
+            for operand in operands(terms.masks[1], both.hidden.len(), terms.gated.is_some()) {
+                scratch.factors.clear();
+                if let Some((left, width, first)) = terms.gated.filter(|_| operand.gated) {
+                    let left = left[rows.start * width..rows.end * width].chunks_exact(width);
+                    scratch.pack(features, left.map(|row| &row[first..][..features]));
+                } else {
+                    scratch
+                        .factors
+                        .extend(operand.factors.into_iter().flat_map(|all| of_masks(all, features)));
+                    scratch.pack(features, listed.iter().copied());
                 }
-                None => {
-                    scratch.pack(features, states.iter().copied(), None::<iter::Empty<_>>);
-                    scratch.multiply(simd, C::HIDDEN, 0, start, &mut gradient.weight_hh);
-                }
-                Some(masks) => {
-                    for (of, factors) in masks.operands(both.hidden.len()) {
-                        let factors =
-                            steps.places(chunk.clone()).map(|(_, b)| &factors[b * features..][..features]);
-                        scratch.pack(features, states.iter().copied(), Some(factors));
-                        let sums = C::HIDDEN.start + of.start..C::HIDDEN.start + of.end;
-                        scratch.multiply(simd, sums, of.start, start, &mut gradient.weight_hh);
-                    }
-                }
+                scratch.multiply(simd, C::HIDDEN.start, operand.blocks, start, &mut gradient.weight_hh);
             }
         }
         gradient.share_biases(&both);
@@ -184,8 +200,9 @@ impl<'t, A: Element, C: Cell<A>> WithSimd for Add<'t, '_, A, C> {
                     units: features,
                     own: gradient.features.clone(),
                 });
-                scratch.pack(units, cells.chunks_exact(units), None::<iter::Empty<_>>);
-                scratch.multiply(simd, 0..1, 0, start, &mut weight_hr);
+                scratch.factors.clear();
+                scratch.pack(units, cells.chunks_exact(units));
+                scratch.multiply(simd, 0, 0..1, start, &mut weight_hr);
             }
         }
     }
@@ -193,14 +210,16 @@ impl<'t, A: Element, C: Cell<A>> WithSimd for Add<'t, '_, A, C> {
 
 /// Scratch memory that chunks of rows reuse.
 #[derive(Default)]
-struct TermScratch<A: Element> {
+struct TermScratch<'t, A: Element> {
     /// The gradients of the sums, turned: for each block, a row for each unit.
     turned: Vec<Vec<A>>,
+    /// The factors of the rows to be packed; none stand for ones.
+    factors: Vec<&'t [A]>,
     rows: Vec<A>,
     panels: Panels<A>,
 }
 
-impl<A: Element> TermScratch<A> {
+impl<A: Element> TermScratch<'_, A> {
     /// Turns the columns of some units of every block into rows.
     #[inline(always)]
     fn turn(&mut self, sums: &GradientRows<'_, A>) {
@@ -211,36 +230,33 @@ impl<A: Element> TermScratch<A> {
         }
     }
 
-    /// Packs rows of `width` elements, multiplied with `factors` if there are any.
+    /// Packs rows of `width` elements, multiplied with their factors.
     #[inline(always)]
-    fn pack<'r>(
-        &mut self,
-        width: usize,
-        rows: impl ExactSizeIterator<Item = &'r [A]> + Clone,
-        factors: Option<impl Iterator<Item = &'r [A]>>,
-    ) {
-        let Some(factors) = factors else { return self.panels.fill(width, rows) };
+    fn pack<'r>(&mut self, width: usize, rows: impl ExactSizeIterator<Item = &'r [A]> + Clone) {
+        if self.factors.is_empty() {
+            return self.panels.fill(width, rows);
+        }
         self.rows.clear();
-        for (row, factors) in rows.zip(factors) {
-            self.rows.extend(row.iter().zip(factors).map(|(&x, &factor)| x * factor));
+        for (row, factors) in rows.zip(&self.factors) {
+            self.rows.extend(row.iter().zip(*factors).map(|(&x, &factor)| x * factor));
         }
         self.panels.fill(width, self.rows.chunks_exact(width));
     }
 
-    /// Multiplies some turned blocks with the packed rows, into the gradient's blocks from `first` on. Chains
-    /// begin at `start`.
+    /// Multiplies some turned blocks, counted from block `first` on, with the packed rows, into the same blocks of a
+    /// gradient. Chains begin at `start`.
     #[inline(always)]
     fn multiply<S: Simd>(
         &self,
         simd: S,
-        blocks: Range<usize>,
         first: usize,
+        blocks: Range<usize>,
         start: Start<'_, A>,
         gradient: &mut BlockRows<'_, A>,
     ) {
         let weights = self.panels.all();
-        for (i, turned) in self.turned[blocks].iter().enumerate() {
-            let gradient = gradient.block(first + i);
+        for block in blocks {
+            let (turned, gradient) = (&self.turned[first + block], gradient.block(block));
             let a = Matrix::contiguous(turned, gradient.len() / weights.width(), weights.depth());
             Product::new(&[Chain { start, a, weights }], gradient).run(simd);
         }

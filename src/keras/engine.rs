@@ -79,7 +79,7 @@ pub(super) fn forward_train<C: Architecture, A: Scalar>(
         let rows = layout.sorted_state("trace", &rows.view().insert_axis(Axis(0)));
         rows.map(|rows| (rows, 1))
     };
-    let factors = Factors { between: Vec::new(), state: state_factors.map(sorted).transpose()? };
+    let factors = Factors { between: Vec::new(), masks: [None, state_factors.map(sorted).transpose()?] };
     let source = Source::rows(input, width, &layout.steps, 0);
     let course = Course::of(layout.clone());
     let mut state = first.map(|plane| plane.insert_axis(Axis(0)));

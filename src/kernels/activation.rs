@@ -100,6 +100,28 @@ impl Activation {
         matches!(self, Self::Softsign | Self::Gelu | Self::Silu)
     }
 
+    /// The values of as many numbers as a vector holds.
+    #[inline(always)]
+    pub(crate) fn of<A: Element, S: Simd>(self, x: Lanes<A, S>) -> Lanes<A, S> {
+        let [mut from, mut to] = [A::Line::default(); 2];
+        let lanes = ..Lanes::<A, S>::COUNT;
+        x.store(&mut from[lanes]);
+        self.map(x.simd(), &from[lanes], &mut to[lanes]);
+        Lanes::load(x.simd(), &to[lanes])
+    }
+
+    /// The derivative times `d`, `at` what [`derive`](Self::derive) computes it from.
+    #[inline(always)]
+    pub(crate) fn slope<A: Element, S: Simd>(self, at: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
+        let [mut of_at, mut d_to, mut d_from] = [A::Line::default(); 3];
+        let lanes = ..Lanes::<A, S>::COUNT;
+        at.store(&mut of_at[lanes]);
+        d.store(&mut d_to[lanes]);
+        let (at, d_to, d_from) = (&of_at[lanes], &d_to[lanes], &mut d_from[lanes]);
+        d.simd().vectorize(Derive { activation: self, at, d_to, d_from });
+        Lanes::load(d.simd(), d_from)
+    }
+
     /// `to[i] = f(from[i])`.
     #[inline(always)]
     pub(crate) fn map<A: Element, S: Simd>(self, simd: S, from: &[A], to: &mut [A]) {

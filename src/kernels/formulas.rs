@@ -25,13 +25,13 @@ const NORMAL_DENSITY_AT_0: f64 = 0.398_942_280_401_432_7;
 
 /// tanh's derivative from its value: (1 - y^2) d, with the difference rounded once.
 #[inline(always)]
-pub(super) fn tanh_derivative<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
+pub(crate) fn tanh_derivative<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
     d * (-y).mul_add(y, y.constant(1.0))
 }
 
 /// sigmoid's derivative from its value: y (1 - y) d.
 #[inline(always)]
-pub(super) fn sigmoid_derivative<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
+pub(crate) fn sigmoid_derivative<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
     y * (y.constant(1.0) - y) * d
 }
 

@@ -29,6 +29,12 @@ impl<A: Element, S: Simd> Lanes<A, S> {
         Self { simd, vector }
     }
 
+    /// The instruction set.
+    #[inline(always)]
+    pub(super) fn simd(self) -> S {
+        self.simd
+    }
+
     /// The register.
     #[inline(always)]
     pub fn vector(self) -> A::Vector<S> {

@@ -30,6 +30,7 @@ pub use activation::{Activate, Activation};
 pub use arch::{Arch, Plan, archs};
 pub use chain::{Chain, Product, Start};
 pub(crate) use copy::{copy, to_vec};
+pub(crate) use formulas::{sigmoid_derivative, tanh_derivative};
 pub use lanes::Lanes;
 pub use matrix::Matrix;
 pub(crate) use panels::transpose;

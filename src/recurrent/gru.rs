@@ -200,20 +200,30 @@ impl fmt::Display for GruCellConfig {
 /// torch has r, z and n. The cell has n, r and z of the input; r, z and n of the state.
 const ORDER: Order = Order { input: &[2, 0, 1], hidden: &[0, 1, 2] };
 
-kind!(GruConfig, cell::Gru = |_| cell::Gru, ORDER, ["h_0"], |config: &Self| Sizes {
-    input_size: config.input_size,
-    hidden_size: config.hidden_size,
-    proj_size: 0,
-    num_layers: config.num_layers,
-    num_directions: config.num_directions(),
-    bias: config.bias,
-    batch_first: config.batch_first,
-    dropout: config.dropout,
-});
+kind!(
+    GruConfig,
+    cell::Gru = |_| cell::Gru::new(cell::GruGates(cell::Reset::After)),
+    ORDER,
+    ["h_0"],
+    |config: &Self| Sizes {
+        input_size: config.input_size,
+        hidden_size: config.hidden_size,
+        proj_size: 0,
+        num_layers: config.num_layers,
+        num_directions: config.num_directions(),
+        bias: config.bias,
+        batch_first: config.batch_first,
+        dropout: config.dropout,
+    }
+);
 
-kind!(GruCellConfig, cell::Gru = |_| cell::Gru, ORDER, ["hidden"], |config: &Self| {
-    Sizes::of_cell(config.input_size, config.hidden_size, config.bias)
-});
+kind!(
+    GruCellConfig,
+    cell::Gru = |_| cell::Gru::new(cell::GruGates(cell::Reset::After)),
+    ORDER,
+    ["hidden"],
+    |config: &Self| { Sizes::of_cell(config.input_size, config.hidden_size, config.bias) }
+);
 
 impl Architecture for GruConfig {}
 

@@ -212,20 +212,30 @@ impl fmt::Display for LstmCellConfig {
 /// torch has i, f, g and o; the cell has i, f, o and g.
 const ORDER: Order = Order { input: &[0, 1, 3, 2], hidden: &[0, 1, 3, 2] };
 
-kind!(LstmConfig, cell::Lstm = |_| cell::Lstm, ORDER, ["h_0", "c_0"], |config: &Self| Sizes {
-    input_size: config.input_size,
-    hidden_size: config.hidden_size,
-    proj_size: config.proj_size,
-    num_layers: config.num_layers,
-    num_directions: config.num_directions(),
-    bias: config.bias,
-    batch_first: config.batch_first,
-    dropout: config.dropout,
-});
+kind!(
+    LstmConfig,
+    cell::Lstm = |_| cell::Lstm::new(cell::LstmGates),
+    ORDER,
+    ["h_0", "c_0"],
+    |config: &Self| Sizes {
+        input_size: config.input_size,
+        hidden_size: config.hidden_size,
+        proj_size: config.proj_size,
+        num_layers: config.num_layers,
+        num_directions: config.num_directions(),
+        bias: config.bias,
+        batch_first: config.batch_first,
+        dropout: config.dropout,
+    }
+);
 
-kind!(LstmCellConfig, cell::Lstm = |_| cell::Lstm, ORDER, ["h_0", "c_0"], |config: &Self| {
-    Sizes::of_cell(config.input_size, config.hidden_size, config.bias)
-});
+kind!(
+    LstmCellConfig,
+    cell::Lstm = |_| cell::Lstm::new(cell::LstmGates),
+    ORDER,
+    ["h_0", "c_0"],
+    |config: &Self| { Sizes::of_cell(config.input_size, config.hidden_size, config.bias) }
+);
 
 impl Architecture for LstmConfig {}
 

@@ -263,7 +263,7 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         let factors = |_| spares.lock().try_take("trace", [course.layout.steps.rows(), sizes.output_size()]);
         let mut between = (0..gaps).map(factors).collect::<Result<Vec<_>>>()?;
         between.iter_mut().try_for_each(|factors| dropout(factors, sizes.dropout, rng))?;
-        let factors = Factors { between, state: None };
+        let factors = Factors { between, ..Factors::default() };
         let layout = course.layout.clone();
         let stack = network.stack();
         let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| {

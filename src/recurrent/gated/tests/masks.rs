@@ -21,7 +21,7 @@ pub fn pass<A: Scalar>(problem: &Problem<A>) -> Result<Vec<(String, ArrayD<A>)>>
     let layout = Layout::of_lengths(&problem.lengths);
     // By direction, mask, row of a step, feature.
     let factors = problem.masks.select(Axis(2), &problem.order()).into_iter().collect();
-    let factors = Factors { between: Vec::new(), state: Some((factors, masks)) };
+    let factors = Factors { between: Vec::new(), masks: [None, Some((factors, masks))] };
     let sorted = |plane: &Array3<A>| layout.sorted_state("reset_state", &plane.view());
     let [h, c] = problem.reset_state.each_ref().map(sorted);
     let course = Course {
