@@ -105,6 +105,17 @@ pub enum Error {
     #[error("the trace is of other parameters: they may have changed since, or are another network's")]
     StaleTrace,
 
+    /// Weights are of another kind of network than the one asked for.
+    #[error("these are {weights}: use `{actual}`, not `{expected}`")]
+    WrongKind {
+        /// The weights, such as `an LSTM's weights (four gates)`.
+        weights: &'static str,
+        /// The type that takes them, such as `Lstm`.
+        actual: &'static str,
+        /// The type that was asked for.
+        expected: &'static str,
+    },
+
     /// Parameters are of a model of another configuration.
     #[error("the parameters are of {actual}, not of {expected}")]
     ForeignParameters {

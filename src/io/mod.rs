@@ -29,6 +29,7 @@
 mod archive;
 #[cfg(any(feature = "_zip", feature = "onnx"))]
 mod budget;
+mod configs;
 mod dtype;
 #[cfg(any(feature = "npz", feature = "pt"))]
 mod elements;

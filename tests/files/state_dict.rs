@@ -3,7 +3,9 @@
 use ndarray::{Array1, Array2, array};
 use ndarray_rnn::io::{StateDict, Tensor};
 use ndarray_rnn::{
-    Error, FileError, Linear, LinearConfig, Nonlinearity, Parameters, Rnn, RnnConfig, manual_seed,
+    Error, FileError, Gru, GruCell, GruCellConfig, GruConfig, Linear, LinearConfig, Lstm, LstmCell,
+    LstmCellConfig, LstmConfig, Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig,
+    manual_seed,
 };
 
 use crate::common::TestResult;
@@ -74,9 +76,7 @@ fn what_is_no_network_is_refused() -> TestResult {
         expected: expected.into(),
         actual: actual.into(),
     };
-    // The state dict of an LSTM.
-    let lstm = with(&with(&both, "weight_ih_l0", zeros(8, 3))?, "weight_hh_l0", zeros(8, 2))?;
-    expect_no_network(&lstm, shape("weight_ih_l0", &[2, 3], &[8, 3]));
+    expect_no_network(&with(&both, "weight_ih_l0", zeros(8, 3))?, shape("weight_ih_l0", &[2, 3], &[8, 3]));
     expect_no_network(&with(&both, "weight_ih_l1", zeros(2, 2))?, shape("weight_ih_l1", &[2, 4], &[2, 2]));
     let vector = Tensor::from_array(&Array1::<f32>::zeros(3));
     expect_no_network(&with(&both, "bias_ih_l0", vector.clone())?, shape("bias_ih_l0", &[2], &[3]));
@@ -103,5 +103,83 @@ fn a_model_is_loaded_entirely_or_not_at_all() -> TestResult {
     }
     good.load_into(&mut rnn)?;
     assert_eq!(rnn.state_dict(), good.arrays()?);
+    Ok(())
+}
+
+/// The arrays of a model.
+fn dict_of(model: &impl Parameters<Elem = f32>) -> Result<StateDict, Error> {
+    let mut dict = StateDict::new();
+    dict.add("", model)?;
+    Ok(dict)
+}
+
+/// Weights of each kind, of every shape, read as every kind: as their own they are read, as another they are named.
+#[test]
+fn the_wrong_kind_is_named() -> TestResult {
+    for (input, hidden, deep) in [(1, 1, false), (3, 4, false), (4, 3, true), (12, 3, true)] {
+        let (layers, rng) = (1 + usize::from(deep), &mut manual_seed(0));
+        let rnn = RnnConfig::new(input, hidden).num_layers(layers).bidirectional(deep).bias(!deep);
+        let gru = GruConfig::new(input, hidden).num_layers(layers).bidirectional(deep).bias(!deep);
+        let lstm = LstmConfig::new(input, hidden).num_layers(layers).bidirectional(deep).bias(!deep);
+        let (rnn, gru) = (Rnn::<f32>::new(rnn, rng)?, Gru::<f32>::new(gru, rng)?);
+        let mut all = vec![("Rnn", dict_of(&rnn)?), ("Gru", dict_of(&gru)?)];
+        for proj_size in [0, 1, hidden - 1].into_iter().filter(|&proj_size| proj_size < hidden) {
+            let lstm = Lstm::<f32>::new(lstm.clone().proj_size(proj_size), rng)?;
+            let dict = dict_of(&lstm)?;
+            assert_eq!(Lstm::from_state_dict(&dict)?, lstm);
+            all.push(("Lstm", dict));
+        }
+        assert_eq!(Rnn::from_state_dict(&all[0].1, Nonlinearity::Tanh)?, rnn);
+        assert_eq!(Gru::from_state_dict(&all[1].1)?, gru);
+        for (kind, dict) in &all {
+            let read = [
+                ("Rnn", Rnn::<f32>::from_state_dict(dict, Nonlinearity::Tanh).err()),
+                ("Gru", Gru::<f32>::from_state_dict(dict).err()),
+                ("Lstm", Lstm::<f32>::from_state_dict(dict).err()),
+            ];
+            expect_kind(kind, "", read);
+        }
+        let cells = [
+            ("Rnn", dict_of(&RnnCell::<f32>::new(RnnCellConfig::new(input, hidden), rng)?)?),
+            ("Gru", dict_of(&GruCell::<f32>::new(GruCellConfig::new(input, hidden).bias(false), rng)?)?),
+            ("Lstm", dict_of(&LstmCell::<f32>::new(LstmCellConfig::new(input, hidden), rng)?)?),
+        ];
+        for (kind, dict) in &cells {
+            let read = [
+                ("Rnn", RnnCell::<f32>::from_state_dict(dict, Nonlinearity::Tanh).err()),
+                ("Gru", GruCell::<f32>::from_state_dict(dict).err()),
+                ("Lstm", LstmCell::<f32>::from_state_dict(dict).err()),
+            ];
+            expect_kind(kind, "Cell", read);
+        }
+    }
+    Ok(())
+}
+
+/// Expects an error of every other kind, which names both.
+fn expect_kind(kind: &str, suffix: &str, read: [(&str, Option<Error>); 3]) {
+    let weights = match kind {
+        "Rnn" => "an RNN's weights (one gate)",
+        "Gru" => "a GRU's weights (three gates)",
+        _ => "an LSTM's weights (four gates)",
+    };
+    for (as_kind, error) in read {
+        let message = format!("these are {weights}: use `{kind}{suffix}`, not `{as_kind}{suffix}`");
+        let expected = (as_kind != kind).then_some(message);
+        assert_eq!(error.map(|error| error.to_string()), expected);
+    }
+}
+
+/// Weights of no kind are refused by their shape.
+#[test]
+fn weights_of_no_kind_are_refused() -> TestResult {
+    let mut dict = StateDict::new();
+    dict.insert("weight_ih_l0", Tensor::from_array(&Array2::<f32>::zeros((10, 3))))?;
+    dict.insert("weight_hh_l0", Tensor::from_array(&Array2::<f32>::zeros((10, 5))))?;
+    let shape = |expected: [usize; 2], actual: [usize; 2]| {
+        Some(Error::Shape { array: "weight_ih_l0".into(), expected: expected.into(), actual: actual.into() })
+    };
+    assert_eq!(Lstm::<f32>::from_state_dict(&dict).err(), shape([20, 3], [10, 3]));
+    assert_eq!(Gru::<f32>::from_state_dict(&dict).err(), shape([15, 3], [10, 3]));
     Ok(())
 }

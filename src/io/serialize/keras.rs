@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::{Configured, configured, deserialize, serialize};
 use crate::error::{Result, expect_shape};
 use crate::io::StateDict;
-use crate::io::models::matrix;
+use crate::io::configs::matrix;
 use crate::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig};
 use crate::scalar::Scalar;
 

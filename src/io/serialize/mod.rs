@@ -18,7 +18,10 @@ use crate::embedding::{Embedding, EmbeddingConfig};
 use crate::error::{Error, Result};
 use crate::linear::{Linear, LinearConfig};
 use crate::parameters::Parameters;
-use crate::recurrent::{Rnn, RnnCell, RnnCellConfig, RnnConfig};
+use crate::recurrent::{
+    Gru, GruCell, GruCellConfig, GruConfig, Lstm, LstmCell, LstmCellConfig, LstmConfig, Rnn, RnnCell,
+    RnnCellConfig, RnnConfig,
+};
 use crate::scalar::Scalar;
 
 /// A model that is made of a configuration and named arrays.
@@ -76,6 +79,18 @@ configured!(Rnn, RnnConfig, |dict, config| {
 });
 
 configured!(RnnCell, RnnCellConfig, |dict, config| dict.rnn_cell_config(config.nonlinearity));
+
+configured!(Lstm, LstmConfig, |dict, config| {
+    Ok(dict.lstm_config()?.batch_first(config.batch_first).dropout(config.dropout))
+});
+
+configured!(LstmCell, LstmCellConfig, |dict, _| dict.lstm_cell_config());
+
+configured!(Gru, GruConfig, |dict, config| {
+    Ok(dict.gru_config()?.batch_first(config.batch_first).dropout(config.dropout))
+});
+
+configured!(GruCell, GruCellConfig, |dict, _| dict.gru_cell_config());
 
 configured!(Linear, LinearConfig, |dict, _| dict.linear_config());
 
