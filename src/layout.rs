@@ -1,13 +1,12 @@
 //! How the sequences of a batch become rows in steps, and rows become arrays again.
 
-use std::cmp::Reverse;
-
 use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
 
 use crate::arrays::{elements_mut, try_standard};
 use crate::element::Element;
 use crate::error::{Error, Result, expect_shape};
 use crate::kernels::copy;
+use crate::order::longest_first;
 use crate::planes::Planes;
 use crate::room::{array, filled_elements, room};
 use crate::steps::Steps;
@@ -40,8 +39,7 @@ impl Layout {
 
     /// Sequences of lengths that have been checked.
     pub(crate) fn of_lengths(lengths: &[usize]) -> Self {
-        let mut order: Vec<_> = (0..lengths.len()).filter(|&n| lengths[n] > 0).collect();
-        order.sort_by_key(|&n| Reverse(lengths[n]));
+        let order = longest_first(lengths);
         let longest = order.first().map_or(0, |&n| lengths[n]);
         let mut batches = vec![0; longest];
         for &n in &order {

@@ -145,6 +145,7 @@ mod layout;
 mod linear;
 pub mod loss;
 pub mod optim;
+mod order;
 mod packed;
 mod parameters;
 mod planes;

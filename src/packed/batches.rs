@@ -1,9 +1,8 @@
 //! Which row of a packed batch belongs to which step of which sequence.
 
-use std::cmp::Reverse;
-
 use crate::error::{Error, Result, expect_shape};
 use crate::invariant::Invariant;
+use crate::order::longest_first;
 use crate::room::room;
 
 /// How the rows of sequences of different lengths, longest first, fall into steps.
@@ -33,9 +32,7 @@ impl Batches {
             expect_sorted("lengths", lengths)?;
             return Ok(Self { batch_sizes: count_by_step(lengths)?, order: None });
         }
-        let mut sorted: Vec<_> = (0..lengths.len()).collect();
-        // A stable sort: sequences of one length stay in the caller's order.
-        sorted.sort_by_key(|&n| Reverse(lengths[n]));
+        let sorted = longest_first(lengths);
         let descending: Vec<_> = sorted.iter().map(|&n| lengths[n]).collect();
         let unsorted = inverse(&sorted)?;
         Ok(Self { batch_sizes: count_by_step(&descending)?, order: Some(Order { sorted, unsorted }) })

@@ -21,9 +21,12 @@ use padding::{collect_rows, lengths_and_features, longest, steps_first};
 /// then the second row of each sequence that has one, and so on. Sequences `a b c`, `d e` and `f` become `a d f b e
 /// c`, in steps of 3, 2 and 1 rows.
 ///
-/// Sequences may come in any order. The packing keeps the caller's order among sequences of one length, and remembers
-/// it: [`lengths`](Self::lengths), [`to_padded`](Self::to_padded) and [`to_sequences`](Self::to_sequences) have the
-/// sequences in the caller's order again.
+/// Sequences may come in any order. The packing remembers it: [`lengths`](Self::lengths),
+/// [`to_padded`](Self::to_padded) and [`to_sequences`](Self::to_sequences) have the sequences in the caller's order
+/// again.
+///
+/// Sequences of one length lie as torch 2.15 sorts them on Linux, so that they meet torch's dropout: in the caller's
+/// order up to 16 sequences; beyond that as libstdc++'s `std::sort` leaves them.
 ///
 /// Elements may be of any type that can be cloned: numbers, token ids, anything.
 ///
@@ -65,8 +68,7 @@ pub struct PackedSequence<A = f32> {
 impl<A: Clone> PackedSequence<A> {
     /// Packs the sequences of an array padded on the right.
     ///
-    /// The padding's values are never read. Sequences of one length stay in the caller's order; torch 2.15 keeps that order
-    /// up to 16 sequences only.
+    /// The padding's values are never read.
     ///
     /// # Shapes
     /// | | |

@@ -16,8 +16,9 @@ use crate::setters::setters;
 pub struct Packing {
     /// Whether the array is (N, L, features) and not (L, N, features). Default false.
     pub batch_first: bool,
-    /// Whether the lengths must not increase; the packing then has no indices. If not, sequences come in any order, and
-    /// the packing has indices even if the sequences came sorted. Default true.
+    /// Whether the lengths must not increase; the packing then has no indices. If not, sequences come in any order,
+    /// and the packing has indices even if the sequences came sorted: beyond 16 sequences those of one length change
+    /// places, as [`PackedSequence`](crate::PackedSequence) says. Default true.
     pub enforce_sorted: bool,
 }
 

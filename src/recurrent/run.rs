@@ -241,7 +241,9 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     /// Dropout acts on the outputs of every layer but the last: an element is kept with probability `1 - dropout`,
     /// and then divided by that probability. It draws two words for each element, layer by layer, in the order of
     /// (t, n, feature), as torch does, and none if `dropout` is 0 or 1 or there is one layer. With
-    /// [`lengths`](Self::lengths) the elements are those of torch's packed sequence, the longest sequence first.
+    /// [`lengths`](Self::lengths) the elements are those of torch's packed sequence, packed with
+    /// `enforce_sorted=False`: the longest sequence first, those of one length as in a
+    /// [`PackedSequence`](crate::PackedSequence).
     ///
     /// # Errors
     /// As [`forward`](Self::forward).

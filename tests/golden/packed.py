@@ -49,7 +49,7 @@ def draw_lengths(rng, batch, longest, ties, ordered):
 
 
 def check_packing(packed, lengths):
-    """Sorts as the crate does. torch orders equal lengths in the same way only up to 16 sequences."""
+    """Up to 16 sequences torch's sort is stable; order.py has more."""
     order = sorted(range(len(lengths)), key=lambda n: -lengths[n])
     if packed.sorted_indices is not None:
         assert packed.sorted_indices.tolist() == order

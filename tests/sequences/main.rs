@@ -17,6 +17,7 @@ mod lengths;
 mod packed;
 mod packed_errors;
 mod packed_golden;
+mod packed_order;
 mod packed_rnn;
 mod resets;
 mod states;

@@ -1,7 +1,7 @@
 //! Sequences of different lengths, packed and padded: every way there and back over random ragged batches,
 //! compared with the definition, written as plain loops.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
 use ndarray::{Array2, Array3, ArrayView2, Axis, ShapeBuilder, array};
 use ndarray_rnn::{PackedSequence, Packing, Padding, PaddingSide, Result, pad_sequence, unpad_sequence};
@@ -55,11 +55,9 @@ fn padded_by_definition(sequences: &[Array2<i64>], padding: Padding<i64>) -> Arr
     }
 }
 
-/// The packed rows, batch sizes and order by definition.
-fn packed_by_definition(sequences: &[Array2<i64>]) -> (Vec<Vec<i64>>, Vec<usize>, Vec<usize>) {
+/// The packed rows and batch sizes by definition, from the order of the sequences.
+fn packed_by_definition(sequences: &[Array2<i64>], order: &[usize]) -> (Vec<Vec<i64>>, Vec<usize>) {
     let longest = sequences.iter().map(Array2::nrows).max().unwrap_or_default();
-    let of_length = |length| (0..sequences.len()).filter(move |&n| sequences[n].nrows() == length);
-    let order: Vec<usize> = (1..=longest).rev().flat_map(of_length).collect();
     let mut rows = Vec::new();
     let mut batch_sizes = Vec::new();
     for t in 0..longest {
@@ -67,7 +65,21 @@ fn packed_by_definition(sequences: &[Array2<i64>]) -> (Vec<Vec<i64>>, Vec<usize>
         batch_sizes.push(reaching.clone().count());
         rows.extend(reaching.map(|&n| sequences[n].row(t).to_vec()));
     }
-    (rows, batch_sizes, order)
+    (rows, batch_sizes)
+}
+
+/// Whether the longest come first and, up to 16 sequences, equal ones in the caller's order. `packed_order` has the
+/// order of more.
+fn is_longest_first(sequences: &[Array2<i64>], order: &[usize]) -> bool {
+    order.windows(2).all(|pair| match sequences[pair[0]].nrows().cmp(&sequences[pair[1]].nrows()) {
+        Ordering::Greater => true,
+        Ordering::Equal => order.len() > 16 || pair[0] < pair[1],
+        Ordering::Less => false,
+    })
+}
+
+fn rows_of(packed: &PackedSequence<i64>) -> Vec<Vec<i64>> {
+    packed.data().outer_iter().map(|row| row.to_vec()).collect()
 }
 
 fn is_inverse(a: &[usize], b: &[usize]) -> bool {
@@ -93,13 +105,13 @@ proptest! {
     #[test]
     fn packing_is_as_defined(sequences in ragged(1, 1..40)) {
         let packed = PackedSequence::from_sequences(&sequences)?;
-        let (rows, batch_sizes, order) = packed_by_definition(&sequences);
-        let actual: Vec<_> = packed.data().outer_iter().map(|row| row.to_vec()).collect();
-        prop_assert_eq!(actual, rows);
+        let order = packed.sorted_indices().unwrap_or_default();
+        prop_assert!(is_longest_first(&sequences, order), "{:?}", order);
+        prop_assert!(is_inverse(order, packed.unsorted_indices().unwrap_or_default()));
+        let (rows, batch_sizes) = packed_by_definition(&sequences, order);
+        prop_assert_eq!(rows_of(&packed), rows);
         prop_assert!(packed.data().is_standard_layout());
         prop_assert_eq!(packed.batch_sizes(), batch_sizes);
-        prop_assert_eq!(packed.sorted_indices(), Some(&order[..]));
-        prop_assert!(is_inverse(&order, packed.unsorted_indices().unwrap_or_default()));
         prop_assert_eq!(packed.lengths(), lengths_of(&sequences));
         prop_assert_eq!(packed.batch(), sequences.len());
         prop_assert_eq!(Some(packed.max_len()), packed.lengths().into_iter().max());
@@ -138,8 +150,9 @@ proptest! {
         prop_assert_eq!((packed.sorted_indices(), packed.unsorted_indices()), (None, None));
         prop_assert_eq!(packed.lengths(), lengths);
 
-        let sorted = PackedSequence::from_sequences(&sequences)?;
-        prop_assert_eq!((packed.data(), packed.batch_sizes()), (sorted.data(), sorted.batch_sizes()));
+        let order: Vec<_> = (0..sequences.len()).collect();
+        let (rows, batch_sizes) = packed_by_definition(&sequences, &order);
+        prop_assert_eq!((rows_of(&packed), packed.batch_sizes()), (rows, &batch_sizes[..]));
         prop_assert_eq!(packed.to_sequences(), sequences);
     }
 
