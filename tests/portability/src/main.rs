@@ -7,12 +7,14 @@
 
 mod draws;
 mod keras;
+mod kinds;
 mod network;
 mod report;
 mod time;
 mod training;
 
-use ndarray_rnn::{Result, Scalar};
+use kinds::Net;
+use ndarray_rnn::{GruConfig, LstmConfig, Result, RnnConfig, Scalar};
 
 fn main() -> Result<()> {
     if std::env::args().nth(1).as_deref() == Some("time") {
@@ -30,19 +32,26 @@ fn cases<A: Scalar>() -> Result<()> {
     draws::initialisers::<A>()?;
     training::tanh::<A>()?;
     training::linear::<A>()?;
-    network::forward::<A>()?;
-    network::chunks::<A>()?;
-    network::backward::<A>()?;
     network::cell::<A>()?;
-    network::extremes::<A>()?;
+    network::gated_cells::<A>()?;
+    networks::<RnnConfig, A>()?;
+    networks::<LstmConfig, A>()?;
+    networks::<GruConfig, A>()?;
     training::losses::<A>()?;
     training::optimisers::<A>()?;
     training::embedding::<A>()?;
     training::training::<A>()?;
     keras::activations::<A>()?;
     keras::seeds::<A>()?;
-    keras::passes::<A>()?;
+    keras::passes::<A>()
+}
+
+fn networks<C: Net, A: Scalar>() -> Result<()> {
+    network::forward::<C, A>()?;
+    network::chunks::<C, A>()?;
+    network::backward::<C, A>()?;
+    network::extremes::<C, A>()?;
     #[cfg(feature = "rayon")]
-    network::threads::<A>()?;
+    network::threads::<C, A>()?;
     Ok(())
 }

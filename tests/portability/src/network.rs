@@ -3,11 +3,12 @@
 use ndarray::{Array2, Array3, Axis};
 use ndarray_rnn::kernels::archs;
 use ndarray_rnn::{
-    Nonlinearity, PackedSequence, Packing, Parameters, Result, Rnn, RnnCell, RnnCellConfig, RnnConfig,
-    Scalar, manual_seed,
+    Error, GruCell, GruCellConfig, LstmCell, LstmCellConfig, Nonlinearity, PackedSequence, Packing,
+    Parameters, Recurrent, Result, RnnCell, RnnCellConfig, Scalar, manual_seed,
 };
 
 use crate::draws::{any_bits, matrix, uniform};
+use crate::kinds::Net;
 use crate::report::{case, dtype};
 
 /// Every number of a model or of its gradient, in the order of the parameters.
@@ -30,27 +31,15 @@ const SIZES: [[usize; 4]; 11] = [
     [69, 40, 2, 7],
 ];
 
-fn configs(input: usize, hidden: usize) -> [(&'static str, RnnConfig); 6] {
-    let config = || RnnConfig::new(input, hidden);
-    [
-        ("tanh", config()),
-        ("relu", config().nonlinearity(Nonlinearity::Relu)),
-        ("tanh.no_bias.batch_first", config().bias(false).batch_first(true)),
-        ("tanh.both", config().bidirectional(true).dropout(0.5)),
-        ("tanh.2_layers", config().num_layers(2).dropout(0.25)),
-        ("relu.2_layers.both", config().num_layers(2).bidirectional(true).nonlinearity(Nonlinearity::Relu)),
-    ]
-}
-
-fn shape(config: &RnnConfig, [input, _, len, batch]: [usize; 4]) -> [usize; 3] {
-    if config.batch_first { [batch, len, input] } else { [len, batch, input] }
+fn shape<C: Net>(config: &C, [input, _, len, batch]: [usize; 4]) -> [usize; 3] {
+    if config.batch_first() { [batch, len, input] } else { [len, batch, input] }
 }
 
 /// Every configuration with every size, and in turn every way to run it.
-pub fn forward<A: Scalar>() -> Result<()> {
-    for (i, size) in SIZES.into_iter().enumerate() {
-        for (j, (options, config)) in configs(size[0], size[1]).into_iter().enumerate() {
-            let rnn = Rnn::<A>::new(config, &mut manual_seed(3))?;
+pub fn forward<C: Net, A: Scalar>() -> Result<()> {
+    for (i, size) in SIZES.into_iter().step_by(C::EVERY).enumerate() {
+        for (j, (options, config)) in C::configs(size[0], size[1]).into_iter().enumerate() {
+            let rnn = Recurrent::<C, A>::new(config, &mut manual_seed(3))?;
             for way in [i + j, i + j + 3] {
                 let (way, pass) = WAYS[way % WAYS.len()];
                 let [input, hidden, len, batch] = size;
@@ -88,24 +77,24 @@ const WAYS: [(&str, Way); 7] = [
 ];
 
 /// A network and something to run it over.
-struct Pass<'a, A: Scalar> {
-    rnn: &'a Rnn<A>,
+struct Pass<'a, C: Net, A: Scalar> {
+    rnn: &'a Recurrent<C, A>,
     input: Array3<A>,
-    h_0: Array3<A>,
+    /// h_0, and c_0 if there is one.
+    first: [Array3<A>; 2],
     lengths: Vec<usize>,
     resets: Array2<bool>,
 }
 
-impl<'a, A: Scalar> Pass<'a, A> {
-    fn new(rnn: &'a Rnn<A>, size: [usize; 4]) -> Result<Self> {
-        let [_, hidden, len, batch] = size;
-        let config = rnn.config();
-        let states = config.num_layers * (1 + usize::from(config.bidirectional));
-        let input = uniform(shape(config, size), 4)?;
+impl<'a, C: Net, A: Scalar> Pass<'a, C, A> {
+    fn new(rnn: &'a Recurrent<C, A>, size: [usize; 4]) -> Result<Self> {
+        let [_, _, len, batch] = size;
+        let input = uniform(shape(rnn.config(), size), 4)?;
         let (rows, columns, _) = input.dim();
+        let [h_0, c_0] = rnn.config().states(batch);
         Ok(Self {
             rnn,
-            h_0: uniform([states, batch, hidden], 5)?,
+            first: [uniform(h_0, 5)?, uniform(c_0, 16)?],
             lengths: (0..batch).map(|n| (n * 5 + 1) % (len + 1)).collect(),
             resets: Array2::from_shape_fn((rows, columns), |(a, b)| (a * 3 + b * 5) % 4 == 1),
             input,
@@ -113,40 +102,41 @@ impl<'a, A: Scalar> Pass<'a, A> {
     }
 
     fn run(&self, way: Way) -> Result<Vec<A>> {
-        let Self { rnn, input, h_0, lengths, resets } = self;
-        let (output, h_n) = match way {
+        let Self { rnn, input, first, lengths, resets } = self;
+        let first = || C::lent(first);
+        let (output, last) = match way {
             Way::Plain => rnn.forward(input, None)?,
-            Way::First => rnn.forward(input, Some(h_0))?,
-            Way::Lengths => rnn.run(input).state(h_0).lengths(lengths).forward()?,
-            Way::Resets => rnn.run(input).state(h_0).resets(resets).reset_state(h_0).forward()?,
+            Way::First => rnn.forward(input, Some(first()))?,
+            Way::Lengths => rnn.run(input).state(first()).lengths(lengths).forward()?,
+            Way::Resets => rnn.run(input).state(first()).resets(resets).reset_state(first()).forward()?,
             Way::Last => {
-                let (last, h_n) = rnn.run(input).lengths(lengths).resets(resets).last()?;
-                return Ok(last.into_iter().chain(h_n).collect());
+                let (output, last) = rnn.run(input).lengths(lengths).resets(resets).last()?;
+                return Ok(output.into_iter().chain(C::numbers(last)).collect());
             }
             Way::States => {
-                let (layers, h_n) = rnn.run(input).state(h_0).states()?;
-                return Ok(layers.into_iter().flatten().chain(h_n).collect());
+                let (layers, last) = rnn.run(input).state(first()).states()?;
+                return Ok(layers.into_iter().flatten().chain(C::numbers(last)).collect());
             }
             Way::Packed => {
                 let lengths: Vec<_> = lengths.iter().map(|&length| length.max(1)).collect();
-                let packing = Packing::new().batch_first(rnn.config().batch_first).enforce_sorted(false);
+                let packing = Packing::new().batch_first(rnn.config().batch_first()).enforce_sorted(false);
                 let packed = PackedSequence::from_padded(input, &lengths, packing)?;
-                let (output, h_n) = rnn.run(&packed).state(h_0).forward()?;
-                return Ok(output.data().iter().copied().chain(h_n).collect());
+                let (output, last) = rnn.run(&packed).state(first()).forward()?;
+                return Ok(output.data().iter().copied().chain(C::numbers(last)).collect());
             }
         };
-        Ok(output.into_iter().chain(h_n).collect())
+        Ok(output.into_iter().chain(C::numbers(last)).collect())
     }
 }
 
 /// Output, state and every gradient of a pass in training, with dropout if the configuration has it.
-pub fn backward<A: Scalar>() -> Result<()> {
-    for (i, size) in SIZES.into_iter().enumerate() {
-        for (j, (options, config)) in configs(size[0], size[1]).into_iter().enumerate() {
+pub fn backward<C: Net, A: Scalar>() -> Result<()> {
+    for (i, size) in SIZES.into_iter().step_by(C::EVERY).enumerate() {
+        for (j, (options, config)) in C::configs(size[0], size[1]).into_iter().enumerate() {
             if (i + j) % 2 == 1 {
                 continue;
             }
-            let rnn = Rnn::<A>::new(config, &mut manual_seed(6))?;
+            let rnn = Recurrent::<C, A>::new(config, &mut manual_seed(6))?;
             let [input, hidden, len, batch] = size;
             let name = format!("backward/{}/{options}/I{input}.H{hidden}.L{len}.N{batch}", dtype::<A>());
             case(&name, "", gradients(&rnn, size)?);
@@ -158,30 +148,33 @@ pub fn backward<A: Scalar>() -> Result<()> {
     Ok(())
 }
 
-fn gradients<A: Scalar>(rnn: &Rnn<A>, size: [usize; 4]) -> Result<Vec<A>> {
+fn gradients<C: Net, A: Scalar>(rnn: &Recurrent<C, A>, size: [usize; 4]) -> Result<Vec<A>> {
     let pass = Pass::new(rnn, size)?;
     let lengths: Vec<_> = pass.lengths.iter().map(|&length| length.max(1)).collect();
-    let run = rnn.run(&pass.input).state(&pass.h_0).lengths(&lengths).resets(&pass.resets);
-    let (output, h_n, trace) = run.forward_train(&mut manual_seed(7))?;
-    let gradients = rnn.backward(&trace, &output, Some(&h_n))?;
-    let arrays = output.into_iter().chain(h_n).chain(gradients.input).chain(gradients.state);
+    let run = rnn.run(&pass.input).state(C::lent(&pass.first)).lengths(&lengths).resets(&pass.resets);
+    let (output, last, trace) = run.forward_train(&mut manual_seed(7))?;
+    // The loss is half the sum of the squares of outputs and final states.
+    let last = C::arrays(last);
+    let gradients = rnn.backward(&trace, &output, Some(C::lent(&last)))?;
+    let states = last.into_iter().flatten();
+    let arrays = output.into_iter().chain(states).chain(gradients.input).chain(C::numbers(gradients.state));
     Ok(arrays.chain(numbers(&gradients.parameters)).collect())
 }
 
 /// The whole sequence, and chunks of 1, 2 and 5 steps: one case.
-pub fn chunks<A: Scalar>() -> Result<()> {
+pub fn chunks<C: Net, A: Scalar>() -> Result<()> {
     for (input, hidden, batch) in [(3, 5, 1), (17, 33, 7), (8, 64, 1)] {
-        let rnn = Rnn::<A>::new(RnnConfig::new(input, hidden).num_layers(2), &mut manual_seed(8))?;
+        let rnn = Recurrent::<C, A>::new(C::of(input, hidden, 2), &mut manual_seed(8))?;
         let x = uniform([11, batch, input], 9)?;
-        let name = format!("chunks/{}/I{input}.H{hidden}.N{batch}", dtype::<A>());
-        let (output, h_n) = rnn.forward(&x, None)?;
-        case(&name, "whole", output.into_iter().chain(h_n));
+        let name = format!("chunks{}/{}/I{input}.H{hidden}.N{batch}", C::NAME, dtype::<A>());
+        let (output, last) = rnn.forward(&x, None)?;
+        case(&name, "whole", output.into_iter().chain(C::numbers(last)));
         for size in [1, 2, 5] {
             let mut stream = rnn.stream(batch)?;
             let chunks: Result<Vec<_>> =
                 x.axis_chunks_iter(Axis(0), size).map(|chunk| stream.chunk(&chunk)).collect();
             let output = chunks?.into_iter().flatten();
-            case(&name, &format!("chunks_of_{size}"), output.chain(stream.state().iter().copied()));
+            case(&name, &format!("chunks_of_{size}"), output.chain(C::numbers_of(stream.state())));
         }
     }
     Ok(())
@@ -204,20 +197,46 @@ pub fn cell<A: Scalar>() -> Result<()> {
     Ok(())
 }
 
+pub fn gated_cells<A: Scalar>() -> Result<()> {
+    for (input, hidden) in [(1, 1), (4, 2), (17, 33), (64, 16)] {
+        let name = |kind| format!("cell/{}/{kind}/I{input}.H{hidden}", dtype::<A>());
+        let (x, h, c) = (matrix([7, input], 11)?, matrix([7, hidden], 12)?, matrix([7, hidden], 17)?);
+        let row = x.index_axis(Axis(0), 3);
+        let lstm = LstmCell::<A>::new(LstmCellConfig::new(input, hidden), &mut manual_seed(10))?;
+        let mut state = (h.clone(), c);
+        for _ in 0..5 {
+            state = lstm.forward(&x, Some((&state.0, &state.1)))?;
+        }
+        let alone = lstm.forward(&row, None)?;
+        case(&name("lstm"), "", state.0.into_iter().chain(state.1).chain(alone.0).chain(alone.1));
+        let gru = GruCell::<A>::new(GruCellConfig::new(input, hidden), &mut manual_seed(10))?;
+        let mut h = h;
+        for _ in 0..5 {
+            h = gru.forward(&x, Some(&h))?;
+        }
+        case(&name("gru"), "", h.into_iter().chain(gru.forward(&row, None)?));
+    }
+    Ok(())
+}
+
 /// Networks of any bits, which overflow, underflow, are infinite or NaN.
-pub fn extremes<A: Scalar>() -> Result<()> {
+pub fn extremes<C: Net, A: Scalar>() -> Result<()> {
     let mut rng = manual_seed(13);
-    for (options, config) in configs(5, 9) {
+    for (options, config) in C::configs(5, 9) {
         let size = [5, 9, 3, 7];
-        let mut rnn = Rnn::<A>::zeros(config)?;
+        let mut rnn = Recurrent::<C, A>::zeros(config)?;
         for (_, mut value) in rnn.named_parameters_mut() {
             any_bits(&mut value, &mut rng);
         }
         let mut input = Array3::zeros(shape(rnn.config(), size));
         any_bits(&mut input, &mut rng);
         for (set, arch) in archs() {
-            let (output, h_n) = rnn.clone().on(arch).forward(&input, None)?;
-            case(&format!("extremes/{}/{options}", dtype::<A>()), set, output.into_iter().chain(h_n));
+            let (output, last) = rnn.clone().on(arch).forward(&input, None)?;
+            case(
+                &format!("extremes/{}/{options}", dtype::<A>()),
+                set,
+                output.into_iter().chain(C::numbers(last)),
+            );
         }
     }
     Ok(())
@@ -225,15 +244,18 @@ pub fn extremes<A: Scalar>() -> Result<()> {
 
 /// Cases large enough to be split among threads: the units of one sequence, and the sequences of a batch.
 #[cfg(feature = "rayon")]
-pub fn threads<A: Scalar>() -> Result<()> {
+pub fn threads<C: Net, A: Scalar>() -> Result<()> {
     for (len, batch) in [(88, 1), (11, 8)] {
-        let rnn = Rnn::<A>::new(RnnConfig::new(32, 232), &mut manual_seed(14))?;
+        let rnn = Recurrent::<C, A>::new(C::of(32, 232, 1), &mut manual_seed(14))?;
         let x = uniform([len, batch, 32], 15)?;
         for threads in [1, 2, 3] {
             let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(threads).build() else { continue };
-            let (output, h_n) = pool.install(|| rnn.forward(&x, None))?;
-            let name = format!("threads/{}/L{len}.N{batch}", dtype::<A>());
-            case(&name, &format!("{threads}_threads"), output.into_iter().chain(h_n));
+            let pass = || {
+                let (output, last) = rnn.forward(&x, None)?;
+                Ok::<Vec<_>, Error>(output.into_iter().chain(C::numbers(last)).collect())
+            };
+            let name = format!("threads{}/{}/L{len}.N{batch}", C::NAME, dtype::<A>());
+            case(&name, &format!("{threads}_threads"), pool.install(pass)?);
         }
     }
     Ok(())
