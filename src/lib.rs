@@ -30,7 +30,8 @@
 //!
 //! # Where things are
 //!
-//! * [`Rnn`] and [`RnnConfig`], a network of one or more layers; [`RnnCell`], one step of one layer.
+//! * [`Rnn`], [`Lstm`] and [`Gru`], networks of one or more layers, made of [`RnnConfig`], [`LstmConfig`] and
+//!   [`GruConfig`]; [`RnnCell`], [`LstmCell`] and [`GruCell`], one step of one layer.
 //! * [`Run`], a pass with options: lengths in any order, resets inside a sequence, last outputs, the states of every
 //!   layer. [`PackedSequence`], sequences of different lengths without padding. [`Stream`], steps and chunks that carry
 //!   their state.
@@ -41,7 +42,7 @@
 //!   load ([`load_state_dict`](Parameters::load_state_dict)).
 //! * [`io`]: models from files of torch, NumPy, Keras and ONNX, and back.
 //! * [`manual_seed`], torch's generator; [`random`], torch's draws from any generator of `rand`; [`init`], initialisers.
-//! * [`Recurrent`] and [`RecurrentCell`], the types behind `Rnn` and `RnnCell`, for code over any kind of network.
+//! * [`Recurrent`] and [`RecurrentCell`], the types behind these networks and cells, for code over any kind of network.
 //! * [`Error`], what a caller can get wrong. No input makes this crate panic.
 //!
 //! # Training

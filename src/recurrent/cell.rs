@@ -31,7 +31,7 @@ pub struct RecurrentCell<C: CellArchitecture, A: Scalar = f32> {
 }
 
 /// What a step in training leaves for [`RecurrentCell::backward`]: `N (input_size + 2 hidden_size)` numbers for an
-/// [`RnnCell`](crate::RnnCell).
+/// [`RnnCell`](crate::RnnCell), `N (input_size + 7 hidden_size)` for the others, `hidden_size` rounded up to a cache line.
 #[derive(Debug, Clone)]
 pub struct CellTrace<C, A: Scalar> {
     origin: Origin<C>,

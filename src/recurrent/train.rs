@@ -13,9 +13,10 @@ use crate::scalar::Scalar;
 
 /// What a pass in training leaves for [`Recurrent::backward`], which may read it any number of times.
 ///
-/// For R rows (steps times sequences, without padding) a trace holds `R (input_size + K D hidden_size)` numbers,
-/// `R (K - 1) D hidden_size` more with dropout, and the first states, the mask of resets and their states. When
-/// the trace is dropped its memory goes back to the network, for the next pass; what that pass does not use is
+/// For R rows (steps times sequences, without padding) and P features of h a trace holds `R (input_size + K D P)`
+/// numbers, `R (K - 1) D P` more with dropout, and the first states, the mask of resets and their states. That of an
+/// [`Lstm`](crate::Lstm) or a [`Gru`](crate::Gru) holds `5 R K D hidden_size` more, `hidden_size` rounded up to a cache
+/// line, and with a projection another `R K D hidden_size`. When the trace is dropped its memory goes back to the network, for the next pass; what that pass does not use is
 /// freed. A clone of the network has no such memory.
 #[derive(Debug, Clone)]
 pub struct Trace<C, A: Scalar> {
@@ -43,9 +44,9 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
     /// Returns the gradients of a loss with respect to parameters, input and first state, from its gradients with
     /// respect to `output` and, if the loss reads it, the final state: backpropagation through time.
     ///
-    /// For each step, from the last to the first, `d_sum = act'(sum) d_h`; then
-    /// `d_W_ih = sum d_sum x'`, `d_W_hh = sum d_sum h_{t-1}'`, `d_b_ih = d_b_hh = sum d_sum`, `d_x = W_ih' d_sum`,
-    /// `d_h_{t-1} = W_hh' d_sum`. Sums over rows run in ascending order of (t, n), those over units in ascending order:
+    /// For each step, from the last to the first, `d_sum = act'(sum) d_h`, for each gate of an [`Lstm`](crate::Lstm) or a
+    /// [`Gru`](crate::Gru) by its formula; then `d_W_ih = sum d_sum x'`, `d_W_hh = sum d_sum h_{t-1}'`,
+    /// `d_b_ih = d_b_hh = sum d_sum`, `d_x = W_ih' d_sum`, `d_h_{t-1} = W_hh' d_sum`. Sums over rows run in ascending order of (t, n), those over units in ascending order:
     /// the gradients have the same bits on every machine and for every number of threads. To cut the gradient between
     /// chunks (truncated backpropagation), pass the last chunk's final state as the next one's first state and leave
     /// `d_state` out.
