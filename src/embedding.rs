@@ -3,11 +3,10 @@
 use std::fmt;
 
 use ndarray::{Array, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, Axis, Dimension};
-use rand::Rng;
 
 use crate::error::{Result, expect_index, expect_positive, expect_shape};
 use crate::parameters::Parameters;
-use crate::random::Normal;
+use crate::random::{self, NormalRng};
 use crate::room::zeros;
 use crate::scalar::Scalar;
 
@@ -135,19 +134,16 @@ pub struct Embedding<A: Scalar = f32> {
 
 impl<A: Scalar> Embedding<A> {
     /// A table with torch's initial vectors, every element from N(0, 1), within 1e-6 of torch's in `f32` (see
-    /// [`Normal`]).
-    ///
-    /// Normal values come in pairs, and torch's generator may have kept half a pair from an earlier draw. That half is
-    /// not used here.
+    /// [`random::normal`]).
     ///
     /// # Errors
     /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a size of zero,
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a table that no memory holds,
     /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for a `padding_idx` not below `num_embeddings`.
-    pub fn new<R: Rng + ?Sized>(config: EmbeddingConfig, rng: &mut R) -> Result<Self> {
+    pub fn new<R: NormalRng + ?Sized>(config: EmbeddingConfig, rng: &mut R) -> Result<Self> {
         let mut embedding = Self::zeros(config)?;
         let weight = &mut embedding.parameters.weight;
-        Normal::new().fill(weight, 0.0, 1.0, rng)?;
+        random::normal(weight, 0.0, 1.0, rng)?;
         if let Some(index) = embedding.config.padding_idx {
             weight.row_mut(index).fill(A::zero());
         }

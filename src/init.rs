@@ -24,7 +24,7 @@ use ndarray::{Array2, ArrayRef, Axis, Dimension};
 use rand::Rng;
 
 use crate::error::{Error, Result, expect_finite};
-use crate::random::{self, Normal};
+use crate::random::{self, NormalRng};
 use crate::scalar::Scalar;
 
 /// Zeros. Draws nothing.
@@ -71,13 +71,13 @@ pub fn xavier_uniform<A: Scalar, D: Dimension, R: Rng + ?Sized>(
 /// # Errors
 /// [`Error::Rank`] unless the array has two axes; [`Error::OutOfRange`] unless `gain` is finite.
 #[doc(alias = "glorot_normal")]
-pub fn xavier_normal<A: Scalar, D: Dimension, R: Rng + ?Sized>(
+pub fn xavier_normal<A: Scalar, D: Dimension, R: NormalRng + ?Sized>(
     array: &mut ArrayRef<A, D>,
     gain: f64,
     rng: &mut R,
 ) -> Result<()> {
     let std = xavier_std(array, gain)?;
-    Normal::new().fill(array, 0.0, std, rng)
+    random::normal(array, 0.0, std, rng)
 }
 
 fn xavier_std<A: Scalar, D: Dimension>(array: &ArrayRef<A, D>, gain: f64) -> Result<f64> {
@@ -97,7 +97,7 @@ fn xavier_std<A: Scalar, D: Dimension>(array: &ArrayRef<A, D>, gain: f64) -> Res
 ///
 /// # Errors
 /// [`Error::Rank`] unless the array has two axes; [`Error::OutOfRange`] unless `gain` is finite.
-pub fn orthogonal<A: Scalar, D: Dimension, R: Rng + ?Sized>(
+pub fn orthogonal<A: Scalar, D: Dimension, R: NormalRng + ?Sized>(
     array: &mut ArrayRef<A, D>,
     gain: f64,
     rng: &mut R,
@@ -105,7 +105,7 @@ pub fn orthogonal<A: Scalar, D: Dimension, R: Rng + ?Sized>(
     let [rows, columns] = matrix(array)?;
     expect_finite("gain", gain)?;
     let mut normal = Array2::<A>::zeros((rows, columns));
-    Normal::new().fill(&mut normal, 0.0, 1.0, rng)?;
+    random::normal(&mut normal, 0.0, 1.0, rng)?;
     let normal = normal.mapv(A::into_f64);
     let q = if rows < columns { signed_q(normal.reversed_axes()).reversed_axes() } else { signed_q(normal) };
     array.iter_mut().zip(&q).for_each(|(value, q)| *value = A::from_f64(q * gain));

@@ -2,27 +2,28 @@
 //!
 //! Every function takes its generator as an argument and says how many words it draws. With [`manual_seed`] the
 //! functions draw what torch draws on a CPU after `torch.manual_seed`; with another generator of `rand`'s traits, such
-//! as `ChaCha8Rng`, they are defined just as exactly.
+//! as `ChaCha8Rng`, they are defined just as exactly. [`normal`] alone wants a generator that keeps half a pair of
+//! normal values ([`NormalRng`]): [`manual_seed`]'s does, and [`WithSpare`] makes one of any other.
 //!
 //! | function | torch | from one seed |
 //! |---|---|---|
 //! | [`uniform`] | `Tensor.uniform_` | bit for bit |
 //! | [`bernoulli`] | `Tensor.bernoulli_(p)` | bit for bit |
 //! | [`randperm`] | `torch.randperm` | bit for bit |
-//! | [`Normal::fill`] | `Tensor.normal_` | within 1e-6 (`f32`): torch's logarithm and cosine differ between machines, and the crate's do not |
+//! | [`normal`] | `Tensor.normal_` | within 1e-6 (`f32`): torch's logarithm and cosine differ between machines, and the crate's do not |
 //!
 //! Source: `ATen/native/cpu/DistributionTemplates.h` and `ATen/core/DistributionsHelper.h`.
 
 mod mt19937;
+mod normal;
 
 pub use mt19937::Mt19937;
-
-use std::f64::consts::TAU;
+pub use normal::{NormalRng, WithSpare, normal};
 
 use ndarray::{ArrayRef, Dimension};
 use rand::Rng;
 
-use crate::error::{Result, expect_finite, expect_non_negative, expect_number, expect_probability};
+use crate::error::{Result, expect_number, expect_probability};
 use crate::room::room;
 use crate::scalar::Scalar;
 
@@ -142,104 +143,4 @@ pub fn randperm<R: Rng + ?Sized>(n: usize, rng: &mut R) -> Result<Vec<usize>> {
         order.swap(i, i + (word % (n - i) as u64) as usize);
     }
     Ok(order)
-}
-
-/// Normal values as torch draws them.
-///
-/// torch makes normal values in pairs. An array of fewer than 16 elements may leave half a pair over, which torch's
-/// generator keeps for its next such draw. Here a `Normal` keeps the half: one `Normal`, always used with the same
-/// generator, draws what torch does.
-///
-/// ```
-/// use ndarray::Array1;
-/// use ndarray_rnn::{manual_seed, random::Normal};
-///
-/// let mut x = Array1::<f32>::zeros(3);
-/// Normal::new().fill(&mut x, 0.0, 1.0, &mut manual_seed(0))?;
-/// let torch = [1.5409961, -0.2934289, -2.1787894]; // torch.manual_seed(0); torch.randn(3)
-/// assert!(x.iter().zip(torch).all(|(a, b)| (a - b).abs() < 1e-6));
-/// # Ok::<(), ndarray_rnn::Error>(())
-/// ```
-#[derive(Debug, Clone, Default, PartialEq)]
-#[doc(alias = "randn")]
-pub struct Normal {
-    spare: Option<f64>,
-}
-
-impl Normal {
-    /// A `Normal` without a kept half, as after `torch.manual_seed`.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Fills an array with normal values of a mean and a standard deviation, in row-major order.
-    ///
-    /// Fewer than 16 elements: Box-Muller in `f64` by pairs, `r = sqrt(-2 ln(1 - u2))`, angle `2 pi u1`, cosine
-    /// first. From 16 on: blocks of 16 uniform values, of which the j-th and the (j+8)-th are a pair; if the size is no
-    /// multiple of 16, the last 16 are drawn again.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `mean` is finite and `std` finite and not negative.
-    #[doc(alias = "normal_")]
-    pub fn fill<A: Scalar, D: Dimension, R: Rng + ?Sized>(
-        &mut self,
-        array: &mut ArrayRef<A, D>,
-        mean: f64,
-        std: f64,
-        rng: &mut R,
-    ) -> Result<()> {
-        expect_finite("mean", mean)?;
-        expect_non_negative("std", std)?;
-        if array.len() < BLOCK {
-            array.iter_mut().for_each(|x| *x = A::from_f64(self.next(rng).mul_add(std, mean)));
-        } else {
-            let values = blocks(array.len(), A::from_f64(mean), A::from_f64(std), rng);
-            array.iter_mut().zip(values).for_each(|(x, value)| *x = value);
-        }
-        Ok(())
-    }
-
-    /// The next standard normal value.
-    fn next<R: Rng + ?Sized>(&mut self, rng: &mut R) -> f64 {
-        if let Some(spare) = self.spare.take() {
-            return spare;
-        }
-        let u1 = unit_f64(rng);
-        let u2 = unit_f64(rng);
-        let r = (-2.0 * libm::log1p(-u2)).sqrt();
-        let (sin, cos) = libm::sincos(TAU * u1);
-        self.spare = Some(r * sin);
-        r * cos
-    }
-}
-
-/// The number of values that torch transforms together.
-const BLOCK: usize = 16;
-
-/// At least one block of normal values.
-fn blocks<A: Scalar, R: Rng + ?Sized>(n: usize, mean: A, std: A, rng: &mut R) -> Vec<A> {
-    let mut values: Vec<A> = (0..n).map(|_| unit(rng)).collect();
-    for block in values.chunks_exact_mut(BLOCK) {
-        transform(block, mean, std);
-    }
-    if !n.is_multiple_of(BLOCK) {
-        let last = &mut values[n - BLOCK..];
-        last.iter_mut().for_each(|x| *x = unit(rng));
-        transform(last, mean, std);
-    }
-    values
-}
-
-/// Box-Muller within a block of 16 uniform values.
-fn transform<A: Scalar>(block: &mut [A], mean: A, std: A) {
-    let (first, second) = block.split_at_mut(BLOCK / 2);
-    for (x, y) in first.iter_mut().zip(second) {
-        let u1 = A::one() - *x;
-        let r = (-2.0 * libm::log(u1.into_f64())).sqrt();
-        // The angle in the type's own precision, as torch has it.
-        let (sin, cos) = libm::sincos((A::from_f64(TAU) * *y).into_f64());
-        *x = A::from_f64(r * cos).mul_add(std, mean);
-        *y = A::from_f64(r * sin).mul_add(std, mean);
-    }
 }

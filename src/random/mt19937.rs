@@ -10,6 +10,7 @@ use std::fmt;
 use rand::TryRng;
 use rand::rand_core::utils::fill_bytes_via_next_word;
 
+use super::NormalRng;
 use crate::error::{Error, FileError, Result};
 
 /// Words of the state.
@@ -45,6 +46,8 @@ pub struct Mt19937 {
     words: [u32; N],
     /// The next word to be drawn. New words are made first at 624, when all words are drawn, and at `UNDRAWN`.
     next: usize,
+    /// Half a pair of normal values.
+    spare: Option<f64>,
 }
 
 impl Mt19937 {
@@ -54,7 +57,7 @@ impl Mt19937 {
         for i in 1..N {
             words[i] = 1_812_433_253_u32.wrapping_mul(mixed(words[i - 1])).wrapping_add(i as u32);
         }
-        Self { seed, words, next: UNDRAWN }
+        Self { seed, words, next: UNDRAWN, spare: None }
     }
 
     /// Seeded from a number as Python's `random.seed` does: `init_by_array` with one word.
@@ -71,7 +74,7 @@ impl Mt19937 {
             }
         }
         words[0] = 1 << 31;
-        Self { seed: seed.into(), words, next: UNDRAWN }
+        Self { seed: seed.into(), words, next: UNDRAWN, spare: None }
     }
 
     /// Makes the next 624 words.
@@ -125,19 +128,30 @@ impl TryRng for Mt19937 {
     }
 }
 
+impl NormalRng for Mt19937 {
+    fn spare(&mut self) -> &mut Option<f64> {
+        &mut self.spare
+    }
+}
+
 /// Equal generators draw the same. The seed that torch notes is not compared, since only its low 32 bits decide.
 impl PartialEq for Mt19937 {
     fn eq(&self, other: &Self) -> bool {
-        (self.next, &self.words) == (other.next, &other.words)
+        let spare = |rng: &Self| rng.spare.map(f64::to_bits); // so that a NaN equals itself
+        (self.next, &self.words, spare(self)) == (other.next, &other.words, spare(other))
     }
 }
 
 impl Eq for Mt19937 {}
 
-/// The seed and how far the words are drawn, without the words.
+/// The seed, how far the words are drawn and half a pair of normal values, without the words.
 impl fmt::Debug for Mt19937 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mt19937").field("seed", &self.seed).field("next", &self.next).finish_non_exhaustive()
+        let mut text = f.debug_struct("Mt19937");
+        text.field("seed", &self.seed)
+            .field("next", &self.next)
+            .field("spare", &self.spare)
+            .finish_non_exhaustive()
     }
 }
 
@@ -151,32 +165,29 @@ const LEFT: usize = 8;
 const SEEDED: usize = 12;
 const NEXT: usize = 16;
 const WORDS: usize = 24;
-/// Whether torch keeps half a pair of normal values, in `f64` and in `f32`.
+/// Half a pair of normal values, zero if there is none, and whether there is one.
+const NORMAL: usize = 5024;
 const NORMAL_KEPT: usize = 5040;
+/// Whether there is one in `f32`, which nothing in torch makes: half a pair is in `f64` whatever type it was drawn for.
 const FLOAT_NORMAL_KEPT: usize = 5052;
 
 impl Mt19937 {
-    /// The generator in the state that `torch.get_rng_state()` gave.
-    ///
-    /// torch makes normal values in pairs. A draw of fewer than 16 values, such as `torch.randn(3)`, may leave half a
-    /// pair, which torch's generator keeps for its next draw. Here a [`Normal`](super::Normal) keeps the half, not the
-    /// generator, so a state with a kept half is refused; `torch.randn(1)` before `torch.get_rng_state()` uses the
-    /// half up.
+    /// The generator in the state that `torch.get_rng_state()` gave, with the half of a pair of normal values that
+    /// torch's generator may have kept (see [`NormalRng`]).
     ///
     /// # Errors
     /// In [`Error::File`](crate::Error::File): [`FileError::Malformed`] for other than 5056 bytes and for bytes that
-    /// torch does not write, [`FileError::Unsupported`] for half a pair of normal values.
+    /// torch does not write, [`FileError::Unsupported`] for half a pair in `f32`, which torch can hold and never makes.
     #[doc(alias = "set_rng_state")]
     pub fn from_torch_state(bytes: &[u8]) -> Result<Self> {
         if bytes.len() != SIZE {
             return Err(malformed("length", "5056 bytes", format!("{} bytes", bytes.len())));
         }
-        let number =
-            |at, width| bytes[at..][..width].iter().rev().fold(0, |n, &byte| n << 8 | u64::from(byte));
-        if number(SEEDED, 4) != 1 {
-            return Err(malformed("seeded", "1", number(SEEDED, 4)));
+        let seeded = number(bytes, SEEDED, 4);
+        if seeded != 1 {
+            return Err(malformed("seeded", "1", seeded));
         }
-        let next = match (number(NEXT, 8), number(LEFT, 4)) {
+        let next = match (number(bytes, NEXT, 8), number(bytes, LEFT, 4)) {
             (0, 1) => UNDRAWN,
             (next @ 1..=624, left) if next + left == 625 => next as usize,
             (next, left) => {
@@ -184,23 +195,15 @@ impl Mt19937 {
                 return Err(malformed("next and left", expected, format!("{next} and {left}")));
             }
         };
-        let mut state = Self { seed: number(SEED, 8), words: [0; N], next };
-        for (i, word) in state.words.iter_mut().enumerate() {
-            let stored = number(WORDS + 8 * i, 8);
+        let mut words = [0; N];
+        for (i, word) in words.iter_mut().enumerate() {
+            let stored = number(bytes, WORDS + 8 * i, 8);
             *word = u32::try_from(stored).map_err(|_| malformed("words", "below 2^32", stored))?;
         }
-        if number(NORMAL_KEPT, 4) != 0 {
-            return Err(unsupported("half a pair of normal values (torch.randn(1) uses it up)"));
-        }
-        if bytes[FLOAT_NORMAL_KEPT] != 0 {
-            return Err(unsupported("half a pair of normal values in float32"));
-        }
-        Ok(state)
+        Ok(Self { seed: number(bytes, SEED, 8), words, next, spare: spare(bytes)? })
     }
 
     /// What `torch.get_rng_state()` gives in this generator's state; for `torch.set_rng_state`.
-    ///
-    /// Half a pair of normal values that a [`Normal`](super::Normal) keeps is not part of it.
     #[must_use]
     #[doc(alias = "get_rng_state")]
     pub fn to_torch_state(&self) -> Vec<u8> {
@@ -211,8 +214,29 @@ impl Mt19937 {
         put(LEFT, left as u64);
         put(NEXT, next as u64);
         (0..N).for_each(|i| put(WORDS + 8 * i, self.words[i].into()));
+        put(NORMAL, self.spare.map_or(0, f64::to_bits));
         bytes[SEEDED] = 1;
+        bytes[NORMAL_KEPT] = self.spare.is_some().into();
         bytes
+    }
+}
+
+/// A number of so many bytes.
+fn number(bytes: &[u8], at: usize, width: usize) -> u64 {
+    bytes[at..][..width].iter().rev().fold(0, |n, &byte| n << 8 | u64::from(byte))
+}
+
+/// Half a pair of normal values.
+fn spare(bytes: &[u8]) -> Result<Option<f64>> {
+    if bytes[FLOAT_NORMAL_KEPT] != 0 {
+        return Err(unsupported("half a pair of normal values in float32"));
+    }
+    let value = f64::from_bits(number(bytes, NORMAL, 8));
+    match number(bytes, NORMAL_KEPT, 4) {
+        0 => Ok(None),
+        1 if value.is_finite() => Ok(Some(value)),
+        1 => Err(malformed("normal_y", "a finite number", value)),
+        kept => Err(malformed("normal_is_valid", "0 or 1", kept)),
     }
 }
 

@@ -8,7 +8,7 @@ use ndarray_rnn::keras::{
 };
 use ndarray_rnn::loss::MseLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig};
-use ndarray_rnn::random::Mt19937;
+use ndarray_rnn::random::{Mt19937, NormalRng, WithSpare};
 use ndarray_rnn::{
     Embedding, EmbeddingConfig, Linear, LinearConfig, Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig,
     RnnConfig, manual_seed, random,
@@ -101,6 +101,10 @@ fn every_model_and_optimiser_comes_back() -> TestResult {
     expect_same(&SimpleRnnCell::<f64>::new(SimpleRnnConfig::new(2, 3), rng)?)?;
     expect_same(&Bidirectional::<f32>::new(keras, MergeMode::Ave, rng)?)?;
     expect_same(&SeedGenerator::new(-3).after(5))?;
+    expect_same(rng)?;
+    let mut kept = WithSpare::new(rng.clone());
+    *kept.spare() = Some(0.1);
+    expect_same(&kept)?;
     expect_same(&Sgd::new(SgdConfig::new(), &linear)?)?;
     expect_same(&Sgd::new(SgdConfig::new().momentum(0.5).nesterov(true), &linear)?)?;
     expect_same(&RmsProp::new(RmsPropConfig::new().centered(true).momentum(0.5), &linear)?)?;

@@ -12,5 +12,6 @@ mod parameters;
 mod random;
 mod reproducibility;
 mod room;
+mod spare;
 mod state_dict;
 mod value_stability;

@@ -9,7 +9,7 @@ use crate::common::{
     NOT_FINITE, Real, TestResult, assert_same_bits, expect_error, in_both_types, largest_difference,
 };
 use ndarray::{Array2, ArrayD, ArrayRefD};
-use ndarray_rnn::random::{Mt19937, Normal};
+use ndarray_rnn::random::{self, Mt19937};
 use ndarray_rnn::{Error, Parameters, Rnn};
 use ndarray_rnn::{init, manual_seed};
 
@@ -158,7 +158,7 @@ fn orthogonal<A: Real>() -> TestResult {
         let mut q = Array2::<A>::zeros((rows, columns));
         init::orthogonal(&mut q, 1.0, &mut manual_seed(5))?;
         let mut normal = Array2::<A>::zeros((rows, columns));
-        Normal::new().fill(&mut normal, 0.0, 1.0, &mut manual_seed(5))?;
+        random::normal(&mut normal, 0.0, 1.0, &mut manual_seed(5))?;
         let [q, normal] = [q, normal].map(|a| a.mapv(A::wide));
         let [q, normal] = [q, normal].map(|a| if rows < columns { a.reversed_axes() } else { a });
 

@@ -9,7 +9,7 @@ use crate::common::{
     NOT_FINITE, Real, TestResult, assert_same_bits, in_both_types, largest_difference, same_bits,
 };
 use ndarray::{Array1, ArrayD, arr1};
-use ndarray_rnn::random::{Mt19937, Normal, bernoulli, randperm, uniform};
+use ndarray_rnn::random::{Mt19937, bernoulli, normal, randperm, uniform};
 use ndarray_rnn::{Error, FileError, manual_seed};
 
 const RANDOM: &[u8] = include_bytes!("../golden/random.safetensors");
@@ -69,7 +69,7 @@ fn torch_normal<A: Real>() -> TestResult {
     each(&format!("normal/{}/", A::NAME), 81, |golden, draw| {
         let expected = golden.array::<A>(draw.name)?;
         let mut values = ArrayD::<A>::zeros(expected.shape());
-        Normal::new().fill(&mut values, draw.number(0)?, draw.number(1)?, &mut draw.rng())?;
+        normal(&mut values, draw.number(0)?, draw.number(1)?, &mut draw.rng())?;
         let difference = largest_difference(&values, &expected);
         assert!(difference <= normal_tolerance::<A>(), "{}: {difference:e} from torch", draw.name);
         Ok(())
@@ -112,27 +112,21 @@ fn torch_randperm() -> TestResult {
 }
 
 /// One step of a sequence of draws.
-fn compare_step<A: Real>(
-    golden: &Golden,
-    name: &str,
-    draw: &str,
-    normal: &mut Normal,
-    rng: &mut Mt19937,
-) -> TestResult {
+fn compare_step<A: Real>(golden: &Golden, name: &str, draw: &str, rng: &mut Mt19937) -> TestResult {
     let expected = golden.array::<A>(name)?;
     let mut values = ArrayD::<A>::zeros(expected.shape());
     if draw == "uniform" {
         uniform(&mut values, 0.0, 1.0, rng)?;
         assert_same_bits(&values, &expected, name);
     } else {
-        normal.fill(&mut values, 0.0, 1.0, rng)?;
+        normal(&mut values, 0.0, 1.0, rng)?;
         let difference = largest_difference(&values, &expected);
         assert!(difference <= normal_tolerance::<A>(), "{name}: {difference:e} from torch");
     }
     Ok(())
 }
 
-/// Draws one after another. One `Normal` keeps half a pair over other draws and between types, as torch does.
+/// Draws one after another. The generator keeps half a pair over other draws and between types, as torch's does.
 #[test]
 fn torch_sequences() -> TestResult {
     let golden = Golden::parse(RANDOM)?;
@@ -140,14 +134,14 @@ fn torch_sequences() -> TestResult {
     assert_eq!(sequences.len(), 5);
     for seed in [0, 7, -1] {
         for (name, steps) in sequences {
-            let (rng, normal) = (&mut manual_seed(seed), &mut Normal::new());
+            let rng = &mut manual_seed(seed);
             for (i, step) in steps.as_array().ok_or("no steps")?.iter().enumerate() {
                 let name = format!("{seed}/sequence/{name}/{i}");
                 let draw = step["draw"].as_str().ok_or("no draw")?;
                 if step["dtype"] == "f32" {
-                    compare_step::<f32>(&golden, &name, draw, normal, rng)?;
+                    compare_step::<f32>(&golden, &name, draw, rng)?;
                 } else {
-                    compare_step::<f64>(&golden, &name, draw, normal, rng)?;
+                    compare_step::<f64>(&golden, &name, draw, rng)?;
                 }
             }
         }
@@ -197,7 +191,7 @@ fn uniform_refuses_bounds_beyond_its_type() -> TestResult {
 }
 
 fn normal_refuses_bad_moments<A: Real>() -> TestResult {
-    let check = |mean, std, error| expect_refused::<A>(|x, rng| Normal::new().fill(x, mean, std, rng), error);
+    let check = |mean, std, error| expect_refused::<A>(|x, rng| normal(x, mean, std, rng), error);
     for bad in NOT_FINITE {
         check(bad, 1.0, ("mean", "finite", bad))?;
         check(0.0, bad, ("std", "finite and at least 0", bad))?;
@@ -228,12 +222,12 @@ fn ends_are_allowed<A: Real>() -> TestResult {
     let (mut values, rng) = (Array1::<A>::ones(20), &mut manual_seed(0));
     uniform(&mut values, 0.25, 0.25, rng)?;
     assert_same_bits(&values, &Array1::from_elem(20, A::narrow(0.25)), "low = high");
-    Normal::new().fill(&mut values, 0.5, 0.0, rng)?;
+    normal(&mut values, 0.5, 0.0, rng)?;
     assert_same_bits(&values, &Array1::from_elem(20, A::narrow(0.5)), "std = 0");
     assert!((0..1000).all(|_| bernoulli(0.0, rng) == Ok(false) && bernoulli(1.0, rng) == Ok(true)));
     let before = rng.clone();
     uniform(&mut Array1::<A>::zeros(0), 0.0, 1.0, rng)?;
-    Normal::new().fill(&mut Array1::<A>::zeros(0), 0.0, 1.0, rng)?;
+    normal(&mut Array1::<A>::zeros(0), 0.0, 1.0, rng)?;
     assert_eq!((randperm(0, rng)?, randperm(1, rng)?), (vec![], vec![0]));
     assert_eq!(*rng, before, "nothing to draw, nothing drawn");
     Ok(())
@@ -265,7 +259,7 @@ fn torch_state() -> TestResult {
     Ok(())
 }
 
-/// Bytes that torch does not write, or that would be lost, are refused by name.
+/// Bytes that torch does not write are refused by name.
 #[test]
 fn torch_state_refused() -> TestResult {
     let golden = Golden::parse(RNG_STATE)?;
@@ -276,15 +270,14 @@ fn torch_state_refused() -> TestResult {
     };
     refused(&[], "length: expected 5056 bytes, got 0 bytes");
     refused(&good[1..], "length: expected 5056 bytes, got 5055 bytes");
-    let kept = golden.bytes("kept/state")?;
-    refused(kept, "normal: half a pair of normal values (torch.randn(1) uses it up) is not supported");
-    assert!(matches!(
-        Mt19937::from_torch_state(kept),
-        Err(Error::File(FileError::Unsupported { format: "torch generator state", .. }))
-    ));
+    let mut not_finite = golden.bytes("kept/state")?.to_vec();
+    not_finite[5030..5032].copy_from_slice(&[0xF0, 0x7F]);
+    refused(&not_finite, "normal_y: expected a finite number, got NaN");
     let counts = "next and left: expected 0 and 1, or numbers from 1 to 624 that add to 625, got";
     for (at, byte, message) in [
         (5052, 1, "normal: half a pair of normal values in float32 is not supported"),
+        (5040, 2, "normal_is_valid: expected 0 or 1, got 2"),
+        (5043, 1, "normal_is_valid: expected 0 or 1, got 16777216"),
         (12, 0, "seeded: expected 1, got 0"),
         (28, 1, "words: expected below 2^32, got 6738218258"),
         (9, 1, &format!("{counts} 1 and 368")),
@@ -296,6 +289,12 @@ fn torch_state_refused() -> TestResult {
         bad[at] = byte;
         refused(&bad, message);
     }
+    let mut single = good.to_vec();
+    single[5052] = 1;
+    assert!(matches!(
+        Mt19937::from_torch_state(&single),
+        Err(Error::File(FileError::Unsupported { format: "torch generator state", .. }))
+    ));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Arrays to compute with, and the cases of the generator and the initialisers.
 
 use ndarray::{Array1, Array2, Array3, ArrayRef, Dimension, Ix3};
-use ndarray_rnn::random::{self, Normal};
+use ndarray_rnn::random;
 use ndarray_rnn::{Result, Rnn, RnnConfig, Scalar, init, manual_seed};
 use rand::Rng;
 
@@ -57,18 +57,17 @@ pub fn distributions<A: Scalar>() -> Result<()> {
         random::uniform(&mut x, low, high, &mut rng)?;
         case(&format!("uniform/{}/{low:e}..{high:e}", dtype::<A>()), "", x);
     }
-    let mut normal = Normal::new();
     // Fewer than 16 values are drawn in pairs, one of which is kept; 16 and more in blocks, of which the last is
     // drawn again.
     for n in [1, 2, 3, 15, 16, 17, 40, 1000] {
         let mut x = Array1::<A>::zeros(n);
-        normal.fill(&mut x, 0.25, 1.5, &mut rng)?;
+        random::normal(&mut x, 0.25, 1.5, &mut rng)?;
         case(&format!("normal/{}/{n}", dtype::<A>()), "", x);
     }
     let pairs: Result<Vec<_>> = (0..500)
         .map(|_| {
             let mut x = Array1::<A>::zeros(3);
-            normal.fill(&mut x, 0.0, 1.0, &mut rng)?;
+            random::normal(&mut x, 0.0, 1.0, &mut rng)?;
             Ok(x)
         })
         .collect();
