@@ -17,8 +17,32 @@
 //! # Ok::<(), ndarray_rnn::Error>(())
 //! ```
 //!
-//! torch's own default for an RNN, U(-1/sqrt(H), 1/sqrt(H)) for every parameter, is what
-//! [`Rnn::new`](crate::Rnn::new) draws.
+//! In the parameters of an LSTM or a GRU the gates stand one below another. Here each gate's recurrent weight is orthogonal,
+//! and an LSTM's forget gate, the second of four, has a bias of 1 (Jozefowicz, Zaremba, Sutskever 2015):
+//!
+//! ```
+//! use ndarray::{Axis, Slice};
+//! use ndarray_rnn::{Lstm, LstmConfig, Parameters, init, manual_seed};
+//!
+//! let (mut rng, hidden) = (manual_seed(0), 2);
+//! let mut lstm = Lstm::<f32>::new(LstmConfig::new(4, hidden), &mut rng)?;
+//! for (name, mut value) in lstm.named_parameters_mut() {
+//!     if name.starts_with("weight_hh") {
+//!         for mut gate in value.axis_chunks_iter_mut(Axis(0), hidden) {
+//!             init::orthogonal(&mut gate, 1.0, &mut rng)?;
+//!         }
+//!     } else if name.starts_with("bias") {
+//!         value.fill(0.0);
+//!         if name.starts_with("bias_ih") {
+//!             value.slice_axis_mut(Axis(0), Slice::from(hidden..2 * hidden)).fill(1.0);
+//!         }
+//!     }
+//! }
+//! # Ok::<(), ndarray_rnn::Error>(())
+//! ```
+//!
+//! torch's own default, U(-1/sqrt(H), 1/sqrt(H)) for every parameter, is what [`Rnn::new`](crate::Rnn::new) draws, and
+//! the other networks likewise.
 
 use ndarray::{Array2, ArrayRef, Axis, Dimension};
 use rand::Rng;
