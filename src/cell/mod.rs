@@ -5,16 +5,12 @@
 
 mod elman;
 mod functions;
-#[cfg(test)]
-mod gated;
 mod gates;
 mod gru;
 mod loops;
 mod lstm;
 
 pub use elman::Elman;
-#[cfg(test)]
-pub use gated::Gated;
 pub use gru::{Gru, GruGates, Reset};
 pub use lstm::{Lstm, LstmGates};
 

@@ -5,11 +5,11 @@
 
 mod architecture;
 mod cell;
-#[cfg(test)]
-mod gated;
 mod gru;
 mod lstm;
 mod network;
+#[cfg(test)]
+mod oracle;
 mod parameters;
 mod rnn;
 mod run;

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use ndarray::{Array3, ArrayD};
 
 use super::forwards::{Passed, Step};
-use super::{Problem, row, set_row};
+use super::steps::UnitBack;
+use super::{Oracle, Problem, row, set_row};
 use crate::parameters::Parameters;
+use crate::planes::Planes;
 use crate::recurrent::architecture::Sizes;
 use crate::recurrent::parameters::{CellParameters, RecurrentParameters};
 use crate::scalar::Scalar;
@@ -16,14 +18,14 @@ use crate::scalar::Scalar;
 pub struct Found<A> {
     pub parameters: RecurrentParameters<A>,
     pub input: Array3<A>,
-    /// Of the first h and c.
-    pub state: [Array3<A>; 2],
+    /// Of the first state.
+    pub state: Planes<Array3<A>>,
 }
 
 /// What one step passes on.
 struct Back<A> {
-    /// The gradient of the sums of a, z, f and b, by unit.
-    d_sums: Vec<[A; 4]>,
+    /// By unit, by torch's block: the gradient of the input's and of the state's sum.
+    d_sums: Vec<Vec<[A; 2]>>,
     /// The gradient of the hidden state that the step left.
     d_h: Vec<A>,
 }
@@ -40,7 +42,7 @@ struct Place {
 impl<A: Scalar> Found<A> {
     /// Every gradient under its name.
     pub fn named(self) -> Vec<(String, ArrayD<A>)> {
-        named(&self.parameters, &self.input, &self.state)
+        named(&self.parameters, &self.input, self.state)
     }
 }
 
@@ -48,15 +50,15 @@ impl<A: Scalar> Found<A> {
 pub fn named<A: Scalar>(
     parameters: &impl Parameters<Elem = A>,
     input: &Array3<A>,
-    [h_0, c_0]: &[Array3<A>; 2],
+    state: Planes<Array3<A>>,
 ) -> Vec<(String, ArrayD<A>)> {
     let mut all = parameters.state_dict();
-    let others = [("input", input), ("h_0", h_0), ("c_0", c_0)];
-    all.extend(others.map(|(name, array)| (name.to_owned(), array.clone().into_dyn())));
+    let others = [("input", Some(input.clone())), ("h_0", Some(state.h)), ("c_0", state.c)];
+    all.extend(others.into_iter().filter_map(|(name, array)| Some((name.to_owned(), array?.into_dyn()))));
     all
 }
 
-impl<A: Scalar> Problem<A> {
+impl<K: Oracle, A: Scalar> Problem<K, A> {
     /// The definition of the way back.
     pub fn backwards(&self, passed: &Passed<A>) -> Found<A> {
         let Sizes { num_layers, num_directions, .. } = self.sizes();
@@ -69,25 +71,19 @@ impl<A: Scalar> Problem<A> {
             let mut d_input = Array3::zeros(passed.inputs[layer].dim());
             for direction in 0..num_directions {
                 let i = layer * num_directions + direction;
-                let d_cell = &mut found.parameters.cells[i];
                 let mut backs = BTreeMap::new();
                 for (b, n) in self.order().into_iter().enumerate() {
-                    let [mut d_h, mut d_c] = found.state.each_ref().map(|plane| row(plane, i, n));
+                    let mut d_state = found.state.as_ref().map(|plane| row(plane, i, n));
                     for t in self.times(direction, n).into_iter().rev() {
                         let place = Place { layer, direction, t, n };
                         let step = &passed.steps[i][&(t, b)];
-                        let back =
-                            self.step_back(place, step, (&found.input, &mut d_input), [&mut d_h, &mut d_c]);
+                        let back = self.step_back(place, step, (&found.input, &mut d_input), &mut d_state);
                         backs.insert((t, b), back);
                     }
-                    for (plane, first) in found.state.iter_mut().zip([d_h, d_c]) {
-                        set_row(plane, [i, n, 0], &first);
-                    }
+                    found.state.as_mut().zip(d_state).map(|(plane, first)| set_row(plane, [i, n, 0], &first));
                 }
-                let order = self.order();
-                for (&(t, b), back) in &backs {
-                    let read = self.read([layer, direction, order[b]], &passed.steps[i][&(t, b)].h);
-                    add_terms(d_cell, &passed.steps[i][&(t, b)], read, back);
+                for (place, back) in &backs {
+                    add_terms(&mut found.parameters.cells[i], &passed.steps[i][place], back);
                 }
             }
             found.input = if layer > 0 { d_input * &self.between[layer - 1] } else { d_input };
@@ -95,18 +91,19 @@ impl<A: Scalar> Problem<A> {
         found
     }
 
-    /// From the gradient of a step's states to that of the states before it, and of its input.
+    /// From the gradient of a step's state to that of the state before it, and of its input.
     fn step_back(
         &self,
         place: Place,
         step: &Step<A>,
         (d_output, d_input): (&Array3<A>, &mut Array3<A>),
-        [d_h, d_c]: [&mut Vec<A>; 2],
+        d_state: &mut Planes<Vec<A>>,
     ) -> Back<A> {
         let Place { layer, direction, t, n } = place;
         let (cell, units) = (self.cell(layer, direction), step.units.len());
+        let Planes { h: d_h, c: d_c } = d_state;
         for (k, d_h) in d_h.iter_mut().enumerate() {
-            *d_h += d_output[[t, n, direction * step.h.len() + k]];
+            *d_h += d_output[[t, n, direction * self.sizes().features() + k]];
         }
         let of_h = d_h.clone();
         let d_y = match &cell.weight_hr {
@@ -115,57 +112,53 @@ impl<A: Scalar> Problem<A> {
                 .map(|u| (0..of_h.len()).fold(A::zero(), |sum, k| of_h[k].mul_add(weight[[k, u]], sum)))
                 .collect(),
         };
-        let one = A::one();
-        let mut directly = vec![A::zero(); units];
-        let d_sums: Vec<_> = (0..units)
-            .map(|u| {
-                let unit = step.units[u];
-                let d_mix = d_y[u] * (-unit.y).mul_add(unit.y, one);
-                let d_next = d_mix.mul_add(one - unit.z, d_c[u]);
-                directly[u] = d_mix * unit.z;
-                d_c[u] = d_next * unit.f;
-                [
-                    d_next * unit.b * (-unit.a).mul_add(unit.a, one),
-                    d_mix * (unit.p - unit.next) * (unit.z * (one - unit.z)),
-                    d_next * unit.c * (unit.f * (one - unit.f)),
-                    d_next * unit.a * (-unit.b).mul_add(unit.b, one),
-                ]
-            })
-            .collect();
-        *d_h = if cell.weight_hr.is_none() { directly } else { vec![A::zero(); step.h.len()] };
+        d_h.fill(A::zero());
+        let mut d_sums = Vec::new();
+        for (u, unit) in step.units.iter().enumerate() {
+            let of_c = d_c.as_ref().map_or(A::zero(), |d_c| d_c[u]);
+            let UnitBack { d_sums: of_unit, d_before: [directly, before] } = K::back(unit, d_y[u], of_c);
+            d_sums.push(of_unit);
+            // No kind that projects its h has a way from one h to the next but for the sums.
+            d_h.iter_mut().skip(u).take(1).for_each(|d_h| *d_h = directly);
+            d_c.iter_mut().for_each(|d_c| d_c[u] = before);
+        }
         self.through_weight_hh(place, &d_sums, d_h);
-        // weight_ih has the blocks z, f, a; the chain goes over a, z, f.
-        for (sum, block) in [(0, 2), (1, 0), (2, 1)] {
+        let [order, _] = K::BLOCKS;
+        for &block in order {
             for (u, d_sums) in d_sums.iter().enumerate() {
                 for (k, &weight) in cell.weight_ih.row(block * units + u).iter().enumerate() {
-                    d_input[[t, n, k]] = d_sums[sum].mul_add(weight, d_input[[t, n, k]]);
+                    d_input[[t, n, k]] = d_sums[block][0].mul_add(weight, d_input[[t, n, k]]);
                 }
             }
         }
         if self.begins_anew(direction, t, n) {
-            [d_h, d_c].into_iter().for_each(|plane| plane.fill(A::zero()));
+            d_state.as_mut().map(|plane| plane.fill(A::zero()));
         }
         Back { d_sums, d_h: of_h }
     }
 
-    /// Through the recurrent product: one chain over f, then b, from what came directly; with masks a chain from zero for
+    /// Through the recurrent product: one chain over all blocks, from what came directly; with masks a chain from zero for
     /// each, times the mask and added.
-    fn through_weight_hh(&self, Place { layer, direction, n, .. }: Place, d_sums: &[[A; 4]], d_h: &mut [A]) {
+    fn through_weight_hh(
+        &self,
+        Place { layer, direction, n, .. }: Place,
+        d_sums: &[Vec<[A; 2]>],
+        d_h: &mut [A],
+    ) {
         let weight = &self.cell(layer, direction).weight_hh;
         let (i, units) = (layer * self.sizes().num_directions + direction, d_sums.len());
-        // The sum, and the block of weight_hh.
-        let blocks: &[(usize, usize)] = &[(2, 1), (3, 0)];
-        let go = |blocks: &[(usize, usize)], k: usize, start: A| {
-            blocks.iter().fold(start, |start, &(sum, block)| {
+        let [_, order] = K::BLOCKS;
+        let go = |blocks: &[usize], k: usize, start: A| {
+            blocks.iter().fold(start, |start, &block| {
                 let rows = d_sums.iter().enumerate();
-                rows.fold(start, |d, (u, d_sums)| d_sums[sum].mul_add(weight[[block * units + u, k]], d))
+                rows.fold(start, |d, (u, d_sums)| d_sums[block][1].mul_add(weight[[block * units + u, k]], d))
             })
         };
         for (k, d_h) in d_h.iter_mut().enumerate() {
             match self.masks.dim().1 {
-                0 => *d_h = go(blocks, k, *d_h),
+                0 => *d_h = go(order, k, *d_h),
                 masks => {
-                    for (mask, blocks) in blocks.chunks(2 / masks).enumerate() {
+                    for (mask, blocks) in order.chunks(order.len() / masks).enumerate() {
                         *d_h = go(blocks, k, A::zero()).mul_add(self.masks[[i, mask, n, k]], *d_h);
                     }
                 }
@@ -175,19 +168,17 @@ impl<A: Scalar> Problem<A> {
 }
 
 /// Adds a step's terms to the parameters' gradient.
-fn add_terms<A: Scalar>(d_cell: &mut CellParameters<A>, step: &Step<A>, read: [Vec<A>; 2], back: &Back<A>) {
+fn add_terms<A: Scalar>(d_cell: &mut CellParameters<A>, step: &Step<A>, back: &Back<A>) {
     let CellParameters { weight_ih, weight_hh, bias_ih, bias_hh, weight_hr } = d_cell;
     for (u, d_sums) in back.d_sums.iter().enumerate() {
-        let row = |block: usize| block * back.d_sums.len() + u;
-        for (d_sum, block) in [(d_sums[1], 0), (d_sums[2], 1), (d_sums[0], 2)] {
-            bias_ih.iter_mut().for_each(|bias| bias[row(block)] += d_sum);
-            let weights = weight_ih.row_mut(row(block));
-            weights.into_iter().zip(&step.x).for_each(|(to, &x)| *to = d_sum.mul_add(x, *to));
-        }
-        for (d_sum, block) in [(d_sums[3], 0), (d_sums[2], 1)] {
-            bias_hh.iter_mut().for_each(|bias| bias[row(block)] += d_sum);
-            let weights = weight_hh.row_mut(row(block));
-            weights.into_iter().zip(&read[block]).for_each(|(to, &h)| *to = d_sum.mul_add(h, *to));
+        for (block, &[of_input, of_state]) in d_sums.iter().enumerate() {
+            let row = block * back.d_sums.len() + u;
+            bias_ih.iter_mut().for_each(|bias| bias[row] += of_input);
+            bias_hh.iter_mut().for_each(|bias| bias[row] += of_state);
+            let weights = weight_ih.row_mut(row);
+            weights.into_iter().zip(&step.x).for_each(|(to, &x)| *to = of_input.mul_add(x, *to));
+            let weights = weight_hh.row_mut(row);
+            weights.into_iter().zip(&step.read[block]).for_each(|(to, &h)| *to = of_state.mul_add(h, *to));
         }
     }
     if let Some(weight) = weight_hr {

@@ -1,6 +1,9 @@
+use ndarray::ArrayD;
+
 use super::super::forwards::Passed;
-use super::super::{Problem, bits};
+use super::super::{Oracle, Problem, bits};
 use super::backward::{expect_equal, gradients};
+use super::forward::{expect_state, run};
 use super::sizes;
 use crate::error::Result;
 use crate::kernels::{Plan, archs};
@@ -8,21 +11,18 @@ use crate::recurrent::architecture::Sizes;
 use crate::scalar::Scalar;
 
 /// Expects a problem's network, run by a plan, to be the loops forwards, and back where their gradients are given.
-pub fn expect_passes<A: Scalar>(
-    problem: &Problem<A>,
+pub fn expect_passes<K: Oracle, A: Scalar>(
+    problem: &Problem<K, A>,
     plan: Plan,
     passed: &Passed<A>,
-    expected: Option<&[(String, ndarray::ArrayD<A>)]>,
+    expected: Option<&[(String, ArrayD<A>)]>,
     what: &str,
 ) -> Result<()> {
     let mut problem = problem.clone();
     problem.network = problem.network.on(plan);
-    let ([h, c], [h_reset, c_reset]) = (&problem.state, &problem.reset_state);
-    let run = problem.network.run(&problem.input).state((h, c)).lengths(&problem.lengths);
-    let run = run.resets(&problem.resets).reset_state((h_reset, c_reset));
-    let (output, (h_n, c_n)) = run.forward()?;
-    assert_eq!(bits(&output), bits(&passed.outputs[passed.outputs.len() - 1]), "output, {what}");
-    assert_eq!([bits(&h_n), bits(&c_n)], passed.state.each_ref().map(bits), "h_n and c_n, {what}");
+    let (output, state) = run(&problem).forward()?;
+    assert_eq!(bits(&output), bits(passed.output()), "output, {what}");
+    expect_state::<K, A>(state, &passed.state, what);
     expected.map_or(Ok(()), |expected| {
         expect_equal(&gradients(&problem)?, expected, what);
         Ok(())
@@ -30,12 +30,12 @@ pub fn expect_passes<A: Scalar>(
 }
 
 /// Every instruction set, whatever is done together: one step or many ahead, few rows or all, few terms or many.
-fn expect_plans<A: Scalar>() -> Result<()> {
+fn expect_plans<K: Oracle, A: Scalar>() -> Result<()> {
     let two = Sizes { num_layers: 2, num_directions: 2, ..sizes(9, 17) };
-    let deep = Sizes { num_layers: 3, ..sizes(9, 33) };
-    for sizes in [two, Sizes { proj_size: 6, ..two }, deep, Sizes { proj_size: 9, ..deep }] {
-        for batch in [1, 2, 7] {
-            let problem = Problem::<A>::new(sizes, 12, batch)?.ragged()?.with_resets().with_reset_state();
+    let deep = Sizes { num_layers: 3, proj_size: if K::PROJECTS { 9 } else { 0 }, ..sizes(9, 33) };
+    for sizes in [two, deep] {
+        for batch in [1, 7] {
+            let problem = Problem::<K, A>::new(sizes, 12, batch)?.ragged()?.with_resets().with_reset_state();
             let passed = problem.forwards();
             let expected = problem.backwards(&passed).named();
             for (name, arch) in archs() {
@@ -56,12 +56,4 @@ fn expect_plans<A: Scalar>() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn plans_and_instruction_sets_change_no_bit_f32() -> Result<()> {
-    expect_plans::<f32>()
-}
-
-#[test]
-fn plans_and_instruction_sets_change_no_bit_f64() -> Result<()> {
-    expect_plans::<f64>()
-}
+of_every_kind!(plans_and_instruction_sets_change_no_bit, expect_plans);

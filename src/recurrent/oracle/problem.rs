@@ -2,10 +2,11 @@
 
 use std::cmp::Reverse;
 
-use ndarray::{Array, Array2, Array3, Array4, Axis, Dimension, IntoDimension};
+use ndarray::{Array, Array2, Array3, Array4, ArrayRef, Dimension, IntoDimension};
 
-use super::GatedConfig;
+use super::Oracle;
 use crate::error::Result;
+use crate::planes::Planes;
 use crate::recurrent::architecture::{Kind, Sizes};
 use crate::recurrent::parameters::CellParameters;
 use crate::recurrent::{Direction, Recurrent};
@@ -24,20 +25,20 @@ pub fn sizes(input_size: usize, hidden_size: usize) -> Sizes {
 
 /// Everything that a pass forwards and back reads. Time is first, sequences are in the caller's order.
 #[derive(Debug, Clone)]
-pub struct Problem<A: Scalar> {
-    pub network: Recurrent<GatedConfig, A>,
+pub struct Problem<K: Oracle, A: Scalar> {
+    pub network: Recurrent<K, A>,
     pub input: Array3<A>,
-    /// h and c, each (directions of all layers, N, width), as all pairs below.
-    pub state: [Array3<A>; 2],
+    /// Planes of (directions of all layers, N, width), as all states below.
+    pub state: Planes<Array3<A>>,
     pub lengths: Vec<usize>,
     pub resets: Array2<bool>,
-    pub reset_state: [Array3<A>; 2],
+    pub reset_state: Planes<Array3<A>>,
     /// The dropout factors behind every layer but the last.
     pub between: Vec<Array3<A>>,
     /// The recurrent dropout's factors, (directions of all layers, masks, N, features); no masks if there is none.
     pub masks: Array4<A>,
     pub d_output: Array3<A>,
-    pub d_state: [Array3<A>; 2],
+    pub d_state: Planes<Array3<A>>,
 }
 
 /// Numbers between -1 and 1.
@@ -47,27 +48,34 @@ pub fn numbers<A: Scalar, D: Dimension>(shape: impl IntoDimension<Dim = D>, seed
     array
 }
 
-impl<A: Scalar> Problem<A> {
+/// Planes of numbers from two seeds.
+fn state_of<A: Scalar>(shapes: Planes<[usize; 3]>, seed: i128) -> Planes<Array3<A>> {
+    Planes { h: numbers(shapes.h, seed), c: shapes.c.map(|shape| numbers(shape, seed + 1)) }
+}
+
+/// A state, as arguments are passed.
+pub fn lent<C: Kind, A, D: Dimension>(state: &Planes<Array<A, D>>) -> C::State<&ArrayRef<A, D>> {
+    C::state(state.as_ref().map(|plane| &**plane))
+}
+
+impl<K: Oracle, A: Scalar> Problem<K, A> {
     /// `batch` sequences of `len` steps each, without resets.
     pub fn new(sizes: Sizes, len: usize, batch: usize) -> Result<Self> {
-        let network = Recurrent::new(GatedConfig(sizes), &mut manual_seed(1))?;
+        let network = Recurrent::new(K::of(sizes), &mut manual_seed(1))?;
         let count = sizes.num_layers * sizes.num_directions;
         let width = sizes.num_directions * sizes.features();
-        let state = |seed| {
-            let [h, c] = [(sizes.features(), seed), (sizes.hidden_size, seed + 1)];
-            [h, c].map(|(width, seed)| numbers((count, batch, width), seed))
-        };
+        let shapes = sizes.state_shapes::<K>(batch);
         let mut problem = Self {
             network,
             input: numbers((len, batch, sizes.input_size), 2),
-            state: state(10),
+            state: state_of(shapes, 10),
             lengths: vec![len; batch],
             resets: Array2::from_elem((len, batch), false),
-            reset_state: state(20).map(|plane| Array3::zeros(plane.dim())),
+            reset_state: shapes.map(Array3::zeros),
             between: Vec::new(),
             masks: Array4::zeros((count, 0, batch, sizes.features())),
             d_output: numbers((len, batch, width), 3),
-            d_state: state(30),
+            d_state: state_of(shapes, 30),
         };
         problem.draw_dropout()?;
         Ok(problem)
@@ -97,8 +105,7 @@ impl<A: Scalar> Problem<A> {
 
     /// With states of their own to begin anew with.
     pub fn with_reset_state(mut self) -> Self {
-        let [h, c] = self.reset_state.each_ref().map(|plane| plane.dim());
-        self.reset_state = [numbers(h, 40), numbers(c, 41)];
+        self.reset_state = state_of(self.sizes().state_shapes::<K>(self.lengths.len()), 40);
         self
     }
 
@@ -132,11 +139,6 @@ impl<A: Scalar> Problem<A> {
     pub fn times(&self, direction: usize, n: usize) -> Vec<usize> {
         let times = 0..self.lengths[n];
         if direction == 1 { times.rev().collect() } else { times.collect() }
-    }
-
-    /// One sequence, its batch axis left out.
-    pub fn single(array: &Array3<A>) -> Array2<A> {
-        array.index_axis(Axis(1), 0).to_owned()
     }
 
     /// Dropout as the public pass draws it: by layer, then step, then sequence, the longest first.
