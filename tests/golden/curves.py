@@ -4,12 +4,13 @@ Run from the root of the repository, in the environment of generate.py:
 
     .venv/bin/python tests/golden/curves.py
 
-Running it twice writes the same bytes. An object for each of hihello, charseq, longseq, longseq_f64 and timeseries,
-everything in f32 but for longseq_f64, where parameters are drawn in f64 too:
+Running it twice writes the same bytes. An object for each of hihello, charseq, longseq, longseq_f64, timeseries
+and names, everything in f32 but for longseq_f64, where parameters are drawn in f64 too. Of names it is the first 2
+epochs:
 
 losses     before each step of Adam, f32 in as few digits as tell it from its neighbours
-text       the letters predicted before the last step; timeseries has none
-test_loss  timeseries only: after the last step, over the windows it was not trained on
+text       the letters predicted before the last step; timeseries and names have none
+test_loss  timeseries and names only: after the last step, over what they were not trained on
 """
 
 import json
@@ -50,6 +51,23 @@ class Forecast(torch.nn.Module):
         return self.fc(self.rnn(x)[0][:, -1])
 
 
+class Names(torch.nn.Module):
+    """From names to logits of their languages."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(26, 8)
+        self.lstm = torch.nn.LSTM(8, 32, batch_first=True)
+        self.fc = torch.nn.Linear(32, 4)
+
+    def forward(self, names):
+        letters = [torch.tensor([ord(letter) - ord("a") for letter in name]) for name in names]
+        lengths = [len(name) for name in names]
+        x = self.embedding(torch.nn.utils.rnn.pad_sequence(letters, batch_first=True))
+        packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return self.fc(self.lstm(packed)[1][0][0])
+
+
 def train(net, x, y, criterion, lr, iterations):
     """The losses before each step, and the last outputs among them."""
     optimizer = torch.optim.Adam(net.parameters(), lr=lr)
@@ -62,6 +80,19 @@ def train(net, x, y, criterion, lr, iterations):
         optimizer.step()
         losses.append(loss.detach().numpy().item())
     return losses, outputs.detach()
+
+
+def clipped_step(optimizer, loss):
+    """Takes a step, and returns the loss."""
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], 1.0)
+    optimizer.step()
+    return loss.item()
+
+
+def uniform():
+    return torch.rand((), dtype=torch.float64).item()
 
 
 def train_letters(windows, alphabet, iterations, **net):
@@ -101,6 +132,33 @@ def timeseries():
         return losses, {"test_loss": criterion(net(x[split:]), y[split:]).item()}
 
 
+def name(language):
+    pick = lambda items: items[int(uniform() * len(items))]
+    syllables = [pick("klmnrstv") + pick("aeiou") for _ in range(pick((3, 4, 5)))]
+    first = syllables[0]
+    if language == 1:
+        syllables = [syllable[::-1] for syllable in syllables]
+    elif language == 2:
+        syllables.insert(0, first)
+    elif language == 3:
+        syllables = [syllable[0] + first[1] for syllable in syllables]
+    return "".join(syllables)
+
+
+def names():
+    torch.manual_seed(0)
+    names = [name(i % 4) for i in range(3000)]
+    net, losses = Names(), []
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    for _ in range(2):
+        for rows in torch.randperm(2400).split(32):
+            logits = net([names[i] for i in rows])
+            losses.append(clipped_step(optimizer, torch.nn.functional.cross_entropy(logits, rows % 4)))
+    with torch.no_grad():
+        loss = torch.nn.functional.cross_entropy(net(names[2400:]), torch.arange(600) % 4)
+    return losses, {"test_loss": loss.item()}
+
+
 def longseq_f64():
     torch.set_default_dtype(torch.float64)
     curve = longseq()
@@ -125,7 +183,8 @@ def main():
     assert torch.backends.cpu.get_cpu_capability() == "AVX2"
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    curves = {example.__name__: curve(example) for example in (hihello, charseq, longseq, longseq_f64, timeseries)}
+    examples = (hihello, charseq, longseq, longseq_f64, timeseries, names)
+    curves = {example.__name__: curve(example) for example in examples}
     lines = (f"{json.dumps(name)}:{json.dumps(stored, separators=(',', ':'))}" for name, stored in curves.items())
     (HERE / "curves.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 

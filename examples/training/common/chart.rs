@@ -3,12 +3,9 @@
 //! plotters knows where ticks belong, and draws axes, grid and legend. With the SVG backend alone it is three
 //! small crates.
 
-use std::fs;
-use std::path::Path;
-
 use plotters::prelude::*;
 
-use super::Result;
+use super::{Result, target};
 
 /// A line: its name and its values at x = 0, 1, ...
 pub type Line<'a> = (&'a str, &'a [f64]);
@@ -34,9 +31,7 @@ fn number(y: f64) -> String {
 }
 
 fn draw(file: &str, axes: [&str; 2], lines: &[Line<'_>], tick: &dyn Fn(&f64) -> String) -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
-    fs::create_dir_all(&folder)?;
-    let path = folder.join(file).with_extension("svg");
+    let path = target(&format!("{file}.svg"))?;
     let area = SVGBackend::new(&path, (840, 460)).into_drawing_area();
     area.fill(&WHITE)?;
 

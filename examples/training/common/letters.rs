@@ -36,6 +36,7 @@ impl Alphabet {
     }
 }
 
-fn argmax<A: Copy + PartialOrd>(row: ArrayView1<'_, A>) -> usize {
+/// Where the largest value is, the first of equal ones.
+pub fn argmax<A: Copy + PartialOrd>(row: ArrayView1<'_, A>) -> usize {
     (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
 }

@@ -6,7 +6,11 @@ pub mod chart;
 pub mod letters;
 pub mod torch;
 
+use std::path::{Path, PathBuf};
+
 use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::arr0;
+use ndarray_rnn::random::{self, Mt19937};
 
 /// What the examples return.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -15,4 +19,18 @@ pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 pub fn progress(steps: usize) -> Result<ProgressBar> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} steps, {eta} left  {msg}")?;
     Ok(ProgressBar::new(steps as u64).with_style(style))
+}
+
+/// A number in [0, 1), as torch's `torch.rand((), dtype=torch.float64)` draws it.
+pub fn uniform(rng: &mut Mt19937) -> Result<f64> {
+    let mut number = arr0(0.0);
+    random::uniform(&mut number, 0.0, 1.0, rng)?;
+    Ok(number.into_scalar())
+}
+
+/// The path of a file in the folder `target`, which is made if need be.
+pub fn target(file: &str) -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder.join(file))
 }

@@ -1,5 +1,4 @@
-//! Compares the examples' whole loss curves with torch's, from the same seeds, by each example's own loop and
-//! checks.
+//! Compares the examples' loss curves with torch's, from the same seeds, by each example's own loop and checks.
 
 #![allow(dead_code, clippy::duplicate_mod)] // the examples' `main`s; each brings examples/common
 
@@ -9,6 +8,8 @@ mod charseq;
 mod hihello;
 #[path = "../longseq.rs"]
 mod longseq;
+#[path = "../names.rs"]
+mod names;
 #[path = "../sum_of_bits.rs"]
 mod sum_of_bits;
 #[path = "../timeseries.rs"]
@@ -51,6 +52,11 @@ fn longseq_follows_torch_to_the_end_in_f64() -> Result<()> {
 #[test]
 fn timeseries_follows_torch() -> Result<()> {
     timeseries::check(&timeseries::train()?)
+}
+
+#[test]
+fn names_follow_torch() -> Result<()> {
+    names::check(&names::train(2)?)
 }
 
 #[test]
