@@ -4,12 +4,12 @@ Run from the root of the repository, in the environment of generate.py:
 
     .venv/bin/python tests/golden/curves.py
 
-Running it twice writes the same bytes. An object for each of hihello, charseq, longseq, longseq_f64, timeseries
-and names, everything in f32 but for longseq_f64, where parameters are drawn in f64 too. Of names it is the first 2
-epochs:
+Running it twice writes the same bytes. An object for each of hihello, charseq, longseq, longseq_f64, timeseries,
+names and rhyme, everything in f32 but for longseq_f64, where parameters are drawn in f64 too. Of names it is the
+first 2 epochs, of rhyme the first 20:
 
 losses     before each step of Adam, f32 in as few digits as tell it from its neighbours
-text       the letters predicted before the last step; timeseries and names have none
+text       the letters predicted before the last step; of rhyme a sample after it; timeseries and names have none
 test_loss  timeseries and names only: after the last step, over what they were not trained on
 """
 
@@ -24,6 +24,20 @@ import torch
 SHIP = (
     "if you want to build a ship, don't drum up people together to collect wood and don't assign them tasks "
     "and work, but rather teach them to long for the endless immensity of the sea."
+)
+
+CHAIN = (
+    "the farmer sowing his corn\nthat kept ",
+    "the cock that crowed in the morn\nthat waked ",
+    "the priest all shaven and shorn\nthat married ",
+    "the man all tattered and torn\nthat kissed ",
+    "the maiden all forlorn\nthat milked ",
+    "the cow with the crumpled horn\nthat tossed ",
+    "the dog\nthat worried ",
+    "the cat\nthat killed ",
+    "the rat\nthat ate ",
+    "the malt\nthat lay in ",
+    "the house that Jack built.\n\n",
 )
 
 
@@ -66,6 +80,19 @@ class Names(torch.nn.Module):
         x = self.embedding(torch.nn.utils.rnn.pad_sequence(letters, batch_first=True))
         packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         return self.fc(self.lstm(packed)[1][0][0])
+
+
+class Writer(torch.nn.Module):
+    """From one-hot letters and a state to logits and the next state."""
+
+    def __init__(self, letters):
+        super().__init__()
+        self.gru = torch.nn.GRU(letters, 64, batch_first=True)
+        self.fc = torch.nn.Linear(64, letters)
+
+    def forward(self, x, h=None):
+        outputs, h = self.gru(x, h)
+        return self.fc(outputs), h.detach()
 
 
 def train(net, x, y, criterion, lr, iterations):
@@ -159,6 +186,40 @@ def names():
     return losses, {"test_loss": loss.item()}
 
 
+def one_hot(text, letters):
+    indices = torch.tensor([letters.index(letter) for letter in text])
+    return torch.nn.functional.one_hot(indices, len(letters)).float()
+
+
+def write(net, letters, text):
+    """Goes on from a text, at a temperature of 0.5, until a verse ends."""
+    h, unread = None, text
+    while len(text) < 400 and not text.endswith("\n\n"):
+        with torch.no_grad():
+            logits, h = net(one_hot(unread, letters).unsqueeze(0), h)
+        sums = (logits[0, -1].double() / 0.5).exp().cumsum(0)
+        unread = letters[int((sums <= uniform() * sums[-1]).sum())]
+        text += unread
+    return text
+
+
+def rhyme():
+    rhyme = "".join("This is " + "".join(CHAIN[first:]) for first in reversed(range(len(CHAIN))))
+    letters, length = sorted(set(rhyme)), (len(rhyme) - 1) // 16
+    tracks = lambda start: one_hot(rhyme[start : start + 16 * length], letters).unflatten(0, (16, length))
+    pieces = list(zip(tracks(0).split(40, dim=1), tracks(1).split(40, dim=1)))
+    torch.manual_seed(0)
+    net, losses = Writer(len(letters)), []
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    for _ in range(20):
+        h = None
+        for x, y in pieces:
+            logits, h = net(x, h)
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), y.argmax(dim=2).flatten())
+            losses.append(clipped_step(optimizer, loss))
+    return losses, {"text": write(net, letters, "This is the c")}
+
+
 def longseq_f64():
     torch.set_default_dtype(torch.float64)
     curve = longseq()
@@ -183,7 +244,7 @@ def main():
     assert torch.backends.cpu.get_cpu_capability() == "AVX2"
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    examples = (hihello, charseq, longseq, longseq_f64, timeseries, names)
+    examples = (hihello, charseq, longseq, longseq_f64, timeseries, names, rhyme)
     curves = {example.__name__: curve(example) for example in examples}
     lines = (f"{json.dumps(name)}:{json.dumps(stored, separators=(',', ':'))}" for name, stored in curves.items())
     (HERE / "curves.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -30,6 +30,11 @@ impl Alphabet {
         text.chars().filter_map(|letter| self.0.iter().position(|&l| l == letter)).collect()
     }
 
+    /// The letter of an index.
+    pub fn letter(&self, index: usize) -> char {
+        self.0[index]
+    }
+
     /// The letter with the largest logit in each row (*, letters).
     pub fn decode<A: Copy + PartialOrd>(&self, logits: &ArrayRef<A, Ix2>) -> String {
         logits.axis_iter(Axis(0)).map(|row| self.0[argmax(row)]).collect()

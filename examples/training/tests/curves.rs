@@ -10,6 +10,8 @@ mod hihello;
 mod longseq;
 #[path = "../names.rs"]
 mod names;
+#[path = "../rhyme.rs"]
+mod rhyme;
 #[path = "../sum_of_bits.rs"]
 mod sum_of_bits;
 #[path = "../timeseries.rs"]
@@ -57,6 +59,11 @@ fn timeseries_follows_torch() -> Result<()> {
 #[test]
 fn names_follow_torch() -> Result<()> {
     names::check(&names::train(2)?)
+}
+
+#[test]
+fn rhyme_follows_torch() -> Result<()> {
+    rhyme::check(&rhyme::train(20)?)
 }
 
 #[test]
