@@ -3,10 +3,11 @@
 use std::str::FromStr;
 
 use ndarray::ArrayD;
-use ndarray_rnn::{Nonlinearity, RnnCellConfig, RnnConfig};
+use ndarray_rnn::{Nonlinearity, Parameters, RnnCellConfig, RnnConfig};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
+use super::kinds::Shape;
 use super::{Real, TestResult};
 
 /// One fixture file.
@@ -27,8 +28,12 @@ impl Golden {
 
     /// The metadata's list of cases, numbered.
     pub(crate) fn cases(&self) -> TestResult<Vec<Case>> {
-        let cases = self.metadata.as_array().ok_or("the metadata is no list of cases")?;
-        Ok(cases.iter().cloned().enumerate().map(|(index, value)| Case { index, value }).collect())
+        Case::list(&self.metadata)
+    }
+
+    /// One of the metadata's lists of cases, numbered.
+    pub(crate) fn group(&self, name: &str) -> TestResult<Vec<Case>> {
+        Case::list(&self.metadata[name])
     }
 
     /// The tensors' names, sorted.
@@ -44,6 +49,22 @@ impl Golden {
         assert_eq!(tensor.dtype().to_string().to_lowercase(), A::NAME, "the type of {name}");
         let values: TestResult<_> = tensor.data().chunks_exact(size_of::<A>()).map(A::read).collect();
         Ok(ArrayD::from_shape_vec(tensor.shape(), values?)?)
+    }
+
+    /// A flat tensor of the gradients of all parameters, each shaped as its parameter.
+    pub(crate) fn parameters<A: Real>(
+        &self,
+        name: &str,
+        like: &impl Parameters<Elem = A>,
+    ) -> TestResult<Vec<(String, ArrayD<A>)>> {
+        let mut flat = self.array::<A>(name)?.into_iter();
+        let shaped = like.named_parameters().into_iter().map(|(name, like)| {
+            let values = flat.by_ref().take(like.len()).collect();
+            Ok((name, ArrayD::from_shape_vec(like.shape(), values)?))
+        });
+        let shaped = shaped.collect::<TestResult<_>>()?;
+        assert_eq!(flat.next(), None, "{name} holds more than the parameters");
+        Ok(shaped)
     }
 
     /// A file's bytes.
@@ -80,6 +101,12 @@ pub(crate) struct Case {
 }
 
 impl Case {
+    /// The cases of a list, numbered.
+    pub(crate) fn list(list: &Value) -> TestResult<Vec<Self>> {
+        let cases = list.as_array().ok_or("no list of cases")?;
+        Ok(cases.iter().cloned().enumerate().map(|(index, value)| Self { index, value }).collect())
+    }
+
     pub(crate) fn is(&self, key: &str, text: &str) -> bool {
         self.value[key] == text
     }
@@ -113,6 +140,25 @@ impl Case {
         if self.value["batch"].is_null() { Ok(None) } else { self.size("batch").map(Some) }
     }
 
+    /// The lengths of the sequences; `None` if all are as long as the longest.
+    pub(crate) fn lengths(&self) -> TestResult<Option<Vec<usize>>> {
+        Ok(serde_json::from_value(self.value["lengths"].clone())?)
+    }
+
+    /// What a network of any kind is made of; the default of what the case does not have.
+    pub(crate) fn shape(&self) -> TestResult<Shape> {
+        Ok(Shape {
+            input_size: self.size("input_size")?,
+            hidden_size: self.size("hidden_size")?,
+            proj_size: self.size("proj_size")?,
+            num_layers: self.size("num_layers")?,
+            bias: self.flag("bias")?,
+            batch_first: self.value["batch_first"] == true,
+            dropout: self.number("dropout").unwrap_or(0.0),
+            bidirectional: self.flag("bidirectional")?,
+        })
+    }
+
     fn nonlinearity(&self) -> Nonlinearity {
         if self.is("nonlinearity", "relu") { Nonlinearity::Relu } else { Nonlinearity::Tanh }
     }
@@ -124,6 +170,7 @@ impl Case {
             .nonlinearity(self.nonlinearity())
             .bias(self.flag("bias")?)
             .batch_first(self.value["batch_first"] == true)
+            .dropout(self.number("dropout").unwrap_or(0.0))
             .bidirectional(self.flag("bidirectional")?))
     }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses a part")]
 
 pub(crate) mod golden;
+pub(crate) mod kinds;
 pub(crate) mod mixed;
 pub(crate) mod oracle;
 pub(crate) mod setup;

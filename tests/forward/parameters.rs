@@ -5,14 +5,18 @@
 //! not at all.
 
 use crate::common::golden::{Case, Golden};
+use crate::common::kinds::Network;
 use crate::common::{
     NOT_FINITE, Real, TestResult, assert_same_bits, expect_error, in_both_types, largest_difference,
 };
 use ndarray::{Array2, ArrayD, ArrayRefD};
 use ndarray_rnn::random::{self, Mt19937};
-use ndarray_rnn::{Error, Parameters, Rnn};
-use ndarray_rnn::{init, manual_seed};
+use ndarray_rnn::{
+    Error, Gru, GruCell, GruCellConfig, GruConfig, Lstm, LstmCell, LstmCellConfig, LstmConfig, Parameters,
+    Rnn, init, manual_seed,
+};
 
+const GATED: &[u8] = include_bytes!("../golden/gated.safetensors");
 const PARAMETERS: &[u8] = include_bytes!("../golden/parameters.safetensors");
 
 // What torch draws
@@ -81,6 +85,60 @@ fn torch_parameters_by_hash<A: Real>() -> TestResult {
         count += 1;
     }
     assert_eq!(count, 3, "cases run");
+    Ok(())
+}
+
+/// The names, if the fixture has them, and the hash of what a model draws.
+fn compare_gated<M: Parameters<Elem: Real>>(
+    new: impl Fn(&mut Mt19937) -> ndarray_rnn::Result<M>,
+    seed: i128,
+    case: &Case,
+) -> TestResult {
+    let parameters = new(&mut manual_seed(seed))?.state_dict();
+    let names: Vec<_> = parameters.iter().map(|(name, _)| name.as_str()).collect();
+    if !case.value["names"].is_null() {
+        assert_eq!(serde_json::json!(names), case.value["names"], "{case:?}");
+    }
+    let hash = fnv1a64(parameters.iter().flat_map(|(_, array)| array.iter().flat_map(|x| x.write())));
+    assert!(case.is("fnv1a64", &hash), "{hash} of {case:?}");
+    Ok(())
+}
+
+/// LSTMs, with projections too, GRUs and their cells: by the hash of their bytes, from thirteen seeds and those of all
+/// other fixtures.
+fn torch_parameters_of_gates<A: Real>() -> TestResult {
+    let golden = Golden::parse(GATED)?;
+    let mut counts = Vec::new();
+    for group in ["parameters", "networks", "cells"] {
+        let mut cases = golden.group(group)?;
+        cases.retain(|case| case.is("dtype", A::NAME));
+        counts.push(cases.len());
+        for case in cases {
+            let [input, hidden] = [case.size("input_size")?, case.size("hidden_size")?];
+            let bias = case.flag("bias")?;
+            let seed = if group == "parameters" { case.parse("seed")? } else { case.size("seed")? as i128 };
+            let (lstm, is_cell) = (case.is("kind", "lstm"), case.flag("cell")?);
+            match (lstm, is_cell) {
+                (true, true) => {
+                    let config = LstmCellConfig::new(input, hidden).bias(bias);
+                    compare_gated(|rng| LstmCell::<A>::new(config.clone(), rng), seed, &case)?;
+                }
+                (false, true) => {
+                    let config = GruCellConfig::new(input, hidden).bias(bias);
+                    compare_gated(|rng| GruCell::<A>::new(config.clone(), rng), seed, &case)?;
+                }
+                (true, false) => {
+                    let config = LstmConfig::of(case.shape()?);
+                    compare_gated(|rng| Lstm::<A>::new(config.clone(), rng), seed, &case)?;
+                }
+                (false, false) => {
+                    let config = GruConfig::of(case.shape()?);
+                    compare_gated(|rng| Gru::<A>::new(config.clone(), rng), seed, &case)?;
+                }
+            }
+        }
+    }
+    assert_eq!(counts, if A::NAME == "f32" { [16, 176, 16] } else { [15, 200, 16] }, "cases run");
     Ok(())
 }
 
@@ -216,6 +274,7 @@ fn initialisers_of_nothing<A: Real>() -> TestResult {
 in_both_types!(
     torch_parameters,
     torch_parameters_by_hash,
+    torch_parameters_of_gates,
     xavier_uniform,
     xavier_normal,
     gain_scales,

@@ -277,7 +277,7 @@ def by_parameter(rnn, flat):
 
 
 def relative(actual, expected):
-    return float(abs(actual - expected).max() / max(abs(expected).max(), 1e-300))
+    return float(abs(actual - expected).max()) / max(float(abs(expected).max()), 1e-300)
 
 
 def difference(case, tensors, arguments):
