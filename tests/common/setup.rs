@@ -89,12 +89,20 @@ fn setups() -> impl Strategy<Value = Setup> {
     })
 }
 
-/// Runs a check on `cases` setups: always the same ones, unless PROPTEST_RNG_SEED says otherwise.
-pub(crate) fn for_setups(cases: u32, check: impl Fn(&Setup) -> TestResult) -> TestResult {
+/// Runs a check on `cases` values: always the same ones, unless PROPTEST_RNG_SEED says otherwise.
+pub(crate) fn for_all<S: Strategy<Value: std::fmt::Debug + 'static>>(
+    cases: u32,
+    values: S,
+    check: impl Fn(S::Value) -> Result<(), TestCaseError>,
+) -> TestResult {
     let mut config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(0);
     }
-    let check = |setup| check(&setup).map_err(|error| TestCaseError::fail(error.to_string()));
-    Ok(TestRunner::new(config).run(&setups(), check)?)
+    Ok(TestRunner::new(config).run(&values, check)?)
+}
+
+/// Runs a check on `cases` setups.
+pub(crate) fn for_setups(cases: u32, check: impl Fn(&Setup) -> TestResult) -> TestResult {
+    for_all(cases, setups(), |setup| check(&setup).map_err(|error| TestCaseError::fail(error.to_string())))
 }

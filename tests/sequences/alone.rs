@@ -1,30 +1,32 @@
 //! The oracle: every sequence alone, in pieces, each of which ends where the next begins anew.
 
 use ndarray::{Array2, Array3, ArrayRef2, Axis};
-use ndarray_rnn::{Parameters, Result, Rnn, Scalar};
+use ndarray_rnn::{Parameters, Recurrent, Result, Scalar};
 
 use crate::case::{Batch, Number};
+use crate::common::kinds::{Network, Shape};
 
 /// What a run over a batch must return, in the shapes it returns.
 #[derive(Debug)]
 pub struct Alone<A> {
     /// The outputs of every layer.
     pub layers: Vec<Array3<A>>,
-    pub h_n: Array3<A>,
+    /// The planes of the final state.
+    pub state: Vec<Array3<A>>,
     pub last: Array2<A>,
 }
 
 impl<A: Number> Alone<A> {
-    pub fn of(batch: &Batch<A>) -> Result<Self> {
-        let mut h_n = batch.first_state();
+    pub fn of<C: Network>(batch: &Batch<C, A>) -> Result<Self> {
+        let mut state = batch.first_state();
         let mut layers = Vec::new();
-        for count in 1..=batch.rnn.config().num_layers {
-            let outputs = outputs(&first_layers(&batch.rnn, count)?, batch, &mut h_n)?;
+        for count in 1..=batch.shape().num_layers {
+            let outputs = outputs(&first_layers(&batch.network, count)?, batch, &mut state)?;
             layers.push(outputs);
         }
         let last = last(batch, &layers[layers.len() - 1]);
         let layers = layers.into_iter().map(|outputs| batch.axes(outputs)).collect();
-        Ok(Self { layers, h_n, last })
+        Ok(Self { layers, state, last })
     }
 
     /// The outputs of the last layer.
@@ -34,30 +36,39 @@ impl<A: Number> Alone<A> {
 }
 
 /// The first layers of a network, as a network of their own.
-pub fn first_layers<A: Scalar>(rnn: &Rnn<A>, count: usize) -> Result<Rnn<A>> {
-    let mut first = Rnn::zeros(rnn.config().clone().num_layers(count))?;
+pub fn first_layers<C: Network, A: Scalar>(
+    network: &Recurrent<C, A>,
+    count: usize,
+) -> Result<Recurrent<C, A>> {
+    let mut first = Recurrent::zeros(network.config().with_layers(count))?;
     let names: Vec<_> = first.named_parameters().into_iter().map(|(name, _)| name).collect();
-    first.load_state_dict(rnn.state_dict().into_iter().filter(|(name, _)| names.contains(name)))?;
+    first.load_state_dict(network.state_dict().into_iter().filter(|(name, _)| names.contains(name)))?;
     Ok(first)
 }
 
-/// The outputs of the first layers of the batch's network, (L, N, width). Their final states go to `h_n`.
-fn outputs<A: Number>(layers: &Rnn<A>, batch: &Batch<A>, h_n: &mut Array3<A>) -> Result<Array3<A>> {
-    let (config, first, new) = (layers.config(), batch.first_state(), batch.new_state());
-    let width = config.num_directions() * config.hidden_size;
-    let mut outputs = Array3::from_elem((batch.len, batch.lengths.len(), width), batch.padding);
+/// The outputs of the first layers of the batch's network, (L, N, width). Their final states go to `state`.
+fn outputs<C: Network, A: Number>(
+    layers: &Recurrent<C, A>,
+    batch: &Batch<C, A>,
+    state: &mut [Array3<A>],
+) -> Result<Array3<A>> {
+    let (shape, first, new) = (layers.config().shape(), batch.first_state(), batch.new_state());
+    let dim = (batch.len, batch.lengths.len(), shape.output_size());
+    let mut outputs = Array3::from_elem(dim, batch.padding);
     for (n, sequence) in batch.sequences.iter().enumerate() {
-        let rows = config.num_layers * config.num_directions();
-        let state = |states: &Array3<A>| {
-            states.index_axis(Axis(1), n).select(Axis(0), &(0..rows).collect::<Vec<_>>())
+        let rows: Vec<_> = (0..shape.num_layers * shape.directions()).collect();
+        let of_sequence = |planes: &[Array3<A>]| -> Vec<_> {
+            planes.iter().map(|plane| plane.index_axis(Axis(1), n).select(Axis(0), &rows)).collect()
         };
         let starts = |t: usize| batch.starts.as_ref().is_some_and(|starts| starts[[t, n]]);
-        let (output, last) = one(layers, sequence, starts, &state(&first), &state(&new))?;
+        let (output, last) = one(layers, sequence, starts, &of_sequence(&first), &of_sequence(&new))?;
         for (t, row) in output.outer_iter().enumerate() {
             outputs.index_axis_mut(Axis(0), t).index_axis_mut(Axis(0), n).assign(&row);
         }
-        for (i, row) in last.outer_iter().enumerate() {
-            h_n.index_axis_mut(Axis(0), i).index_axis_mut(Axis(0), n).assign(&row);
+        for (plane, last) in state.iter_mut().zip(last) {
+            for (i, row) in last.outer_iter().enumerate() {
+                plane.index_axis_mut(Axis(0), i).index_axis_mut(Axis(0), n).assign(&row);
+            }
         }
     }
     Ok(outputs)
@@ -68,53 +79,57 @@ fn outputs<A: Number>(layers: &Rnn<A>, batch: &Batch<A>, h_n: &mut Array3<A>) ->
 /// Forward, the first piece begins with the first state, unless the sequence begins anew there; every other piece
 /// begins with the new state. In reverse the last piece begins with the first state. There is no piece that ends
 /// before step 0.
-fn one<A: Number>(
-    layers: &Rnn<A>,
+fn one<C: Network, A: Number>(
+    layers: &Recurrent<C, A>,
     sequence: &ArrayRef2<A>,
     starts: impl Fn(usize) -> bool,
-    first: &Array2<A>,
-    new: &Array2<A>,
-) -> Result<(Array2<A>, Array2<A>)> {
-    let len = sequence.nrows();
+    first: &[Array2<A>],
+    new: &[Array2<A>],
+) -> Result<(Array2<A>, Vec<Array2<A>>)> {
+    let (len, shape) = (sequence.nrows(), layers.config().shape());
     let mut cuts: Vec<_> = (0..len).filter(|&t| t == 0 || starts(t)).collect();
     cuts.push(len);
-    let mut output = Array2::zeros((len, layers.config().num_directions() * layers.config().hidden_size));
-    let mut h_n = first.clone();
+    let mut output = Array2::zeros((len, shape.output_size()));
+    let mut last = first.to_vec();
     for piece in cuts.windows(2).filter(|piece| piece[0] < piece[1]) {
         let times: Vec<_> = (piece[0]..piece[1]).collect();
         let is_first = piece[0] == 0;
         let is_last = piece[1] == len;
         let forward = if is_first && !starts(0) { first } else { new };
         let reverse = if is_last { first } else { new };
-        let h_0 = by_direction(layers, forward, reverse);
-        let (rows, h) = layers.forward(&sequence.select(Axis(0), &times), Some(&h_0))?;
+        let state = by_direction(&shape, forward, reverse);
+        let (rows, state) = layers.forward(&sequence.select(Axis(0), &times), Some(C::lend(&state)))?;
         for (t, row) in times.iter().zip(rows.outer_iter()) {
             output.row_mut(*t).assign(&row);
         }
-        let forward = if is_last { &h } else { &h_n };
-        let reverse = if is_first { &h } else { &h_n };
-        h_n = by_direction(layers, forward, reverse);
+        let state = C::split(state);
+        let forward = if is_last { &state } else { &last };
+        let reverse = if is_first { &state } else { &last };
+        last = by_direction(&shape, forward, reverse);
     }
-    Ok((output, h_n))
+    Ok((output, last))
 }
 
-/// The forward directions' rows of `forward`, and the reverse directions' rows of `reverse`.
-fn by_direction<A: Number>(layers: &Rnn<A>, forward: &Array2<A>, reverse: &Array2<A>) -> Array2<A> {
-    let directions = layers.config().num_directions();
-    Array2::from_shape_fn(forward.dim(), |(i, j)| match i % directions {
-        0 => forward[[i, j]],
-        _ => reverse[[i, j]],
-    })
+/// The forward directions' rows of `forward`, and the reverse directions' rows of `reverse`, plane by plane.
+fn by_direction<A: Number>(shape: &Shape, forward: &[Array2<A>], reverse: &[Array2<A>]) -> Vec<Array2<A>> {
+    let planes = forward.iter().zip(reverse);
+    let chosen = planes.map(|(forward, reverse)| {
+        Array2::from_shape_fn(forward.dim(), |(i, j)| match i % shape.directions() {
+            0 => forward[[i, j]],
+            _ => reverse[[i, j]],
+        })
+    });
+    chosen.collect()
 }
 
 /// Each sequence's last output: forward that of its last step, in reverse that of step 0.
-fn last<A: Number>(batch: &Batch<A>, outputs: &Array3<A>) -> Array2<A> {
-    let config = batch.rnn.config();
-    let (hidden, directions) = (config.hidden_size, config.num_directions());
-    let first = batch.first_state();
-    Array2::from_shape_fn((batch.lengths.len(), directions * hidden), |(n, j)| match batch.lengths[n] {
-        0 => first[[(config.num_layers - 1) * directions + j / hidden, n, j % hidden]],
-        length if j < hidden => outputs[[length - 1, n, j]],
+fn last<C: Network, A: Number>(batch: &Batch<C, A>, outputs: &Array3<A>) -> Array2<A> {
+    let shape = batch.shape();
+    let (features, directions) = (shape.features(), shape.directions());
+    let h_0 = &batch.first_state()[0];
+    Array2::from_shape_fn((batch.lengths.len(), directions * features), |(n, j)| match batch.lengths[n] {
+        0 => h_0[[(shape.num_layers - 1) * directions + j / features, n, j % features]],
+        length if j < features => outputs[[length - 1, n, j]],
         _ => outputs[[0, n, j]],
     })
 }

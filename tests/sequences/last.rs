@@ -3,24 +3,26 @@
 use proptest::prelude::*;
 
 use crate::alone::Alone;
-use crate::case::{Batch, Case, Number, bits, cases};
+use crate::case::{
+    Batch, Case, Checked, Number, Random, all_bits, bits, for_cases, in_every_kind, state_bits,
+};
+use crate::common::TestResult;
 
-type Checked = Result<(), TestCaseError>;
-
-fn last_is_the_right_rows<A: Number>(case: &Case) -> Checked {
-    let batch: Batch<A> = case.batch()?;
+fn last_is_the_right_rows<C: Random, A: Number>(case: &Case<C>) -> Checked {
+    let batch: Batch<C, A> = case.batch()?;
     let alone = Alone::of(&batch)?;
-    let (last, h_n) = batch.run().last()?;
+    let (last, state) = batch.run().last()?;
     prop_assert_eq!(bits(&last), bits(&alone.last), "last");
-    prop_assert_eq!(bits(&h_n), bits(&alone.h_n), "h_n");
+    prop_assert_eq!(state_bits::<C, _, _>(state), all_bits(&alone.state), "state");
     Ok(())
 }
 
-proptest! {
-    #[test]
-    fn last_outputs_are_the_right_rows_of_the_output(case in cases()) {
-        let case = Case { resets: None, ..case };
-        last_is_the_right_rows::<f32>(&case)?;
-        last_is_the_right_rows::<f64>(&case)?;
-    }
+fn last_outputs_are_the_right_rows_of_the_output<C: Random>() -> TestResult {
+    for_cases::<C>(|case| {
+        let case = Case { resets: None, ..case.clone() };
+        last_is_the_right_rows::<C, f32>(&case)?;
+        last_is_the_right_rows::<C, f64>(&case)
+    })
 }
+
+in_every_kind!(last_outputs_are_the_right_rows_of_the_output);

@@ -7,67 +7,81 @@ use ndarray_rnn::{Result, Rnn, RnnConfig, manual_seed};
 use proptest::prelude::*;
 
 use crate::alone::Alone;
-use crate::case::{Batch, Case, Number, bits, cases};
+use crate::case::{
+    Batch, Case, Checked, Number, Random, all_bits, bits, for_cases, in_every_kind, of_sequence, state_bits,
+};
+use crate::common::TestResult;
 
-type Checked = Result<(), TestCaseError>;
-
-fn equals_alone<A: Number>(case: &Case) -> Checked {
-    let batch: Batch<A> = case.batch()?;
+fn equals_alone<C: Random, A: Number>(case: &Case<C>) -> Checked {
+    let batch: Batch<C, A> = case.batch()?;
     let alone = Alone::of(&batch)?;
-    let (output, h_n) = batch.run().forward()?;
+    let (output, state) = batch.run().forward()?;
     prop_assert_eq!(bits(&output), bits(alone.output()), "output");
-    prop_assert_eq!(bits(&h_n), bits(&alone.h_n), "h_n");
+    prop_assert_eq!(state_bits::<C, _, _>(state), all_bits(&alone.state), "state");
     Ok(())
 }
 
-fn unbatched_equals_alone<A: Number>(case: &Case) -> Checked {
-    let batch: Batch<A> = case.batch()?;
+fn unbatched_equals_alone<C: Random, A: Number>(case: &Case<C>) -> Checked {
+    let batch: Batch<C, A> = case.batch()?;
     let alone = Alone::of(&batch)?;
     let time_major = batch.axes(alone.output().clone());
     let input = batch.axes(batch.input.clone());
     let first = batch.first_state();
     for (n, &length) in batch.lengths.iter().enumerate() {
-        let (sequence, h_0) = (input.index_axis(Axis(1), n), first.index_axis(Axis(1), n));
-        let run =
-            batch.rnn.run(&sequence).lengths(&[length]).padding_value(batch.padding).state(&h_0).forward();
-        let (output, h_n) = run?;
+        let (sequence, first) = (input.index_axis(Axis(1), n), of_sequence(&first, n));
+        let lengths = [length];
+        let run = batch.network.run(&sequence).lengths(&lengths).padding_value(batch.padding);
+        let (output, state) = run.state(C::lend(&first)).forward()?;
         prop_assert_eq!(bits(&output), bits(&time_major.index_axis(Axis(1), n)), "output of {}", n);
-        prop_assert_eq!(bits(&h_n), bits(&alone.h_n.index_axis(Axis(1), n)), "h_n of {}", n);
+        prop_assert_eq!(
+            state_bits::<C, _, _>(state),
+            all_bits(&of_sequence(&alone.state, n)),
+            "state of {}",
+            n
+        );
     }
     Ok(())
 }
 
-fn whole_lengths_are_none<A: Number>(case: &Case) -> Checked {
+fn whole_lengths_are_none<C: Random, A: Number>(case: &Case<C>) -> Checked {
     let lengths = vec![case.len; case.lengths.len()];
-    let batch: Batch<A> = Case { lengths, ..case.clone() }.batch()?;
-    let (output, h_n) = batch.run().forward()?;
-    let (plain, plain_h_n) = batch.rnn.forward(&batch.input, batch.h_0.as_deref())?;
-    prop_assert_eq!((bits(&output), bits(&h_n)), (bits(&plain), bits(&plain_h_n)));
+    let batch: Batch<C, A> = Case { lengths, ..case.clone() }.batch()?;
+    let (output, state) = batch.run().forward()?;
+    let (plain, plain_state) = batch.network.forward(&batch.input, batch.first.as_deref().map(C::lend))?;
+    prop_assert_eq!(bits(&output), bits(&plain));
+    prop_assert_eq!(state_bits::<C, _, _>(state), state_bits::<C, _, _>(plain_state));
     Ok(())
 }
 
-proptest! {
-    #[test]
-    fn a_ragged_batch_equals_each_sequence_alone(case in cases()) {
-        let case = Case { resets: None, ..case };
-        equals_alone::<f32>(&case)?;
-        equals_alone::<f64>(&case)?;
-    }
-
-    #[test]
-    fn one_padded_sequence_equals_itself_alone(case in cases()) {
-        let case = Case { resets: None, ..case };
-        unbatched_equals_alone::<f32>(&case)?;
-        unbatched_equals_alone::<f64>(&case)?;
-    }
-
-    #[test]
-    fn lengths_of_l_each_are_none(case in cases()) {
-        let case = Case { resets: None, ..case };
-        whole_lengths_are_none::<f32>(&case)?;
-        whole_lengths_are_none::<f64>(&case)?;
-    }
+fn a_ragged_batch_equals_each_sequence_alone<C: Random>() -> TestResult {
+    for_cases::<C>(|case| {
+        let case = Case { resets: None, ..case.clone() };
+        equals_alone::<C, f32>(&case)?;
+        equals_alone::<C, f64>(&case)
+    })
 }
+
+fn one_padded_sequence_equals_itself_alone<C: Random>() -> TestResult {
+    for_cases::<C>(|case| {
+        let case = Case { resets: None, ..case.clone() };
+        unbatched_equals_alone::<C, f32>(&case)?;
+        unbatched_equals_alone::<C, f64>(&case)
+    })
+}
+
+fn lengths_of_l_each_are_none<C: Random>() -> TestResult {
+    for_cases::<C>(|case| {
+        let case = Case { resets: None, ..case.clone() };
+        whole_lengths_are_none::<C, f32>(&case)?;
+        whole_lengths_are_none::<C, f64>(&case)
+    })
+}
+
+in_every_kind!(
+    a_ragged_batch_equals_each_sequence_alone,
+    one_padded_sequence_equals_itself_alone,
+    lengths_of_l_each_are_none,
+);
 
 /// Every order of the lengths 0, 1, 3, 4, with a tie beside them.
 #[test]

@@ -6,9 +6,15 @@
 
 use ndarray::{Array2, Array3, Axis, Slice, concatenate};
 use ndarray_rnn::{
-    Error, Kind, Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Stream, manual_seed, random,
+    Error, GruCellConfig, GruConfig, Kind, Lstm, LstmCellConfig, LstmConfig, Recurrent, RecurrentCell, Rnn,
+    RnnCellConfig, RnnConfig, Scalar, Stream, manual_seed, random,
 };
 use proptest::prelude::*;
+
+use crate::case::{Random, in_every_kind};
+use crate::common::TestResult;
+use crate::common::kinds::{Cell, Network, Shape};
+use crate::common::setup::for_all;
 
 fn uniform<A: Scalar>(shape: (usize, usize, usize), seed: u64) -> Array3<A> {
     let mut array = Array3::zeros(shape);
@@ -45,78 +51,121 @@ fn in_chunks<A: Scalar>(
     concatenate(Axis(0), &outputs.iter().map(|output| output.view()).collect::<Vec<_>>()).unwrap()
 }
 
-fn equals_the_whole<A: Scalar>(config: RnnConfig, shape: (usize, usize, usize), chunks: &[(usize, bool)]) {
-    let rnn = Rnn::<A>::new(config, &mut manual_seed(0)).unwrap();
-    let input = uniform(shape, 1);
-    let (output, h_n) = rnn.forward(&input, None).unwrap();
-    let mut stream = rnn.stream(shape.1).unwrap();
-    assert_eq!(in_chunks(&mut stream, &input, chunks), output, "{rnn}, chunks {chunks:?}");
-    assert_eq!(stream.state(), h_n);
+/// A network of layers that project, if its kind can.
+fn config<C: Network>(input_size: usize, hidden_size: usize, num_layers: usize) -> C {
+    C::of(Shape { num_layers, proj_size: hidden_size / 2, ..Shape::new(input_size, hidden_size) })
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+/// The planes of a stream's state.
+fn planes<C: Network, A: Scalar>(stream: &Stream<'_, C, A>) -> Vec<Array3<A>> {
+    C::split(stream.state()).into_iter().cloned().collect()
+}
 
-    #[test]
-    fn every_cut_equals_the_whole(
-        sizes in (1_usize..20, 1_usize..40),
-        layers in 1_usize..4,
-        shape in (1_usize..30, 0_usize..7),
-        relu: bool,
-        chunks in prop::collection::vec((1_usize..8, any::<bool>()), 1..6),
-    ) {
-        let nonlinearity = if relu { Nonlinearity::Relu } else { Nonlinearity::Tanh };
-        let config = RnnConfig::new(sizes.0, sizes.1).num_layers(layers).nonlinearity(nonlinearity);
-        let shape = (shape.0, shape.1, sizes.0);
-        equals_the_whole::<f32>(config.clone(), shape, &chunks);
-        equals_the_whole::<f64>(config, shape, &chunks);
-    }
+fn equals_the_whole<C: Network, A: Scalar>(
+    config: C,
+    shape: (usize, usize, usize),
+    chunks: &[(usize, bool)],
+) {
+    let network = Recurrent::<C, A>::new(config, &mut manual_seed(0)).unwrap();
+    let input = uniform(shape, 1);
+    let (output, state) = network.forward(&input, None).unwrap();
+    let mut stream = network.stream(shape.1).unwrap();
+    assert_eq!(in_chunks(&mut stream, &input, chunks), output, "{network}, chunks {chunks:?}");
+    assert_eq!(planes(&stream), C::split(state));
+}
+
+fn every_cut_equals_the_whole<C: Random>() -> TestResult {
+    let shapes = (1_usize..30, 0_usize..7);
+    let chunks = prop::collection::vec((1_usize..8, any::<bool>()), 1..6);
+    for_all(64, (C::configs(), shapes, chunks), |(config, (len, batch), chunks)| {
+        let config = C::of(Shape { bidirectional: false, batch_first: false, ..config.shape() });
+        let shape = (len, batch, config.shape().input_size);
+        equals_the_whole::<C, f32>(config.clone(), shape, &chunks);
+        equals_the_whole::<C, f64>(config, shape, &chunks);
+        Ok(())
+    })
 }
 
 /// More rows than pass through the layers together, so that the whole is itself divided inside.
-#[test]
-fn a_long_sequence_equals_its_chunks() {
-    let config = RnnConfig::new(6, 33).num_layers(3);
+fn a_long_sequence_equals_its_chunks<C: Random>() -> TestResult {
     for chunk in [1, 2, 5, 64, 1000] {
-        equals_the_whole::<f32>(config.clone(), (700, 2, 6), &[(chunk, true)]);
+        equals_the_whole::<C, f32>(config(6, 33, 3), (700, 2, 6), &[(chunk, true)]);
     }
+    Ok(())
+}
+
+fn cell_streams<C: Cell, N: Network>() {
+    let network = Recurrent::<N, f32>::new(N::of(Shape::new(5, 9)), &mut manual_seed(0)).unwrap();
+    let cell = RecurrentCell::<C, f32>::new(C::of(5, 9, true), &mut manual_seed(0)).unwrap();
+    let input = uniform((8, 3, 5), 1);
+    let mut stream = cell.stream(3).unwrap();
+    assert_eq!(in_chunks(&mut stream, &input, &[(1, false)]), network.forward(&input, None).unwrap().0);
 }
 
 #[test]
 fn a_cell_streams_as_a_network_of_one_layer() {
-    let rnn = Rnn::<f32>::new(RnnConfig::new(5, 9), &mut manual_seed(0)).unwrap();
-    let cell = RnnCell::new(RnnCellConfig::new(5, 9), &mut manual_seed(0)).unwrap();
-    let input = uniform((8, 3, 5), 1);
-    let mut stream = cell.stream(3).unwrap();
-    assert_eq!(in_chunks(&mut stream, &input, &[(1, false)]), rnn.forward(&input, None).unwrap().0);
+    cell_streams::<RnnCellConfig, RnnConfig>();
+    cell_streams::<LstmCellConfig, LstmConfig>();
+    cell_streams::<GruCellConfig, GruConfig>();
 }
 
-#[test]
-fn a_saved_state_goes_on_where_it_was_saved() {
-    let rnn = Rnn::<f64>::new(RnnConfig::new(3, 4).num_layers(2), &mut manual_seed(0)).unwrap();
+fn a_saved_state_goes_on_where_it_was_saved<C: Random>() -> TestResult {
+    let network = Recurrent::<C, f64>::new(config(3, 4, 2), &mut manual_seed(0))?;
     let input = uniform((6, 2, 3), 1);
-    let mut stream = rnn.stream(2).unwrap();
-    stream.chunk(&steps(&input, 0, 3)).unwrap();
-    let saved = stream.state().clone();
-    let once = stream.chunk(&steps(&input, 3, 6)).unwrap();
-    let mut restored = rnn.stream(2).unwrap();
-    restored.set_state(&saved).unwrap();
-    assert_eq!(restored.chunk(&steps(&input, 3, 6)).unwrap(), once);
+    let mut stream = network.stream(2)?;
+    stream.chunk(&steps(&input, 0, 3))?;
+    let saved = planes(&stream);
+    let once = stream.chunk(&steps(&input, 3, 6))?;
+    let mut restored = network.stream(2)?;
+    restored.set_state(C::lend(&saved))?;
+    assert_eq!(planes(&restored), saved);
+    assert_eq!(restored.chunk(&steps(&input, 3, 6))?, once);
+    Ok(())
 }
 
-#[test]
-fn a_reset_row_begins_anew_and_leaves_the_others_alone() {
-    let rnn = Rnn::<f32>::new(RnnConfig::new(3, 4).num_layers(2), &mut manual_seed(0)).unwrap();
+fn a_reset_row_begins_anew_and_leaves_the_others_alone<C: Random>() -> TestResult {
+    let network = Recurrent::<C, f32>::new(config(3, 4, 2), &mut manual_seed(0))?;
     let input = uniform((6, 3, 3), 1);
     let mut mask = Array2::from_elem((6, 3), false);
     mask[[4, 1]] = true;
-    let (expected, h_n) = rnn.run(&input).resets(&mask).forward().unwrap();
-    let mut stream = rnn.stream(3).unwrap();
-    let before = stream.chunk(&steps(&input, 0, 4)).unwrap();
-    stream.reset([1]).unwrap();
-    let after = stream.chunk(&steps(&input, 4, 6)).unwrap();
-    assert_eq!(concatenate(Axis(0), &[before.view(), after.view()]).unwrap(), expected);
-    assert_eq!(stream.state(), h_n);
+    let (expected, state) = network.run(&input).resets(&mask).forward()?;
+    let mut stream = network.stream(3)?;
+    let before = stream.chunk(&steps(&input, 0, 4))?;
+    stream.reset([1])?;
+    for plane in planes(&stream) {
+        for (n, row) in plane.axis_iter(Axis(1)).enumerate() {
+            assert_eq!(row.iter().all(|&x| x == 0.0), n == 1, "sequence {n}");
+        }
+    }
+    let after = stream.chunk(&steps(&input, 4, 6))?;
+    assert_eq!(concatenate(Axis(0), &[before.view(), after.view()])?, expected);
+    assert_eq!(planes(&stream), C::split(state));
+    Ok(())
+}
+
+in_every_kind!(
+    every_cut_equals_the_whole,
+    a_long_sequence_equals_its_chunks,
+    a_saved_state_goes_on_where_it_was_saved,
+    a_reset_row_begins_anew_and_leaves_the_others_alone,
+    a_bidirectional_network_says_why_it_cannot_stream,
+);
+
+/// Neither plane is set if the other does not fit.
+#[test]
+fn a_state_of_two_planes_is_set_whole() -> TestResult {
+    let lstm = Lstm::<f32>::new(LstmConfig::new(3, 4).proj_size(2), &mut manual_seed(0))?;
+    let mut stream = lstm.stream(2)?;
+    stream.step(&Array2::ones((2, 3)))?;
+    let before = planes(&stream);
+    let (h, c) = (Array3::zeros((1, 2, 2)), Array3::zeros((1, 2, 4)));
+    let shape = |array: &str, expected, actual| Error::Shape { array: array.into(), expected, actual };
+    assert_eq!(stream.set_state((&c, &c)).unwrap_err(), shape("h", vec![1, 2, 2], vec![1, 2, 4]));
+    assert_eq!(stream.set_state((&h, &h)).unwrap_err(), shape("c", vec![1, 2, 4], vec![1, 2, 2]));
+    assert_eq!(planes(&stream), before);
+    stream.set_state((&h, &c))?;
+    assert_eq!(planes(&stream), [h, c]);
+    Ok(())
 }
 
 #[test]
@@ -141,10 +190,10 @@ fn what_does_not_fit_is_an_error_and_changes_nothing() {
     assert_eq!(stream.step(&Array2::ones((2, 3))).unwrap().dim(), (2, 4));
 }
 
-#[test]
-fn a_bidirectional_network_says_why_it_cannot_stream() {
-    let rnn = Rnn::<f32>::zeros(RnnConfig::new(3, 4).bidirectional(true)).unwrap();
-    let error = rnn.stream(1).unwrap_err();
+fn a_bidirectional_network_says_why_it_cannot_stream<C: Random>() -> TestResult {
+    let both = C::of(Shape { bidirectional: true, ..Shape::new(3, 4) });
+    let error = Recurrent::<C, f32>::zeros(both)?.stream(1).unwrap_err();
     assert!(matches!(error, Error::Unsupported { operation: "stream", .. }));
     assert!(error.to_string().contains("begins at the end of a sequence"), "{error}");
+    Ok(())
 }
