@@ -5,10 +5,19 @@
 use allocation_counter::{AllocationInfo, measure};
 use ndarray::{Array2, Array3};
 use ndarray_rnn::keras::{SimpleRnn, SimpleRnnConfig, set_random_seed};
-use ndarray_rnn::{Rnn, RnnCell, RnnCellConfig, RnnConfig, manual_seed};
+use ndarray_rnn::{
+    GruCellConfig, GruConfig, LstmCellConfig, LstmConfig, Recurrent, RecurrentCell, RnnCellConfig, RnnConfig,
+    manual_seed,
+};
 
-fn rnn(layers: usize) -> Rnn<f32> {
-    Rnn::new(RnnConfig::new(24, 32).num_layers(layers), &mut manual_seed(0)).unwrap()
+use crate::common::kinds::{Cell, Network, Shape};
+
+/// A network of layers whose output is 32 wide. An LSTM projects.
+fn network<C: Network>(num_layers: usize) -> Recurrent<C> {
+    // Only an LSTM has a c.
+    let shape =
+        if C::PLANES.len() > 1 { Shape { proj_size: 32, ..Shape::new(24, 40) } } else { Shape::new(24, 32) };
+    Recurrent::new(C::of(Shape { num_layers, ..shape }), &mut manual_seed(0)).unwrap()
 }
 
 fn input(len: usize, batch: usize) -> Array3<f32> {
@@ -25,48 +34,57 @@ fn second(mut call: impl FnMut() + Send) -> AllocationInfo {
     })
 }
 
-#[test]
-fn a_streaming_step_allocates_nothing() {
+fn step_allocates_nothing<C: Network>() {
     for layers in [1, 3] {
-        let rnn = rnn(layers);
-        let mut stream = rnn.stream(4).unwrap();
+        let network = network::<C>(layers);
+        let mut stream = network.stream(4).unwrap();
         let x = Array2::ones((4, 24));
         let step = second(|| _ = stream.step(&x).unwrap());
-        assert_eq!((step.count_total, step.bytes_total), (0, 0), "{layers} layers");
+        assert_eq!((step.count_total, step.bytes_total), (0, 0), "{network}");
     }
-    let cell = RnnCell::<f32>::new(RnnCellConfig::new(24, 32), &mut manual_seed(0)).unwrap();
+}
+
+fn cell_allocates_nothing<C: Cell>() {
+    let cell = RecurrentCell::<C>::new(C::of(24, 32, true), &mut manual_seed(0)).unwrap();
     let mut stream = cell.stream(4).unwrap();
     let x = Array2::ones((4, 24));
-    assert_eq!(second(|| _ = stream.step(&x).unwrap()).count_total, 0);
+    assert_eq!(second(|| _ = stream.step(&x).unwrap()).count_total, 0, "{cell}");
 }
 
 #[test]
-fn a_pass_allocates_nothing_per_step() {
-    let rnn = rnn(2);
-    let count = |len| {
-        let input = input(len, 4);
-        second(|| _ = rnn.forward(&input, None).unwrap()).count_total
-    };
-    assert_eq!(count(200), count(2000));
+fn a_streaming_step_allocates_nothing() {
+    step_allocates_nothing::<RnnConfig>();
+    step_allocates_nothing::<LstmConfig>();
+    step_allocates_nothing::<GruConfig>();
+    cell_allocates_nothing::<RnnCellConfig>();
+    cell_allocates_nothing::<LstmCellConfig>();
+    cell_allocates_nothing::<GruCellConfig>();
 }
 
-#[test]
-fn a_pass_holds_its_output_and_room_for_a_few_steps() {
-    let rnn = rnn(2);
-    let (short, long) = (input(1000, 4), input(4000, 4));
-    let bytes = |input| second(|| _ = rnn.forward(input, None).unwrap()).bytes_max;
-    let output_of_one_step = 4 * 32 * 4;
-    assert_eq!(bytes(&long) - bytes(&short), 3000 * output_of_one_step);
+/// The number of allocations of a pass, what it holds at most, and what it holds if only the last outputs count.
+fn held<C: Network>(layers: usize, len: usize) -> (u64, u64, u64) {
+    let (network, input) = (network::<C>(layers), input(len, 4));
+    let whole = second(|| _ = network.forward(&input, None).unwrap());
+    let last = second(|| _ = network.run(&input).last().unwrap());
+    (whole.count_total, whole.bytes_max, last.bytes_max)
 }
 
-#[test]
-fn last_outputs_need_no_more_memory_for_longer_sequences() {
+fn long_passes_allocate_for_their_output_alone<C: Network>() {
     for layers in [1, 3] {
-        let rnn = rnn(layers);
-        let (short, long) = (input(500, 4), input(5000, 4));
-        let bytes = |input| second(|| _ = rnn.run(input).last().unwrap()).bytes_max;
-        assert_eq!(bytes(&short), bytes(&long), "{layers} layers");
+        let (short, long) = (held::<C>(layers, 100), held::<C>(layers, 300));
+        let output_of_one_step = 4 * 32 * 4;
+        assert_eq!(short.0, long.0, "allocations, {layers} layers");
+        assert_eq!(long.1 - short.1, 200 * output_of_one_step, "{layers} layers");
+        assert_eq!(short.2, long.2, "last outputs, {layers} layers");
     }
+}
+
+/// A pass holds its output and room for a few steps, the last outputs alone no more for longer sequences.
+#[test]
+fn a_pass_allocates_for_its_output_alone() {
+    long_passes_allocate_for_their_output_alone::<RnnConfig>();
+    long_passes_allocate_for_their_output_alone::<LstmConfig>();
+    long_passes_allocate_for_their_output_alone::<GruConfig>();
 }
 
 #[test]
@@ -79,35 +97,39 @@ fn keras_s_last_outputs_need_no_more_memory_for_longer_sequences() {
     assert_eq!(bytes(&short), bytes(&long));
 }
 
-/// A pass in training over four sequences, all of one length or of given lengths, and the way back.
-fn allocated_by_training(len: usize, lengths: Option<&[usize]>, batch_first: bool) -> AllocationInfo {
+/// A pass in training over four sequences, and the way back.
+fn allocated_by_training<C: Network>(len: usize, batch_first: bool) -> AllocationInfo {
     let mut rng = manual_seed(0);
-    let config = RnnConfig::new(24, 32).num_layers(2).dropout(0.5).batch_first(batch_first);
-    let rnn = Rnn::<f32>::new(config, &mut rng).unwrap();
+    let shape = network::<C>(2).config().shape();
+    let config = C::of(Shape { dropout: 0.5, batch_first, ..shape });
+    let network = Recurrent::<C>::new(config, &mut rng).unwrap();
     let [rows, columns] = if batch_first { [4, len] } else { [len, 4] };
     let (input, d_output) = (input(rows, columns), Array3::ones((rows, columns, 32)));
     let mut pass = || {
-        let mut run = rnn.run(&input);
-        if let Some(lengths) = lengths {
-            run = run.lengths(lengths);
-        }
-        let (_, _, trace) = run.forward_train(&mut rng).unwrap();
-        rnn.backward_parameters(&trace, &d_output, None).unwrap();
+        let (_, _, trace) = network.run(&input).forward_train(&mut rng).unwrap();
+        network.backward_parameters(&trace, &d_output, None).unwrap();
     };
-    (0..3).for_each(|_| pass());
+    // On the thread that is counted, since several threads keep other memory.
+    (0..3).for_each(|_| _ = second(&mut pass));
     second(pass)
+}
+
+fn trains_in_memory_of_the_pass_before<C: Network>() {
+    let output_of_one_step = 4 * 32 * 4;
+    for batch_first in [false, true] {
+        let [short, long] = [100, 300].map(|len| allocated_by_training::<C>(len, batch_first));
+        let copies = if batch_first { 2 } else { 1 };
+        assert_eq!(short.count_total, long.count_total);
+        assert_eq!(long.bytes_total - short.bytes_total, copies * 200 * output_of_one_step);
+        assert_eq!(short.bytes_current, 0, "no more is kept than before");
+    }
 }
 
 /// The memory of the pass before is used again. Only the output is allocated anew, and a copy of it where it has
 /// to be padded or transposed.
 #[test]
 fn training_allocates_what_it_returns() {
-    let output_of_one_step = 4 * 32 * 4;
-    for batch_first in [false, true] {
-        let [short, long] = [300, 3000].map(|len| allocated_by_training(len, None, batch_first));
-        let copies = if batch_first { 2 } else { 1 };
-        assert_eq!(short.count_total, long.count_total);
-        assert_eq!(long.bytes_total - short.bytes_total, copies * 2700 * output_of_one_step);
-        assert_eq!(short.bytes_current, 0, "no more is kept than before");
-    }
+    trains_in_memory_of_the_pass_before::<RnnConfig>();
+    trains_in_memory_of_the_pass_before::<LstmConfig>();
+    trains_in_memory_of_the_pass_before::<GruConfig>();
 }

@@ -4,26 +4,39 @@
 //! has a text with the same facts, the text is torch's. `random.rs`, `parameters.rs` and `state_dict.rs` have the
 //! errors of draws, initialisers and state dicts.
 
+use std::iter;
+
+use crate::common::kinds::{Cell, Network, Shape};
 use crate::common::{NOT_FINITE, Real, TestResult, expect_error, in_both_types};
 use ndarray::{Array, ArrayD, Dimension, Ix1, Ix2, Ix3};
-use ndarray_rnn::{CellDim, Error, Result, Rnn, RnnCell, RnnCellConfig, RnnConfig, SequenceDim, manual_seed};
+use ndarray_rnn::{
+    CellDim, Error, GruCellConfig, GruConfig, LstmCellConfig, LstmConfig, Recurrent, RecurrentCell, Result,
+    Rnn, RnnCellConfig, RnnConfig, SequenceDim, manual_seed,
+};
 
 // Constructors
 
 /// Constructs with a generator and without; an error must leave the generator as it was.
 #[track_caller]
-fn expect_no_rnn<A: Real>(config: RnnConfig, error: &Error, message: &str) {
-    expect_error(Rnn::<A>::zeros(config.clone()), error, message);
+fn expect_no_network<C: Network, A: Real>(config: C, error: &Error, message: &str) {
+    expect_error(Recurrent::<C, A>::zeros(config.clone()), error, message);
     let mut rng = manual_seed(0);
-    expect_error(Rnn::<A>::new(config, &mut rng), error, message);
+    expect_error(Recurrent::<C, A>::new(config, &mut rng), error, message);
     assert_eq!(rng, manual_seed(0), "drawn before {message}");
 }
 
 #[track_caller]
-fn expect_no_cell<A: Real>(config: RnnCellConfig, error: &Error, message: &str) {
-    expect_error(RnnCell::<A>::zeros(config.clone()), error, message);
+fn expect_no_networks<A: Real>(shape: Shape, error: &Error, message: &str) {
+    expect_no_network::<_, A>(RnnConfig::of(shape), error, message);
+    expect_no_network::<_, A>(LstmConfig::of(shape), error, message);
+    expect_no_network::<_, A>(GruConfig::of(shape), error, message);
+}
+
+#[track_caller]
+fn expect_no_cell<C: Cell, A: Real>(config: C, error: &Error, message: &str) {
+    expect_error(RecurrentCell::<C, A>::zeros(config.clone()), error, message);
     let mut rng = manual_seed(0);
-    expect_error(RnnCell::<A>::new(config, &mut rng), error, message);
+    expect_error(RecurrentCell::<C, A>::new(config, &mut rng), error, message);
     assert_eq!(rng, manual_seed(0), "drawn before {message}");
 }
 
@@ -31,13 +44,15 @@ fn dropout_outside_its_range<A: Real>() -> TestResult {
     for dropout in NOT_FINITE.into_iter().chain([-0.1, 1.1, -f64::MIN_POSITIVE, 1.0 + f64::EPSILON]) {
         let error = Error::OutOfRange { name: "dropout", expected: "a number in [0, 1]", actual: dropout };
         let message = format!("dropout must be a number in [0, 1], got {dropout}");
-        for config in [RnnConfig::new(4, 2), RnnConfig::new(4, 2).num_layers(2), RnnConfig::new(0, 0)] {
-            expect_no_rnn::<A>(config.dropout(dropout), &error, &message);
+        for (shape, num_layers) in [(Shape::new(4, 2), 1), (Shape::new(4, 2), 2), (Shape::new(0, 0), 0)] {
+            expect_no_networks::<A>(Shape { num_layers, dropout, ..shape }, &error, &message);
         }
     }
-    for dropout in [0.0, -0.0, 0.5, 1.0] {
-        Rnn::<A>::zeros(RnnConfig::new(4, 2).dropout(dropout))?;
-        Rnn::<A>::zeros(RnnConfig::new(4, 2).num_layers(2).dropout(dropout))?;
+    for (dropout, num_layers) in [(0.0, 1), (-0.0, 2), (0.5, 1), (0.5, 2), (1.0, 1), (1.0, 2)] {
+        let shape = Shape { dropout, num_layers, ..Shape::new(4, 2) };
+        Recurrent::<_, A>::zeros(RnnConfig::of(shape))?;
+        Recurrent::<_, A>::zeros(LstmConfig::of(shape))?;
+        Recurrent::<_, A>::zeros(GruConfig::of(shape))?;
     }
     Ok(())
 }
@@ -55,10 +70,33 @@ fn sizes_of_zero<A: Real>() -> TestResult {
         (usize::MAX, usize::MAX, 0, "num_layers"),
     ] {
         let message = format!("{name} must be greater than zero");
-        expect_no_rnn::<A>(RnnConfig::new(input, hidden).num_layers(layers), &zero(name), &message);
+        // A projection that is too wide comes last.
+        let shape = Shape { num_layers: layers, proj_size: usize::MAX, ..Shape::new(input, hidden) };
+        expect_no_networks::<A>(shape, &zero(name), &message);
         if name != "num_layers" {
-            expect_no_cell::<A>(RnnCellConfig::new(input, hidden), &zero(name), &message);
+            expect_no_cell::<_, A>(RnnCellConfig::of(input, hidden, true), &zero(name), &message);
+            expect_no_cell::<_, A>(LstmCellConfig::of(input, hidden, true), &zero(name), &message);
+            expect_no_cell::<_, A>(GruCellConfig::of(input, hidden, true), &zero(name), &message);
         }
+    }
+    Ok(())
+}
+
+/// torch says "proj_size has to be smaller than hidden_size".
+fn projections_too_wide<A: Real>() -> TestResult {
+    for (hidden, proj) in [(4, 4), (4, 5), (1, 1), (4, usize::MAX)] {
+        let error = Error::OutOfRange {
+            name: "proj_size",
+            expected: "smaller than hidden_size, or 0",
+            actual: proj as f64,
+        };
+        let message = format!("proj_size must be smaller than hidden_size, or 0, got {}", proj as f64);
+        let config = LstmConfig::new(3, hidden).proj_size(proj);
+        expect_no_network::<_, A>(config.clone(), &error, &message);
+        expect_no_network::<_, A>(config.num_layers(3).bidirectional(true), &error, &message);
+    }
+    for (hidden, proj) in [(4, 3), (2, 1), (1, 0)] {
+        Recurrent::<_, A>::zeros(LstmConfig::new(3, hidden).proj_size(proj))?;
     }
     Ok(())
 }
@@ -84,9 +122,10 @@ fn networks_too_large<A: Real>() -> TestResult {
             let shape = vec![layers, directions, hidden, input];
             let message = format!("parameters: the shape {shape:?} holds more elements than memory can");
             let error = Error::SizeOverflow { name: "parameters".into(), shape };
-            let config = RnnConfig::new(input, hidden).num_layers(layers).bidirectional(both);
-            expect_no_rnn::<A>(config.clone(), &error, &message);
-            expect_no_rnn::<A>(config.bias(false), &error, &message);
+            let shape = Shape { num_layers: layers, bidirectional: both, ..Shape::new(input, hidden) };
+            expect_no_networks::<A>(shape, &error, &message);
+            expect_no_networks::<A>(Shape { bias: false, ..shape }, &error, &message);
+            expect_no_networks::<A>(Shape { proj_size: hidden / 2, ..shape }, &error, &message);
         }
     }
     Ok(())
@@ -109,11 +148,17 @@ fn cells_too_large<A: Real>() -> TestResult {
     for (input, hidden) in
         [(usize::MAX, usize::MAX), (LARGE, LARGE), (2, usize::MAX), (usize::MAX, 2), (2, 1 << 62)]
     {
-        let shape = vec![hidden, input];
-        let message = format!("weight_ih: the shape {shape:?} holds more elements than memory can");
-        let error = Error::SizeOverflow { name: "weight_ih".into(), shape };
-        expect_no_cell::<A>(RnnCellConfig::new(input, hidden), &error, &message);
-        expect_no_cell::<A>(RnnCellConfig::new(input, hidden).bias(false), &error, &message);
+        for bias in [true, false] {
+            let error = |gates: usize| {
+                let shape = vec![hidden.saturating_mul(gates), input];
+                let message = format!("weight_ih: the shape {shape:?} holds more elements than memory can");
+                (Error::SizeOverflow { name: "weight_ih".into(), shape }, message)
+            };
+            let [one, three, four] = [1, 3, 4].map(error);
+            expect_no_cell::<_, A>(RnnCellConfig::of(input, hidden, bias), &one.0, &one.1);
+            expect_no_cell::<_, A>(GruCellConfig::of(input, hidden, bias), &three.0, &three.1);
+            expect_no_cell::<_, A>(LstmCellConfig::of(input, hidden, bias), &four.0, &four.1);
+        }
     }
     Ok(())
 }
@@ -124,29 +169,60 @@ fn zeros<A: Real, D: Dimension>(shape: &[usize]) -> TestResult<Array<A, D>> {
     Ok(ArrayD::zeros(shape).into_dimensionality()?)
 }
 
-/// Runs two layers in two directions, 4 features to 2, on zeros of these shapes. Returns the shapes of `output`
-/// and `h_n`.
-fn shapes<A: Real>(
+/// Shapes, such as those of the output and the planes of the final state.
+type Shapes = Vec<Vec<usize>>;
+
+/// Two layers in two directions, 4 features to 2. An LSTM projects 3 units to 2.
+fn two_by_two<C: Network>(batch_first: bool) -> C {
+    // Only an LSTM has a c.
+    let shape =
+        if C::PLANES.len() > 1 { Shape { proj_size: 2, ..Shape::new(4, 3) } } else { Shape::new(4, 2) };
+    C::of(Shape { num_layers: 2, bidirectional: true, batch_first, ..shape })
+}
+
+/// Runs such a network on zeros of these shapes: input and the planes of a state.
+fn shapes<C: Network, A: Real>(
     batch_first: bool,
     input: &[usize],
-    h_0: Option<&[usize]>,
-) -> TestResult<Result<[Vec<usize>; 2]>> {
-    fn run<A: Real, D: SequenceDim>(
-        rnn: &Rnn<A>,
+    state: Option<&[Vec<usize>]>,
+) -> TestResult<Result<Shapes>> {
+    fn run<C: Network, A: Real, D: SequenceDim>(
+        network: &Recurrent<C, A>,
         input: &[usize],
-        h_0: Option<&[usize]>,
-    ) -> TestResult<Result<[Vec<usize>; 2]>> {
-        let h_0 = h_0.map(zeros::<A, D>).transpose()?;
-        let result = rnn.forward(&zeros::<A, D>(input)?, h_0.as_deref());
-        Ok(result.map(|(output, h_n)| [output.shape().to_vec(), h_n.shape().to_vec()]))
+        state: Option<&[Vec<usize>]>,
+    ) -> TestResult<Result<Shapes>> {
+        let planes = |planes: &[Vec<usize>]| planes.iter().map(|shape| zeros::<A, D>(shape)).collect();
+        let state: Option<Vec<_>> = state.map(planes).transpose()?;
+        let input = zeros::<A, D>(input)?;
+        let result = network.forward(&input, state.as_deref().map(C::lend));
+        // Every way to end a run says the same.
+        let run = || state.iter().fold(network.run(&input), |run, state| run.state(C::lend(state)));
+        let mut rng = manual_seed(0);
+        assert_eq!(run().last().err(), result.as_ref().err().cloned());
+        assert_eq!(run().states().err(), result.as_ref().err().cloned());
+        assert_eq!(run().forward_train(&mut rng).err(), result.as_ref().err().cloned());
+        assert_eq!(rng, manual_seed(0), "drawn");
+        Ok(result.map(|(output, state)| {
+            let planes = C::split(state);
+            iter::once(output).chain(planes).map(|array| array.shape().to_vec()).collect()
+        }))
     }
-    let config = RnnConfig::new(4, 2).num_layers(2).bidirectional(true).batch_first(batch_first);
-    let rnn = Rnn::<A>::new(config, &mut manual_seed(0))?;
-    if input.len() == 2 { run::<A, Ix2>(&rnn, input, h_0) } else { run::<A, Ix3>(&rnn, input, h_0) }
+    let network = Recurrent::<C, A>::new(two_by_two(batch_first), &mut manual_seed(0))?;
+    if input.len() == 2 {
+        run::<C, A, Ix2>(&network, input, state)
+    } else {
+        run::<C, A, Ix3>(&network, input, state)
+    }
+}
+
+/// The shapes of the planes of a state that is as long as `leading` says.
+fn state_shapes<C: Network>(leading: &[usize]) -> Shapes {
+    let widths = two_by_two::<C>(false).shape().widths::<C>();
+    widths.into_iter().map(|width| [leading, &[width]].concat()).collect()
 }
 
 /// The text is torch's.
-fn input_of_another_width<A: Real>() -> TestResult {
+fn input_width<C: Network, A: Real>() -> TestResult {
     for (input, actual) in [
         (&[5, 3, 6][..], 6),
         (&[5, 3, 0], 0),
@@ -160,100 +236,146 @@ fn input_of_another_width<A: Real>() -> TestResult {
         let error = Error::Width { array: "input", size: "input_size", expected: 4, actual };
         let message = format!("input.size(-1) must be equal to input_size. Expected 4, got {actual}");
         for batch_first in [false, true] {
-            expect_error(shapes::<A>(batch_first, input, None)?, &error, &message);
-            let h_0: &[usize] = if input.len() == 2 { &[1, 1] } else { &[1, 1, 1] };
-            expect_error(shapes::<A>(batch_first, input, Some(h_0))?, &error, &message);
+            expect_error(shapes::<C, A>(batch_first, input, None)?, &error, &message);
+            let state = vec![vec![1; input.len()]; C::PLANES.len()];
+            expect_error(shapes::<C, A>(batch_first, input, Some(&state))?, &error, &message);
         }
     }
     Ok(())
 }
 
-/// A state is never batch first; layers times directions come first. torch's text says the same of "hidden size".
-fn first_state_of_another_shape<A: Real>() -> TestResult {
+/// A state is never batch first; layers times directions come first. torch's texts name "hidden size", of an LSTM
+/// `hidden[0]` and `hidden[1]`, and h before c.
+fn state_shape<C: Network, A: Real>() -> TestResult {
     for (batch_first, input, expected, actual) in [
-        (false, &[5, 3, 4][..], &[4, 3, 2][..], &[2, 3, 2][..]),
-        (false, &[5, 3, 4], &[4, 3, 2], &[4, 5, 2]),
-        (false, &[5, 3, 4], &[4, 3, 2], &[3, 4, 2]),
-        (false, &[5, 3, 4], &[4, 3, 2], &[4, 3, 4]),
-        (false, &[5, 3, 4], &[4, 3, 2], &[4, 3, 0]),
-        (true, &[5, 3, 4], &[4, 5, 2], &[4, 3, 2]),
-        (true, &[5, 3, 4], &[4, 5, 2], &[5, 4, 2]),
-        (false, &[5, 0, 4], &[4, 0, 2], &[4, 1, 2]),
-        (false, &[5, 1, 4], &[4, 1, 2], &[4, 0, 2]),
-        (false, &[5, 4], &[4, 2], &[2, 2]),
-        (false, &[5, 4], &[4, 2], &[4, 3]),
-        (true, &[5, 4], &[4, 2], &[5, 2]),
+        (false, &[5, 3, 4][..], &[4, 3][..], &[2, 3][..]),
+        (false, &[5, 3, 4], &[4, 3], &[4, 5]),
+        (false, &[5, 3, 4], &[4, 3], &[3, 4]),
+        (true, &[5, 3, 4], &[4, 5], &[4, 3]),
+        (true, &[5, 3, 4], &[4, 5], &[5, 4]),
+        (false, &[5, 0, 4], &[4, 0], &[4, 1]),
+        (false, &[5, 1, 4], &[4, 1], &[4, 0]),
+        (false, &[5, 4], &[4], &[2]),
+        (true, &[5, 4], &[4], &[5]),
         // Of two mistakes the error names the first.
-        (false, &[0, 3, 4], &[4, 3, 2], &[4, 1, 2]),
+        (false, &[0, 3, 4], &[4, 3], &[4, 1]),
     ] {
-        let error = Error::Shape { array: "h_0".into(), expected: expected.into(), actual: actual.into() };
-        let message = format!("h_0: expected shape {expected:?}, got {actual:?}");
-        expect_error(shapes::<A>(batch_first, input, Some(actual))?, &error, &message);
+        let (fits, other) = (state_shapes::<C>(expected), state_shapes::<C>(actual));
         if input[0] > 0 {
-            assert!(shapes::<A>(batch_first, input, Some(expected))?.is_ok(), "{expected:?}");
+            assert!(shapes::<C, A>(batch_first, input, Some(&fits))?.is_ok(), "{expected:?}");
+        }
+        for (i, plane) in C::PLANES.iter().enumerate() {
+            let widths = [1, 0, 5].map(|width| [expected, &[width]].concat());
+            for wrong in widths.into_iter().chain([other[i].clone()]) {
+                let error = Error::Shape {
+                    array: format!("{plane}_0"),
+                    expected: fits[i].clone(),
+                    actual: wrong.clone(),
+                };
+                let message = format!("{plane}_0: expected shape {:?}, got {wrong:?}", fits[i]);
+                let mut state = fits.clone();
+                // Of two planes that do not fit the error names the first.
+                state[i..].fill(wrong);
+                expect_error(shapes::<C, A>(batch_first, input, Some(&state))?, &error, &message);
+            }
         }
     }
     Ok(())
 }
 
-fn no_time_step<A: Real>() -> TestResult {
-    for (batch_first, shape, h_0) in [
-        (false, &[0, 3, 4][..], &[4, 3, 2][..]),
-        (true, &[3, 0, 4], &[4, 3, 2]),
-        (false, &[0, 0, 4], &[4, 0, 2]),
-        (false, &[0, 4], &[4, 2]),
-        (true, &[0, 4], &[4, 2]),
+fn steps<C: Network, A: Real>() -> TestResult {
+    for (batch_first, shape, leading) in [
+        (false, &[0, 3, 4][..], &[4, 3][..]),
+        (true, &[3, 0, 4], &[4, 3]),
+        (false, &[0, 0, 4], &[4, 0]),
+        (false, &[0, 4], &[4]),
+        (true, &[0, 4], &[4]),
     ] {
         let error = Error::EmptySequence { array: "input", shape: shape.into() };
         let message = format!("input: expected sequence length to be larger than 0, got shape {shape:?}");
-        expect_error(shapes::<A>(batch_first, shape, None)?, &error, &message);
-        expect_error(shapes::<A>(batch_first, shape, Some(h_0))?, &error, &message);
+        expect_error(shapes::<C, A>(batch_first, shape, None)?, &error, &message);
+        let state = state_shapes::<C>(leading);
+        expect_error(shapes::<C, A>(batch_first, shape, Some(&state))?, &error, &message);
     }
     Ok(())
 }
 
 /// A batch of no sequences is no mistake.
-fn no_sequence<A: Real>() -> TestResult {
-    for h_0 in [None, Some(&[4, 0, 2][..])] {
-        assert_eq!(shapes::<A>(false, &[5, 0, 4], h_0)?, Ok([vec![5, 0, 4], vec![4, 0, 2]]));
-        assert_eq!(shapes::<A>(true, &[0, 5, 4], h_0)?, Ok([vec![0, 5, 4], vec![4, 0, 2]]));
+fn none<C: Network, A: Real>() -> TestResult {
+    let state = state_shapes::<C>(&[4, 0]);
+    let results = |output: &[usize]| Ok(iter::once(output.to_vec()).chain(state.clone()).collect());
+    for first in [None, Some(&state[..])] {
+        assert_eq!(shapes::<C, A>(false, &[5, 0, 4], first)?, results(&[5, 0, 4]));
+        assert_eq!(shapes::<C, A>(true, &[0, 5, 4], first)?, results(&[0, 5, 4]));
     }
     // However many steps it has.
-    assert_eq!(shapes::<A>(false, &[1 << 40, 0, 4], None)?, Ok([vec![1 << 40, 0, 4], vec![4, 0, 2]]));
-    assert_eq!(next_shape::<A>(&[0, 4], None)?, Ok(vec![0, 2]));
-    assert_eq!(next_shape::<A>(&[0, 4], Some(&[0, 2]))?, Ok(vec![0, 2]));
+    let network = Recurrent::<C, A>::new(two_by_two(false), &mut manual_seed(0))?;
+    assert_eq!(network.forward(&zeros::<A, Ix3>(&[1 << 40, 0, 4])?, None)?.0.shape(), [1 << 40, 0, 4]);
     Ok(())
+}
+
+/// Makes checks of every kind of network or cell.
+macro_rules! every {
+    ($($name:ident: $check:ident of $($config:ident),+;)+) => {
+        $(fn $name<A: Real>() -> TestResult {
+            $($check::<$config, A>()?;)+
+            Ok(())
+        })+
+    };
+}
+
+every! {
+    input_of_another_width: input_width of RnnConfig, LstmConfig, GruConfig;
+    first_state_of_another_shape: state_shape of RnnConfig, LstmConfig, GruConfig;
+    no_time_step: steps of RnnConfig, LstmConfig, GruConfig;
+    no_sequence: none of RnnConfig, LstmConfig, GruConfig;
+    cell_input_of_another_width: cell_input_width of RnnCellConfig, LstmCellConfig, GruCellConfig;
+    cell_state_of_another_shape: cell_state_shape of RnnCellConfig, LstmCellConfig, GruCellConfig;
+    no_row: no_rows of RnnCellConfig, LstmCellConfig, GruCellConfig;
 }
 
 // The cell
 
-/// Runs a cell, 4 features to 2, on zeros of these shapes. Returns the shape of the next state.
-fn next_shape<A: Real>(input: &[usize], hidden: Option<&[usize]>) -> TestResult<Result<Vec<usize>>> {
-    fn run<A: Real, D: CellDim>(
-        cell: &RnnCell<A>,
+/// Runs a cell, 4 features to 2, on zeros of these shapes. Returns the shapes of the planes of the next state.
+fn next_shapes<C: Cell, A: Real>(
+    input: &[usize],
+    state: Option<&[Vec<usize>]>,
+) -> TestResult<Result<Shapes>> {
+    fn run<C: Cell, A: Real, D: CellDim>(
+        cell: &RecurrentCell<C, A>,
         input: &[usize],
-        hidden: Option<&[usize]>,
-    ) -> TestResult<Result<Vec<usize>>> {
-        let hidden = hidden.map(zeros::<A, D>).transpose()?;
-        let result = cell.forward(&zeros::<A, D>(input)?, hidden.as_deref());
-        Ok(result.map(|next| next.shape().to_vec()))
+        state: Option<&[Vec<usize>]>,
+    ) -> TestResult<Result<Shapes>> {
+        let planes = |planes: &[Vec<usize>]| planes.iter().map(|shape| zeros::<A, D>(shape)).collect();
+        let state: Option<Vec<_>> = state.map(planes).transpose()?;
+        let input = zeros::<A, D>(input)?;
+        let result = cell.forward(&input, state.as_deref().map(C::lend));
+        let training = cell.forward_train(&input, state.as_deref().map(C::lend));
+        assert_eq!(training.err(), result.as_ref().err().cloned());
+        Ok(result.map(|next| C::split(next).iter().map(|plane| plane.shape().to_vec()).collect()))
     }
-    let cell = RnnCell::<A>::new(RnnCellConfig::new(4, 2), &mut manual_seed(0))?;
-    if input.len() == 1 { run::<A, Ix1>(&cell, input, hidden) } else { run::<A, Ix2>(&cell, input, hidden) }
+    let cell = RecurrentCell::<C, A>::new(C::of(4, 2, true), &mut manual_seed(0))?;
+    if input.len() == 1 {
+        run::<C, A, Ix1>(&cell, input, state)
+    } else {
+        run::<C, A, Ix2>(&cell, input, state)
+    }
 }
 
-fn cell_input_of_another_width<A: Real>() -> TestResult {
+fn cell_input_width<C: Cell, A: Real>() -> TestResult {
     for input in [&[3, 5][..], &[0, 5], &[5]] {
         let error = Error::Width { array: "input", size: "input_size", expected: 4, actual: 5 };
         let message = "input.size(-1) must be equal to input_size. Expected 4, got 5";
-        expect_error(next_shape::<A>(input, None)?, &error, message);
-        let hidden: &[usize] = if input.len() == 1 { &[1] } else { &[1, 1] };
-        expect_error(next_shape::<A>(input, Some(hidden))?, &error, message);
+        expect_error(next_shapes::<C, A>(input, None)?, &error, message);
+        let state = vec![vec![1; input.len()]; C::PLANES.len()];
+        expect_error(next_shapes::<C, A>(input, Some(&state))?, &error, message);
     }
     Ok(())
 }
 
-fn cell_state_of_another_shape<A: Real>() -> TestResult {
+/// torch's argument of an RNN cell and a GRU cell is called `hidden`.
+fn cell_state_shape<C: Cell, A: Real>() -> TestResult {
+    let names = if C::PLANES.len() > 1 { &["h_0", "c_0"][..] } else { &["hidden"] };
     for (input, expected, actual) in [
         (&[3, 4][..], &[3, 2][..], &[5, 2][..]),
         (&[3, 4], &[3, 2], &[3, 5]),
@@ -263,17 +385,32 @@ fn cell_state_of_another_shape<A: Real>() -> TestResult {
         (&[4], &[2], &[5]),
         (&[4], &[2], &[1]),
     ] {
-        let error = Error::Shape { array: "hidden".into(), expected: expected.into(), actual: actual.into() };
-        let message = format!("hidden: expected shape {expected:?}, got {actual:?}");
-        expect_error(next_shape::<A>(input, Some(actual))?, &error, &message);
-        assert_eq!(next_shape::<A>(input, Some(expected))?, Ok(expected.to_vec()));
+        let fits = vec![expected.to_vec(); names.len()];
+        assert_eq!(next_shapes::<C, A>(input, Some(&fits))?, Ok(fits.clone()));
+        for (i, name) in names.iter().enumerate() {
+            let array = (*name).to_string();
+            let error = Error::Shape { array, expected: expected.into(), actual: actual.into() };
+            let message = format!("{name}: expected shape {expected:?}, got {actual:?}");
+            let mut state = fits.clone();
+            state[i..].fill(actual.into());
+            expect_error(next_shapes::<C, A>(input, Some(&state))?, &error, &message);
+        }
     }
+    Ok(())
+}
+
+/// A batch of no rows is no mistake.
+fn no_rows<C: Cell, A: Real>() -> TestResult {
+    let none = vec![vec![0, 2]; C::PLANES.len()];
+    assert_eq!(next_shapes::<C, A>(&[0, 4], None)?, Ok(none.clone()));
+    assert_eq!(next_shapes::<C, A>(&[0, 4], Some(&none))?, Ok(none));
     Ok(())
 }
 
 in_both_types!(
     dropout_outside_its_range,
     sizes_of_zero,
+    projections_too_wide,
     networks_too_large,
     networks_too_deep,
     cells_too_large,
@@ -283,4 +420,5 @@ in_both_types!(
     no_sequence,
     cell_input_of_another_width,
     cell_state_of_another_shape,
+    no_row,
 );

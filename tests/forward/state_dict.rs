@@ -6,7 +6,8 @@
 use crate::common::{Real, TestResult, in_both_types};
 use ndarray::{Array1, Array2, ArrayD};
 use ndarray_rnn::{
-    Direction, Error, Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, manual_seed,
+    Direction, Error, Gru, GruCellConfig, GruConfig, Lstm, LstmCellConfig, LstmConfig, Nonlinearity,
+    Parameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, manual_seed,
 };
 
 use Direction::{Forward, Reverse};
@@ -259,6 +260,73 @@ fn display_of_a_cell_is_torchs() {
         assert_eq!(config.to_string(), text);
         assert_eq!(RnnCell::<f64>::zeros(config).map(|cell| cell.to_string()).as_deref(), Ok(text));
     }
+}
+
+/// What differs from torch's default is shown, so these are the defaults, too. The texts are torch's.
+#[test]
+fn display_of_gates_is_torchs() {
+    let lstm = LstmConfig::new(3, 4);
+    let full = lstm.clone().num_layers(2).bias(false).batch_first(true).dropout(0.25).bidirectional(true);
+    let texts = [
+        (lstm.clone(), "LSTM(3, 4)"),
+        (
+            full.proj_size(1),
+            "LSTM(3, 4, proj_size=1, num_layers=2, bias=False, batch_first=True, dropout=0.25, bidirectional=True)",
+        ),
+        (
+            lstm.clone().proj_size(2).num_layers(2).bidirectional(true),
+            "LSTM(3, 4, proj_size=2, num_layers=2, bidirectional=True)",
+        ),
+    ];
+    for (config, text) in texts {
+        assert_eq!(config.to_string(), text);
+        assert_eq!(Lstm::<f32>::zeros(config).map(|lstm| lstm.to_string()).as_deref(), Ok(text));
+    }
+    let gru = GruConfig::new(3, 4);
+    let full = gru.clone().num_layers(3).bias(false).batch_first(true).dropout(0.25).bidirectional(true);
+    let texts = [
+        (gru.clone(), "GRU(3, 4)"),
+        (full, "GRU(3, 4, num_layers=3, bias=False, batch_first=True, dropout=0.25, bidirectional=True)"),
+        (
+            gru.num_layers(2).batch_first(true).dropout(0.5),
+            "GRU(3, 4, num_layers=2, batch_first=True, dropout=0.5)",
+        ),
+    ];
+    for (config, text) in texts {
+        assert_eq!(config.to_string(), text);
+        assert_eq!(Gru::<f32>::zeros(config).map(|gru| gru.to_string()).as_deref(), Ok(text));
+    }
+    let cells = [
+        (LstmCellConfig::new(3, 4).to_string(), "LSTMCell(3, 4)"),
+        (LstmCellConfig::new(3, 4).bias(false).to_string(), "LSTMCell(3, 4, bias=False)"),
+        (GruCellConfig::new(3, 4).to_string(), "GRUCell(3, 4)"),
+        (GruCellConfig::new(3, 4).bias(false).to_string(), "GRUCell(3, 4, bias=False)"),
+    ];
+    for (shown, text) in cells {
+        assert_eq!(shown, text);
+    }
+}
+
+/// The projection comes after the biases of its direction, as in torch.
+#[test]
+fn names_order_and_shapes_of_a_projected_network() -> TestResult {
+    let config = LstmConfig::new(3, 5).num_layers(2).bidirectional(true).proj_size(2);
+    let mut expected = Vec::new();
+    for (layer, input) in [(0, 3), (1, 4)] {
+        for direction in ["", "_reverse"] {
+            let of_direction: [(&str, &[usize]); 5] = [
+                ("weight_ih", &[20, input]),
+                ("weight_hh", &[20, 2]),
+                ("bias_ih", &[20]),
+                ("bias_hh", &[20]),
+                ("weight_hr", &[2, 5]),
+            ];
+            let name = |name: &str| format!("{name}_l{layer}{direction}");
+            expected.extend(of_direction.map(|(part, shape)| (name(part), shape.to_vec())));
+        }
+    }
+    assert_eq!(shapes(&Lstm::<f32>::zeros(config)?), expected);
+    Ok(())
 }
 
 in_both_types!(

@@ -5,10 +5,13 @@
 //! uniform values are also worked out from the generator's words by another formula, so that more than the crate's
 //! own word stands behind them.
 
-use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
-use ndarray::{Array1, Array2, ArrayRef2, Axis, arr2};
+use std::iter;
+
+use crate::common::kinds::{Network, Shape};
+use crate::common::{Real, TestResult, assert_same_bits, in_both_types, uniform as uniform_array};
+use ndarray::{Array1, Array2, Array3, ArrayRef2, Axis, arr2};
 use ndarray_rnn::random::{NormalRng, WithSpare, bernoulli, normal, randperm, uniform};
-use ndarray_rnn::{Parameters, Rnn, RnnConfig, init, manual_seed};
+use ndarray_rnn::{GruConfig, LstmConfig, Parameters, Recurrent, Rnn, RnnConfig, init, manual_seed};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -177,6 +180,51 @@ fn initialisers_are_frozen() -> TestResult {
     let rnn = Rnn::<f32>::new(RnnConfig::new(2, 1), rng)?;
     let values: Vec<f32> = rnn.state_dict().iter().flat_map(|(_, value)| value).copied().collect();
     assert_eq!(values, [-0.41208994, -0.68383384, 0.114528656, 0.6023724, -0.8213155]);
+    Ok(())
+}
+
+/// A pass in training and its way back over three sequences of 3, 2 and 4 steps: the last number of the output and of
+/// each plane of the final state, then the first of each gradient: of the input, the first state, and every parameter.
+fn trained<C: Network, A: Real>(shape: Shape) -> TestResult<Vec<A>> {
+    let rng = &mut chacha();
+    let network = Recurrent::<C, A>::new(C::of(shape), rng)?;
+    let input: Array3<A> = uniform_array((4, 3, shape.input_size), rng)?;
+    let rows = shape.num_layers * shape.directions();
+    let widths = shape.widths::<C>().into_iter();
+    let first = widths.map(|width| uniform_array((rows, 3, width), rng)).collect::<TestResult<Vec<_>>>()?;
+    let run = network.run(&input).lengths(&[3, 2, 4]).state(C::lend(&first));
+    let (output, state, trace) = run.forward_train(rng)?;
+    let state = C::split(state);
+    let last = |array: &Array3<A>| array.last().copied();
+    let mut values: Vec<_> = iter::once(last(&output)).chain(state.iter().map(last)).collect();
+    let gradients = network.backward(&trace, &output, Some(C::lend(&state)))?;
+    values.extend(iter::once(gradients.input).chain(C::split(gradients.state)).map(|g| g.first().copied()));
+    let parameters = gradients.parameters.named_parameters();
+    values.extend(parameters.iter().map(|(_, gradient)| gradient.first().copied()));
+    Ok(values.into_iter().collect::<Option<_>>().ok_or("an empty array")?)
+}
+
+/// Passes of networks with gates. That the values are right is shown by torch's, in `gradients/gated.rs`.
+#[test]
+fn passes_of_gates_are_frozen() -> TestResult {
+    let two = Shape { num_layers: 2, dropout: 0.5, ..Shape::new(2, 3) };
+    let projected = Shape { num_layers: 1, bidirectional: true, proj_size: 2, ..two };
+    let both = Shape { proj_size: 0, ..projected };
+    let text = "[-0.27596232, -0.27596232, -0.70498127, -0.100161105, -0.049621746, 0.44039237, -0.070768684, \
+         0.001366634, 0.18518029, 0.18518029, 0.10103932, -0.40897536, 1.2279837, 1.2279837]";
+    assert_eq!(format!("{:?}", trained::<LstmConfig, f32>(two)?), text);
+    let text = "[0.024183251645081987, -0.10344282520938976, -0.007941639207554719, 0.06910051468087909, \
+         0.052502777039243075, 0.04234733595261725, -0.18631298042102365, -0.020360483597621704, \
+         0.45390960041479456, 0.45390960041479456, -0.23356529264280743, 0.19954142542350659, \
+         0.03833467419556077, 0.6065427042370649, 0.6065427042370649, -0.3727550398495074]";
+    assert_eq!(format!("{:?}", trained::<LstmConfig, f64>(projected)?), text);
+    let text = "[-0.7286424, -0.12821701, -0.03993321, -0.31526628, -0.01920492, 0.12766896, 0.19621003, 0.19621003, \
+         -0.020660587, 0.0025735372, 0.050340667, 0.050340667]";
+    assert_eq!(format!("{:?}", trained::<GruConfig, f32>(both)?), text);
+    let text = "[0.20909546655905356, 0.20909546655905356, -0.03515781775368244, 0.2745487028475055, \
+         -0.00708844939269339, 0.06665140350876676, 0.12747405367533288, 0.12747405367533288, \
+         0.0022432481363106015, -0.006802211650528582, -0.03320431710185754, -0.03320431710185754]";
+    assert_eq!(format!("{:?}", trained::<GruConfig, f64>(two)?), text);
     Ok(())
 }
 
