@@ -14,6 +14,7 @@ mod mutations;
 mod refused;
 mod resume;
 mod state_dict;
+mod tagger;
 mod torch;
 
 use std::path::{Path, PathBuf};

@@ -3,20 +3,25 @@
 use std::fmt::Debug;
 
 use ndarray::{Array2, Array3};
+use ndarray_rnn::io::{StateDict, Tensor};
 use ndarray_rnn::keras::{
     Activation, Bidirectional, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnCell, SimpleRnnConfig,
 };
 use ndarray_rnn::loss::MseLoss;
-use ndarray_rnn::optim::{Adam, AdamConfig, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig};
+use ndarray_rnn::optim::{
+    Adam, AdamConfig, Optimizer, OptimizerState, RmsProp, RmsPropConfig, Sgd, SgdConfig,
+};
 use ndarray_rnn::random::{Mt19937, NormalRng, WithSpare};
 use ndarray_rnn::{
-    Embedding, EmbeddingConfig, Linear, LinearConfig, Nonlinearity, Parameters, Rnn, RnnCell, RnnCellConfig,
-    RnnConfig, manual_seed, random,
+    Embedding, EmbeddingConfig, GruConfig, Linear, LinearConfig, LstmConfig, Nonlinearity, Parameters,
+    Recurrent, Rnn, RnnCell, RnnCellConfig, RnnConfig, manual_seed, random,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::common::TestResult;
+use crate::common::kinds::{Network, Shape};
+use crate::{FORMATS, Format};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Checkpoint {
@@ -78,6 +83,79 @@ fn training_is_taken_up() -> TestResult {
         );
     }
     Ok(())
+}
+
+/// A network's configuration as JSON, its parameters and the optimiser's state as a state dict.
+struct Saved {
+    config: String,
+    arrays: Vec<u8>,
+    step: u64,
+}
+
+fn save<C: Network + Serialize>(
+    network: &Recurrent<C>,
+    adam: &Adam<f32>,
+    format: Format,
+) -> TestResult<Saved> {
+    let mut dict = StateDict::new();
+    dict.add("network.", network)?;
+    let state = adam.state_dict();
+    for (name, array) in &state.arrays {
+        dict.insert(format!("adam.{name}"), Tensor::from_array(array))?;
+    }
+    let config = serde_json::to_string(network.config())?;
+    Ok(Saved { config, arrays: (format.to_bytes)(&dict)?, step: state.step })
+}
+
+fn restore<C: Network + DeserializeOwned>(
+    saved: &Saved,
+    format: Format,
+) -> TestResult<(Recurrent<C>, Adam<f32>)> {
+    let dict = (format.from_bytes)(&saved.arrays)?;
+    let mut network = Recurrent::zeros(serde_json::from_str(&saved.config)?)?;
+    dict.under("network.").load_into(&mut network)?;
+    let mut adam = Adam::new(AdamConfig::new().lr(0.01), &network)?;
+    let arrays = dict.under("adam.");
+    let arrays = arrays.iter().map(|(name, tensor)| Ok((name.to_owned(), tensor.to_array(name)?)));
+    adam.load_state_dict(&OptimizerState { step: saved.step, arrays: arrays.collect::<TestResult<_>>()? })?;
+    Ok((network, adam))
+}
+
+/// One training step over a ragged batch, with data and dropout from the generator.
+fn train<C: Network>(network: &mut Recurrent<C>, adam: &mut Adam<f32>, rng: &mut Mt19937) -> TestResult {
+    let mut input = Array3::<f32>::zeros((4, 6, 3));
+    random::uniform(&mut input, -1.0, 1.0, rng)?;
+    let (output, state, trace) = network.run(&input).lengths(&[6, 2, 0, 5]).forward_train(rng)?;
+    let state = C::split(state);
+    let gradients = network.backward_parameters(&trace, &output, Some(C::lend(&state)))?;
+    Ok(adam.step(network, &gradients)?)
+}
+
+fn network_is_taken_up<C: Network + Serialize + DeserializeOwned>() -> TestResult {
+    let shape = Shape { num_layers: 2, dropout: 0.5, proj_size: 2, ..Shape::new(3, 5) };
+    let config = C::of(Shape { bidirectional: true, batch_first: true, ..shape });
+    for format in FORMATS {
+        let mut rng = manual_seed(0);
+        let mut whole = Recurrent::new(config.clone(), &mut rng)?;
+        let mut adam = Adam::new(AdamConfig::new().lr(0.01), &whole)?;
+        let (mut stopped, mut stopped_adam, mut stopped_rng) = (whole.clone(), adam.clone(), rng.clone());
+        for i in 0..5 {
+            train(&mut whole, &mut adam, &mut rng)?;
+            train(&mut stopped, &mut stopped_adam, &mut stopped_rng)?;
+            (stopped, stopped_adam) = restore(&save(&stopped, &stopped_adam, format)?, format)?;
+            stopped_rng = through_bytes(&stopped_rng)?;
+            assert_eq!((&stopped, &stopped_adam), (&whole, &adam), "step {i}, {}", format.name);
+        }
+    }
+    Ok(())
+}
+
+/// The configuration and the generator through serde, the arrays through every file format.
+#[test]
+fn networks_of_every_kind_are_taken_up() -> TestResult {
+    network_is_taken_up::<RnnConfig>()?;
+    network_is_taken_up::<LstmConfig>()?;
+    network_is_taken_up::<GruConfig>()
 }
 
 #[track_caller]

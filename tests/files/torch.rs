@@ -37,7 +37,7 @@ fn expect_same(file: &str, dict: &StateDict, arrays: &Value) -> TestResult {
 #[test]
 fn files_hold_what_torch_reads() -> TestResult {
     let expected = expected()?;
-    assert_eq!(expected.len(), 13);
+    assert_eq!(expected.len(), 14);
     for (file, arrays) in &expected {
         let dict = (format(file)?.from_bytes)(&bytes(file)?)?;
         expect_same(file, &dict, arrays)?;

@@ -9,6 +9,9 @@ rnn.{pt,safetensors,npz}, npz compressed   RNN(3, 5, num_layers=2, bidirectional
 forward.safetensors      an input and what that network makes of it: input, output, h_n
 relu.pt                  RNN(4, 2, nonlinearity="relu", bias=False), f64
 checkpoint.pt            {"model": a module with encoder.rnn and head, "optimizer": Adam's state, "epoch": 3, ...}
+tagger.pt                {"model": a bidirectional LSTM with projections and a head, after three steps, "optimizer": Adam's state}
+tagger.safetensors       what that model makes of a ragged batch (output padded again, h_n, c_n), then the losses of five more
+                         steps and all parameters after these, flat; `train` says what is drawn from which seed
 dtypes.{pt,safetensors}  an array of every element type
 layouts.npz              column-major, big-endian, without axes, without elements
 views.pt                 slices, transposes, shared and expanded storages, a scalar, an empty array, a parameter
@@ -28,6 +31,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 HERE = Path(__file__).parent / "fixtures" / "torch"
 DTYPES = ["float64", "float32", "float16", "bfloat16", "float8_e5m2", "float8_e4m3fn", "float8_e5m2fnuz",
@@ -85,6 +89,52 @@ def checkpoint():
     return {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3, "best": 0.25,
             "name": "word", "done": True, "nothing": None, "history": [0.5, 0.25], "tags": {"a"}, "raw": b"\x00\xff",
             "large": 1 << 80, "device": torch.device("cpu"), "dtype": torch.float32, "size": torch.Size([2, 3])}
+
+
+class Tagger(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = torch.nn.LSTM(3, 4, num_layers=2, batch_first=True, dropout=0.5, bidirectional=True, proj_size=2)
+        self.head = torch.nn.Linear(4, 2)
+
+
+LENGTHS = [3, 5, 1, 4]
+
+
+def ragged(features):
+    """(4, 5, features) uniform in (-1, 1), packed."""
+    x = torch.empty(4, 5, features).uniform_(-1, 1)
+    return pack_padded_sequence(x, torch.tensor(LENGTHS), batch_first=True, enforce_sorted=False)
+
+
+def train(model, optimizer, seed, steps):
+    """The losses of some steps. From the seed are drawn, step by step, the input, the target and dropout's masks."""
+    torch.manual_seed(seed)
+    losses = []
+    for _ in range(steps):
+        x, target = ragged(3), ragged(2)
+        optimizer.zero_grad()
+        loss = torch.nn.functional.mse_loss(model.head(model.lstm(x)[0].data), target.data)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def tagger(save):
+    """Saves the model and its optimiser, and returns what it computes and how it goes on."""
+    torch.manual_seed(6)
+    model = Tagger()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    train(model, optimizer, 7, 3)
+    save("tagger.pt", {"model": model.state_dict(), "optimizer": optimizer.state_dict()})
+    torch.manual_seed(8)
+    with torch.no_grad():
+        output, (h_n, c_n) = model.eval().lstm(ragged(3))
+    results = {"output": pad_packed_sequence(output, batch_first=True)[0], "h_n": h_n, "c_n": c_n}
+    losses = train(model.train(), optimizer, 9, 5)
+    after = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+    return results | {"losses": torch.tensor(losses, dtype=torch.float64), "after": after}
 
 
 def every_dtype():
@@ -242,6 +292,7 @@ def main():
     torch.manual_seed(5)
     save("relu.pt", torch.nn.RNN(4, 2, nonlinearity="relu", bias=False, dtype=torch.float64).state_dict())
     save("checkpoint.pt", checkpoint())
+    safetensors.torch.save_file(tagger(save), HERE / "tagger.safetensors")
     save("dtypes.pt", every_dtype())
     kept = {name: value for name, value in every_dtype().items() if name not in NOT_IN_SAFETENSORS}
     safetensors.torch.save_file(kept, HERE / "dtypes.safetensors")
