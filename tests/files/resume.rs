@@ -13,8 +13,9 @@ use ndarray_rnn::optim::{
 };
 use ndarray_rnn::random::{Mt19937, NormalRng, WithSpare};
 use ndarray_rnn::{
-    Embedding, EmbeddingConfig, GruConfig, Linear, LinearConfig, LstmConfig, Nonlinearity, Parameters,
-    Recurrent, Rnn, RnnCell, RnnCellConfig, RnnConfig, manual_seed, random,
+    Embedding, EmbeddingConfig, Gru, GruCell, GruCellConfig, GruConfig, Linear, LinearConfig, Lstm, LstmCell,
+    LstmCellConfig, LstmConfig, Nonlinearity, Parameters, Recurrent, Rnn, RnnCell, RnnCellConfig, RnnConfig,
+    manual_seed, random,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -171,6 +172,12 @@ fn every_model_and_optimiser_comes_back() -> TestResult {
     expect_same(&Rnn::<f64>::new(RnnConfig::new(2, 3).nonlinearity(Nonlinearity::Relu).bias(false), rng)?)?;
     expect_same(&RnnCell::<f32>::new(RnnCellConfig::new(2, 3), rng)?)?;
     expect_same(&RnnCell::<f64>::new(RnnCellConfig::new(2, 3).bias(false), rng)?)?;
+    let lstm =
+        LstmConfig::new(2, 3).num_layers(2).bidirectional(true).proj_size(1).batch_first(true).dropout(0.5);
+    expect_same(&Lstm::<f32>::new(lstm, rng)?)?;
+    expect_same(&LstmCell::<f64>::new(LstmCellConfig::new(2, 3), rng)?)?;
+    expect_same(&Gru::<f64>::new(GruConfig::new(2, 3).num_layers(2).bias(false).dropout(0.25), rng)?)?;
+    expect_same(&GruCell::<f32>::new(GruCellConfig::new(2, 3).bias(false), rng)?)?;
     let linear = Linear::<f64>::new(LinearConfig::new(2, 3), rng)?;
     expect_same(&linear)?;
     expect_same(&Embedding::<f32>::new(EmbeddingConfig::new(4, 2).padding_idx(1), rng)?)?;
