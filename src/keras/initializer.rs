@@ -4,7 +4,7 @@ use ndarray::{ArrayD, ArrayRef, Dimension};
 use rand::Rng;
 
 use super::seeds::{SeedGenerator, default_seed, normal_matrix};
-use crate::error::{Error, Result, expect_finite};
+use crate::error::{Error, Result, expect_finite, expect_number};
 use crate::init::signed_q;
 use crate::scalar::Scalar;
 
@@ -85,7 +85,7 @@ impl Initializer {
         Self::constant(1.0)
     }
 
-    /// One value everywhere.
+    /// One value everywhere, rounded to `f32` as in Keras, in `f64` too: `constant(0.1)` is 0.10000000149011612 there.
     #[must_use]
     pub fn constant(value: f64) -> Self {
         Self::of(Kind::Constant { value })
@@ -197,8 +197,9 @@ impl Initializer {
         let mut seeds = SeedGenerator::new(seed);
         match self.kind {
             Kind::Constant { value } => {
-                expect_finite("value", value)?;
-                array.fill(A::from_f64(value));
+                // Keras makes a tensor of single precision of the value before it knows the array's element type.
+                expect_number("value", value, "finite as an f32", |value| (value as f32).is_finite())?;
+                array.fill(A::from_f64((value as f32).into()));
                 Ok(())
             }
             Kind::Identity { gain } => crate::init::eye(array, gain),

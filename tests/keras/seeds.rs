@@ -1,6 +1,7 @@
 //! Keras's seeds: what Keras 3.15 draws from them, and values that must not change.
 
-use ndarray::{Array, Array1, ArrayD, Ix2, IxDyn, arr1, arr2};
+use ndarray::{Array, Array1, Array2, ArrayD, Ix2, IxDyn, arr1, arr2, array};
+use ndarray_rnn::Error;
 use ndarray_rnn::keras::{
     self, Bidirectional, Initializer, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnConfig,
 };
@@ -8,7 +9,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::common::golden::{Case, Golden};
-use crate::common::{Real, TestResult, assert_same_bits, in_both_types, largest_difference};
+use crate::common::{Real, TestResult, assert_same_bits, expect_error, in_both_types, largest_difference};
 
 const FIXTURE: &[u8] = include_bytes!("../golden/keras_seeds.safetensors");
 
@@ -117,6 +118,26 @@ fn initializers<A: Real>() -> TestResult {
         compare(&format!("{case:?}"), &actual, &expected, !name.contains("Normal"), name == "Orthogonal");
         Ok(())
     })
+}
+
+/// Keras 3.15 makes a tensor of one value, which is of single precision, before it converts to the layer's type. It does
+/// so with no other initialiser: `Identity(0.1)` in double precision is 0.1.
+#[test]
+fn constants_are_of_single_precision() -> TestResult {
+    let mut rng = keras::set_random_seed(0);
+    let mut array = Array1::<f64>::zeros(2);
+    for (value, expected) in [(0.1, 0.10000000149011612), (-1.0 / 3.0, -0.3333333432674408), (0.5, 0.5)] {
+        Initializer::constant(value).fill(&mut array, &mut rng)?;
+        assert_eq!(array, array![expected, expected]);
+    }
+    let mut square = Array2::<f64>::zeros((1, 1));
+    Initializer::identity(0.1).fill(&mut square, &mut rng)?;
+    assert_eq!(square, array![[0.1]]);
+    // Keras refuses what single precision does not hold, in double precision too.
+    let error = Error::OutOfRange { name: "value", expected: "finite as an f32", actual: 1e39 };
+    let filled = Initializer::constant(1e39).fill(&mut array, &mut rng);
+    expect_error(filled, &error, &format!("value must be finite as an f32, got {}", 1e39));
+    Ok(())
 }
 
 fn draws<A: Real>() -> TestResult {
