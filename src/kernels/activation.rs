@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 /// | silu | 2.5 | 2.5 | 0.13, 0.27, 0.45 |
 /// | elu | 1 | 1.5 | 0.10, 0.20, 0.36 |
 /// | selu | 2 | 2.5 | 0.10, 0.20, 0.36 |
-/// | relu, linear, hard_sigmoid, softsign | as the formula reads | as the formula reads | 0.03, 0.03, 0.06 (relu) |
+/// | relu, linear, hard_sigmoid, hard_sigmoid_2, softsign | as the formula reads | as the formula reads | 0.03, 0.03, 0.06 (relu) |
 /// | softplus, gelu | 0.51 | 4 | 14, 30: functions of the `libm` crate, in `f64` |
 ///
 /// Where a machine has no fused multiply-add, tanh, sigmoid, silu, elu and selu take 15 to 25 ns in `f32`, 30 to 40 in `f64`.
@@ -45,8 +45,11 @@ pub enum Activation {
     Sigmoid,
     /// x.
     Linear,
-    /// min(max(x + 3, 0), 6) / 6.
+    /// min(max(x + 3, 0), 6) / 6: Keras 3's, and torch's.
     HardSigmoid,
+    /// min(max(0.2 x + 0.5, 0), 1): what Keras 1 and 2 call hard_sigmoid. Keras 3 has no name for it.
+    #[cfg_attr(feature = "serde", serde(rename = "hard_sigmoid_2"))]
+    HardSigmoid2,
     /// x where x > 0, exp(x) - 1 elsewhere.
     Elu,
     /// 1.0507009873554805 x where x > 0, 1.7580993408473766 (exp(x) - 1) elsewhere.
@@ -64,12 +67,13 @@ pub enum Activation {
 
 impl Activation {
     /// All activations.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Tanh,
         Self::Relu,
         Self::Sigmoid,
         Self::Linear,
         Self::HardSigmoid,
+        Self::HardSigmoid2,
         Self::Elu,
         Self::Selu,
         Self::Softsign,
@@ -78,7 +82,7 @@ impl Activation {
         Self::Silu,
     ];
 
-    /// Keras's name.
+    /// Keras's name, of [`HardSigmoid2`](Self::HardSigmoid2) one like it.
     fn name(self) -> &'static str {
         match self {
             Self::Tanh => "tanh",
@@ -86,6 +90,7 @@ impl Activation {
             Self::Sigmoid => "sigmoid",
             Self::Linear => "linear",
             Self::HardSigmoid => "hard_sigmoid",
+            Self::HardSigmoid2 => "hard_sigmoid_2",
             Self::Elu => "elu",
             Self::Selu => "selu",
             Self::Softsign => "softsign",
@@ -144,7 +149,7 @@ impl Activation {
     }
 }
 
-/// Keras's name.
+/// Keras's name; `hard_sigmoid_2` for the `hard_sigmoid` of Keras 1 and 2.
 impl fmt::Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -190,6 +195,7 @@ impl<A: Element> WithSimd for Activate<'_, A> {
             Activation::Sigmoid => map!(simd, sigmoid(from) => to),
             Activation::Linear => to.copy_from_slice(from),
             Activation::HardSigmoid => map!(simd, formulas::hard_sigmoid(from) => to),
+            Activation::HardSigmoid2 => map!(simd, formulas::hard_sigmoid_2(from) => to),
             Activation::Elu => map!(simd, formulas::elu(from) => to),
             Activation::Selu => map!(simd, formulas::selu(from) => to),
             Activation::Softsign => map!(simd, formulas::softsign(from) => to),
@@ -220,6 +226,7 @@ impl<A: Element> WithSimd for Derive<'_, A> {
             Activation::Sigmoid => map!(simd, formulas::sigmoid_derivative(at, d_to) => d_from),
             Activation::Linear => d_from.copy_from_slice(d_to),
             Activation::HardSigmoid => map!(simd, formulas::hard_sigmoid_derivative(at, d_to) => d_from),
+            Activation::HardSigmoid2 => map!(simd, formulas::hard_sigmoid_2_derivative(at, d_to) => d_from),
             Activation::Elu => map!(simd, formulas::elu_derivative(at, d_to) => d_from),
             Activation::Selu => map!(simd, formulas::selu_derivative(at, d_to) => d_from),
             Activation::Softsign => map!(simd, formulas::softsign_derivative(at, d_to) => d_from),

@@ -59,8 +59,26 @@ pub(super) fn hard_sigmoid<A: Element, S: Simd>(x: Lanes<A, S>) -> Lanes<A, S> {
 /// hard_sigmoid's derivative from its value: d / 6 strictly between 0 and 1. A NaN passes d / 6 on.
 #[inline(always)]
 pub(super) fn hard_sigmoid_derivative<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
-    let [zero, one, six] = [0.0, 1.0, 6.0].map(|c| y.constant(c));
-    y.select_le(zero, zero, one.select_le(y, zero, d / six))
+    within(y, d / y.constant(6.0))
+}
+
+/// min(max(0.2 x + 0.5, 0), 1), product and sum each rounded, as Keras 2 computes it.
+#[inline(always)]
+pub(super) fn hard_sigmoid_2<A: Element, S: Simd>(x: Lanes<A, S>) -> Lanes<A, S> {
+    relu(x * x.constant(0.2) + x.constant(0.5)).at_most(1.0)
+}
+
+/// hard_sigmoid_2's derivative from its value: 0.2 d strictly between 0 and 1. A NaN passes 0.2 d on.
+#[inline(always)]
+pub(super) fn hard_sigmoid_2_derivative<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
+    within(y, d * y.constant(0.2))
+}
+
+/// `d` where y is strictly between 0 and 1, or NaN; zero elsewhere.
+#[inline(always)]
+fn within<A: Element, S: Simd>(y: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
+    let [zero, one] = [0.0, 1.0].map(|c| y.constant(c));
+    y.select_le(zero, zero, one.select_le(y, zero, d))
 }
 
 /// x / (1 + |x|).

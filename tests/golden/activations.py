@@ -26,6 +26,7 @@ FORMULAS = {
     "gelu": lambda x: x * erfc(-x / sqrt(mpf(2))) / 2,
     "silu": lambda x: x / (1 + exp(-x)),
     "hard_sigmoid": lambda x: min(max(x + 3, mpf(0)), mpf(6)) / 6,
+    "hard_sigmoid_2": lambda x: min(max(x / 5 + mpf(1) / 2, mpf(0)), mpf(1)),
 }
 
 

@@ -154,7 +154,11 @@ fn activation(
         "thresholdedrelu" => (alpha(1.0) == 0.0).then_some(Activation::Relu),
         "affine" => ((alpha(0.0), beta(0.0)) == (1.0, 0.0)).then_some(Activation::Linear),
         "scaledtanh" => ((alpha(0.0), beta(0.0)) == (1.0, 1.0)).then_some(Activation::Tanh),
-        "hardsigmoid" => ((alpha(0.2), beta(0.5)) == (1.0 / 6.0, 0.5)).then_some(Activation::HardSigmoid),
+        "hardsigmoid" => match (alpha(0.2), beta(0.5)) {
+            (0.2, 0.5) => Some(Activation::HardSigmoid2),
+            (alpha, 0.5) if alpha == 1.0 / 6.0 => Some(Activation::HardSigmoid),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -93,6 +93,7 @@ fn activation(activation: Activation) -> Result<(&'static str, Option<f32>, Opti
         Activation::Elu => ("Elu", Some(1.0), None),
         Activation::Linear => ("Affine", Some(1.0), Some(0.0)),
         Activation::HardSigmoid => ("HardSigmoid", Some(1.0 / 6.0), Some(0.5)),
+        Activation::HardSigmoid2 => ("HardSigmoid", Some(0.2), Some(0.5)),
         Activation::Selu | Activation::Gelu | Activation::Silu => {
             return Err(unsupported("RNN.activations", format!("{activation}, which the operator has not,")));
         }
