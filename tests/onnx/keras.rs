@@ -81,6 +81,16 @@ pub(crate) fn cases() -> TestResult<Vec<Case>> {
             cases.push(Case { name, layer, extended, sequences: extended });
         }
     }
+    for bits in 0..4 {
+        let (backwards, sequences) = (bits & 1 == 1, bits & 2 == 2);
+        let config = SimpleRnnConfig::new(4, 3).go_backwards(backwards).zero_output_for_mask(!sequences);
+        let layer = Layer::SimpleRnn(Box::new(changed(SimpleRnn::new(config, rng)?)));
+        cases.push(Case { name: format!("keras-hidden-{bits}"), layer, extended: true, sequences });
+    }
+    let config = SimpleRnnConfig::new(4, 3).zero_output_for_mask(true);
+    let layer = Bidirectional::new(config, MergeMode::Concat, rng)?;
+    let layer = Layer::Bidirectional(Box::new(changed(layer)));
+    cases.push(Case { name: "keras-both-hidden".into(), layer, extended: true, sequences: false });
     Ok(cases)
 }
 
@@ -139,8 +149,11 @@ fn run_both(layer: &Bidirectional<f32>, input: &Array3<f32>, values: &Values<'_>
     let mask = mask();
     let first = [values.state("forward_initial_state")?, values.state("backward_initial_state")?];
     let call = layer.call(input).mask(&mask).initial_state([&first[0], &first[1]]);
-    let (output, [forward, backward]) = call.forward()?;
-    values.expect("output", &output.into_dyn())?;
+    let (output, [forward, backward]) = match values.case.sequences {
+        true => call.forward().map(|(output, states)| (output.into_dyn(), states))?,
+        false => call.last().map(|(output, states)| (output.into_dyn(), states))?,
+    };
+    values.expect("output", &output)?;
     values.expect("forward_state", &forward.into_dyn())?;
     values.expect("backward_state", &backward.into_dyn())
 }

@@ -51,6 +51,11 @@ impl Builder {
         self.tensor(name, data_type::INT64, &[list.len()], bytes)
     }
 
+    /// Adds a constant whole number and returns its name.
+    pub(super) fn integer(&mut self, name: String, value: i64) -> String {
+        self.tensor(name, data_type::INT64, &[], value.to_le_bytes().into())
+    }
+
     fn tensor(&mut self, name: String, elem_type: i32, shape: &[usize], bytes: Vec<u8>) -> String {
         self.graph.initializer.push(TensorProto {
             dims: shape.iter().map(|&size| size as i64).collect(),

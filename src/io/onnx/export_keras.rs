@@ -46,10 +46,10 @@ impl<'a, A: Scalar> From<&'a Bidirectional<A>> for KerasLayer<'a, A> {
 /// | output | `output` | (N, units), with `return_sequences` (N, T, units); of a Bidirectional layer merged |
 /// | output, if asked for | `state`; `forward_state` and `backward_state` | (N, units) |
 ///
-/// N and T may have any length. `sequence_lens` stands for a mask that hides the steps after a sequence's end: the
-/// last output is that of the sequence's own last step, and outputs of hidden steps are zero, as with
-/// `zero_output_for_mask`. Dropout, which only training has, is not written. ONNX's operator does not have the
-/// activations selu, gelu and silu.
+/// N and T may have any length. `sequence_lens` stands for a mask that hides the steps after a sequence's end: a hidden
+/// step shows the output of the step before it, or zero where the layer does, as with `zero_output_for_mask`; so does
+/// the last output. Dropout, which only training has, is not written. ONNX's operator does not have the activations selu,
+/// gelu and silu.
 ///
 /// ```
 /// use ndarray_rnn::io::onnx::{ExportKeras, Model};
@@ -218,15 +218,32 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
         if self.return_state {
             squeeze(graph, y_h, 0, &state);
         }
+        let mut rows = format!("{prefix}rows");
+        // A Bidirectional layer shows zeros for hidden steps among all steps, and nowhere else.
+        let zero = match prefix {
+            "" => part.layer.config().zero_output_for_mask,
+            _ => self.return_sequences,
+        };
+        // Only a layer that goes forwards comes to hidden steps after others.
+        let hides = self.sequence_lens && !part.layer.config().go_backwards;
         if !self.return_sequences {
-            match self.return_state {
-                true => graph.node("Identity", &[&state], &[&output], Vec::new()),
-                false => squeeze(graph, y_h, 0, &output),
+            match (hides && zero, self.return_state) {
+                (true, _) => {
+                    squeeze(graph, y, 1, &rows);
+                    let last = graph.integers(format!("{rows}_last"), &[-1]);
+                    let step = format!("{rows}_step");
+                    graph.node("Gather", &[&rows, &last], &[&step], vec![int("axis", 0)]);
+                    squeeze(graph, &step, 0, &output);
+                }
+                (false, true) => graph.node("Identity", &[&state], &[&output], Vec::new()),
+                (false, false) => squeeze(graph, y_h, 0, &output),
             }
             return output;
         }
-        let mut rows = format!("{prefix}rows");
         squeeze(graph, y, 1, &rows);
+        if hides && !zero {
+            rows = repeated(graph, &rows, y_h);
+        }
         // A single layer with `go_backwards` returns its outputs in the order in which it made them: the last step
         // first.
         if part.layer.config().go_backwards && prefix.is_empty() {
@@ -242,4 +259,25 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
         graph.node("Transpose", &[&rows], &[&output], vec![ints("perm", &[1, 0, 2])]);
         output
     }
+}
+
+/// Adds the nodes that show the last output y_h in place of the zeros that the operator gives for hidden steps, and returns
+/// the name of the rows.
+fn repeated(graph: &mut Builder, rows: &str, y_h: &str) -> String {
+    let name = |word: &str| format!("{rows}_{word}");
+    let [start, step] = [("start", 0), ("one", 1)].map(|(word, value)| graph.integer(name(word), value));
+    let axes = graph.integers(name("axis_of_units"), &[-1]);
+    let node = |graph: &mut Builder, op_type: &str, inputs: &[&str], word: &str| {
+        graph.node(op_type, inputs, &[&name(word)], Vec::new());
+        name(word)
+    };
+    let shape = node(graph, "Shape", &[rows], "shape");
+    let len = node(graph, "Gather", &[&shape, &start], "len");
+    let steps = node(graph, "Range", &[&start, &len, &step], "steps");
+    let steps = node(graph, "Unsqueeze", &[&steps, &axes], "column");
+    let lens = name("lens");
+    graph.node("Cast", &["sequence_lens"], &[&lens], vec![int("to", data_type::INT64.into())]);
+    let counts = node(graph, "Less", &[&steps, &lens], "counts");
+    let counts = node(graph, "Unsqueeze", &[&counts, &axes], "mask");
+    node(graph, "Where", &[&counts, rows, y_h], "repeated")
 }
