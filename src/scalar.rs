@@ -3,7 +3,7 @@
 use crate::cell::{Elman, Gru, Lstm};
 use crate::element::Element;
 use crate::engine::{BackReads, BackWrites, Reads, Scratch, Stack, Writes};
-use crate::kernels::{Arch, Product, Update};
+use crate::kernels::{Activate, Arch, Product, Update};
 
 /// The element type of arrays, parameters and results: `f32` or `f64`, and no other.
 ///
@@ -48,6 +48,9 @@ pub trait Leaves: Element {
 
     /// One optimiser's step of one parameter.
     fn update(arch: Arch, update: Update<'_, Self>);
+
+    /// An activation of each element of a slice.
+    fn activate(arch: Arch, activate: Activate<'_, Self>);
 }
 
 macro_rules! compiled {
@@ -74,6 +77,10 @@ macro_rules! compiled {
 
             fn update(arch: Arch, update: Update<'_, Self>) {
                 arch.dispatch(update);
+            }
+
+            fn activate(arch: Arch, activate: Activate<'_, Self>) {
+                arch.dispatch(activate);
             }
         }
     };

@@ -44,6 +44,12 @@ impl<'a> Archive<'a> {
         names.filter(|name| !matches!(name, Ok(name) if name.ends_with('/'))).collect()
     }
 
+    /// Whether there is an entry of a name.
+    #[cfg(feature = "keras-h5")]
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.zip.index_for_name(name).is_some()
+    }
+
     /// The content of an entry.
     ///
     /// # Errors

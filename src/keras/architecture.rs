@@ -103,7 +103,7 @@ pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'sta
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     pub(super) input_dim: usize,
-    pub(super) units: usize,
+    pub(crate) units: usize,
     pub(super) use_bias: bool,
     pub(super) dropout: f64,
     pub(super) recurrent_dropout: f64,

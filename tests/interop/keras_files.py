@@ -9,6 +9,9 @@ dtypes.weights.h5                    layers of float64, float16 and bfloat16
 old.h5                               model.h5's first two layers as Keras 2 names their weights (kernel:0)
 bomb.h5                              a list of names that are all one long text, to be refused
 ours.weights.h5                      what the crate wrote; this script loads it into a model
+special.{keras,h5}                   layers that the crate reads among layers and options that it does not: NaN in the
+                                     configuration, custom layers, activations and wrappers of every form
+subclassed.weights.h5                the weights of a model that is a class of its own, frozen in part
 expected.json                        weights, an input, and every layer's output for it, by Keras; of ours.weights.h5 too
 """
 
@@ -119,6 +122,107 @@ def bomb():
     path.write_bytes(content)
 
 
+@keras.saving.register_keras_serializable("mine")
+def relu(x):
+    """A custom function of a known name."""
+    return x + 100.0
+
+
+@keras.saving.register_keras_serializable("mine")
+class SimpleRNN(layers.Dense):
+    """A custom layer of a known name."""
+
+
+@keras.saving.register_keras_serializable("mine")
+class Odd(layers.Layer):
+    """Entries that mean something else than in a recurrent layer."""
+
+    def call(self, x):
+        return x
+
+    def get_config(self):
+        return super().get_config() | {
+            "units": [3, 3], "dropout": None, "layers": [1, 2, {"class_name": 3}], "activation": 7, "layer": "text",
+            "use_bias": "yes", "merge_mode": 2, "go_backwards": {}, "cell": [], "seed": 0.5,
+        }  # fmt: skip
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(name=config["name"])
+
+
+def special():
+    many = {"return_sequences": True}
+    x = inputs = keras.Input((4, 3))
+    x = layers.Masking(mask_value=float("nan"))(x)
+    x = layers.GaussianNoise(0.0, name='a "NaN" and -Infinity')(x)
+    x = layers.SimpleRNN(3, activation=relu, name="custom", **many)(x)
+    x = Odd(name="odd")(x)
+    x = SimpleRNN(3, name="namesake")(x)
+    x = layers.SimpleRNN(3, activation=layers.ReLU(), name="object", **many)(x)
+    x = layers.SimpleRNN(3, activation=layers.LeakyReLU(), name="leaky", **many)(x)
+    x = layers.Dropout(0.5, name="dropout")(x)
+    x = layers.SimpleRNN(2, dropout=0.25, stateful=False, name="plain", **many)(x)
+    pair = layers.Bidirectional(layers.SimpleRNN(2, name="way", **many), merge_mode=None, name="pair")
+    x = layers.Concatenate()(pair(x))
+    x = layers.RNN(layers.SimpleRNNCell(2, activation="relu"), go_backwards=True, name="general", **many)(x)
+    back = layers.SimpleRNN(2, activation="relu", go_backwards=True, name="back", **many)
+    x = layers.Bidirectional(layers.SimpleRNN(2, **many), backward_layer=back, name="both")(x)
+    x = layers.Dense(3, activation=layers.LeakyReLU(), name="odd_dense")(x)
+    x = layers.Dense(3, name="dense", use_bias=False)(x)
+    x = layers.Reshape((2, 2, 3))(x)
+    x = layers.TimeDistributed(layers.SimpleRNN(2, name="inside"), name="each")(x)
+    outputs = layers.Dense(2, activation="log_softmax", name="head")(x)
+    model = keras.Model(inputs, outputs)
+    for name in ("general", "each"):
+        model.get_layer(name).trainable = False
+    pair.forward_layer.trainable = False
+    randomise(model, 500)
+    model.save(HERE / "special.keras")
+    model.save(HERE / "special.h5")
+    expected = {}
+    for i, name in enumerate(["object", "plain", "pair", "general", "both", "dense", "head"]):
+        layer = model.get_layer(name)
+        x = uniform(600 + i, 2, 4, layer.input.shape[-1])
+        outputs = layer(x)
+        expected[name] = {"x": listed(x), "output": [listed(y) for y in keras.tree.flatten(outputs)]}
+    inside, x = model.get_layer("each").layer, uniform(620, 2, 4, 3)
+    expected["inside"] = {"x": listed(x), "output": [listed(inside(x))]}
+    return expected
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.embed = layers.Embedding(5, 3)
+        self.encoder = layers.Bidirectional(layers.SimpleRNN(2, return_sequences=True))
+        self.stack = [layers.SimpleRNN(2, return_sequences=True), layers.LSTM(2)]
+        self.head = layers.Dense(2)
+        self.encoder.forward_layer.trainable = False
+
+    def call(self, x):
+        x = self.encoder(self.embed(x))
+        for layer in self.stack:
+            x = layer(x)
+        return self.head(x)
+
+
+def subclassed():
+    model = Subclassed()
+    model(np.zeros((1, 3), np.int32))
+    randomise(model, 700)
+    model.save_weights(HERE / "subclassed.weights.h5")
+    found = {"embed": model.embed, "encoder": model.encoder, "simple_rnn": model.stack[0], "lstm": model.stack[1],
+             "head": model.head}  # fmt: skip
+    return {name: [listed(np.asarray(v)) for v in parts(layer)] for name, layer in found.items()}
+
+
+def parts(layer):
+    """Weights in the order of their making; Keras's own lists those last that are frozen."""
+    both = isinstance(layer, layers.Bidirectional)
+    return sum((parts(way) for way in (layer.forward_layer, layer.backward_layer)), []) if both else layer.weights
+
+
 def ours():
     """The model that tests/keras_files writes: a SimpleRNN, a Bidirectional, a SimpleRNN."""
     model = keras.Sequential([
@@ -143,7 +247,7 @@ def main():
     expected |= {"nested": nested(), "dtypes": dtypes()}
     old(model)
     bomb()
-    expected["ours"] = ours()
+    expected |= {"ours": ours(), "special": special(), "subclassed": subclassed()}
     (HERE / "expected.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")
     print({path.name: path.stat().st_size for path in sorted(HERE.iterdir())})
 

@@ -1,25 +1,86 @@
 //! Changed files: they are read or refused, without a panic, within memory in proportion to the file.
 
-use ndarray_rnn::io::keras::Model;
-use ndarray_rnn::keras::{SimpleRnn, SimpleRnnConfig};
+use ndarray_rnn::io::keras::{DenseActivation, Model};
+use ndarray_rnn::keras::{Bidirectional, LayerPair, SimpleRnn, SimpleRnnConfig, Stacked};
+use ndarray_rnn::{Embedding, Linear};
 use proptest::prelude::*;
 
+use crate::common::TestResult;
 use crate::fixture;
 use crate::mutated::{change, expect_modest};
+use crate::refused::zipped;
 
-const FILES: [&str; 6] =
-    ["model.keras", "model.h5", "model.weights.h5", "dtypes.weights.h5", "old.h5", "ours.weights.h5"];
+const FILES: [&str; 15] = [
+    "model.keras",
+    "model.h5",
+    "model.weights.h5",
+    "dtypes.weights.h5",
+    "old.h5",
+    "ours.weights.h5",
+    "special.keras",
+    "special.h5",
+    "subclassed.weights.h5",
+    "keras-1.2.2.h5",
+    "keras-2.1.6.h5",
+    "keras-2.6.0.h5",
+    "keras-2.12.0.keras",
+    "keras-3.8.0.keras",
+    "keras-3.15.1.h5",
+];
 
 /// Reads a file, and makes all that can be made of it.
 fn read(bytes: &[u8]) {
     let Ok(model) = Model::from_bytes(bytes) else { return };
+    let _ = model.weights();
     for i in 0..model.layers().len() {
-        drop(model.simple_rnn::<f32>(i));
-        drop(model.bidirectional::<f32>(i));
+        drop(model.layer::<SimpleRnn>(i));
+        drop(model.layer::<Bidirectional>(i));
+        drop(model.layer::<LayerPair>(i));
+        drop(model.layer::<Stacked>(i));
+        drop(model.layer::<Embedding>(i));
+        drop(model.layer::<(Linear, DenseActivation)>(i));
         if let Ok(mut layer) = SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(4, 3)) {
-            drop(model.load_simple_rnn(i, &mut layer));
+            drop(model.load(i, &mut layer));
         }
     }
+}
+
+/// Configurations that zip packs to almost nothing, and that would take much memory.
+#[test]
+fn of_configurations_without_end() -> TestResult {
+    let weights = std::fs::read(fixture("ours.weights.h5"))?;
+    let list = |element: &str, count: usize| {
+        let layers = vec![element; count].join(",");
+        format!(r#"{{"class_name":"Sequential","config":{{"layers":[{layers}]}}}}"#)
+    };
+    let nested =
+        |open: &str, close: &str, count: usize| format!(r#"{}{}"#, open.repeat(count), close.repeat(count));
+    let name = "n".repeat(1 << 18);
+    let inner = list(r#"{"class_name":"Dense","config":{"name":"d"}}"#, 5000);
+    for (config, read_well) in [
+        (list("1", 400_000), true),
+        (list(r#"{"class_name":"a"}"#, 40_000), false),
+        (list(r#"{"class_name":"SimpleRNN","config":{}}"#, 20_000), false),
+        (
+            inner.replacen(
+                "{",
+                &format!(r#"{{"class_name":"Model","config":{{"layers":[{{"name":"{name}","#),
+                1,
+            ) + "]}}",
+            false,
+        ),
+        (nested(r#"{"class_name":"M","config":{"layers":["#, "]}}", 20_000), false),
+        (nested(r#"{"class_name":"T","config":{"layer":"#, "}}", 20_000), false),
+        (nested("[", "]", 400_000), false),
+        (list("NaN", 200_000), true),
+        (list("{\"x\":\"NaN\"}", 60_000), true),
+    ] {
+        let bytes = zipped(&[("config.json", config.as_bytes()), ("model.weights.h5", &weights)])?;
+        let head: String = config.chars().take(80).collect();
+        expect_modest(bytes.len(), || assert_eq!(Model::from_bytes(&bytes).is_ok(), read_well, "{head}"))
+            .map_err(|error| format!("{head}: {error}"))?;
+    }
+    Ok(())
 }
 
 proptest! {

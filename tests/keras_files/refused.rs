@@ -9,11 +9,25 @@ use ndarray_rnn::{Error, FileError};
 use crate::common::{TestResult, expect_error};
 use crate::fixture;
 
+/// A zip archive.
+pub(crate) fn zipped(entries: &[(&str, &[u8])]) -> TestResult<Vec<u8>> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in entries {
+        archive.start_file(*name, zip::write::SimpleFileOptions::DEFAULT)?;
+        archive.write_all(content)?;
+    }
+    Ok(archive.finish()?.into_inner())
+}
+
 #[test]
 fn layers_that_are_not_there() -> TestResult {
-    let present: Vec<String> = ["first", "both", "last"].map(str::to_owned).into();
+    let layers =
+        ["first (SimpleRNN)", "both (Bidirectional(SimpleRNN))", "last (SimpleRNN)", "dense (Dense)"];
+    let input = "input_layer (InputLayer)";
+    let present: Vec<String> = [&[input], &layers[..]].concat().into_iter().map(str::to_owned).collect();
     let error = Error::File(FileError::NotFound { name: "SimpleRNN layer", present });
-    let message = r#"no SimpleRNN layer among the names ["first", "both", "last"]"#;
+    let message = "no SimpleRNN layer among the names [\"input_layer (InputLayer)\", \"first (SimpleRNN)\", \
+                   \"both (Bidirectional(SimpleRNN))\", \"last (SimpleRNN)\", \"dense (Dense)\"]";
     for file in ["model.keras", "model.h5"] {
         expect_error(SimpleRnn::<f32>::from_keras(fixture(file), "both"), &error, message);
         expect_error(SimpleRnn::<f32>::from_keras(fixture(file), 2), &error, message);
@@ -74,51 +88,68 @@ fn what_is_no_file_of_keras() -> TestResult {
     Ok(())
 }
 
-/// The configuration of model.h5 with some text replaced by text of the same length.
-fn replaced(from: &str, to: &str) -> TestResult<Option<Error>> {
+/// model.h5 with some text of its configuration replaced by text of the same length.
+fn replaced(from: &str, to: &str) -> TestResult<Vec<u8>> {
     let mut bytes = std::fs::read(fixture("model.h5"))?;
     assert_eq!(from.len(), to.len());
     let found = bytes.windows(from.len()).position(|window| window == from.as_bytes());
     let at = found.ok_or("no such text")?;
     bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
-    Ok(Model::from_bytes(&bytes).err())
+    Ok(bytes)
 }
 
+/// What is not understood is an error where it is needed, and leaves the other layers and all weights readable.
 #[test]
 fn descriptions_are_checked() -> TestResult {
-    let error = replaced(r#""activation": "tanh""#, r#""activation": "tank""#)?;
+    let bytes = replaced(r#""activation": "tanh""#, r#""activation": "tank""#)?;
+    let model = Model::from_bytes(&bytes)?;
+    let error = model.layer::<SimpleRnn>("first").err();
     assert!(
         matches!(&error, Some(Error::UnknownName { what: "activation", actual, .. }) if actual == "tank"),
         "{error:?}"
     );
-    let error = replaced(r#""merge_mode": "sum""#, r#""merge_mode": "sub""#)?;
-    let malformed = FileError::Malformed {
-        format: "Keras",
-        field: "both.merge_mode".into(),
-        expected: "concat, sum, mul or ave".into(),
-        actual: "sub".into(),
-    };
-    assert_eq!(error, Some(malformed.into()));
-    let error = replaced(r#"{"class_name""#, r#"["class_name""#)?;
+    assert_eq!(model.layer::<SimpleRnn>("last")?, SimpleRnn::from_keras(fixture("model.h5"), "last")?);
+    assert_eq!(model.weights()?, Model::read(fixture("model.h5"))?.weights()?);
+
+    let bytes = replaced(r#""merge_mode": "sum""#, r#""merge_mode": "sub""#)?;
+    let error = Model::from_bytes(&bytes)?.layer::<Bidirectional>("both").err().ok_or("sub was merged")?;
+    let expected = r#""concat", "sum", "mul" or "ave"; null is read as a LayerPair"#;
+    assert_eq!(error.to_string(), format!("Keras: both.merge_mode: expected {expected}, got \"sub\""));
+    let error = Model::from_bytes(&replaced(r#"{"class_name""#, r#"["class_name""#)?).err();
     assert!(matches!(error, Some(Error::File(FileError::Malformed { .. }))), "{error:?}");
     Ok(())
 }
 
-/// A layer that the configuration describes and the weights lack is not left out in silence.
+#[test]
+fn options_of_other_types() -> TestResult {
+    for (from, to, name, expected, actual) in [
+        (r#""use_bias": true"#, r#""use_bias": null"#, "use_bias", "true or false", "null"),
+        (r#""units": 3,"#, r#""units":"3""#, "units", "a size", "other"),
+        (r#""dropout": 0.0"#, r#""dropout":null"#, "dropout", "a number", "null"),
+        (r#""dropout": 0.0"#, r#""dropout": NaN"#, "dropout", "a number", "\"NaN\""),
+    ] {
+        let Ok(model) = Model::from_bytes(&replaced(from, to)?) else {
+            // Without the comma it is no JSON.
+            assert_eq!(actual, "other");
+            continue;
+        };
+        let error = model.layer::<SimpleRnn>("first").err().ok_or("it was taken")?;
+        assert_eq!(error.to_string(), format!("Keras: first.{name}: expected {expected}, got {actual}"));
+        model.layer::<SimpleRnn>("last")?;
+    }
+    Ok(())
+}
+
+/// A layer that the configuration describes and the weights lack.
 #[test]
 fn a_layer_without_weights() -> TestResult {
     let mut whole = zip::ZipArchive::new(Cursor::new(std::fs::read(fixture("model.keras"))?))?;
     let mut config = Vec::new();
     whole.by_name("config.json")?.read_to_end(&mut config)?;
-    let mut mixed = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in
-        [("config.json", config), ("model.weights.h5", std::fs::read(fixture("dtypes.weights.h5"))?)]
-    {
-        mixed.start_file(name, zip::write::SimpleFileOptions::DEFAULT)?;
-        mixed.write_all(&content)?;
-    }
-    let message = "Keras: both: expected SimpleRNN weights at /layers/bidirectional, got none";
-    let error = Model::from_bytes(&mixed.finish()?.into_inner()).err().ok_or("nothing is missing")?;
+    let weights = std::fs::read(fixture("dtypes.weights.h5"))?;
+    let model = Model::from_bytes(&zipped(&[("config.json", &config), ("model.weights.h5", &weights)])?)?;
+    let message = "Keras: both: expected an array forward.kernel, got none";
+    let error = model.layer::<Bidirectional>("both").err().ok_or("nothing is missing")?;
     assert_eq!(error.to_string(), message);
     Ok(())
 }

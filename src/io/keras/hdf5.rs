@@ -20,8 +20,8 @@ pub(super) struct Hdf5 {
 }
 
 impl Hdf5 {
-    pub(super) fn open(bytes: Vec<u8>) -> Result<Self> {
-        let budget = Budget::new(FORMAT, bytes.len());
+    /// A file of its own, or one in an archive, whose budget is the archive's.
+    pub(super) fn open(bytes: Vec<u8>, budget: Budget) -> Result<Self> {
         texts::check(&bytes)?;
         let file =
             File::from_bytes(bytes).map_err(|error| malformed(FORMAT, "file", "an HDF5 file", error))?;
@@ -31,6 +31,11 @@ impl Hdf5 {
             return Err(unsupported(FORMAT, "superblock", "an offset size other than 8, or a user block,"));
         }
         Ok(Self { file, budget })
+    }
+
+    /// What may still be taken for the file.
+    pub(super) fn budget(&mut self) -> &mut Budget {
+        &mut self.budget
     }
 
     pub(super) fn root(&self) -> Group {
@@ -94,20 +99,41 @@ fn dtype(field: &str, dataset: &Dataset) -> Result<(Dtype, DatatypeByteOrder)> {
     if attributes.get("dtype").and_then(AttrValue::as_str) == Some("bfloat16") && datatype.type_size() == 2 {
         return Ok((Dtype::Bf16, DatatypeByteOrder::LittleEndian));
     }
-    let known = match &datatype {
-        Datatype::FloatingPoint { size, byte_order, layout } if *byte_order != DatatypeByteOrder::Vax => {
-            let dtype = match (size, layout.exponent_size) {
-                (8, 11) => Some(Dtype::F64),
-                (4, 8) => Some(Dtype::F32),
-                (2, 5) => Some(Dtype::F16),
-                _ => None,
-            };
-            dtype.map(|dtype| (dtype, *byte_order))
-        }
-        _ => None,
-    };
-    known.ok_or_else(|| {
+    known(&datatype).ok_or_else(|| {
         let actual = dataset.dtype().map_or_else(|error| error.to_string(), |dtype| dtype.to_string());
-        Error::File(FileError::Dtype { name: field.into(), expected: "a float".into(), actual })
+        Error::File(FileError::Dtype { name: field.into(), expected: "numbers".into(), actual })
     })
+}
+
+/// The element type of HDF5's type, and the order of its bytes.
+fn known(datatype: &Datatype) -> Option<(Dtype, DatatypeByteOrder)> {
+    let (dtype, order) = match datatype {
+        Datatype::FloatingPoint { size, byte_order, layout } => {
+            let dtype = match (size, layout.exponent_size) {
+                (8, 11) => Dtype::F64,
+                (4, 8) => Dtype::F32,
+                (2, 5) => Dtype::F16,
+                _ => return None,
+            };
+            (dtype, *byte_order)
+        }
+        Datatype::FixedPoint { size, byte_order, layout } => {
+            let dtype = match (size, layout.signed) {
+                (8, true) => Dtype::I64,
+                (4, true) => Dtype::I32,
+                (2, true) => Dtype::I16,
+                (1, true) => Dtype::I8,
+                (8, false) => Dtype::U64,
+                (4, false) => Dtype::U32,
+                (2, false) => Dtype::U16,
+                (1, false) => Dtype::U8,
+                _ => return None,
+            };
+            (dtype, *byte_order)
+        }
+        // h5py's bool: the two names of a byte.
+        Datatype::Enumeration { size: 1, .. } => (Dtype::Bool, DatatypeByteOrder::LittleEndian),
+        _ => return None,
+    };
+    (order != DatatypeByteOrder::Vax).then_some((dtype, order))
 }

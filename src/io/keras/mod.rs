@@ -17,11 +17,34 @@
 //! # Ok::<(), ndarray_rnn::Error>(())
 //! ```
 //!
-//! Other layers in a file are passed over.
+//! [`Model`] has every layer of a file, whatever its class, and every weight.
+//!
+//! | file | of Keras | layers are made | weights are loaded |
+//! |---|---|---|---|
+//! | `.keras` | 2.12 to 3 | yes | yes |
+//! | `.h5`, from `model.save` | 1 to 3 | yes | yes |
+//! | `.h5`, from `model.save_weights` | 1 and 2 | no | yes |
+//! | `.weights.h5` | 2.12 to 3 | no | yes |
+//!
+//! A layer computes what the version of Keras that wrote the file computes. Keras 3 itself does not where a file of
+//! Keras 1 or 2 names `hard_sigmoid`: that was 0.2 x + 0.5 and is x / 6 + 0.5 now, each from 0 to 1.
 
-// Each imports only from those before it: texts, hdf5; layer, config, weights, legacy; model; write.
+// Each imports only from those before it:
+//
+//   texts, hdf5, json                      bytes and text
+//   layer, arrays                          a layer of a file, and its arrays under Keras's names
+//   config                                 what a configuration says of layers, whatever their class
+//   weights, legacy                        layers of files in the new format, and in the old one
+//   activation, entries, kinds, dense      from what a file says of a layer to the layer itself
+//   model, write                           whole files
+mod activation;
+mod arrays;
 mod config;
+mod dense;
+mod entries;
 mod hdf5;
+mod json;
+mod kinds;
 mod layer;
 mod legacy;
 mod model;
@@ -29,6 +52,8 @@ mod texts;
 mod weights;
 mod write;
 
+pub use dense::DenseActivation;
+pub use kinds::{FromConfig, FromKeras, LoadKeras};
 pub use layer::{Layer, LayerId};
 pub use model::Model;
 pub use write::Weights;

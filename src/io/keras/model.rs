@@ -1,25 +1,61 @@
-//! Reading a file's recurrent layers, and making layers of `keras` of them.
+//! Reading a file's layers, and making layers of this crate of them.
 
-use std::collections::HashMap;
 use std::path::Path;
 
+use serde::Deserialize;
+
+use super::arrays::dict;
 use super::hdf5::Hdf5;
-use super::layer::{Class, Layer, LayerConfig, LayerId};
-use super::{FORMAT, config, legacy, weights};
-use crate::error::{Error, FileError, Result};
+use super::json::{self, Entry};
+use super::kinds::{FromConfig, FromKeras, LoadKeras};
+use super::layer::{Layer, LayerId};
+use super::weights::Weights;
+use super::{DenseActivation, FORMAT, config, legacy};
+use crate::embedding::Embedding;
+use crate::error::{FileError, Result};
+use crate::io::StateDict;
 use crate::io::archive::Archive;
-use crate::io::files::{self, malformed, unsupported};
-use crate::keras::{Bidirectional, SimpleRnn};
+use crate::io::budget::Budget;
+use crate::io::files::{self, malformed};
+use crate::keras::{Bidirectional, LayerPair, Stacked};
+use crate::linear::Linear;
 use crate::scalar::Scalar;
 
-/// The SimpleRNN layers of a Keras file and the Bidirectional layers of two SimpleRNNs, with their weights.
+/// The layers of a Keras file, of every class, with their weights.
+///
+/// What is not asked for need not be understood: a layer of a class, or with an option, that this crate does not have
+/// leaves the others readable, and all weights.
+///
+/// ```no_run
+/// use ndarray_rnn::Linear;
+/// use ndarray_rnn::io::keras::{DenseActivation, Model};
+/// use ndarray_rnn::keras::SimpleRnn;
+///
+/// let model = Model::read("model.keras")?;
+/// for layer in model.layers() {
+///     println!("{} {:?}", layer.path(), layer.class());
+/// }
+/// let rnn: SimpleRnn = model.layer("rnn")?;
+/// let (head, activation): (Linear, DenseActivation) = model.layer(0)?;    // the first Dense layer
+/// println!("{:?}", model.weights()?.get("layers/dense/vars/0"));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     layers: Vec<Layer>,
+    weights: Result<StateDict>,
+}
+
+/// What `metadata.json` says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    keras_version: Entry<'a>,
 }
 
 impl Model {
-    /// The layers of a `.keras`, `.weights.h5` or legacy `.h5` file.
+    /// The layers of a `.keras`, `.weights.h5` or legacy `.h5` file, of Keras 1 to 3.
     ///
     /// # Errors
     /// [`FileError::System`] for a file that cannot be read; as [`from_bytes`](Self::from_bytes).
@@ -30,153 +66,189 @@ impl Model {
     /// The layers of a file's bytes.
     ///
     /// # Errors
-    /// [`FileError::Malformed`] for bytes that are no such file, and for a `.keras` file without the weights of a
-    /// layer that it describes; [`FileError::TooLarge`] for a file that would take more than 16 times its size in
-    /// memory; [`FileError::Dtype`] for weights that are no floats; [`Error::UnknownName`] for an activation that
-    /// Keras does not have.
+    /// [`FileError::Malformed`] for bytes that are no such file; [`FileError::TooLarge`] for a file that would take more
+    /// than 16 times its size in memory.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         if bytes.starts_with(b"PK") {
-            let mut archive = Archive::open(FORMAT, bytes)?;
-            let described = config::parse(&archive.read("config.json")?)?;
-            let found = weights::layers(&mut Hdf5::open(archive.read("model.weights.h5")?)?)?;
-            let mut by_path: HashMap<_, _> = found.into_iter().collect();
-            let layer = |d: config::Described| {
-                let expected = format!("SimpleRNN weights at {}", d.path);
-                let layer = by_path.remove(&d.path);
-                let layer = layer.ok_or_else(|| malformed(FORMAT, &*d.name, expected, "none"))?;
-                Ok(Layer { name: d.name, config: Some(d.config?), ..layer })
-            };
-            return Ok(Self { layers: described.into_iter().map(layer).collect::<Result<_>>()? });
+            return Self::of_archive(Archive::open(FORMAT, bytes)?);
         }
-        let mut hdf5 = Hdf5::open(bytes.into())?;
+        let mut hdf5 = Hdf5::open(bytes.into(), Budget::new(FORMAT, bytes.len()))?;
         if !legacy::is_legacy(&mut hdf5)? {
-            let layers = weights::layers(&mut hdf5)?;
-            return Ok(Self { layers: layers.into_iter().map(|(_, layer)| layer).collect() });
+            return Ok(Self::of_weights(&Weights::read(&mut hdf5)?, Vec::new(), None));
         }
-        let mut layers = legacy::layers(&mut hdf5)?;
-        if let Some(json) = legacy::config(&mut hdf5)? {
-            for described in config::parse(json.as_bytes())? {
-                if let Some(layer) = layers.iter_mut().find(|layer| layer.name == described.name) {
-                    layer.config = Some(described.config?);
-                }
+        // As in Keras, a file that says no version is one of Keras 1.
+        let version = legacy::attribute(&mut hdf5, "keras_version")?;
+        let version = version.as_deref().map_or(Ok(1), major)?;
+        let groups = legacy::groups(&mut hdf5)?;
+        let named = groups.iter().flat_map(|(group, arrays)| {
+            arrays.iter().map(move |(name, array)| (format!("{group}/{name}"), array))
+        });
+        let weights = dict(named);
+        let layers = match legacy::attribute(&mut hdf5, "model_config")? {
+            None => legacy::undescribed(&groups, version),
+            Some(json) => {
+                let json = json::text("model configuration", json.as_bytes())?;
+                let described = config::parse(&json, &Default::default(), hdf5.budget())?;
+                legacy::described(&groups, described, version)
             }
-            // A layer that the configuration does not name is of another class, whose weights have the same names.
-            layers.retain(|layer| layer.config.is_some());
-        }
-        Ok(Self { layers })
+        };
+        Ok(Self { layers, weights })
     }
 
-    /// The layers in the model's order; of a `.weights.h5` file by class and number.
+    fn of_archive(mut archive: Archive<'_>) -> Result<Self> {
+        let [weights, config] = ["model.weights.h5", "config.json"].map(|name| archive.read(name));
+        let (weights, config, version) = (weights?, config?, version(&mut archive)?);
+        let mut hdf5 = Hdf5::open(weights, archive.budget)?;
+        let weights = Weights::read(&mut hdf5)?;
+        let json = json::text("config.json", &config)?;
+        let described = config::parse(&json, &weights.groups, hdf5.budget())?;
+        Ok(Self::of_weights(&weights, described, version))
+    }
+
+    fn of_weights(weights: &Weights, described: Vec<config::Described>, version: Option<u32>) -> Self {
+        let named = weights.arrays.iter().map(|(path, array)| (path.clone(), array));
+        Self { layers: weights.layers(described, version), weights: dict(named) }
+    }
+
+    /// The layers in the model's order, those of models within the model in their place; of a `.weights.h5` file by class
+    /// and number.
     #[must_use]
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
 
-    /// A SimpleRNN layer, as the file describes it.
+    /// Every array of the model, of whatever layers, under its path in the file: `layers/lstm/cell/vars/0` in `.keras` and
+    /// `.weights.h5` files, `lstm/lstm/lstm_cell/kernel:0`, the layer and the weight's name, in legacy `.h5` files. An
+    /// optimiser's are not among them. [`Layer::weights`] has those of one layer under the same names for every file.
     ///
     /// # Errors
-    /// [`FileError::NotFound`] if there is no such layer; [`FileError::Unsupported`] for a file of weights only, see
-    /// [`load_simple_rnn`](Self::load_simple_rnn); [`FileError::Dtype`] for weights of another element type;
-    /// [`Error::Shape`] for weights that do not fit the description.
-    pub fn simple_rnn<'a, A: Scalar>(&self, layer: impl Into<LayerId<'a>>) -> Result<SimpleRnn<A>> {
-        let layer = self.layer(layer.into(), Class::SimpleRnn)?;
-        let Some(LayerConfig::SimpleRnn(config)) = &layer.config else { return Err(undescribed(layer)) };
-        let mut simple_rnn = SimpleRnn::zeros(layer.sized(config, "")?)?;
-        layer.weights.load_into(&mut simple_rnn)?;
-        Ok(simple_rnn)
+    /// [`FileError::Dtype`] for an array whose elements are no numbers.
+    pub fn weights(&self) -> Result<&StateDict> {
+        self.weights.as_ref().map_err(Clone::clone)
     }
 
-    /// A Bidirectional layer, as the file describes it.
+    /// A layer, as the file describes it: a [`Layer`](crate::keras::Layer) such as
+    /// [`SimpleRnn`](crate::keras::SimpleRnn), a [`Bidirectional`] of two, a [`LayerPair`] for `merge_mode=None`, a
+    /// [`Stacked`] for `RNN([cells])`, an [`Embedding`], or a [`Linear`] with its [`DenseActivation`].
+    ///
+    /// `RNN(cell)` is a layer of the cell's class. What `TimeDistributed` wraps is a layer of its own.
     ///
     /// # Errors
-    /// As [`simple_rnn`](Self::simple_rnn).
-    pub fn bidirectional<'a, A: Scalar>(&self, layer: impl Into<LayerId<'a>>) -> Result<Bidirectional<A>> {
-        let layer = self.layer(layer.into(), Class::Bidirectional)?;
-        let Some(LayerConfig::Bidirectional { forward, backward, merge_mode }) = &layer.config else {
-            return Err(undescribed(layer));
-        };
-        let forward = SimpleRnn::zeros(layer.sized(forward, "forward.")?)?;
-        let backward = SimpleRnn::zeros(layer.sized(backward, "backward.")?)?;
-        let mut bidirectional = Bidirectional::from_layers(forward, backward, *merge_mode)?;
-        layer.weights.load_into(&mut bidirectional)?;
-        Ok(bidirectional)
+    /// [`FileError::NotFound`] if there is no such layer of this class, with those that there are;
+    /// [`FileError::Unsupported`] for a file of weights only, see [`load`](Self::load), and for what this crate does not
+    /// have; [`FileError::Malformed`] for an option that is not understood and for weights that are not there;
+    /// [`Error::UnknownName`](crate::Error::UnknownName) for an activation that this crate does not have;
+    /// [`FileError::Dtype`] for weights of another element type; [`Error::Shape`](crate::Error::Shape) for weights that
+    /// do not fit the description.
+    pub fn layer<'a, L: FromKeras>(&self, layer: impl Into<LayerId<'a>>) -> Result<L> {
+        L::make(self.find::<L::Loaded>(layer.into())?)
     }
 
-    /// Loads the weights of a SimpleRNN layer of any file.
+    /// Loads the weights of a layer of any file.
     ///
     /// # Errors
     /// [`FileError::NotFound`] if there is no such layer, [`FileError::Dtype`] for weights of another element type,
-    /// [`Error::Shape`], [`Error::MissingParameter`] or [`Error::UnexpectedParameter`] for the weights of another
-    /// layer; `into` is unchanged then.
-    pub fn load_simple_rnn<'a, A: Scalar>(
-        &self,
-        layer: impl Into<LayerId<'a>>,
-        into: &mut SimpleRnn<A>,
-    ) -> Result<()> {
-        self.layer(layer.into(), Class::SimpleRnn)?.weights.load_into(into)
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::MissingParameter`](crate::Error::MissingParameter) or
+    /// [`Error::UnexpectedParameter`](crate::Error::UnexpectedParameter) for the weights of another layer; `into` is
+    /// unchanged then.
+    pub fn load<'a, L: LoadKeras>(&self, layer: impl Into<LayerId<'a>>, into: &mut L) -> Result<()> {
+        L::named_weights(self.find::<L>(layer.into())?)?.load_into(into)
     }
 
-    /// Loads the weights of a Bidirectional layer of any file.
-    ///
-    /// # Errors
-    /// As [`load_simple_rnn`](Self::load_simple_rnn).
-    pub fn load_bidirectional<'a, A: Scalar>(
-        &self,
-        layer: impl Into<LayerId<'a>>,
-        into: &mut Bidirectional<A>,
-    ) -> Result<()> {
-        self.layer(layer.into(), Class::Bidirectional)?.weights.load_into(into)
-    }
-
-    fn layer(&self, id: LayerId<'_>, class: Class) -> Result<&Layer> {
-        let mut of_class = self.layers.iter().filter(|layer| layer.class == class);
+    fn find<L: LoadKeras>(&self, id: LayerId<'_>) -> Result<&Layer> {
+        let mut of_class = self.layers.iter().filter(|layer| L::is(layer));
         let found = match id {
-            LayerId::Name(name) => of_class.find(|layer| layer.name == name),
             LayerId::Index(index) => of_class.nth(index),
+            LayerId::Name(name) => {
+                // A name that a layer of the outermost model has is that layer's, as in Keras's `get_layer`.
+                let mut named: Vec<_> =
+                    of_class.filter(|layer| layer.path == name || layer.name == name).collect();
+                if named.iter().any(|layer| layer.path == name) {
+                    named.retain(|layer| layer.path == name);
+                }
+                if let [first, second, ..] = named[..] {
+                    let actual = format!("{} and {}", first.path, second.path);
+                    return Err(malformed(FORMAT, name, format!("one {} of this name", L::KIND), actual));
+                }
+                named.pop()
+            }
         };
-        let present = || self.layers.iter().take(20).map(|layer| layer.name.clone()).collect();
-        found.ok_or_else(|| FileError::NotFound { name: class.name(), present: present() }.into())
+        let present = || self.layers.iter().take(20).map(Layer::label).collect();
+        found.ok_or_else(|| FileError::NotFound { name: L::KIND, present: present() }.into())
     }
 }
 
-fn undescribed(layer: &Layer) -> Error {
-    let feature =
-        "a file of weights without a description of the layer, except to load the weights into a layer,";
-    unsupported(FORMAT, &*layer.name, feature)
+/// The first number of the version of Keras that wrote an archive.
+fn version(archive: &mut Archive<'_>) -> Result<Option<u32>> {
+    if !archive.has("metadata.json") {
+        return Ok(None);
+    }
+    let bytes = archive.read("metadata.json")?;
+    let text = json::text("metadata.json", &bytes)?;
+    let metadata: Metadata<'_> = json::object(&text).unwrap_or_default();
+    Ok(metadata.keras_version.get::<String>().and_then(|version| major(&version).ok()))
 }
 
-impl<A: Scalar> SimpleRnn<A> {
-    /// A SimpleRNN layer of a `.keras` or legacy `.h5` file, by name or number.
+/// The first number of a version.
+fn major(version: &str) -> Result<u32> {
+    let number = version.split('.').next().and_then(|number| number.parse().ok());
+    number.ok_or_else(|| malformed(FORMAT, "keras_version", "a version", version))
+}
+
+/// `from_keras` and `load_weights` of a type.
+macro_rules! from_keras {
+    ($what:literal, $type:ty, $($parameter:ident: $bound:ident),+) => {
+        impl<$($parameter: $bound),+> $type {
+            #[doc = concat!("A ", $what, " of a `.keras` or legacy `.h5` file, by name or number.")]
+            ///
+            /// # Errors
+            /// As [`Model::read`] and [`Model::layer`].
+            pub fn from_keras<'a>(path: impl AsRef<Path>, layer: impl Into<LayerId<'a>>) -> Result<Self> {
+                Model::read(path)?.layer(layer)
+            }
+
+            #[doc = concat!("Loads the weights of a ", $what, " of a `.weights.h5`, `.keras` or legacy `.h5` file, by name or number.")]
+            ///
+            /// # Errors
+            /// As [`Model::read`] and [`Model::load`]; the layer is unchanged then.
+            pub fn load_weights<'a>(
+                &mut self,
+                path: impl AsRef<Path>,
+                layer: impl Into<LayerId<'a>>,
+            ) -> Result<()> {
+                Model::read(path)?.load(layer, self)
+            }
+        }
+    };
+}
+
+from_keras!("recurrent layer", crate::keras::Layer<C, A>, C: FromConfig, A: Scalar);
+from_keras!("Bidirectional layer", Bidirectional<A, C>, A: Scalar, C: FromConfig);
+from_keras!("RNN layer of stacked cells", Stacked<A>, A: Scalar);
+from_keras!("Bidirectional layer with `merge_mode=None`", LayerPair<A, C>, A: Scalar, C: FromConfig);
+
+impl<A: Scalar> Embedding<A> {
+    /// The table of an Embedding layer of any of Keras's files, by name or number.
+    ///
+    /// Whether index 0 is masked, `mask_zero`, is no matter of the table: give the layers above a mask.
     ///
     /// # Errors
-    /// As [`Model::read`] and [`Model::simple_rnn`].
+    /// As [`Model::read`] and [`Model::layer`].
     pub fn from_keras<'a>(path: impl AsRef<Path>, layer: impl Into<LayerId<'a>>) -> Result<Self> {
-        Model::read(path)?.simple_rnn(layer)
-    }
-
-    /// Loads a SimpleRNN layer's weights from a `.weights.h5`, `.keras` or legacy `.h5` file, by name or number.
-    ///
-    /// # Errors
-    /// As [`Model::read`] and [`Model::load_simple_rnn`]; the layer is unchanged then.
-    pub fn load_weights<'a>(&mut self, path: impl AsRef<Path>, layer: impl Into<LayerId<'a>>) -> Result<()> {
-        Model::read(path)?.load_simple_rnn(layer, self)
+        Model::read(path)?.layer(layer)
     }
 }
 
-impl<A: Scalar> Bidirectional<A> {
-    /// A Bidirectional layer of a `.keras` or legacy `.h5` file, by name or number.
+impl<A: Scalar> Linear<A> {
+    /// The map of a Dense layer of a `.keras` or legacy `.h5` file, by name or number, and the layer's activation, which
+    /// reads the map's output. The weight is the layer's `kernel` transposed.
     ///
     /// # Errors
-    /// As [`Model::read`] and [`Model::bidirectional`].
-    pub fn from_keras<'a>(path: impl AsRef<Path>, layer: impl Into<LayerId<'a>>) -> Result<Self> {
-        Model::read(path)?.bidirectional(layer)
-    }
-
-    /// Loads a Bidirectional layer's weights from a `.weights.h5`, `.keras` or legacy `.h5` file, by name or number.
-    ///
-    /// # Errors
-    /// As [`Model::read`] and [`Model::load_bidirectional`]; the layer is unchanged then.
-    pub fn load_weights<'a>(&mut self, path: impl AsRef<Path>, layer: impl Into<LayerId<'a>>) -> Result<()> {
-        Model::read(path)?.load_bidirectional(layer, self)
+    /// As [`Model::read`] and [`Model::layer`].
+    pub fn from_keras<'a>(
+        path: impl AsRef<Path>,
+        layer: impl Into<LayerId<'a>>,
+    ) -> Result<(Self, DenseActivation)> {
+        Model::read(path)?.layer(layer)
     }
 }

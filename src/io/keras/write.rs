@@ -21,7 +21,7 @@ use crate::scalar::Scalar;
 /// let bytes = Weights::new().simple_rnn(&rnn).to_bytes()?;
 ///
 /// let mut copy = SimpleRnn::zeros(SimpleRnnConfig::new(4, 2))?;
-/// Model::from_bytes(&bytes)?.load_simple_rnn(0, &mut copy)?;
+/// Model::from_bytes(&bytes)?.load(0, &mut copy)?;
 /// assert_eq!(copy.parameters(), rnn.parameters());
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```

@@ -1,0 +1,277 @@
+//! Kinds of layers: from what a file says of one to the layer itself.
+
+use super::FORMAT;
+use super::config::Fields;
+use super::entries::Entries;
+use super::layer::Layer;
+use crate::error::{Error, Result, expect_shape};
+use crate::io::StateDict;
+use crate::io::files::unsupported;
+use crate::keras::{
+    Architecture, Bidirectional, LayerPair, MergeMode, SimpleRnnConfig, Stacked, StackedLayer,
+};
+use crate::parameters::Parameters;
+use crate::scalar::Scalar;
+
+/// A model that a layer's weights can be loaded into. Sealed.
+pub trait LoadKeras: Parameters {
+    /// What such a layer is called where none is found.
+    #[doc(hidden)]
+    const KIND: &'static str;
+
+    /// Whether a layer of a file is of this kind.
+    #[doc(hidden)]
+    fn is(layer: &Layer) -> bool;
+
+    /// The layer's weights under this model's names.
+    #[doc(hidden)]
+    fn named_weights(layer: &Layer) -> Result<StateDict> {
+        layer.weights().cloned()
+    }
+}
+
+/// What [`Model::layer`](super::Model::layer) makes of a layer of a file. Sealed.
+pub trait FromKeras: Sized {
+    /// The model that the weights are loaded into.
+    #[doc(hidden)]
+    type Loaded: LoadKeras;
+
+    #[doc(hidden)]
+    fn make(layer: &Layer) -> Result<Self>;
+}
+
+/// A kind of recurrent layer, as configurations describe it. Sealed.
+pub trait FromConfig: Architecture {
+    /// The names of the layer and of the wrappers around two of it.
+    #[doc(hidden)]
+    const KINDS: [&'static str; 3];
+
+    /// The layer's options but for the input's width, which the kernel says: those of its cell and those of the layer
+    /// around it.
+    #[doc(hidden)]
+    fn of(cell: &Entries<'_>, layer: &Entries<'_>) -> Result<Self>;
+
+    /// The same for an input of this width.
+    #[doc(hidden)]
+    fn with_input_dim(self, input_dim: usize) -> Self;
+}
+
+impl FromConfig for SimpleRnnConfig {
+    const KINDS: [&'static str; 3] = [
+        "SimpleRNN layer",
+        "Bidirectional layer of SimpleRNNs",
+        "Bidirectional layer of SimpleRNNs, merge_mode None",
+    ];
+
+    fn of(cell: &Entries<'_>, layer: &Entries<'_>) -> Result<Self> {
+        let fields = &cell.fields;
+        let config = Self::new(0, cell.size("units", fields.units.or(fields.output_dim))?)
+            .activation(cell.activation("activation", fields.activation, "tanh")?)
+            .use_bias(cell.switch("use_bias", fields.use_bias, true)?)
+            .dropout(cell.rate("dropout", fields.dropout.or(fields.dropout_w))?)
+            .recurrent_dropout(cell.rate("recurrent_dropout", fields.recurrent_dropout.or(fields.dropout_u))?)
+            .go_backwards(layer.switch("go_backwards", layer.fields.go_backwards, false)?)
+            .zero_output_for_mask(layer.switch(
+                "zero_output_for_mask",
+                layer.fields.zero_output_for_mask,
+                false,
+            )?);
+        Ok(cell.seed()?.into_iter().fold(config, Self::seed))
+    }
+
+    fn with_input_dim(self, input_dim: usize) -> Self {
+        Self { input_dim, ..self }
+    }
+}
+
+/// The class of a layer of a kind, and that of a general layer around the kind's cell.
+fn classes<C: Architecture>() -> [String; 2] {
+    [C::CLASS.into(), format!("RNN({}Cell)", C::CLASS)]
+}
+
+/// A layer's configuration for a kind; `prefix` is that of its arrays.
+fn config<C: FromConfig>(entries: &Entries<'_>, class: &str, prefix: &str) -> Result<C> {
+    let cell = entries.inner(entries.fields.cell).filter(|_| class.starts_with("RNN"));
+    sized(cell.as_ref().map_or(entries, |(_, cell)| cell), entries, prefix)
+}
+
+/// The configuration of a cell and the layer around it, for the arrays of a prefix.
+fn sized<C: FromConfig>(cell: &Entries<'_>, entries: &Entries<'_>, prefix: &str) -> Result<C> {
+    entries.expect_batch_major()?;
+    let config = C::of(cell, entries)?;
+    // A kernel is as large as the file has it: a description alone makes no layer take memory.
+    let layer = entries.layer;
+    let name = format!("{prefix}kernel");
+    let kernel = layer.array(&name)?.shape();
+    let &[input_dim, columns] = kernel else {
+        return Err(Error::Rank { array: "kernel", expected: 2, actual: kernel.len() });
+    };
+    let units = config.options().units;
+    let width = units.saturating_mul(C::GATES);
+    expect_shape(&name, &[input_dim, width], &[input_dim, columns])?;
+    let recurrent = format!("{prefix}recurrent_kernel");
+    expect_shape(&recurrent, &[units, width], layer.array(&recurrent)?.shape())?;
+    Ok(config.with_input_dim(input_dim))
+}
+
+/// Whether arrays have the shapes that a kind's have: the files of weights alone do not say the class.
+fn fits<C: Architecture>(layer: &Layer, prefix: &str) -> bool {
+    let shape = |name: &str| layer.shape(&format!("{prefix}{name}"));
+    match (shape("kernel"), shape("recurrent_kernel")) {
+        (Some(&[_, columns]), Some(&[units, width])) => {
+            columns == width && units.checked_mul(C::GATES) == Some(width)
+        }
+        _ => false,
+    }
+}
+
+impl<C: FromConfig, A: Scalar> LoadKeras for crate::keras::Layer<C, A> {
+    const KIND: &'static str = C::KINDS[0];
+
+    fn is(layer: &Layer) -> bool {
+        match layer.class() {
+            Some(class) => classes::<C>().iter().any(|own| own == class),
+            None => fits::<C>(layer, ""),
+        }
+    }
+}
+
+impl<C: FromConfig, A: Scalar> FromKeras for crate::keras::Layer<C, A> {
+    type Loaded = Self;
+
+    fn make(layer: &Layer) -> Result<Self> {
+        let entries = Entries::of(layer)?;
+        let mut made = Self::zeros(config(&entries, layer.class().unwrap_or_default(), "")?)?;
+        layer.weights()?.load_into(&mut made)?;
+        Ok(made)
+    }
+}
+
+/// Whether a layer is a Bidirectional one of two of a kind.
+fn is_bidirectional<C: Architecture>(layer: &Layer) -> bool {
+    match layer.class() {
+        Some(class) => classes::<C>().iter().any(|own| class == format!("Bidirectional({own})")),
+        None => fits::<C>(layer, "forward.") && fits::<C>(layer, "backward."),
+    }
+}
+
+impl<C: FromConfig, A: Scalar> LoadKeras for Bidirectional<A, C> {
+    const KIND: &'static str = C::KINDS[1];
+
+    fn is(layer: &Layer) -> bool {
+        is_bidirectional::<C>(layer)
+    }
+}
+
+/// The layers of a Bidirectional one, whose outputs are merged as told.
+fn bidirectional<C: FromConfig, A: Scalar>(
+    entries: &Entries<'_>,
+    merge_mode: MergeMode,
+) -> Result<Bidirectional<A, C>> {
+    let Fields { layer, backward_layer, .. } = entries.fields;
+    let inner =
+        |name, entry| entries.inner(entry).ok_or_else(|| entries.refused(name, "a recurrent layer", entry));
+    let (class, layer) = inner("layer", layer)?;
+    let forward = config(&layer, &class, "forward.")?;
+    let backward = match backward_layer.text() {
+        // Versions before 3 say nothing of the backward layer that Keras makes itself.
+        None | Some("null") => {
+            let [_, backward] = config::<C>(&layer, &class, "backward.")?.both_ways();
+            backward
+        }
+        Some(_) => {
+            let (class, backward) = inner("backward_layer", backward_layer)?;
+            config(&backward, &class, "backward.")?
+        }
+    };
+    let [forward, backward] = [forward, backward].map(crate::keras::Layer::zeros);
+    let mut made = Bidirectional::from_layers(forward?, backward?, merge_mode)?;
+    entries.layer.weights()?.load_into(&mut made)?;
+    Ok(made)
+}
+
+impl<C: FromConfig, A: Scalar> FromKeras for Bidirectional<A, C> {
+    type Loaded = Self;
+
+    fn make(layer: &Layer) -> Result<Self> {
+        let entries = Entries::of(layer)?;
+        let entry = entries.fields.merge_mode;
+        let mode = match entry.text() {
+            None => Some(MergeMode::Concat),
+            Some(_) => entry.get::<&str>().and_then(MergeMode::of_name),
+        };
+        let expected = "\"concat\", \"sum\", \"mul\" or \"ave\"; null is read as a LayerPair";
+        bidirectional(&entries, mode.ok_or_else(|| entries.refused("merge_mode", expected, entry))?)
+    }
+}
+
+impl<C: FromConfig, A: Scalar> LoadKeras for LayerPair<A, C> {
+    const KIND: &'static str = C::KINDS[2];
+
+    fn is(layer: &Layer) -> bool {
+        is_bidirectional::<C>(layer)
+    }
+}
+
+impl<C: FromConfig, A: Scalar> FromKeras for LayerPair<A, C> {
+    type Loaded = Self;
+
+    fn make(layer: &Layer) -> Result<Self> {
+        let entries = Entries::of(layer)?;
+        let entry = entries.fields.merge_mode;
+        if entry.text() != Some("null") {
+            return Err(entries.refused("merge_mode", "null; others are read as a Bidirectional", entry));
+        }
+        // Their outputs are not merged, so they may have any widths: concatenation takes any.
+        Ok(bidirectional::<C, A>(&entries, MergeMode::Concat)?.layers().clone())
+    }
+}
+
+impl<A: Scalar> LoadKeras for Stacked<A> {
+    const KIND: &'static str = "RNN layer of stacked cells";
+
+    fn is(layer: &Layer) -> bool {
+        layer
+            .class()
+            .map_or_else(|| layer.shape("0.kernel").is_some(), |class| class == "RNN(StackedRNNCells)")
+    }
+}
+
+impl<A: Scalar> FromKeras for Stacked<A> {
+    type Loaded = Self;
+
+    fn make(layer: &Layer) -> Result<Self> {
+        let entries = Entries::of(layer)?;
+        if entries.switch("go_backwards", entries.fields.go_backwards, false)? {
+            return Err(unsupported(
+                FORMAT,
+                format!("{}.go_backwards", layer.path),
+                "stacked cells that go backwards",
+            ));
+        }
+        let (_, stack) = entries
+            .inner(entries.fields.cell)
+            .ok_or_else(|| entries.refused("cell", "stacked cells", entries.fields.cell))?;
+        let cells = stack.fields.cells.objects().unwrap_or_default();
+        let cells = cells.into_iter().filter_map(|cell| stack.inner(cell)).enumerate();
+        let layers = cells.map(|(i, (class, cell))| member(&entries, &class, &cell, &format!("{i}.")));
+        let mut made = Self::new(layers.collect::<Result<Vec<_>>>()?)?;
+        layer.weights()?.load_into(&mut made)?;
+        Ok(made)
+    }
+}
+
+/// The layer of one of stacked cells.
+fn member<A: Scalar>(
+    entries: &Entries<'_>,
+    class: &str,
+    cell: &Entries<'_>,
+    prefix: &str,
+) -> Result<StackedLayer<A>> {
+    match class {
+        "SimpleRNNCell" => {
+            Ok(crate::keras::Layer::zeros(sized::<SimpleRnnConfig>(cell, entries, prefix)?)?.into())
+        }
+        _ => Err(unsupported(FORMAT, &*entries.layer.path, format!("a cell of class {class}"))),
+    }
+}

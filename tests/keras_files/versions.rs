@@ -1,0 +1,201 @@
+//! One model, saved by six versions of Keras: each layer's output for the output of the layer below, by that version.
+
+use ndarray::{Array2, Array3, ArrayD, Axis, Ix3};
+use ndarray_rnn::io::StateDict;
+use ndarray_rnn::io::keras::{DenseActivation, Model};
+use ndarray_rnn::keras::{Activation, Bidirectional, SimpleRnn, Stacked};
+use ndarray_rnn::{Embedding, Linear};
+use serde_json::Value;
+
+use crate::common::TestResult;
+use crate::{array, assert_close, fixture};
+
+const VERSIONS: [&str; 6] = ["1.2.2", "2.1.6", "2.6.0", "2.12.0", "3.8.0", "3.15.1"];
+
+/// A version's model and what it computed.
+struct Version {
+    name: &'static str,
+    model: Model,
+    expected: Value,
+}
+
+impl Version {
+    fn all() -> impl Iterator<Item = TestResult<Self>> {
+        VERSIONS.into_iter().map(|name| {
+            let expected: Value = serde_json::from_slice(&std::fs::read(fixture(&format!("{name}.json")))?)?;
+            let file = expected["file"].as_str().ok_or("no file")?;
+            Ok(Self { name, model: Model::read(fixture(file))?, expected })
+        })
+    }
+
+    fn is_oldest(&self) -> bool {
+        self.name.starts_with("1.")
+    }
+
+    /// The output of a layer for all steps.
+    fn output(&self, layer: &str) -> TestResult<Array3<f32>> {
+        Ok(array(&self.expected["outputs"][layer])?.into_dimensionality::<Ix3>()?)
+    }
+
+    #[track_caller]
+    fn expect(&self, layer: &str, output: ArrayD<f32>) -> TestResult {
+        println!("{} {layer}", self.name);
+        assert_close(&output, &self.expected["outputs"][layer])
+    }
+}
+
+#[test]
+fn every_layer_computes_what_its_version_computes() -> TestResult {
+    for version in Version::all() {
+        let version = version?;
+        let model = &version.model;
+        let x: Vec<Vec<usize>> = serde_json::from_value(version.expected["x"].clone())?;
+        let x = Array2::from_shape_vec((x.len(), x[0].len()), x.concat())?;
+        version.expect("embedding", model.layer::<Embedding>("embedding")?.forward(&x)?.into_dyn())?;
+
+        let first: SimpleRnn = model.layer("first")?;
+        let hard = if version.name < "3" { Activation::HardSigmoid2 } else { Activation::HardSigmoid };
+        assert_eq!(first.config().activation, hard);
+        version.expect("first", first.forward(&version.output("embedding")?)?.0.into_dyn())?;
+
+        let both: Bidirectional = model.layer("both")?;
+        version.expect("both", both.forward(&version.output("first")?)?.0.into_dyn())?;
+
+        let inner: [SimpleRnn; 2] = [model.layer("inner/first")?, model.layer("inner/second")?];
+        assert_eq!(
+            (inner[0].config().activation, model.layer("second")),
+            (Activation::Relu, Ok(inner[1].clone()))
+        );
+        let between = inner[0].forward(&version.output("gru")?)?.0;
+        version.expect("inner", inner[1].forward(&between)?.0.into_dyn())?;
+
+        if !version.is_oldest() {
+            let general: SimpleRnn = model.layer("general")?;
+            version.expect("general", general.forward(&version.output("inner")?)?.0.into_dyn())?;
+            let stacked: Stacked = model.layer("stacked")?;
+            version.expect("stacked", stacked.forward(&version.output("general")?)?.0.into_dyn())?;
+        }
+        let (dense, activation): (Linear, DenseActivation) = model.layer("dense")?;
+        assert_eq!(activation, DenseActivation::Softmax);
+        let below = array(&version.expected["outputs"]["lstm"])?;
+        version.expect("dense", activation.apply(&dense.forward(&below)?)?)?;
+    }
+    Ok(())
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + libm::expf(-x))
+}
+
+fn hard_sigmoid(x: f32) -> f32 {
+    (0.2 * x + 0.5).clamp(0.0, 1.0)
+}
+
+/// h of an LSTM from its weights, step by step, and an output of all steps.
+fn lstm(weights: &StateDict, x: &Array3<f32>, gate: fn(f32) -> f32) -> TestResult<ArrayD<f32>> {
+    let array = |name| weights.get(name).map(|array| array.to_array::<f32>(name)).transpose();
+    let [kernel, recurrent, bias] = ["kernel", "recurrent_kernel", "bias"].map(array);
+    let (kernel, recurrent, bias) = (
+        kernel?.ok_or("no kernel")?.into_dimensionality::<ndarray::Ix2>()?,
+        recurrent?.ok_or("no recurrent kernel")?.into_dimensionality::<ndarray::Ix2>()?,
+        bias?.ok_or("no bias")?,
+    );
+    let units = recurrent.nrows();
+    let (mut h, mut c) =
+        (Array2::zeros((x.len_of(Axis(0)), units)), Array2::<f32>::zeros((x.len_of(Axis(0)), units)));
+    for x in x.axis_iter(Axis(1)) {
+        let mut next: Array2<f32> = h.clone();
+        for ((n, u), next) in next.indexed_iter_mut() {
+            let sum = |g: usize| {
+                let column = g * units + u;
+                let from = |row: ndarray::ArrayView1<'_, f32>, matrix: &Array2<f32>| -> f32 {
+                    row.iter().zip(matrix.column(column)).map(|(a, b)| a * b).sum()
+                };
+                from(x.row(n), &kernel) + from(h.row(n), &recurrent) + bias[[column]]
+            };
+            let [i, f, g, o] = [gate(sum(0)), gate(sum(1)), libm::tanhf(sum(2)), gate(sum(3))];
+            c[[n, u]] = f * c[[n, u]] + i * g;
+            *next = o * libm::tanhf(c[[n, u]]);
+        }
+        h = next;
+    }
+    Ok(h.into_dyn())
+}
+
+/// Keras 1 has twelve arrays, a triple for each gate, in another order; they are read as the three of later versions.
+#[test]
+fn the_weights_of_an_lstm_are_those_of_keras() -> TestResult {
+    for version in Version::all() {
+        let version = version?;
+        let layer = version.model.layers().iter().find(|layer| layer.name() == "lstm").ok_or("no LSTM")?;
+        assert_eq!(layer.class(), Some("LSTM"));
+        // hard_sigmoid was the default until Keras 2.3.
+        let gate = if version.name < "2.3" && version.name != "2.12.0" { hard_sigmoid } else { sigmoid };
+        let below = if version.is_oldest() { "inner" } else { "stacked" };
+        version.expect("lstm", lstm(layer.weights()?, &version.output(below)?, gate)?)?;
+        let gru = version.model.layers().iter().find(|layer| layer.name() == "gru").ok_or("no GRU")?;
+        let kernel = gru.weights()?.get("kernel").ok_or("no kernel")?;
+        assert_eq!(kernel.shape(), [2, 9]);
+    }
+    Ok(())
+}
+
+/// Of each file every array, under its path there.
+#[test]
+fn every_weight_is_read() -> TestResult {
+    for version in Version::all() {
+        let version = version?;
+        let weights = version.model.weights()?;
+        let (count, name) = match version.name {
+            "1.2.2" => (39, "lstm/lstm_W_i:0"),
+            "2.1.6" => (33, "lstm/lstm/kernel:0"),
+            "2.6.0" => (33, "lstm/lstm/lstm_cell/kernel:0"),
+            "2.12.0" => (33, "_layer_checkpoint_dependencies/lstm/cell/vars/0"),
+            "3.8.0" => (33, "layers/lstm/cell/vars/0"),
+            _ => (33, "lstm/outer/lstm/lstm_cell/kernel"),
+        };
+        assert_eq!(weights.len(), count, "{}: {:?}", version.name, weights.names().collect::<Vec<_>>());
+        assert!(weights.get(name).is_some(), "{}: {:?}", version.name, weights.names().collect::<Vec<_>>());
+    }
+    Ok(())
+}
+
+/// A file without a configuration, as `save_weights` of Keras 1 and 2 writes it: its layers are known by their arrays.
+#[test]
+fn the_same_files_without_a_description() -> TestResult {
+    for version in Version::all() {
+        let Version { name, model, expected } = version?;
+        let file = expected["file"].as_str().ok_or("no file")?;
+        if !file.ends_with(".h5") {
+            continue;
+        }
+        let mut bytes = std::fs::read(fixture(file))?;
+        let attribute = b"model_config";
+        let at = bytes
+            .windows(attribute.len())
+            .position(|window| window == attribute)
+            .ok_or("no configuration")?;
+        bytes[at] = b'n';
+        let bare = Model::from_bytes(&bytes)?;
+        assert_eq!(bare.weights()?, model.weights()?, "{name}");
+        for path in ["first", "inner/first", "inner/second"] {
+            let whole: SimpleRnn = model.layer(path)?;
+            let mut copy = SimpleRnn::zeros(whole.config().clone())?;
+            bare.load(path, &mut copy)?;
+            assert_eq!(copy, whole, "{name}: {path}");
+        }
+        let whole: Bidirectional = model.layer("both")?;
+        let zeros =
+            [whole.forward_layer(), whole.backward_layer()].map(|way| SimpleRnn::zeros(way.config().clone()));
+        let [forward, backward] = zeros;
+        let mut copy = Bidirectional::from_layers(forward?, backward?, whole.merge_mode())?;
+        bare.load("both", &mut copy)?;
+        assert_eq!(copy, whole, "{name}");
+        for path in ["lstm", "gru", "dense"] {
+            let [whole, bare] =
+                [&model, &bare].map(|model| model.layers().iter().find(|layer| layer.path() == path));
+            assert_eq!(whole.ok_or(path)?.weights()?, bare.ok_or(path)?.weights()?, "{name}: {path}");
+        }
+    }
+    Ok(())
+}
