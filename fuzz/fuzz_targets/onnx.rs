@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use ndarray::Array3;
-use ndarray_rnn::io::onnx::{Model, RnnNode};
+use ndarray_rnn::io::onnx::{Model, Node};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(model) = Model::<f32>::from_bytes(bytes) else { return };
@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-fn run(node: &RnnNode<f32>) {
+fn run(node: &Node<f32>) {
     if node.input_size() > 100 || node.hidden_size() > 100 {
         return;
     }

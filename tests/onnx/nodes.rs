@@ -1,13 +1,13 @@
 //! Single nodes: directions, layouts, activations, clip, lengths and states as ONNX Runtime has them.
 
 use ndarray::{Array4, ArrayD, Ix4};
-use ndarray_rnn::io::onnx::{Model, RnnNode};
+use ndarray_rnn::io::onnx::{Model, Node};
 
 use crate::common::golden::Golden;
 use crate::common::{TestResult, largest_difference};
 use crate::exports::three_axes;
 
-fn node(golden: &Golden, name: &str) -> TestResult<RnnNode<f32>> {
+fn node(golden: &Golden, name: &str) -> TestResult<Node<f32>> {
     let model = Model::from_bytes(golden.bytes(&format!("node.{name}.model"))?)?;
     assert_eq!(model.nodes().len(), 1, "{name}");
     assert_eq!(model.nodes()[0].name(), "the_node");

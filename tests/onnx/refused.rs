@@ -1,13 +1,13 @@
 //! What is refused, and by which name.
 
 use ndarray::Array3;
-use ndarray_rnn::io::onnx::{Export, Model, RnnNode};
+use ndarray_rnn::io::onnx::{Export, Model, Node};
 use ndarray_rnn::keras::{Activation, SimpleRnn, SimpleRnnConfig};
 use ndarray_rnn::{Error, FileError, Rnn, RnnConfig, manual_seed};
 
 use crate::common::{TestResult, expect_error};
 
-fn node(name: &str) -> TestResult<RnnNode<f32>> {
+fn node(name: &str) -> TestResult<Node<f32>> {
     let model = Model::from_bytes(crate::golden()?.bytes(&format!("node.{name}.model"))?)?;
     Ok(model.nodes()[0].clone())
 }

@@ -20,7 +20,7 @@
 //! |---|---|
 //! | [`Export`], [`ExportKeras`] | an [`Rnn`](crate::Rnn), or a layer of [`keras`](crate::keras), as a model |
 //! | [`Model`] | the RNN nodes of a model; together a network, as torch's exporter writes them |
-//! | [`RnnNode`] | one node, to be run, or made a network or layer |
+//! | [`Node`] | one node, to be run, or made a network or layer |
 //!
 //! The graph around the nodes is not run. The messages are protobuf's; a graph is read field by field, so that a model
 //! that is refused takes no memory.
@@ -46,7 +46,7 @@ mod wire;
 pub use export::Export;
 pub use export_keras::{ExportKeras, KerasLayer};
 pub use model::Model;
-pub use node::RnnNode;
+pub use node::Node;
 
 /// The format's name in errors.
 const FORMAT: &str = "ONNX";

@@ -6,7 +6,7 @@ use ndarray::Array1;
 
 use super::graph::Graph;
 use super::links::{Links, Shape, ValueOrigin};
-use super::node::RnnNode;
+use super::node::Node;
 use super::tensor::unsupported;
 use super::{FORMAT, proto::NodeProto};
 use crate::error::{Error, FileError, Result, expect_shape};
@@ -23,7 +23,7 @@ use crate::scalar::Scalar;
 /// `f32`. Nodes within subgraphs and functions are not read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model<A: Scalar> {
-    nodes: Vec<RnnNode<A>>,
+    nodes: Vec<Node<A>>,
     /// The origin of what each node reads.
     origins: Vec<ValueOrigin>,
     /// Whether the graph exchanges sequences and steps of the last node's outputs.
@@ -50,7 +50,7 @@ impl<A: Scalar> Model<A> {
         let protos = graph.nodes("RNN")?;
         let mut budget = Budget::new(FORMAT, bytes.len());
         let nodes: Result<Vec<_>> =
-            protos.iter().map(|proto| RnnNode::parse(proto, &graph, &mut budget)).collect();
+            protos.iter().map(|proto| Node::parse(proto, &graph, &mut budget)).collect();
         let nodes = nodes?;
         let links = Links::new(&graph, &protos, nodes.iter().map(shape).collect());
         let input = |proto: &NodeProto| links.origin_of(proto.input.first().map_or("", String::as_str));
@@ -64,7 +64,7 @@ impl<A: Scalar> Model<A> {
 
     /// The nodes in the graph's order.
     #[must_use]
-    pub fn nodes(&self) -> &[RnnNode<A>] {
+    pub fn nodes(&self) -> &[Node<A>] {
         &self.nodes
     }
 
@@ -86,14 +86,14 @@ impl<A: Scalar> Model<A> {
             }
         }
         let batch_first = self.nodes.iter().zip(&self.origins).next().is_some_and(|(node, origin)| {
-            let last = self.nodes.last().is_some_and(RnnNode::batch_first);
+            let last = self.nodes.last().is_some_and(Node::batch_first);
             node.batch_first() != origin.batch_first && last != self.swapped
         });
         rnn(&self.nodes, batch_first)
     }
 }
 
-impl<A: Scalar> RnnNode<A> {
+impl<A: Scalar> Node<A> {
     /// The network whose one layer is this node.
     ///
     /// # Errors
@@ -115,16 +115,16 @@ impl<A: Scalar> Rnn<A> {
     }
 }
 
-fn shape<A: Scalar>(node: &RnnNode<A>) -> Shape {
+fn shape<A: Scalar>(node: &Node<A>) -> Shape {
     Shape { directions: node.directions().len(), hidden: node.hidden_size(), batch_first: node.batch_first() }
 }
 
 /// The network whose layers are the given nodes.
-fn rnn<A: Scalar>(nodes: &[RnnNode<A>], batch_first: bool) -> Result<Rnn<A>> {
+fn rnn<A: Scalar>(nodes: &[Node<A>], batch_first: bool) -> Result<Rnn<A>> {
     let Some(first) = nodes.first() else {
         return Err(FileError::NotFound { name: "RNN node", present: Vec::new() }.into());
     };
-    let cells = || nodes.iter().flat_map(RnnNode::cells);
+    let cells = || nodes.iter().flat_map(Node::cells);
     let config = RnnConfig::new(first.input_size(), first.hidden_size())
         .num_layers(nodes.len())
         .nonlinearity(nonlinearity(first)?)
@@ -152,7 +152,7 @@ fn rnn<A: Scalar>(nodes: &[RnnNode<A>], batch_first: bool) -> Result<Rnn<A>> {
 }
 
 /// The nonlinearity of all directions.
-fn nonlinearity<A: Scalar>(node: &RnnNode<A>) -> Result<Nonlinearity> {
+fn nonlinearity<A: Scalar>(node: &Node<A>) -> Result<Nonlinearity> {
     match node.activations() {
         [Activation::Tanh, rest @ ..] if rest.iter().all(|&other| other == Activation::Tanh) => {
             Ok(Nonlinearity::Tanh)
@@ -165,7 +165,7 @@ fn nonlinearity<A: Scalar>(node: &RnnNode<A>) -> Result<Nonlinearity> {
 }
 
 /// Checks that a node is a layer of a network whose first layer is `first`.
-fn expect_layer<A: Scalar>(first: &RnnNode<A>, node: &RnnNode<A>) -> Result<()> {
+fn expect_layer<A: Scalar>(first: &Node<A>, node: &Node<A>) -> Result<()> {
     if node.directions() == [Direction::Reverse] {
         return Err(not_an_rnn(node, "direction reverse"));
     }
@@ -178,7 +178,7 @@ fn expect_layer<A: Scalar>(first: &RnnNode<A>, node: &RnnNode<A>) -> Result<()> 
     node.expect_no_constants("a network of class Rnn")
 }
 
-impl<A: Scalar> RnnNode<A> {
+impl<A: Scalar> Node<A> {
     /// Checks that a node has nothing that neither networks nor layers have.
     pub(super) fn expect_no_constants(&self, place: &str) -> Result<()> {
         let refuse = |feature: String| Err(unsupported(self.name(), format!("{feature} in {place}")));
@@ -195,6 +195,6 @@ impl<A: Scalar> RnnNode<A> {
     }
 }
 
-fn not_an_rnn<A: Scalar>(node: &RnnNode<A>, feature: impl Into<String>) -> Error {
+fn not_an_rnn<A: Scalar>(node: &Node<A>, feature: impl Into<String>) -> Error {
     unsupported(node.name(), format!("{} in a network of class Rnn", feature.into()))
 }

@@ -24,7 +24,7 @@ use crate::scalar::Scalar;
 ///
 /// Source: <https://onnx.ai/onnx/operators/onnx__RNN.html>
 #[derive(Debug, Clone)]
-pub struct RnnNode<A: Scalar> {
+pub struct Node<A: Scalar> {
     name: String,
     attributes: Attributes,
     /// One for each direction, of which there is one at least.
@@ -36,7 +36,7 @@ pub struct RnnNode<A: Scalar> {
     stacks: OnceLock<Vec<Stack<A, Elman>>>,
 }
 
-impl<A: Scalar> RnnNode<A> {
+impl<A: Scalar> Node<A> {
     /// The node's name, or the name of its first output if it has none.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -136,7 +136,7 @@ impl<A: Scalar> RnnNode<A> {
 }
 
 /// Equal names, attributes and constants.
-impl<A: Scalar> PartialEq for RnnNode<A> {
+impl<A: Scalar> PartialEq for Node<A> {
     fn eq(&self, other: &Self) -> bool {
         (&self.name, &self.attributes, &self.cells) == (&other.name, &other.attributes, &other.cells)
             && (&self.initial_h, &self.sequence_lens) == (&other.initial_h, &other.sequence_lens)

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, Axis, CowArray, Ix3};
 
-use super::node::RnnNode;
+use super::node::Node;
 use crate::arrays::{elements_mut, standard, try_standard, with_plain_rows};
 use crate::cell::Elman;
 use crate::engine::{Order, Reads, Scratch, Share, Stack, Writes};
@@ -16,7 +16,7 @@ use crate::room::zeros;
 use crate::rows::Source;
 use crate::scalar::Scalar;
 
-impl<A: Scalar> RnnNode<A> {
+impl<A: Scalar> Node<A> {
     /// Y, the hidden states after every step, and Y_h, the final ones, as ONNX Runtime computes them.
     ///
     /// | | layout 0 | layout 1 |

@@ -1,13 +1,13 @@
 //! Layers of Keras made of RNN nodes.
 
-use super::node::RnnNode;
+use super::node::Node;
 use super::tensor::unsupported;
 use crate::error::Result;
 use crate::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig};
 use crate::recurrent::Direction;
 use crate::scalar::Scalar;
 
-impl<A: Scalar> RnnNode<A> {
+impl<A: Scalar> Node<A> {
     /// The layer of a node of one direction, with `go_backwards` if the direction is reverse. Layer and node give
     /// outputs and states of the same bits.
     ///
