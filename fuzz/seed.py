@@ -28,12 +28,13 @@ for file in sorted((FIXTURES / "torch").glob("*.*")):
 for file in sorted((FIXTURES / "keras").glob("*.*")):
     if file.suffix in (".keras", ".h5"):
         seed("keras", file.name, file.read_bytes())
-models = (FIXTURES / "onnx" / "models.safetensors").read_bytes()
-end = 8 + int.from_bytes(models[:8], "little")
-for name, entry in json.loads(models[8:end]).items():
-    if name.endswith(".model"):
-        start, stop = entry["data_offsets"]
-        seed("onnx", name, models[end + start:end + stop])
+for file in sorted((FIXTURES / "onnx").glob("*.safetensors")):
+    models = file.read_bytes()
+    end = 8 + int.from_bytes(models[:8], "little")
+    for name, entry in json.loads(models[8:end]).items():
+        if name.endswith(".model"):
+            start, stop = entry["data_offsets"]
+            seed("onnx", name, models[end + start:end + stop])
 CONFIG = {"input_size": 1, "hidden_size": 1, "num_layers": 1, "nonlinearity": "tanh", "bias": False,
           "batch_first": False, "dropout": 0.0, "bidirectional": False}
 ARRAY = {"v": 1, "dim": [1, 1], "data": [0.5]}

@@ -3,9 +3,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use ndarray::Array3;
-use ndarray_rnn::io::onnx::{Model, Node};
+use ndarray_rnn::io::onnx::{self, Model, Node};
 
 fuzz_target!(|bytes: &[u8]| {
+    let _ = onnx::from_bytes(bytes);
     let Ok(model) = Model::<f32>::from_bytes(bytes) else { return };
     let _ = model.to_rnn();
     for node in model.nodes() {

@@ -22,6 +22,12 @@ impl Budget {
         Self { format, limit: file.saturating_mul(Self::FACTOR).max(Self::FLOOR), taken: 0 }
     }
 
+    /// Adds another file, of `file` bytes, to the one whose budget this is.
+    #[cfg(feature = "onnx")]
+    pub(super) fn grow(&mut self, file: usize) {
+        self.limit = self.limit.saturating_add(file.saturating_mul(Self::FACTOR));
+    }
+
     /// Takes `bytes` bytes for a part of the file.
     ///
     /// # Errors

@@ -46,7 +46,8 @@ fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
     Builder::new().tempfile_in(folder)
 }
 
-fn system(operation: &'static str, path: &Path, error: &io::Error) -> FileError {
+/// The error for a file that the operating system refuses.
+pub(super) fn system(operation: &'static str, path: &Path, error: &io::Error) -> FileError {
     FileError::System { operation, path: path.into(), kind: error.kind(), message: error.to_string() }
 }
 

@@ -5,12 +5,15 @@ mod common;
 #[path = "../common/mutations.rs"]
 mod mutated;
 
+mod byte_by_byte;
 mod exports;
+mod graphs;
 mod imports;
 mod keras;
 mod mutations;
 mod nodes;
 mod refused;
+mod write;
 
 use std::fs;
 use std::path::Path;

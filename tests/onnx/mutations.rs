@@ -4,13 +4,24 @@ use ndarray_rnn::io::onnx::Model;
 use proptest::prelude::*;
 
 use crate::mutated::{change, expect_modest};
+use crate::write::{
+    field, floats, initializer, int, integers, ints, model, node as node_of, number, tensor, weights,
+    with_state,
+};
 
-const MODELS: [&str; 5] = [
+const MODELS: [&str; 12] = [
     "ours.31-deep-both-ways-batch-first-relu-without-bias-lens.model",
     "torch.both-ways.model",
     "torch.old-opset.model",
     "node.constants.model",
     "node.numbers-in-turn.model",
+    "unfolded-both.model",
+    "unfolded-opset-9.model",
+    "expanded-both.model",
+    "repeated.model",
+    "tf2onnx-both.model",
+    "torch-1.0.model",
+    "one-shape.model",
 ];
 
 /// Reads a model, and makes all that can be made of it.
@@ -19,6 +30,7 @@ fn read(bytes: &[u8]) {
         drop(model.to_rnn());
         model.nodes().iter().for_each(|node| drop(node.to_rnn()));
     }
+    drop(ndarray_rnn::io::onnx::from_bytes(bytes));
     drop(Model::<f64>::from_bytes(bytes));
 }
 
@@ -27,8 +39,10 @@ proptest! {
 
     #[test]
     fn of_models(name in prop::sample::select(&MODELS), changes in prop::collection::vec(change(), 1..5)) {
-        let golden = crate::golden().map_err(|error| TestCaseError::fail(error.to_string()))?;
-        let bytes = golden.bytes(name).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let goldens = crate::golden().and_then(|golden| Ok((golden, crate::graphs::golden()?)));
+        let (golden, graphs) = goldens.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let bytes = golden.bytes(name).or_else(|_| graphs.bytes(name));
+        let bytes = bytes.map_err(|error| TestCaseError::fail(error.to_string()))?;
         let mut bytes = bytes.to_vec();
         changes.into_iter().for_each(|change| change.apply(&mut bytes));
         expect_modest(bytes.len(), || read(&bytes))?;
@@ -38,18 +52,6 @@ proptest! {
     fn of_nothing(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         expect_modest(bytes.len(), || read(&bytes))?;
     }
-}
-
-/// A protobuf field of bytes.
-fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut length = bytes.len();
-    let mut field = vec![tag << 3 | 2];
-    while length >= 0x80 {
-        field.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    field.push(length as u8);
-    [&field, bytes].concat()
 }
 
 /// As many nearly empty messages as fit into a megabyte; decoded they would take a hundred times as much.
@@ -93,4 +95,64 @@ fn a_shared_weight_counts_each_time() -> Result<(), TestCaseError> {
     let text = error.map(|error| error.to_string()).unwrap_or_default();
     assert!(text.contains("is too large"), "{text}");
     Ok(())
+}
+
+/// What a graph computes from constants would take more memory than a machine has, or lies deep in the graph.
+#[test]
+fn what_is_computed_takes_no_memory_beyond_measure() -> Result<(), TestCaseError> {
+    let list = |name: &str, elements: &[i64]| initializer(&integers(name, elements));
+    let one = tensor("", &[1], 1, field(9, &1_f32.to_le_bytes()));
+    let ones = [field(1, b"value"), field(5, &one), number(20, 4)].concat();
+    let row = initializer(&floats("row", &[1, 1, 2], &[1.0, 2.0]));
+    // A state of 2^40 sequences.
+    let shape = list("shape", &[1, 1 << 40, 2]);
+    let filled = with_state(&[shape.clone(), node_of("ConstantOfShape", &["shape"], &["h"], &[ones])]);
+    let expanded = with_state(&[shape, row.clone(), node_of("Expand", &["row", "shape"], &["h"], &[])]);
+    let repeats = list("repeats", &[1, 1 << 40, 1]);
+    let tiled = with_state(&[repeats, row.clone(), node_of("Tile", &["row", "repeats"], &["h"], &[])]);
+    // Twice as many elements forty times over.
+    let twice = |op_type: &str, second: &str| {
+        let node = |i: usize| {
+            let (from, to) = (format!("h{i}"), format!("h{}", i + 1));
+            let second = if second.is_empty() { from.clone() } else { second.into() };
+            node_of(op_type, &[&from, &second], &[&to], &[int("axis", 1)])
+        };
+        let chain = (0..40).flat_map(node).collect();
+        let first = initializer(&floats("h0", &[1, 2, 2], &[1.0, 2.0, 3.0, 4.0]));
+        with_state(&[first, list("repeats", &[1, 2, 1]), chain, node_of("Identity", &["h40"], &["h"], &[])])
+    };
+    let doubled = [twice("Concat", ""), twice("Tile", "repeats")];
+    let wide = initializer(&floats("wide", &[1, 1, 1 << 12], &[1.0; 1 << 12]));
+    let gather = node_of("Gather", &["wide", "places"], &["h"], &[int("axis", 1)]);
+    let gathered = with_state(&[wide, list("places", &[0; 1 << 14]), gather]);
+    // Nodes that each keep a copy of a list of axes.
+    let moved = |op_type: &str, attribute: &[Vec<u8>]| {
+        let node = |i: usize| node_of(op_type, &[&format!("h{i}")], &[&format!("h{}", i + 1)], attribute);
+        let axes = node_of("Unsqueeze", &["x"], &["h0"], &[ints("axes", &(0..13).collect::<Vec<_>>())]);
+        let chain: Vec<u8> = (0..20_000).flat_map(node).collect();
+        with_state(&[axes, chain, node_of("Identity", &["h20000"], &["h"], &[])])
+    };
+    let moved =
+        [moved("Squeeze", &[ints("axes", &[])]), moved("Transpose", &[]), moved("Cast", &[int("to", 1)])];
+    let models = [filled, expanded, tiled, gathered].into_iter().chain(doubled).chain(moved);
+    for (i, bytes) in models.enumerate() {
+        let mut error = None;
+        expect_modest(bytes.len(), || error = Some(Model::<f32>::from_bytes(&bytes).map(drop)))?;
+        let text = match error {
+            Some(Err(error)) => error.to_string(),
+            other => format!("{other:?}"),
+        };
+        prop_assert!(text.contains("is too large"), "model {i}: {text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn graphs_in_graphs_take_no_memory() -> Result<(), TestCaseError> {
+    let mut graph = node_of("Identity", &["x"], &["y"], &[]);
+    for _ in 0..2000 {
+        graph = node_of("If", &[], &["y"], &[[field(1, b"then_branch"), field(6, &graph)].concat()]);
+    }
+    let bytes = model(&[graph, weights(), node_of("RNN", &["x", "W", "R"], &["Y"], &[])]);
+    expect_modest(bytes.len(), || assert!(Model::<f32>::from_bytes(&bytes).is_ok()))
 }

@@ -91,7 +91,7 @@ fn attributes_and_inputs_are_checked() -> TestResult {
     // The node's input R_l0 names another value.
     assert_eq!(
         replaced(b"\x0a\x04R_l0", b"\x0a\x04R_l9")?,
-        Some(unsupported("RNN_Y_l0.R", "a weight that is no constant"))
+        Some(unsupported("RNN_Y_l0.R", "the value R_l9, which no node makes,"))
     );
     // The second layer reads the first layer's Y, but not its rows.
     let error = replaced(b"\x0a\x09output_l0\x0a\x04W_l1", b"\x0a\x09output_lX\x0a\x04W_l1")?;

@@ -1,14 +1,15 @@
-//! The attributes of an RNN node.
+//! The attributes of a recurrent node.
 
-use super::FORMAT;
-use super::proto::{AttributeProto, NodeProto, attribute_type};
-use super::tensor::unsupported;
+use super::graph::Operation;
+use super::operator::Operator;
+use super::proto::{AttributeProto, attribute_type};
+use super::{FORMAT, unsupported};
 use crate::error::Result;
 use crate::io::files::malformed;
 use crate::kernels::Activation;
 use crate::recurrent::Direction;
 
-/// The attributes of an RNN node; an absent one has its default.
+/// The attributes of a recurrent node; an absent one has its default.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Attributes {
     pub(super) directions: &'static [Direction],
@@ -23,40 +24,38 @@ pub(super) struct Attributes {
 
 impl Attributes {
     /// The attributes of a node, which errors call `name`.
-    pub(super) fn parse(name: &str, node: &NodeProto) -> Result<Self> {
-        let mut list = List { node: name, left: node.attribute.iter().collect() };
+    pub(super) fn parse(name: &str, operation: &Operation<'_>, operator: &Operator) -> Result<Self> {
+        let list = operation.attributes().collect::<Result<Vec<_>>>()?;
+        if let Some(other) = list.iter().find(|attribute| !operator.attributes.contains(&attribute.name())) {
+            return Err(unsupported(name, format!("the attribute {}", other.name())));
+        }
+        let list = List { node: name, operator, list };
         let directions = list.directions()?;
-        let attributes = Self {
+        // `output_sequence` of the first version says whether Y is wanted; naming the output says the same.
+        Ok(Self {
             directions,
             activations: list.activations(directions.len())?,
             clip: list.clip()?,
             hidden_size: list.hidden_size()?,
             batch_first: list.layout()?,
-        };
-        // In the first version of the operator this says whether Y is wanted; naming the output says the same.
-        list.take("output_sequence", attribute_type::INT)?;
-        match list.left.first() {
-            None => Ok(attributes),
-            Some(attribute) => Err(unsupported(name, format!("the attribute {}", attribute.name()))),
-        }
+        })
     }
 }
 
-/// The attributes that have not been read yet.
+/// The attributes of a node.
 struct List<'a> {
     node: &'a str,
-    left: Vec<&'a AttributeProto>,
+    operator: &'a Operator,
+    list: Vec<AttributeProto>,
 }
 
-impl<'a> List<'a> {
-    /// Takes the attribute `name` out of the list. Its type must be `kind`, or 0, which older files have.
-    fn take(&mut self, name: &str, kind: i32) -> Result<Option<&'a AttributeProto>> {
-        let (found, left): (Vec<_>, Vec<_>) =
-            self.left.iter().partition(|attribute| attribute.name() == name);
-        self.left = left;
-        match found.as_slice() {
+impl List<'_> {
+    /// The attribute `name`. Its type must be `kind`, or 0, which older files have.
+    fn get(&self, name: &str, kind: i32) -> Result<Option<&AttributeProto>> {
+        let found: Vec<_> = self.list.iter().filter(|attribute| attribute.name() == name).collect();
+        match found[..] {
             [] => Ok(None),
-            &[attribute] if [0, kind].contains(&attribute.r#type()) => Ok(Some(attribute)),
+            [attribute] if [0, kind].contains(&attribute.r#type()) => Ok(Some(attribute)),
             [attribute] => {
                 let expected = format!("AttributeProto.AttributeType {kind}");
                 Err(malformed(FORMAT, self.field(name), expected, attribute.r#type()))
@@ -69,8 +68,8 @@ impl<'a> List<'a> {
         format!("{}.{name}", self.node)
     }
 
-    fn directions(&mut self) -> Result<&'static [Direction]> {
-        let words = self.take("direction", attribute_type::STRING)?.map(AttributeProto::s);
+    fn directions(&self) -> Result<&'static [Direction]> {
+        let words = self.get("direction", attribute_type::STRING)?.map(AttributeProto::s);
         match words {
             None | Some(b"forward") => Ok(&[Direction::Forward]),
             Some(b"reverse") => Ok(&[Direction::Reverse]),
@@ -82,14 +81,14 @@ impl<'a> List<'a> {
         }
     }
 
-    fn hidden_size(&mut self) -> Result<Option<usize>> {
-        let size = self.take("hidden_size", attribute_type::INT)?.map(AttributeProto::i);
+    fn hidden_size(&self) -> Result<Option<usize>> {
+        let size = self.get("hidden_size", attribute_type::INT)?.map(AttributeProto::i);
         let error = |i| malformed(FORMAT, self.field("hidden_size"), "a size", i);
         size.map(|i| usize::try_from(i).map_err(|_| error(i))).transpose()
     }
 
-    fn layout(&mut self) -> Result<bool> {
-        match self.take("layout", attribute_type::INT)?.map_or(0, AttributeProto::i) {
+    fn layout(&self) -> Result<bool> {
+        match self.get("layout", attribute_type::INT)?.map_or(0, AttributeProto::i) {
             0 => Ok(false),
             1 => Ok(true),
             other => Err(malformed(FORMAT, self.field("layout"), "0 or 1", other)),
@@ -97,33 +96,38 @@ impl<'a> List<'a> {
     }
 
     /// The bound; a negative one is no bound, as in ONNX Runtime.
-    fn clip(&mut self) -> Result<Option<f32>> {
-        let clip = self.take("clip", attribute_type::FLOAT)?.map(AttributeProto::f);
+    fn clip(&self) -> Result<Option<f32>> {
+        let clip = self.get("clip", attribute_type::FLOAT)?.map(AttributeProto::f);
         if clip.is_some_and(f32::is_nan) {
             return Err(malformed(FORMAT, self.field("clip"), "a number", "NaN"));
         }
         Ok(clip.filter(|&clip| clip >= 0.0))
     }
 
-    fn numbers(&mut self, name: &str) -> Result<&'a [f32]> {
-        Ok(self.take(name, attribute_type::FLOATS)?.map_or(&[], |attribute| &attribute.floats))
+    fn numbers(&self, name: &str) -> Result<&[f32]> {
+        Ok(self.get(name, attribute_type::FLOATS)?.map_or(&[], |attribute| &attribute.floats))
     }
 
-    fn activations(&mut self, directions: usize) -> Result<Vec<Activation>> {
-        let names = self.take("activations", attribute_type::STRINGS)?;
+    fn activations(&self, directions: usize) -> Result<Vec<Activation>> {
+        let names = self.get("activations", attribute_type::STRINGS)?;
         let alphas = self.numbers("activation_alpha")?;
         let betas = self.numbers("activation_beta")?;
-        let Some(names) = names else { return Ok(vec![Activation::Tanh; directions]) };
-        // A node of one direction may have two names, the operator's default, and takes the first.
-        if ![directions, 2].contains(&names.strings.len()) {
-            let (expected, actual) = (format!("{directions} names"), names.strings.len());
-            return Err(malformed(FORMAT, self.field("activations"), expected, actual));
+        let defaults = self.operator.activations;
+        let names: Vec<_> = match names {
+            Some(names) => names.strings.iter().map(|name| String::from_utf8_lossy(name)).collect(),
+            None => {
+                defaults.iter().cycle().take(directions * defaults.len()).map(|&name| name.into()).collect()
+            }
+        };
+        // A node of one direction may name those of two, the operator's default, and takes the first.
+        let wanted = directions * defaults.len();
+        if ![wanted, 2 * defaults.len()].contains(&names.len()) {
+            return Err(malformed(FORMAT, self.field("activations"), format!("{wanted} names"), names.len()));
         }
         // As in ONNX Runtime, each function that needs a number takes the next of the list.
         let (mut alpha, mut beta) = (alphas.iter().copied(), betas.iter().copied());
-        let activations = names.strings.iter().take(directions).map(|name| {
-            let name = String::from_utf8_lossy(name);
-            activation(&name, &mut alpha, &mut beta).ok_or_else(|| {
+        let activations = names.iter().take(wanted).map(|name| {
+            activation(name, &mut alpha, &mut beta).ok_or_else(|| {
                 let feature =
                     format!("{name} with activation_alpha {alphas:?} and activation_beta {betas:?}");
                 unsupported(&self.field("activations"), feature)

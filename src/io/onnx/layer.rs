@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis};
 
 use super::builder::{Builder, floats, int, string, strings};
-use super::tensor::unsupported;
+use super::unsupported;
 use crate::error::Result;
 use crate::kernels::Activation;
 use crate::recurrent::Direction;

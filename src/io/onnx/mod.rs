@@ -1,4 +1,4 @@
-//! [ONNX](https://onnx.ai): networks for other engines, and RNN nodes from other frameworks.
+//! [ONNX](https://onnx.ai): networks for other engines, and recurrent nodes from other frameworks.
 //!
 //! ```
 //! use ndarray_rnn::io::onnx::{Export, Model};
@@ -19,24 +19,35 @@
 //! | | |
 //! |---|---|
 //! | [`Export`], [`ExportKeras`] | an [`Rnn`](crate::Rnn), or a layer of [`keras`](crate::keras), as a model |
-//! | [`Model`] | the RNN nodes of a model; together a network, as torch's exporter writes them |
+//! | [`Model`] | the recurrent nodes of a model; together a network, as torch and tf2onnx write them |
 //! | [`Node`] | one node, to be run, or made a network or layer |
+//! | [`read`], [`from_bytes`] | the arrays of a model under their names, for what stands around the nodes |
 //!
-//! The graph around the nodes is not run. The messages are protobuf's; a graph is read field by field, so that a model
-//! that is refused takes no memory.
+//! The graph around the nodes is not run, but what it computes from constants is folded, as far as a node's inputs
+//! depend on it. Nothing that changes a node's result is passed over: what is neither a constant nor an input of the
+//! graph is refused by its name.
+//!
+//! torch writes RNN nodes with `torch.onnx.export(.., dynamo=False)`; its default unrolls a network into products, for
+//! the one length of the example.
+//!
+//! The messages are protobuf's; a graph is read field by field, so that a model that is refused takes no memory.
 
-// Each imports only from those before it: proto, wire, tensor, graph; attributes, constants, node, run, to_keras;
-// links, model; and for writing builder, layer, export, export_keras.
+// Each imports only from those before it: proto, wire, operator, graph, external, tensor, fold; for reading
+// attributes, inputs, node, run, network, to_keras; chain, model; and for writing builder, layer, export, export_keras.
 mod attributes;
 mod builder;
-mod constants;
+mod chain;
 mod export;
 mod export_keras;
+mod external;
+mod fold;
 mod graph;
+mod inputs;
 mod layer;
-mod links;
 mod model;
+mod network;
 mod node;
+mod operator;
 mod proto;
 mod run;
 mod tensor;
@@ -45,8 +56,13 @@ mod wire;
 
 pub use export::Export;
 pub use export_keras::{ExportKeras, KerasLayer};
-pub use model::Model;
+pub use model::{Model, from_bytes, read};
 pub use node::Node;
 
 /// The format's name in errors.
 const FORMAT: &str = "ONNX";
+
+/// The error for a part of a valid file that this crate does not read.
+fn unsupported(field: &str, feature: impl Into<String>) -> crate::error::Error {
+    super::files::unsupported(FORMAT, field, feature)
+}

@@ -1,33 +1,35 @@
-//! The RNN nodes of a model, and networks of them.
+//! The recurrent nodes of a model.
 
 use std::path::Path;
 
-use ndarray::Array1;
-
+use super::chain::Chain;
+use super::external::Folder;
+use super::fold::Fold;
 use super::graph::Graph;
-use super::links::{Links, Shape, ValueOrigin};
+use super::network::{not_an_rnn, rnn};
 use super::node::Node;
-use super::tensor::unsupported;
-use super::{FORMAT, proto::NodeProto};
-use crate::error::{Error, FileError, Result, expect_shape};
+use super::tensor::tensor;
+use super::wire::decode;
+use super::{FORMAT, unsupported};
+use crate::error::{Error, FileError, Result};
 use crate::io::budget::Budget;
-use crate::io::files;
-use crate::kernels::Activation;
-use crate::parameters::Parameters;
-use crate::recurrent::{Direction, Kind, Nonlinearity, RecurrentParameters, Rnn, RnnConfig};
+use crate::io::{StateDict, files};
+use crate::recurrent::Rnn;
 use crate::scalar::Scalar;
 
-/// The RNN nodes of an ONNX model, in the graph's order, with their weights.
+/// The recurrent nodes of an ONNX model, in the graph's order, with their weights.
 ///
-/// Weights must be constants of the model: initializers, or results of Constant nodes. Half-precision weights become
-/// `f32`. Nodes within subgraphs and functions are not read.
+/// An input of a node is an input of the graph, an array of the model, or what the graph computes from arrays alone, as
+/// exporters compute weights from a module's parameters and a first state of zeros from the number of sequences. Of
+/// whatever else the graph computes the weights are refused here, lengths and first states where the node runs without
+/// them. Half-precision weights become `f32`. Arrays may be in files beside the model, in its folder or below.
+///
+/// Other nodes are not run; [`read`] gives the arrays of those that stand around, such as `fc.weight`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model<A: Scalar> {
+    /// One at least.
     nodes: Vec<Node<A>>,
-    /// The origin of what each node reads.
-    origins: Vec<ValueOrigin>,
-    /// Whether the graph exchanges sequences and steps of the last node's outputs.
-    swapped: bool,
+    chain: Chain,
 }
 
 impl<A: Scalar> Model<A> {
@@ -36,30 +38,57 @@ impl<A: Scalar> Model<A> {
     /// # Errors
     /// [`FileError::System`] for a file that cannot be read; as [`from_bytes`](Self::from_bytes).
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        Self::from_bytes(&files::read(path.as_ref())?)
+        Self::read_with(path, &StateDict::new())
+    }
+
+    /// As [`read`](Self::read), for a model that has weights among its inputs, which are not in the file: they are
+    /// the arrays of their names in `weights`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_with(path: impl AsRef<Path>, weights: &StateDict) -> Result<Self> {
+        let path = path.as_ref();
+        Self::parse(&files::read(path)?, weights, Folder::of(path))
     }
 
     /// The nodes of a file's bytes.
     ///
     /// # Errors
-    /// [`FileError::Malformed`] for bytes that are no ONNX model; [`FileError::Unsupported`] for an activation or
-    /// attribute that this crate does not have, and for a weight that is no constant; [`FileError::Dtype`] for weights
-    /// of another element type; [`Error::Shape`](crate::Error::Shape) for weights whose shapes do not fit together.
+    /// [`FileError::Malformed`] for bytes that are no ONNX model; [`FileError::NotFound`] with the kinds of nodes that
+    /// there are, if none is recurrent; [`FileError::Unsupported`] for an activation or attribute that this crate does
+    /// not have, for weights that are no constants, for recurrent nodes in a subgraph or function, and for arrays in
+    /// other files; [`FileError::Dtype`] for weights of another element type;
+    /// [`Error::Shape`](crate::Error::Shape) for weights whose shapes do not fit together.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::from_bytes_with(bytes, &StateDict::new())
+    }
+
+    /// As [`from_bytes`](Self::from_bytes), with `weights` as in [`read_with`](Self::read_with).
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Self::from_bytes).
+    pub fn from_bytes_with(bytes: &[u8], weights: &StateDict) -> Result<Self> {
+        Self::parse(bytes, weights, Folder::default())
+    }
+
+    fn parse(bytes: &[u8], weights: &StateDict, mut folder: Folder) -> Result<Self> {
         let graph = Graph::parse(bytes)?;
-        let protos = graph.nodes("RNN")?;
+        let operations = graph.recurrent()?;
+        if operations.is_empty() {
+            return Err(no_node(&graph)?);
+        }
         let mut budget = Budget::new(FORMAT, bytes.len());
-        let nodes: Result<Vec<_>> =
-            protos.iter().map(|proto| Node::parse(proto, &graph, &mut budget)).collect();
-        let nodes = nodes?;
-        let links = Links::new(&graph, &protos, nodes.iter().map(shape).collect());
-        let input = |proto: &NodeProto| links.origin_of(proto.input.first().map_or("", String::as_str));
-        let origins = protos.iter().map(input).collect::<Result<_>>()?;
-        let swapped = match nodes.len() {
-            0 => false,
-            count => links.is_swapped(count - 1)?,
-        };
-        Ok(Self { nodes, origins, swapped })
+        weights.iter().for_each(|(_, tensor)| budget.grow(tensor.bytes().len()));
+        let sequences = operations.iter().filter_map(|(_, node)| node.inputs.first().copied()).collect();
+        let mut fold = Fold::new(&graph, weights, &mut folder, &mut budget, sequences)?;
+        let mut nodes = Vec::new();
+        for (operator, operation) in &operations {
+            nodes.push(Node::parse(operator, operation, &mut fold)?);
+        }
+        let layouts = nodes.iter().map(Node::batch_first);
+        let links = operations.into_iter().map(|(_, operation)| operation).zip(layouts).collect();
+        let chain = Chain::new(&mut fold, links)?;
+        Ok(Self { nodes, chain })
     }
 
     /// The nodes in the graph's order.
@@ -72,24 +101,24 @@ impl<A: Scalar> Model<A> {
     /// takes and gives sequences first.
     ///
     /// # Errors
-    /// [`FileError::NotFound`] if there is no node; [`FileError::Unsupported`] for what an [`Rnn`] does not have:
-    /// activations other than tanh and relu, or different ones; clip; a reverse direction alone; a first state or
-    /// lengths stored in the model; nodes that do not read one another.
+    /// [`FileError::Unsupported`] for what an [`Rnn`] does not have: activations other than tanh and relu, or different
+    /// ones; clip; a reverse direction alone; lengths or a first state that the model fixes or computes; nodes that do
+    /// not read one another, or whose outputs others read too.
     pub fn to_rnn(&self) -> Result<Rnn<A>> {
-        for (i, (node, origin)) in self.nodes.iter().zip(&self.origins).enumerate().skip(1) {
-            if *origin != (ValueOrigin { node: Some(i - 1), batch_first: node.batch_first() }) {
-                let before = self.nodes[i - 1].name();
-                return Err(unsupported(
-                    node.name(),
-                    format!("an input that is not the outputs of {before}"),
-                ));
+        for (k, pair) in self.nodes.windows(2).enumerate() {
+            let [below, node] = pair else { continue };
+            if !self.chain.follows[k] {
+                let feature = format!("an input that is not the outputs of {}", below.name());
+                return Err(unsupported(node.name(), feature));
+            }
+            if let Some(reader) = &self.chain.others[k] {
+                return Err(not_an_rnn(below, format!("outputs that {reader} reads beside {}", node.name())));
             }
         }
-        let batch_first = self.nodes.iter().zip(&self.origins).next().is_some_and(|(node, origin)| {
-            let last = self.nodes.last().is_some_and(Node::batch_first);
-            node.batch_first() != origin.batch_first && last != self.swapped
-        });
-        rnn(&self.nodes, batch_first)
+        let layout = |node: Option<&Node<A>>| node.is_some_and(Node::batch_first);
+        let takes = layout(self.nodes.first()) != self.chain.first_exchanged;
+        let gives = layout(self.nodes.last()) != self.chain.last_exchanged;
+        rnn(&self.nodes, takes && gives)
     }
 }
 
@@ -115,86 +144,56 @@ impl<A: Scalar> Rnn<A> {
     }
 }
 
-fn shape<A: Scalar>(node: &Node<A>) -> Shape {
-    Shape { directions: node.directions().len(), hidden: node.hidden_size(), batch_first: node.batch_first() }
+/// The arrays of a model's file, its initializers, under their names. Arrays of text or complex numbers are left out.
+///
+/// torch's exporter keeps a module's names, such as `fc.weight`, except for weights that it folds into others, such as
+/// those of recurrent nodes. With `do_constant_folding=False` it keeps all names, and the dict holds the module:
+///
+/// ```no_run
+/// use ndarray_rnn::io::onnx;
+/// use ndarray_rnn::{Linear, Rnn};
+///
+/// let rnn = Rnn::<f32>::from_onnx("model.onnx")?;
+/// let head = Linear::<f32>::from_state_dict(&onnx::read("model.onnx")?.under("fc."))?;
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// # Errors
+/// [`FileError::System`] for a file that cannot be read; as [`from_bytes`].
+pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
+    let path = path.as_ref();
+    initializers(&files::read(path)?, Folder::of(path))
 }
 
-/// The network whose layers are the given nodes.
-fn rnn<A: Scalar>(nodes: &[Node<A>], batch_first: bool) -> Result<Rnn<A>> {
-    let Some(first) = nodes.first() else {
-        return Err(FileError::NotFound { name: "RNN node", present: Vec::new() }.into());
-    };
-    let cells = || nodes.iter().flat_map(Node::cells);
-    let config = RnnConfig::new(first.input_size(), first.hidden_size())
-        .num_layers(nodes.len())
-        .nonlinearity(nonlinearity(first)?)
-        .bias(cells().any(|cell| cell.bias_ih.is_some()))
-        .batch_first(batch_first)
-        .bidirectional(first.directions().len() == 2);
-    for (k, node) in nodes.iter().enumerate() {
-        expect_layer(first, node)?;
-        let expected = [config.hidden_size, config.sizes().layer_input_size(k)];
-        expect_shape(&format!("{}.W", node.name()), &expected, &[node.hidden_size(), node.input_size()])?;
-    }
-    let mut cells: Vec<_> = cells().cloned().collect();
-    if config.bias {
-        // Where a node has no bias, the network's is zero.
-        let zero = || Some(Array1::zeros(config.hidden_size));
-        for cell in &mut cells {
-            cell.bias_ih = cell.bias_ih.take().or_else(zero);
-            cell.bias_hh = cell.bias_hh.take().or_else(zero);
-        }
-    }
-    let parameters = RecurrentParameters { cells, directions: config.num_directions() };
-    let mut rnn = Rnn::zeros(config)?;
-    rnn.load_state_dict(parameters.named_parameters())?;
-    Ok(rnn)
+/// The arrays that [`read`] gives, of a file's bytes.
+///
+/// # Errors
+/// [`FileError::Malformed`] for bytes that are no ONNX model; [`FileError::Unsupported`] for an array in another file.
+pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
+    initializers(bytes, Folder::default())
 }
 
-/// The nonlinearity of all directions.
-fn nonlinearity<A: Scalar>(node: &Node<A>) -> Result<Nonlinearity> {
-    match node.activations() {
-        [Activation::Tanh, rest @ ..] if rest.iter().all(|&other| other == Activation::Tanh) => {
-            Ok(Nonlinearity::Tanh)
+fn initializers(bytes: &[u8], mut folder: Folder) -> Result<StateDict> {
+    let mut dict = StateDict::new();
+    let mut budget = Budget::new(FORMAT, bytes.len());
+    for (name, bytes) in Graph::parse(bytes)?.initializers() {
+        match tensor(name, decode("TensorProto", bytes)?, &mut folder, &mut budget) {
+            Ok(tensor) => dict.insert(name, tensor)?,
+            Err(Error::File(FileError::Dtype { .. })) => {}
+            Err(error) => return Err(error),
         }
-        [Activation::Relu, rest @ ..] if rest.iter().all(|&other| other == Activation::Relu) => {
-            Ok(Nonlinearity::Relu)
-        }
-        others => Err(not_an_rnn(node, format!("activations {others:?}"))),
     }
+    Ok(dict)
 }
 
-/// Checks that a node is a layer of a network whose first layer is `first`.
-fn expect_layer<A: Scalar>(first: &Node<A>, node: &Node<A>) -> Result<()> {
-    if node.directions() == [Direction::Reverse] {
-        return Err(not_an_rnn(node, "direction reverse"));
+/// The error for a graph without recurrent nodes.
+fn no_node(graph: &Graph<'_>) -> Result<Error> {
+    let kinds = graph.kinds()?;
+    let has = |kind: &str| kinds.iter().any(|other| other == kind);
+    if (has("MatMul") || has("Gemm")) && has("Add") && has("Tanh") {
+        let feature = "a network unrolled into MatMul, Add and Tanh nodes, as torch.onnx.export writes it by default: \
+                       with dynamo=False it keeps the RNN node; this graph";
+        return Ok(unsupported("graph", feature));
     }
-    if node.directions() != first.directions() {
-        return Err(not_an_rnn(node, format!("another direction than {}", first.name())));
-    }
-    if node.activations() != first.activations() {
-        return Err(not_an_rnn(node, format!("other activations than {}", first.name())));
-    }
-    node.expect_no_constants("a network of class Rnn")
-}
-
-impl<A: Scalar> Node<A> {
-    /// Checks that a node has nothing that neither networks nor layers have.
-    pub(super) fn expect_no_constants(&self, place: &str) -> Result<()> {
-        let refuse = |feature: String| Err(unsupported(self.name(), format!("{feature} in {place}")));
-        if let Some(clip) = self.clip() {
-            return refuse(format!("clip {clip}"));
-        }
-        if self.initial_h().is_some_and(|h| h.iter().any(|&h| h != A::zero())) {
-            return refuse("an initial_h that is a constant other than zero".into());
-        }
-        if self.sequence_lens().is_some() {
-            return refuse("sequence_lens that are constants".into());
-        }
-        Ok(())
-    }
-}
-
-fn not_an_rnn<A: Scalar>(node: &Node<A>, feature: impl Into<String>) -> Error {
-    unsupported(node.name(), format!("{} in a network of class Rnn", feature.into()))
+    Ok(FileError::NotFound { name: "RNN node", present: kinds }.into())
 }

@@ -107,6 +107,11 @@ pub(super) struct TensorProto {
     pub(super) int64_data: Vec<i64>,
     #[prost(string, optional, tag = "8")]
     pub(super) name: Option<String>,
+    #[prost(uint64, repeated, tag = "11")]
+    pub(super) uint64_data: Vec<u64>,
+    /// Where the elements are, if they are in another file.
+    #[prost(message, repeated, tag = "13")]
+    pub(super) external_data: Vec<StringStringEntryProto>,
     #[prost(bytes = "vec", optional, tag = "9")]
     pub(super) raw_data: Option<Vec<u8>>,
     #[prost(double, repeated, tag = "10")]
@@ -115,14 +120,41 @@ pub(super) struct TensorProto {
     pub(super) data_location: Option<i32>,
 }
 
+/// A key and its value.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct StringStringEntryProto {
+    #[prost(string, optional, tag = "1")]
+    pub(super) key: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    pub(super) value: Option<String>,
+}
+
 /// The type of an array's elements: the values of `TensorProto.DataType`.
 pub(super) mod data_type {
     pub(in super::super) const FLOAT: i32 = 1;
+    pub(in super::super) const UINT8: i32 = 2;
+    pub(in super::super) const INT8: i32 = 3;
+    pub(in super::super) const UINT16: i32 = 4;
+    pub(in super::super) const INT16: i32 = 5;
     pub(in super::super) const INT32: i32 = 6;
     pub(in super::super) const INT64: i32 = 7;
+    pub(in super::super) const BOOL: i32 = 9;
     pub(in super::super) const FLOAT16: i32 = 10;
     pub(in super::super) const DOUBLE: i32 = 11;
+    pub(in super::super) const UINT32: i32 = 12;
+    pub(in super::super) const UINT64: i32 = 13;
     pub(in super::super) const BFLOAT16: i32 = 16;
+
+    /// The number of a name, which the first versions of Cast have.
+    pub(in super::super) fn of_name(name: &[u8]) -> Option<i32> {
+        match name {
+            b"FLOAT" => Some(FLOAT),
+            b"INT32" => Some(INT32),
+            b"INT64" => Some(INT64),
+            b"DOUBLE" => Some(DOUBLE),
+            _ => None,
+        }
+    }
 }
 
 /// `TensorProto.DataLocation` of elements in another file.
@@ -179,9 +211,22 @@ pub(super) enum Dim {
 /// Tags of fields that are read without decoding their message.
 pub(super) mod tag {
     pub(in super::super) const MODEL_GRAPH: u32 = 7;
+    pub(in super::super) const MODEL_FUNCTION: u32 = 25;
+    pub(in super::super) const FUNCTION_NODE: u32 = 7;
     pub(in super::super) const GRAPH_NODE: u32 = 1;
     pub(in super::super) const GRAPH_INITIALIZER: u32 = 5;
+    pub(in super::super) const GRAPH_INPUT: u32 = 11;
+    pub(in super::super) const GRAPH_OUTPUT: u32 = 12;
+    pub(in super::super) const GRAPH_VALUE_INFO: u32 = 13;
+    pub(in super::super) const NODE_INPUT: u32 = 1;
     pub(in super::super) const NODE_OUTPUT: u32 = 2;
+    pub(in super::super) const NODE_NAME: u32 = 3;
     pub(in super::super) const NODE_OP_TYPE: u32 = 4;
+    pub(in super::super) const NODE_ATTRIBUTE: u32 = 5;
+    pub(in super::super) const NODE_DOMAIN: u32 = 7;
+    pub(in super::super) const ATTRIBUTE_NAME: u32 = 1;
+    pub(in super::super) const ATTRIBUTE_GRAPH: u32 = 6;
+    pub(in super::super) const ATTRIBUTE_GRAPHS: u32 = 11;
     pub(in super::super) const TENSOR_NAME: u32 = 8;
+    pub(in super::super) const VALUE_NAME: u32 = 1;
 }

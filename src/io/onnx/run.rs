@@ -1,12 +1,14 @@
-//! Running an RNN node on the crate's engine.
+//! Running a node on the crate's engine.
 
 use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, Axis, CowArray, Ix3};
 
+use super::inputs::{Given, Stored};
 use super::node::Node;
+use super::unsupported;
 use crate::arrays::{elements_mut, standard, try_standard, with_plain_rows};
 use crate::cell::Elman;
 use crate::engine::{Order, Reads, Scratch, Share, Stack, Writes};
-use crate::error::{Result, expect_shape, expect_steps, expect_width};
+use crate::error::{Error, Result, expect_shape, expect_steps, expect_width};
 use crate::invariant::Invariant;
 use crate::kernels::Plan;
 use crate::layout::Layout;
@@ -25,17 +27,19 @@ impl<A: Scalar> Node<A> {
     /// | `initial_h`, Y_h | (D, N, hidden_size) | (N, D, hidden_size) |
     /// | Y | (L, D, N, hidden_size) | (N, L, D, hidden_size) |
     ///
-    /// Without `sequence_lens` the lengths stored in the model count, else every sequence has L steps. Without
-    /// `initial_h` the first state stored in the model counts, else zero; a first state that the graph computes must
-    /// be given. After a sequence's end Y is zero; Y_h is the state after the sequence's own last step, where the
-    /// reverse direction starts. The Y_h of a sequence without steps is its first state, where ONNX Runtime 1.32 reads
-    /// memory before the array.
+    /// Without `sequence_lens` the lengths that the model fixes count, else every sequence has L steps. Without
+    /// `initial_h` the first state that the model fixes counts, else zero. Lengths or a first state that the graph
+    /// computes must be given. After a sequence's end Y is zero; Y_h is the state after the sequence's own last step,
+    /// where the reverse direction starts. The Y_h of a sequence without steps is its first state, where ONNX Runtime
+    /// 1.32 reads memory before the array.
     ///
     /// # Errors
-    /// [`Error::Width`](crate::Error::Width) for an `x` of another width,
-    /// [`Error::EmptySequence`](crate::Error::EmptySequence) for L = 0, [`Error::Shape`](crate::Error::Shape) for a
+    /// [`Error::Width`] for an `x` of another width,
+    /// [`Error::EmptySequence`] for L = 0, [`Error::Shape`] for a
     /// state of another shape or another number of lengths than N,
-    /// [`Error::EntryOutOfRange`](crate::Error::EntryOutOfRange) for a length over L.
+    /// [`Error::EntryOutOfRange`] for a length over L;
+    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for lengths or a first state that the graph computes
+    /// and the caller does not give.
     pub fn forward(
         &self,
         x: &ArrayRef3<A>,
@@ -49,9 +53,14 @@ impl<A: Scalar> Node<A> {
         let (directions, hidden) = (self.directions().len(), self.hidden_size());
         let mut y = zeros("Y", (len, directions, batch, hidden))?;
         let mut y_h = self.first_states(initial_h, batch)?;
-        let layout = match sequence_lens.or(self.sequence_lens()) {
-            None => Layout::equal(len, batch),
-            Some(lens) => Layout::sorted(lens, len, batch)?,
+        let layout = match (sequence_lens, self.lens()) {
+            (Some(lens), _) => Layout::sorted(lens, len, batch)?,
+            (None, Given::Computed(how)) => return Err(self.not_given("sequence_lens", how)),
+            (None, Given::Stored(Stored { array, repeated: true })) => {
+                Layout::sorted(&array.repeat(batch), len, batch)?
+            }
+            (None, Given::Stored(Stored { array, repeated: false })) => Layout::sorted(array, len, batch)?,
+            (None, Given::Absent | Given::Caller(_)) => Layout::equal(len, batch),
         };
         let x = with_plain_rows("X", time_major)?;
         for (d, (stack, &direction)) in self.stacks().iter().zip(self.directions()).enumerate() {
@@ -81,9 +90,18 @@ impl<A: Scalar> Node<A> {
     fn first_states(&self, given: Option<&ArrayRef3<A>>, batch: usize) -> Result<Array3<A>> {
         let shape = [self.directions().len(), batch, self.hidden_size()];
         let Some(given) = given else {
-            let Some(constant) = self.initial_h() else { return zeros("initial_h", shape) };
-            expect_shape("initial_h", &shape, constant.shape())?;
-            return Ok(constant.clone());
+            return match self.first_state() {
+                Given::Absent | Given::Caller(_) => zeros("initial_h", shape),
+                Given::Computed(how) => Err(self.not_given("initial_h", how)),
+                Given::Stored(Stored { array, repeated }) => {
+                    if !repeated {
+                        expect_shape("initial_h", &shape, array.shape())?;
+                    }
+                    let mut states = zeros("initial_h", shape)?;
+                    states.assign(array);
+                    Ok(states)
+                }
+            };
         };
         let state = self.exchanged(given);
         if state.shape() != shape {
@@ -92,6 +110,11 @@ impl<A: Scalar> Node<A> {
             expect_shape("initial_h", &expected, given.shape())?;
         }
         try_standard("initial_h", &state)
+    }
+
+    /// The error for an input that the graph computes, in a call that does not give it.
+    fn not_given(&self, input: &str, how: &str) -> Error {
+        unsupported(self.name(), format!("a call without {input}, {how},"))
     }
 
     /// Results in the node's layout.

@@ -1,7 +1,7 @@
-//! Layers of Keras made of RNN nodes.
+//! Layers of Keras made of nodes.
 
 use super::node::Node;
-use super::tensor::unsupported;
+use super::unsupported;
 use crate::error::Result;
 use crate::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig};
 use crate::recurrent::Direction;
@@ -15,8 +15,8 @@ impl<A: Scalar> Node<A> {
     /// first step first.
     ///
     /// # Errors
-    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for two directions, clip, a first state other than
-    /// zero or lengths stored in the model.
+    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for two directions, for clip, and for lengths or a
+    /// first state other than zero that the model fixes or computes.
     pub fn to_simple_rnn(&self) -> Result<SimpleRnn<A>> {
         match self.directions() {
             [_] => self.simple_rnn(0),
@@ -38,7 +38,7 @@ impl<A: Scalar> Node<A> {
 
     /// The layer of one direction.
     fn simple_rnn(&self, d: usize) -> Result<SimpleRnn<A>> {
-        self.expect_no_constants("a layer of Keras")?;
+        self.expect_free("a layer of Keras")?;
         let cell = &self.cells()[d];
         let config = SimpleRnnConfig::new(self.input_size(), self.hidden_size())
             .activation(self.activations()[d])

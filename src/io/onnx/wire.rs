@@ -8,8 +8,8 @@ use super::FORMAT;
 use crate::error::Result;
 use crate::io::files::{expect_at_most, malformed};
 
-/// The most fields of a message that is decoded as a whole.
-const MAX_FIELDS: usize = 1 << 12;
+/// The most fields of a node, and of a message that is decoded as a whole.
+pub(super) const MAX_FIELDS: usize = 1 << 12;
 
 /// The fields of a message in their order: each tag, and the bytes of the field if it is text, bytes or a message.
 #[derive(Debug, Clone)]
