@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug, Display};
 
-use ndarray::Dimension;
+use ndarray::{Array, Dimension};
 use rand::Rng;
 
 use super::initializer::Initializer;
@@ -14,8 +14,8 @@ use crate::scalar::Scalar;
 
 /// A kind of layer, known by its configuration: what a [`Layer`](super::Layer) is generic over. Sealed.
 ///
-/// Of every kind the parameters are `kernel` (input_dim, G units), `recurrent_kernel` (units, G units) and `bias`, for
-/// G gates.
+/// Of every kind the parameters are `kernel` (input_dim, G units), `recurrent_kernel` (units, G units) and `bias`, a row or
+/// two of G units, for G gates.
 pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'static {
     /// A state made of arrays `T`: one array, or a pair of them for a kind of layer that carries two.
     type State<T>;
@@ -34,13 +34,30 @@ pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'sta
     #[doc(hidden)]
     const ORDER: Order;
 
+    /// Whether Keras draws the seed of dropout before those of the initialisers.
+    #[doc(hidden)]
+    const DROPOUT_FIRST: bool;
+
+    /// Whether Keras's description of a layer holds the seed of dropout, so that it goes to both layers of a
+    /// `Bidirectional`.
+    #[doc(hidden)]
+    const HANDS_SEED_ON: bool;
+
     /// The number of gates.
     #[doc(hidden)]
-    const GATES: usize;
+    const GATES: usize = Self::ORDER.input.len();
 
     /// Whether there is a c beside h.
     #[doc(hidden)]
-    const CARRIES: bool;
+    const CARRIES: bool = <Self::Cell<f32> as Cell<f32>>::CARRIES;
+
+    /// The names of the planes of a first state, and of the gradient of a final one.
+    #[doc(hidden)]
+    const STATES: [[&'static str; 2]; 2] = if Self::CARRIES {
+        [["initial_state[0]", "initial_state[1]"], ["d_state[0]", "d_state[1]"]]
+    } else {
+        [["initial_state", ""], ["d_state", ""]]
+    };
 
     /// What configurations of every kind have.
     #[doc(hidden)]
@@ -54,11 +71,22 @@ pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'sta
     #[doc(hidden)]
     fn bias_dim(&self) -> Self::BiasDim;
 
+    /// Fills a new bias.
+    #[doc(hidden)]
+    fn fill_bias<A: Scalar>(&self, bias: &mut Array<A, Self::BiasDim>) -> Result<()> {
+        let [.., initializer] = self.initializers();
+        initializer.fill_seeded(bias)
+    }
+
+    /// With other sizes, input_dim and units, with or without a bias.
+    #[doc(hidden)]
+    fn sized(self, sizes: [usize; 2], use_bias: bool) -> Self;
+
     /// With every seed that is needed, drawn in the order in which Keras's constructor draws them.
     #[doc(hidden)]
     fn seeded<R: Rng + ?Sized>(self, rng: &mut R) -> Self;
 
-    /// The same forwards and backwards in time, without the seed of dropout.
+    /// The same forwards and backwards in time, as Keras makes the layers of a `Bidirectional`.
     #[doc(hidden)]
     fn both_ways(self) -> [Self; 2];
 
@@ -113,10 +141,31 @@ pub struct Options {
 }
 
 impl Options {
-    /// Writes these options in the manner of Keras's constructor, those that differ from the default; `own` are the
-    /// kind's own, which stand first.
-    pub(super) fn fmt(&self, f: &mut fmt::Formatter<'_>, class: &str, own: &str) -> fmt::Result {
-        write!(f, "{class}({}{own}", self.units)?;
+    /// The numbers of masks that dropout and recurrent dropout draw. Keras's layers with gates have a mask for each gate
+    /// if there is recurrent dropout; and they apply none of a rate of 1.
+    pub(super) fn masks(&self, gates: usize) -> [usize; 2] {
+        let count = if self.recurrent_dropout == 0.0 { 1 } else { gates };
+        let applied = |rate| rate > 0.0 && (rate < 1.0 || gates == 1);
+        [self.dropout, self.recurrent_dropout].map(|rate| if applied(rate) { count } else { 0 })
+    }
+
+    /// Writes the options that differ from their default in the manner of Keras's constructor; the kind's own, each with
+    /// its name, its value and its default, stand first.
+    pub(super) fn fmt(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        class: &str,
+        own: &[(&str, String, String)],
+    ) -> fmt::Result {
+        write!(f, "{class}({}", self.units)?;
+        for (name, value, _) in own.iter().filter(|(_, value, default)| value != default) {
+            let value = match &value[..] {
+                "true" => "True",
+                "false" => "False",
+                other => other,
+            };
+            write!(f, ", {name}={value}")?;
+        }
         if !self.use_bias {
             f.write_str(", use_bias=False")?;
         }

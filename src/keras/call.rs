@@ -161,8 +161,9 @@ impl<'a, M: Callable> Call<'a, M> {
     /// `backward`, such as [`Layer::backward`](super::Layer::backward).
     ///
     /// With `dropout` the input of a sequence is multiplied by one row of factors, the same for all steps, and with
-    /// `recurrent_dropout` its state where the recurrent product reads it: 0, or `1 / (1 - rate)`. One draw each, in
-    /// this order; none for a rate of 0 or 1. Of several layers each draws from its own generator.
+    /// `recurrent_dropout` its state where the recurrent product reads it: 0, or `1 / (1 - rate)`. A layer with gates that
+    /// has `recurrent_dropout` has a row for each gate, of input and state. One draw for each row, the input's first; none
+    /// for a rate of 0 or 1. Of several layers each draws from its own generator.
     ///
     /// # Errors
     /// As [`forward`](Self::forward); [`Error::Shape`](crate::Error::Shape) for another number of generators than the

@@ -17,7 +17,8 @@ use crate::recurrent::Gradients;
 use crate::room::filled;
 use crate::scalar::Scalar;
 
-/// One step of a [`Layer`]: [`SimpleRnnCell`](super::SimpleRnnCell).
+/// One step of a [`Layer`]: [`SimpleRnnCell`](super::SimpleRnnCell), [`LstmCell`](super::LstmCell),
+/// [`GruCell`](super::GruCell).
 ///
 /// Input (N, input_dim), states (N, units). A step has the same bits as the same step of a layer.
 ///
@@ -100,8 +101,8 @@ impl<C: Architecture, A: Scalar> LayerCell<C, A> {
         self.layer.seed_generator()
     }
 
-    /// Draws dropout's factors for `batch` sequences, to be used at every step: one draw for the input's, one for the
-    /// state's. Keras's cell draws them at its first step.
+    /// Draws dropout's factors for `batch` sequences, to be used at every step: one draw for each mask, the input's first.
+    /// Keras's cell draws them at its first step.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`] for factors that no memory holds.
@@ -119,7 +120,7 @@ impl<C: Architecture, A: Scalar> LayerCell<C, A> {
         state: C::State<&ArrayRef2<A>>,
         masks: &DropoutMasks<A>,
     ) -> Result<(C::State<Array2<A>>, Trace<C, A>)> {
-        masks.expect_shapes(input.nrows(), &self.config().options())?;
+        masks.expect_shapes(input.nrows(), C::GATES, &self.config().options())?;
         let input = input.view().insert_axis(Axis(1));
         let (mask, initial_state, zero_output_for_mask) = (None, Some(C::state(C::planes(state))), None);
         let arguments = Arguments { input: &input, mask, initial_state, zero_output_for_mask };

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, Array3, Axis, ShapeBuilder};
+use ndarray::{Array, Array2, Array3, ArrayView1, Axis, ShapeBuilder};
 
 use super::architecture::{Architecture, Options};
 use super::parameters::LayerParameters;
-use crate::arrays::{elements_mut, standard};
+use crate::arrays::{elements, elements_mut, standard};
 use crate::engine::{
     BackReads, BackWeights, BackWrites, Course, DirectionGradient, DirectionParameters, Factors, Kept, Reads,
     Share, Spares, Stack, Writes,
@@ -19,16 +19,17 @@ use crate::planes::Planes;
 use crate::rows::Source;
 use crate::scalar::Scalar;
 
-/// The parameters as the engine reads them: Keras's arrays are torch's turned, and the state's chains start at zero.
+/// The parameters as the engine reads them: Keras's kernels are torch's turned; the state's chains start at zero, but for a
+/// bias of two rows.
 fn view<C: Architecture, A: Scalar>(parameters: &LayerParameters<C, A>) -> DirectionParameters<'_, A> {
     let LayerParameters { kernel, recurrent_kernel, bias } = parameters;
-    let bias =
-        bias.as_ref().map(|bias| bias.view().into_dimensionality().invariant("of one kernel, one bias"));
+    let mut biases =
+        bias.iter().flat_map(|bias| elements(bias).chunks_exact(kernel.ncols())).map(ArrayView1::from);
     DirectionParameters {
         weight_ih: kernel.t(),
         weight_hh: recurrent_kernel.t(),
-        bias_ih: bias,
-        bias_hh: None,
+        bias_ih: biases.next(),
+        bias_hh: biases.next(),
         weight_hr: None,
         order: C::ORDER,
     }
@@ -67,19 +68,16 @@ pub(super) fn forward<C: Architecture, A: Scalar>(
     Ok(of_one_layer(state))
 }
 
-/// A pass over rows of `input` that are `width` wide; `state_factors` is (N, units), in the caller's order.
+/// A pass over rows of `input` that are `width` wide, with masks of input and state, in the caller's order.
 pub(super) fn forward_train<C: Architecture, A: Scalar>(
     (stack, spares): (&Stack<A, C::Cell<A>>, &Arc<Spares<A>>),
     layout: &Layout,
     (input, width): (&[A], usize),
     first: Planes<Array2<A>>,
-    state_factors: Option<&Array2<A>>,
+    [input_masks, state_masks]: [&[Array2<A>]; 2],
 ) -> Result<(Planes<Array2<A>>, Box<Kept<A>>)> {
-    let sorted = |rows: &Array2<A>| {
-        let rows = layout.sorted_state("trace", &rows.view().insert_axis(Axis(0)));
-        rows.map(|rows| (rows, 1))
-    };
-    let factors = Factors { between: Vec::new(), masks: [None, state_factors.map(sorted).transpose()?] };
+    let masks = [sorted(layout, input_masks, C::ORDER.input)?, sorted(layout, state_masks, C::ORDER.hidden)?];
+    let factors = Factors { between: Vec::new(), masks };
     let source = Source::rows(input, width, &layout.steps, 0);
     let course = Course::of(layout.clone());
     let mut state = first.map(|plane| plane.insert_axis(Axis(0)));
@@ -89,6 +87,21 @@ pub(super) fn forward_train<C: Architecture, A: Scalar>(
         kept = Some(Kept::of(stack, course, source, state, factors, spares, run));
     })?;
     Ok((of_one_layer(state), kept.invariant("the pass ran")?))
+}
+
+/// Masks, if there are any, as the engine reads them: one for all blocks, or for each of the cell's blocks that of Keras's
+/// block; and their number.
+fn sorted<A: Scalar>(
+    layout: &Layout,
+    masks: &[Array2<A>],
+    order: &[usize],
+) -> Result<Option<(Vec<A>, usize)>> {
+    let order = if masks.len() == 1 { &[0] } else { order };
+    let mut rows = Vec::new();
+    for &block in order.iter().take(masks.len()) {
+        rows.extend(layout.sorted_state("trace", &masks[block].view().insert_axis(Axis(0)))?);
+    }
+    Ok((!masks.is_empty()).then_some((rows, masks.len())))
 }
 
 /// A state (1, N, units) without its first axis.
@@ -113,13 +126,14 @@ pub(super) fn backward<C: Architecture, A: Scalar>(
     let dense = "arrays made here are dense";
     let mut kernel = Array2::zeros((input_dim, columns).f());
     let mut recurrent_kernel = Array2::zeros((units, columns).f());
-    let mut bias = Array1::zeros(columns);
+    let mut bias = Array::zeros(config.bias_dim());
     let mut d_state = d_state.map(|plane| plane.insert_axis(Axis(0)));
+    let mut biases = elements_mut(&mut bias).chunks_exact_mut(columns).filter(|_| use_bias);
     let gradient = DirectionGradient {
         weight_ih: kernel.as_slice_memory_order_mut().invariant(dense),
         weight_hh: recurrent_kernel.as_slice_memory_order_mut().invariant(dense),
-        bias_ih: use_bias.then(|| elements_mut(&mut bias)),
-        bias_hh: None,
+        bias_ih: biases.next(),
+        bias_hh: biases.next(),
         weight_hr: None,
         order: C::ORDER,
     };
@@ -128,8 +142,6 @@ pub(super) fn backward<C: Architecture, A: Scalar>(
         let writes = BackWrites { d_state, d_input: Some(&mut input), d_parameters: vec![gradient] };
         C::backward(stack, &BackReads { weights, kept, d_output }, writes);
     })?;
-    let bias =
-        bias.into_shape_with_order(config.bias_dim()).invariant("a bias has one number for each column");
     let (kernel, recurrent_kernel) = (standard(&kernel), standard(&recurrent_kernel));
     let parameters = LayerParameters { kernel, recurrent_kernel, bias: use_bias.then_some(bias) };
     Ok((parameters, input, of_one_layer(d_state)))

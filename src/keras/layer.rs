@@ -15,7 +15,8 @@ use crate::kernels::Plan;
 use crate::parameters::{Parameters, of_parameters};
 use crate::scalar::Scalar;
 
-/// A recurrent layer of Keras, keyed by its configuration: [`SimpleRnn`](super::SimpleRnn).
+/// A recurrent layer of Keras, keyed by its configuration: [`SimpleRnn`](super::SimpleRnn), [`Lstm`](super::Lstm),
+/// [`Gru`](super::Gru).
 #[derive(Debug, Clone)]
 pub struct Layer<C: Architecture, A: Scalar = f32> {
     config: C,
@@ -27,8 +28,8 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     /// A layer with Keras's initial parameters.
     ///
     /// From [`set_random_seed`](super::set_random_seed) they are Keras's, see [`Initializer`](super::Initializer).
-    /// Draws a seed for dropout, then one for each random initialiser that has none, as Keras does where initialisers
-    /// are given by name. Any generator serves.
+    /// Draws a seed for dropout, and one for each random initialiser that has none, as Keras does where initialisers are
+    /// given by name: a SimpleRNN's for dropout first, an LSTM's and a GRU's last. Any generator serves.
     ///
     /// # Errors
     /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a size of zero,
@@ -37,10 +38,10 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     pub fn new<R: Rng + ?Sized>(config: C, rng: &mut R) -> Result<Self> {
         let mut layer = Self::zeros(config)?;
         layer.config = layer.config.seeded(rng);
-        let [kernel, recurrent_kernel, bias] = layer.config.initializers();
+        let [kernel, recurrent_kernel, _] = layer.config.initializers();
         kernel.fill_seeded(&mut layer.parameters.kernel)?;
         recurrent_kernel.fill_seeded(&mut layer.parameters.recurrent_kernel)?;
-        layer.parameters.bias.as_mut().map_or(Ok(()), |array| bias.fill_seeded(array))?;
+        layer.parameters.bias.as_mut().map_or(Ok(()), |bias| layer.config.fill_bias(bias))?;
         Ok(layer)
     }
 
@@ -98,8 +99,8 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
 
     /// What Keras's dropout in this layer draws from, before its first call.
     ///
-    /// Keras draws in every call of a layer with dropout, also where it is not training: one draw for the input's, one
-    /// for the state's. Make the generator once and train with it: each call of this method begins anew, and would
+    /// Keras draws in every call of a layer with dropout, also where it is not training: one draw for each mask, the
+    /// input's first. Make the generator once and train with it: each call of this method begins anew, and would
     /// draw the same dropout. The seed is the configuration's; a layer made by [`zeros`](Self::zeros) without one has
     /// seed 0.
     #[must_use]

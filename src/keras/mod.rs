@@ -1,4 +1,4 @@
-//! Keras's `SimpleRNN` over the same engine: Keras's names, layout, defaults, mask rules and seeds.
+//! Keras's `SimpleRNN`, `LSTM` and `GRU` over the same engine: Keras's names, layout, defaults, mask rules and seeds.
 //!
 //! ```
 //! use ndarray::Array3;
@@ -32,7 +32,7 @@
 //   planes, architecture, parameters             what a layer is, whatever its kind
 //   rows, engine                                 sequences as rows; the calls of the engine
 //   gradients, layer, call, train, pass, cell    a layer: what it holds, its calls, its way back, its steps
-//   simple_rnn                                   one kind of layer
+//   config, simple_rnn, lstm, gru                the kinds of layers
 //   layer_pair, merge, bidirectional             both directions
 //   stacked_layer, stacked                       layers one upon another
 //   convert                                      from and to torch's network
@@ -41,11 +41,14 @@ mod architecture;
 mod bidirectional;
 mod call;
 mod cell;
+mod config;
 mod convert;
 mod engine;
+mod gru;
 mod initializer;
 mod layer;
 mod layer_pair;
+mod lstm;
 mod merge;
 mod parameters;
 mod pass;
@@ -64,9 +67,11 @@ pub use architecture::Architecture;
 pub use bidirectional::{Bidirectional, BidirectionalTrace};
 pub use call::{Call, Callable};
 pub use cell::LayerCell;
+pub use gru::{Gru, GruCell, GruConfig, GruParameters};
 pub use initializer::{Distribution, FanMode, Initializer};
 pub use layer::Layer;
 pub use layer_pair::{BidirectionalGradients, BidirectionalParameters, LayerPair};
+pub use lstm::{Lstm, LstmCell, LstmConfig, LstmParameters};
 pub use merge::MergeMode;
 pub use parameters::LayerParameters;
 pub use seeds::{SeedGenerator, set_random_seed};

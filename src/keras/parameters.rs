@@ -9,8 +9,8 @@ use crate::room::zeros;
 use crate::scalar::Scalar;
 
 /// The parameters of a [`Layer`](super::Layer), or their gradient, in the order of Keras's `get_weights`: `kernel`
-/// (input_dim, units), `recurrent_kernel` (units, units) and, if the layer has one, `bias` (units). A layer with gates
-/// has the columns of each gate side by side.
+/// (input_dim, G units), `recurrent_kernel` (units, G units) and, if the layer has one, `bias`. The columns of the G gates
+/// stand side by side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerParameters<C: Architecture, A> {
     pub(super) kernel: Array2<A>,

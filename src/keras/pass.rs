@@ -71,9 +71,9 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
         let output = rows.room(Shown::of::<D>(), units)?;
         let first = match initial_state.map(C::planes) {
             None => Planes::new(C::CARRIES, || zeros("initial_state", (batch, units))).try_map(identity)?,
-            Some(planes) => planes.try_map(|plane| {
-                expect_shape("initial_state", &[batch, units], plane.shape())?;
-                try_standard("initial_state", plane)
+            Some(planes) => planes.named(C::STATES[0]).try_map(|(name, plane)| {
+                expect_shape(name, &[batch, units], plane.shape())?;
+                try_standard(name, plane)
             })?,
         };
         let mut input = with_plain_rows("input", input.view())?;
@@ -127,7 +127,12 @@ impl<C: Architecture, A: Scalar> Pass<'_, C, A> {
         self,
         masks: &DropoutMasks<A>,
     ) -> Result<(Array<A, D>, Planes<Array2<A>>, Trace<C, A>)> {
-        let input = self.dropped_input(masks.input.as_ref())?;
+        // One mask multiplies the rows that the engine reads, whose chains it makes ahead. Several are the engine's.
+        let (one, each) = match &masks.input[..] {
+            [mask] => (Some(mask), &[][..]),
+            masks => (None, masks),
+        };
+        let input = self.dropped_input(one)?;
         let Self { layer, rows, first, mut output, .. } = self;
         let width = layer.config().options().input_dim;
         let (states, kept) = forward_train::<C, A>(
@@ -135,14 +140,14 @@ impl<C: Architecture, A: Scalar> Pass<'_, C, A> {
             &rows.layout,
             (&input, width),
             first,
-            masks.state.as_ref(),
+            [each, &masks.state],
         )?;
         let shown = Shown::of::<D>();
         if shown == Shown::Every {
             copy(kept.output(), &mut output);
         }
         let output = rows.outputs(output, &states.h)?;
-        let (origin, input_factors) = (layer.cache.origin(layer.config()), masks.input.clone());
+        let (origin, input_factors) = (layer.cache.origin(layer.config()), one.cloned());
         Ok((output, states, Trace { origin, rows, shown, input_factors, kept }))
     }
 

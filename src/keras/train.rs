@@ -18,14 +18,14 @@ use crate::scalar::Scalar;
 
 /// What a call in training mode leaves for [`Layer::backward`], any number of times.
 ///
-/// With R rows (steps that count, of all sequences) it keeps `R (input_dim + units)` numbers, and `R units` more for
-/// softsign, gelu and silu.
+/// With R rows (steps that count, of all sequences) a SimpleRNN keeps `R (input_dim + units)` numbers, and `R units` more
+/// for softsign, gelu and silu; a layer with gates keeps `R (input_dim + 6 units)`, units rounded up to whole cache lines.
 #[derive(Debug, Clone)]
 pub struct Trace<C: Architecture, A: Scalar> {
     pub(super) origin: Origin<C>,
     pub(super) rows: Rows,
     pub(super) shown: Shown,
-    /// By sequence in the caller's order, if there is dropout.
+    /// By sequence in the caller's order, if one mask of the input serves all gates.
     pub(super) input_factors: Option<Array2<A>>,
     pub(super) kept: Box<Kept<A>>,
 }
@@ -34,50 +34,56 @@ pub struct Trace<C: Architecture, A: Scalar> {
 pub type LayerGradients<C, A> =
     Gradients<LayerParameters<C, A>, Array3<A>, <C as Architecture>::State<Array2<A>>>;
 
-/// Dropout's factors in one batch, the same for all steps: 0, or `1 / (1 - rate)`.
+/// Dropout's factors in one batch, the same for all steps: 0, or `1 / (1 - rate)`. One mask serves all gates, or each gate
+/// has its own, in the order of Keras's gates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DropoutMasks<A> {
-    pub(super) input: Option<Array2<A>>,
-    pub(super) state: Option<Array2<A>>,
+    pub(super) input: Vec<Array2<A>>,
+    pub(super) state: Vec<Array2<A>>,
 }
 
 impl<A> DropoutMasks<A> {
     /// Checks that the factors are those of a batch of a layer.
-    pub(super) fn expect_shapes(&self, batch: usize, options: &Options) -> Result<()> {
-        for (name, mask, width) in [
+    pub(super) fn expect_shapes(&self, batch: usize, gates: usize, options: &Options) -> Result<()> {
+        for (name, masks, width) in [
             ("dropout mask", &self.input, options.input_dim),
             ("recurrent dropout mask", &self.state, options.units),
         ] {
-            mask.as_ref().map_or(Ok(()), |mask| expect_shape(name, &[batch, width], mask.shape()))?;
+            if masks.len() > 1 {
+                expect_shape(name, &[gates, batch, width], &[masks.len(), batch, width])?;
+            }
+            masks.iter().try_for_each(|mask| expect_shape(name, &[batch, width], mask.shape()))?;
         }
         Ok(())
     }
 
-    /// What inputs are multiplied by, (N, input_dim), if there is dropout.
+    /// What inputs are multiplied by, (N, input_dim) each: no mask without dropout, one, or one for each gate.
     #[must_use]
-    pub fn input(&self) -> Option<&Array2<A>> {
-        self.input.as_ref()
+    pub fn input(&self) -> &[Array2<A>] {
+        &self.input
     }
 
-    /// What states are multiplied by in the recurrent product, (N, units), if there is recurrent dropout.
+    /// What states are multiplied by in the recurrent product, (N, units) each: no mask without recurrent dropout, else one
+    /// for each gate.
     #[must_use]
-    pub fn state(&self) -> Option<&Array2<A>> {
-        self.state.as_ref()
+    pub fn state(&self) -> &[Array2<A>] {
+        &self.state
     }
 }
 
 impl<C: Architecture, A: Scalar> Layer<C, A> {
-    /// Draws the factors of `batch` sequences: the input's, then the state's.
+    /// Draws the factors of `batch` sequences: the input's, then the state's. A layer of one gate takes a rate of 1 as it
+    /// is; see [`Options::masks`].
     pub(super) fn dropout_masks(&self, batch: usize, seeds: &mut SeedGenerator) -> Result<DropoutMasks<A>> {
-        let Options { input_dim, units, dropout, recurrent_dropout, .. } = self.config().options();
-        let room = |width, rate| {
-            let dropped = rate != 0.0;
-            dropped.then(|| zeros("dropout masks", (batch, width))).transpose()
+        let options = self.config().options();
+        let Options { input_dim, units, dropout, recurrent_dropout, .. } = options;
+        let [inputs, states] = options.masks(C::GATES);
+        let room = |count, width| -> Result<Vec<_>> {
+            (0..count).map(|_| zeros("dropout masks", (batch, width))).collect()
         };
-        let mut input = room(input_dim, dropout)?;
-        let mut state = room(units, recurrent_dropout)?;
-        input.as_mut().map_or(Ok(()), |mask| seeds.dropout(mask, dropout))?;
-        state.as_mut().map_or(Ok(()), |mask| seeds.dropout(mask, recurrent_dropout))?;
+        let (mut input, mut state) = (room(inputs, input_dim)?, room(states, units)?);
+        input.iter_mut().try_for_each(|mask| seeds.dropout(mask, dropout))?;
+        state.iter_mut().try_for_each(|mask| seeds.dropout(mask, recurrent_dropout))?;
         Ok(DropoutMasks { input, state })
     }
 
@@ -128,8 +134,9 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
         let rows = &trace.rows;
         expect_shape("d_output", &trace.shown.shape(rows.batch, rows.len, units), d_output.shape())?;
         let (d_h, d_c) = d_state.map(C::planes).map_or((None, None), |planes| (Some(planes.h), planes.c));
-        for plane in d_h.iter().chain(&d_c) {
-            expect_shape("d_state", &[rows.batch, units], plane.shape())?;
+        let [_, names] = C::STATES;
+        for (name, plane) in names.into_iter().zip(d_h.iter().chain(&d_c)) {
+            expect_shape(name, &[rows.batch, units], plane.shape())?;
         }
         let (d_rows, d_h) = rows.d_outputs(trace.shown, d_output, d_h)?;
         let d_c = || match d_c {

@@ -33,10 +33,11 @@ class Numbers:
             z = z ^ (z >> np.uint64(31))
         return ((z >> np.uint64(40)).astype(np.float64) / 2**23 - 1).astype(self.dtype).reshape(shape)
 
-    def weights(self, input_dim, units, use_bias):
-        """Kernel, recurrent kernel, bias: numbers divided so that outputs stay of order one."""
-        kernels = [self.draw(input_dim, units) / 2, self.draw(units, units) / max(2, units / 2)]
-        return kernels + ([self.draw(units) / 2] if use_bias else [])
+    def weights(self, input_dim, units, use_bias, gates=1, rows=1):
+        """Kernel, recurrent kernel, bias of so many rows: numbers divided so that outputs stay of order one."""
+        columns, bias, divisor = gates * units, (rows, gates * units)[2 - rows :], 2 if gates == 1 else 4
+        kernels = [self.draw(input_dim, columns) / divisor, self.draw(units, columns) / max(divisor, units / 2)]
+        return kernels + ([self.draw(*bias) / divisor] if use_bias else [])
 
 
 def flat(arrays):
