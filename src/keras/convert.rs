@@ -1,133 +1,265 @@
-//! Between Keras's layers and torch's network.
+//! Between Keras's layers and torch's networks.
 
-use ndarray::Array1;
+use ndarray::{Array, ArrayRef, ArrayView1, Axis, Dimension};
 
+use super::architecture::{Architecture, Options};
 use super::bidirectional::Bidirectional;
+use super::gru::GruConfig;
+use super::layer::Layer;
+use super::lstm::LstmConfig;
 use super::merge::MergeMode;
-use super::simple_rnn::{SimpleRnn, SimpleRnnConfig, SimpleRnnParameters};
-use crate::arrays::standard;
+use super::parameters::LayerParameters;
+use super::simple_rnn::SimpleRnnConfig;
+use crate::arrays::{elements, standard};
 use crate::error::{Error, Result};
+use crate::invariant::Invariant;
 use crate::kernels::Activation;
 use crate::parameters::Parameters;
-use crate::recurrent::{CellParameters, Nonlinearity, Rnn, RnnConfig};
+use crate::recurrent::{self, CellParameters, Kind as _, Nonlinearity, Recurrent, RnnConfig};
 use crate::scalar::Scalar;
 
-/// A network of one layer in one direction: `kernel` is `weight_ih_l0` transposed, `recurrent_kernel` is `weight_hh_l0`
-/// transposed, `bias` is `bias_ih_l0 + bias_hh_l0`. Outputs have the same bits where `bias_hh_l0` is zero; elsewhere the
-/// biases enter the sums in another order, which moves the last bits. Training moves the two apart: each of torch's two
-/// biases takes the step that Keras's one bias takes.
-///
-/// Fails with [`Error::Unsupported`] for more layers or two directions.
-impl<A: Scalar> TryFrom<&Rnn<A>> for SimpleRnn<A> {
-    type Error = Error;
+const FROM: &str = "the conversion to Keras";
+const TO: &str = "the conversion to torch";
 
-    fn try_from(rnn: &Rnn<A>) -> Result<Self> {
-        if rnn.config().num_layers != 1 || rnn.config().bidirectional {
-            return unsupported("SimpleRnn::try_from", "the network is not one layer in one direction");
-        }
-        Self::of_cell(config_of(rnn.config()), &rnn.parameters().cells[0])
+/// A kind of layer that torch has too.
+pub trait Counterpart: Architecture {
+    /// torch's kind of network.
+    type Torch: recurrent::Architecture;
+
+    /// The configuration of one direction of one layer of torch's.
+    fn of_torch(config: &Self::Torch) -> Result<Self>;
+
+    /// torch's configuration, batch first, of one layer in one direction or in both; what every kind has was checked.
+    fn to_torch(&self, directions: usize) -> Result<Self::Torch>;
+}
+
+impl Counterpart for SimpleRnnConfig {
+    type Torch = RnnConfig;
+
+    fn of_torch(config: &RnnConfig) -> Result<Self> {
+        Ok(Self::new(config.input_size, config.hidden_size)
+            .activation(config.nonlinearity.activation())
+            .use_bias(config.bias))
+    }
+
+    fn to_torch(&self, directions: usize) -> Result<RnnConfig> {
+        let nonlinearity = match self.activation {
+            Activation::Tanh => Nonlinearity::Tanh,
+            Activation::Relu => Nonlinearity::Relu,
+            _ => return unsupported(TO, "torch's network has tanh and relu only"),
+        };
+        let config = RnnConfig::new(self.input_dim, self.units).nonlinearity(nonlinearity);
+        Ok(config.bias(self.use_bias).batch_first(true).bidirectional(directions == 2))
     }
 }
 
-/// A network of one layer in two directions, whose outputs stand side by side; each direction as for [`SimpleRnn`].
-///
-/// Fails with [`Error::Unsupported`] for more layers or one direction.
-impl<A: Scalar> TryFrom<&Rnn<A>> for Bidirectional<A> {
-    type Error = Error;
+impl Counterpart for LstmConfig {
+    type Torch = recurrent::LstmConfig;
 
-    fn try_from(rnn: &Rnn<A>) -> Result<Self> {
-        if rnn.config().num_layers != 1 || !rnn.config().bidirectional {
-            return unsupported("Bidirectional::try_from", "the network is not one layer in two directions");
+    fn of_torch(config: &recurrent::LstmConfig) -> Result<Self> {
+        if config.proj_size > 0 {
+            return unsupported(FROM, "Keras's LSTM has no projection");
         }
-        let config = config_of(rnn.config());
-        let [forward, backward] = [0, 1].map(|direction| &rnn.parameters().cells[direction]);
-        let forward = SimpleRnn::of_cell(config.clone(), forward)?;
-        let backward = SimpleRnn::of_cell(config.go_backwards(true), backward)?;
-        Self::from_layers(forward, backward, MergeMode::Concat)
+        Ok(Self::new(config.input_size, config.hidden_size).use_bias(config.bias))
+    }
+
+    fn to_torch(&self, directions: usize) -> Result<recurrent::LstmConfig> {
+        expect_gates(self.recurrent_activation, self.activation)?;
+        let config = recurrent::LstmConfig::new(self.input_dim, self.units).bias(self.use_bias);
+        Ok(config.batch_first(true).bidirectional(directions == 2))
     }
 }
 
-/// The network, batch first, whose outputs have the same bits: the conversion from a network reversed, with a `bias_hh`
-/// of zeros.
-///
-/// Fails with [`Error::Unsupported`] for what torch's network lacks: activations other than tanh and relu, dropout of
-/// inputs and states, one layer that goes backwards.
-impl<A: Scalar> TryFrom<&SimpleRnn<A>> for Rnn<A> {
-    type Error = Error;
+impl Counterpart for GruConfig {
+    type Torch = recurrent::GruConfig;
 
-    fn try_from(layer: &SimpleRnn<A>) -> Result<Self> {
-        if layer.config().go_backwards {
-            return unsupported("Rnn::try_from", "the layer goes backwards");
+    fn of_torch(config: &recurrent::GruConfig) -> Result<Self> {
+        Ok(Self::new(config.input_size, config.hidden_size).use_bias(config.bias))
+    }
+
+    fn to_torch(&self, directions: usize) -> Result<recurrent::GruConfig> {
+        expect_gates(self.recurrent_activation, self.activation)?;
+        if !self.reset_after {
+            return unsupported(TO, "torch's GRU has its reset gate behind the recurrent product only");
         }
-        loaded(rnn_config_of(layer.config())?, &[("l0", layer.parameters())])
+        let config = recurrent::GruConfig::new(self.input_dim, self.units).bias(self.use_bias);
+        Ok(config.batch_first(true).bidirectional(directions == 2))
     }
 }
 
-/// The bidirectional network, batch first, whose outputs have the same bits.
-///
-/// Fails with [`Error::Unsupported`] for what torch's network lacks: outputs that are not concatenated, layers that
-/// differ in units, activation or bias, and what [`SimpleRnn`] fails for.
-impl<A: Scalar> TryFrom<&Bidirectional<A>> for Rnn<A> {
-    type Error = Error;
-
-    fn try_from(layer: &Bidirectional<A>) -> Result<Self> {
-        let [forward, backward] = [layer.forward_layer(), layer.backward_layer()];
-        let config = rnn_config_of(forward.config())?;
-        if layer.merge_mode() != MergeMode::Concat || rnn_config_of(backward.config())? != config {
-            return unsupported(
-                "Rnn::try_from",
-                "the layers' outputs are not concatenated, or the layers differ",
-            );
-        }
-        let layers = [("l0", forward.parameters()), ("l0_reverse", backward.parameters())];
-        loaded(config.bidirectional(true), &layers)
+/// Checks that gates and states have torch's functions.
+fn expect_gates(recurrent_activation: Activation, activation: Activation) -> Result<()> {
+    match (recurrent_activation, activation) {
+        (Activation::Sigmoid, Activation::Tanh) => Ok(()),
+        _ => unsupported(TO, "torch's gates have sigmoid and tanh only"),
     }
 }
 
-fn config_of(config: &RnnConfig) -> SimpleRnnConfig {
-    SimpleRnnConfig::new(config.input_size, config.hidden_size)
-        .activation(config.nonlinearity.activation())
-        .use_bias(config.bias)
-}
+/// The conversions of a kind of layer, each a concrete implementation, from which the compiler infers the kind.
+macro_rules! conversions {
+    ($config:ty, $torch:ty) => {
+        /// A network of one layer in one direction: `kernel` is `weight_ih_l0` transposed, `recurrent_kernel` is
+        /// `weight_hh_l0` transposed, the gates in Keras's order. A GRU's bias is torch's two. A SimpleRNN and an LSTM have
+        /// one bias for torch's two, `bias_ih_l0 + bias_hh_l0`: outputs have the same bits where `bias_hh_l0` is zero;
+        /// elsewhere the biases enter the sums in another order, which moves the last bits. Training moves the two apart:
+        /// each of torch's two biases takes the step that Keras's one bias takes.
+        ///
+        /// Fails with [`Error::Unsupported`] for more layers, two directions, or a projection.
+        impl<A: Scalar> TryFrom<&Recurrent<$torch, A>> for Layer<$config, A> {
+            type Error = Error;
 
-fn rnn_config_of(config: &SimpleRnnConfig) -> Result<RnnConfig> {
-    let nonlinearity = match config.activation {
-        Activation::Tanh => Nonlinearity::Tanh,
-        Activation::Relu => Nonlinearity::Relu,
-        _ => return unsupported("Rnn::try_from", "torch's network has tanh and relu only"),
+            fn try_from(network: &Recurrent<$torch, A>) -> Result<Self> {
+                layer_of(network)
+            }
+        }
+
+        /// A network of one layer in two directions, whose outputs stand side by side; each direction as for a [`Layer`].
+        ///
+        /// Fails with [`Error::Unsupported`] for more layers, one direction, or a projection.
+        impl<A: Scalar> TryFrom<&Recurrent<$torch, A>> for Bidirectional<A, $config> {
+            type Error = Error;
+
+            fn try_from(network: &Recurrent<$torch, A>) -> Result<Self> {
+                both_of(network)
+            }
+        }
+
+        /// The network, batch first, whose outputs have the same bits: the conversion from a network reversed, with a
+        /// `bias_hh` of zeros where Keras's layer has one bias.
+        ///
+        /// Fails with [`Error::Unsupported`] for what torch's network lacks: other activations than tanh and relu, in
+        /// gates sigmoid and tanh; a GRU without `reset_after`; dropout of inputs and states; one layer that goes
+        /// backwards.
+        impl<A: Scalar> TryFrom<&Layer<$config, A>> for Recurrent<$torch, A> {
+            type Error = Error;
+
+            fn try_from(layer: &Layer<$config, A>) -> Result<Self> {
+                network_of(layer)
+            }
+        }
+
+        /// The bidirectional network, batch first, whose outputs have the same bits.
+        ///
+        /// Fails with [`Error::Unsupported`] for what torch's network lacks: outputs that are not concatenated, layers that
+        /// differ in units, activation or bias, and what a [`Layer`] fails for.
+        impl<A: Scalar> TryFrom<&Bidirectional<A, $config>> for Recurrent<$torch, A> {
+            type Error = Error;
+
+            fn try_from(layer: &Bidirectional<A, $config>) -> Result<Self> {
+                network_of_both(layer)
+            }
+        }
     };
-    if config.dropout > 0.0 || config.recurrent_dropout > 0.0 {
-        return unsupported("Rnn::try_from", "torch's network has no dropout of inputs and states");
-    }
-    let rnn = RnnConfig::new(config.input_dim, config.units);
-    Ok(rnn.nonlinearity(nonlinearity).bias(config.use_bias).batch_first(true))
 }
 
-impl<A: Scalar> SimpleRnn<A> {
-    /// A layer of one direction's weights in torch's layout.
-    pub(crate) fn of_cell(config: SimpleRnnConfig, cell: &CellParameters<A>) -> Result<Self> {
-        let kernel = standard(&cell.weight_ih.t());
-        let recurrent_kernel = standard(&cell.weight_hh.t());
-        let biases = cell.bias_ih.as_ref().zip(cell.bias_hh.as_ref());
-        let bias = biases.map(|(bias_ih, bias_hh)| bias_ih + bias_hh);
-        Self::of(config, SimpleRnnParameters { kernel, recurrent_kernel, bias })
+conversions!(SimpleRnnConfig, RnnConfig);
+conversions!(LstmConfig, recurrent::LstmConfig);
+conversions!(GruConfig, recurrent::GruConfig);
+
+fn layer_of<C: Counterpart, A: Scalar>(network: &Recurrent<C::Torch, A>) -> Result<Layer<C, A>> {
+    let [cell] = &network.parameters().cells[..] else {
+        return unsupported(FROM, "the network is not one layer in one direction");
+    };
+    Layer::of_cell(C::of_torch(network.config())?, cell)
+}
+
+fn both_of<C: Counterpart, A: Scalar>(network: &Recurrent<C::Torch, A>) -> Result<Bidirectional<A, C>> {
+    let (cells, directions) = (&network.parameters().cells[..], network.config().sizes().num_directions);
+    let ([forward, backward], 2) = (cells, directions) else {
+        return unsupported(FROM, "the network is not one layer in two directions");
+    };
+    let [forwards, backwards] = C::of_torch(network.config())?.both_ways();
+    let (forward, backward) = (Layer::of_cell(forwards, forward)?, Layer::of_cell(backwards, backward)?);
+    Bidirectional::from_layers(forward, backward, MergeMode::Concat)
+}
+
+fn network_of<C: Counterpart, A: Scalar>(layer: &Layer<C, A>) -> Result<Recurrent<C::Torch, A>> {
+    if layer.config().options().go_backwards {
+        return unsupported(TO, "the layer goes backwards");
     }
+    loaded(torch_config(layer.config(), 1)?, &[("l0", layer)])
+}
+
+fn network_of_both<C: Counterpart, A: Scalar>(layer: &Bidirectional<A, C>) -> Result<Recurrent<C::Torch, A>> {
+    let [forward, backward] = [layer.forward_layer(), layer.backward_layer()];
+    let config = torch_config(forward.config(), 2)?;
+    if layer.merge_mode() != MergeMode::Concat || torch_config(backward.config(), 2)? != config {
+        return unsupported(TO, "the layers' outputs are not concatenated, or the layers differ");
+    }
+    loaded(config, &[("l0", forward), ("l0_reverse", backward)])
+}
+
+/// torch's configuration, of one layer in one direction or in both.
+fn torch_config<C: Counterpart>(config: &C, directions: usize) -> Result<C::Torch> {
+    let Options { dropout, recurrent_dropout, .. } = config.options();
+    if dropout > 0.0 || recurrent_dropout > 0.0 {
+        return unsupported(TO, "torch's network has no dropout of inputs and states");
+    }
+    config.to_torch(directions)
+}
+
+impl<A: Scalar, C: Counterpart> Layer<C, A> {
+    /// A layer of one direction's weights in torch's layout.
+    pub(crate) fn of_cell(config: C, cell: &CellParameters<A>) -> Result<Self> {
+        let (theirs, ours) = (C::Torch::ORDER, C::ORDER);
+        let kernel = standard(&reordered(&cell.weight_ih, theirs.input, ours.input).t());
+        let recurrent_kernel = standard(&reordered(&cell.weight_hh, theirs.hidden, ours.hidden).t());
+        let dim = config.bias_dim();
+        let biases = cell.bias_ih.as_ref().zip(cell.bias_hh.as_ref());
+        let bias = biases.map(|(bias_ih, bias_hh)| {
+            let bias_ih = reordered(bias_ih, theirs.input, ours.input);
+            let bias_hh = reordered(bias_hh, theirs.hidden, ours.hidden);
+            let numbers = if dim.size() == bias_ih.len() {
+                bias_ih + bias_hh
+            } else {
+                bias_ih.into_iter().chain(bias_hh).collect()
+            };
+            numbers.into_shape_with_order(dim).invariant("a bias has a number for each column, or two")
+        });
+        Self::of(config, LayerParameters { kernel, recurrent_kernel, bias })
+    }
+}
+
+/// Copies blocks of rows: what is block `from[k]` becomes block `to[k]`.
+fn reordered<A: Scalar, D: Dimension>(rows: &ArrayRef<A, D>, from: &[usize], to: &[usize]) -> Array<A, D> {
+    let mut reordered = Array::zeros(rows.raw_dim());
+    let units = rows.len_of(Axis(0)) / from.len();
+    for (&from, &to) in from.iter().zip(to) {
+        let targets = reordered.axis_chunks_iter_mut(Axis(0), units).nth(to);
+        let block = rows.axis_chunks_iter(Axis(0), units).nth(from);
+        let (mut target, block) = targets.zip(block).invariant("an order lists blocks that there are");
+        target.assign(&block);
+    }
+    reordered
 }
 
 /// A network of given layers.
-fn loaded<A: Scalar>(config: RnnConfig, layers: &[(&str, &SimpleRnnParameters<A>)]) -> Result<Rnn<A>> {
+fn loaded<C: Counterpart, A: Scalar>(
+    config: C::Torch,
+    layers: &[(&str, &Layer<C, A>)],
+) -> Result<Recurrent<C::Torch, A>> {
+    let (theirs, ours) = (C::Torch::ORDER, C::ORDER);
     let mut state_dict = Vec::new();
-    for (name, SimpleRnnParameters { kernel, recurrent_kernel, bias }) in layers {
-        state_dict.push((format!("weight_ih_{name}"), standard(&kernel.t()).into_dyn()));
-        state_dict.push((format!("weight_hh_{name}"), standard(&recurrent_kernel.t()).into_dyn()));
+    for (name, layer) in layers {
+        let LayerParameters { kernel, recurrent_kernel, bias } = layer.parameters();
+        let weight_ih = reordered(&kernel.t(), ours.input, theirs.input);
+        let weight_hh = reordered(&recurrent_kernel.t(), ours.hidden, theirs.hidden);
+        state_dict.push((format!("weight_ih_{name}"), weight_ih.into_dyn()));
+        state_dict.push((format!("weight_hh_{name}"), weight_hh.into_dyn()));
         if let Some(bias) = bias {
-            state_dict.push((format!("bias_ih_{name}"), bias.clone().into_dyn()));
-            state_dict.push((format!("bias_hh_{name}"), Array1::zeros(bias.len()).into_dyn()));
+            let columns = kernel.ncols();
+            let mut rows = elements(bias).chunks_exact(columns).map(ArrayView1::from);
+            let mut row = |order, theirs| match rows.next() {
+                Some(row) => reordered(&row, order, theirs),
+                None => Array::zeros(columns),
+            };
+            state_dict.push((format!("bias_ih_{name}"), row(ours.input, theirs.input).into_dyn()));
+            state_dict.push((format!("bias_hh_{name}"), row(ours.hidden, theirs.hidden).into_dyn()));
         }
     }
-    let mut rnn = Rnn::zeros(config)?;
-    rnn.load_state_dict(state_dict)?;
-    Ok(rnn)
+    let mut network = Recurrent::zeros(config)?;
+    network.load_state_dict(state_dict)?;
+    Ok(network)
 }
 
 fn unsupported<T>(operation: &'static str, reason: &'static str) -> Result<T> {
