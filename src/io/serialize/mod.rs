@@ -71,7 +71,6 @@ macro_rules! configured {
         }
     };
 }
-use configured;
 
 configured!(Rnn, RnnConfig, |dict, config| {
     let inferred = dict.rnn_config(config.nonlinearity)?;
