@@ -2,50 +2,56 @@
 
 use ndarray::{Array2, Array3, ArrayRef, Dimension};
 use ndarray_rnn::Parameters;
-use ndarray_rnn::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig};
+use ndarray_rnn::keras::{Bidirectional, Layer, MergeMode};
 
+use super::kind::{self, Kind};
 use crate::common::golden::{Case, Golden};
 use crate::common::mixed::Numbers;
 use crate::common::{Real, TestResult};
 
-/// The configuration, with dropout if the case has it.
-pub(crate) fn config(case: &Case) -> TestResult<SimpleRnnConfig> {
-    Ok(SimpleRnnConfig::new(case.size("input_dim")?, case.size("units")?)
-        .activation(case.parse("activation")?)
-        .use_bias(case.flag("use_bias")?)
-        .zero_output_for_mask(case.flag("zero_output_for_mask")?)
-        .dropout(case.number("dropout").unwrap_or(0.0))
-        .recurrent_dropout(case.number("recurrent_dropout").unwrap_or(0.0))
-        .seed(case.index as i64))
+/// The configuration: the options that the case has.
+fn config<C: Kind>(case: &Case) -> TestResult<C> {
+    let flag = |name: &str, default| if case.value[name].is_null() { Ok(default) } else { case.flag(name) };
+    let rate = |name| case.number(name).unwrap_or(0.0);
+    let config = C::new(case.size("input_dim")?, case.size("units")?)
+        .activation(case.text("activation").unwrap_or("tanh").parse()?)
+        .use_bias(flag("use_bias", true)?)
+        .zero_output_for_mask(flag("zero_output_for_mask", false)?)
+        .rates(rate("dropout"), rate("recurrent_dropout"))
+        .go_backwards(flag("go_backwards", false)?)
+        .seed(case.index as i64);
+    config.own(case)
 }
 
-pub(crate) fn layer<A: Real>(case: &Case, numbers: &mut Numbers) -> TestResult<SimpleRnn<A>> {
-    let config = config(case)?.go_backwards(case.flag("go_backwards")?);
-    let mut layer = SimpleRnn::zeros(config)?;
-    fill(&mut layer, numbers);
+pub(crate) fn layer<C: Kind, A: Real>(case: &Case, numbers: &mut Numbers) -> TestResult<Layer<C, A>> {
+    let mut layer = Layer::zeros(config(case)?)?;
+    fill::<C, A>(&mut layer, numbers);
     Ok(layer)
 }
 
-pub(crate) fn bidirectional<A: Real>(case: &Case, numbers: &mut Numbers) -> TestResult<Bidirectional<A>> {
-    let (forward, backward) = (config(case)?, config(case)?.go_backwards(true));
+pub(crate) fn bidirectional<C: Kind, A: Real>(
+    case: &Case,
+    numbers: &mut Numbers,
+) -> TestResult<Bidirectional<A, C>> {
+    let (forward, backward) = (config::<C>(case)?, config::<C>(case)?.go_backwards(true));
     let mode = match case.text("merge_mode") {
         Some("sum") => MergeMode::Sum,
         Some("mul") => MergeMode::Mul,
         Some("ave") => MergeMode::Ave,
         _ => MergeMode::Concat,
     };
-    let mut layer =
-        Bidirectional::from_layers(SimpleRnn::zeros(forward)?, SimpleRnn::zeros(backward)?, mode)?;
-    fill(&mut layer, numbers);
+    let mut layer = Bidirectional::from_layers(Layer::zeros(forward)?, Layer::zeros(backward)?, mode)?;
+    fill::<C, A>(&mut layer, numbers);
     Ok(layer)
 }
 
 /// The next numbers, divided so that outputs stay of order one.
-pub(crate) fn fill<A: Real>(model: &mut impl Parameters<Elem = A>, numbers: &mut Numbers) {
+pub(crate) fn fill<C: Kind, A: Real>(model: &mut impl Parameters<Elem = A>, numbers: &mut Numbers) {
     for (name, mut value) in model.named_parameters_mut() {
         let drawn = numbers.draw::<A, _>(value.raw_dim());
-        let units = value.shape()[value.ndim() - 1] as f64;
-        let divisor = if name.ends_with("recurrent_kernel") { f64::max(2.0, units / 2.0) } else { 2.0 };
+        let rows = value.shape()[0] as f64;
+        let recurrent = name.ends_with("recurrent_kernel");
+        let divisor = if recurrent { C::DIVISOR.max(rows / 2.0) } else { C::DIVISOR };
         value.zip_mut_with(&drawn, |to, &from| *to = from / A::narrow(divisor));
     }
 }
@@ -54,11 +60,16 @@ pub(crate) fn input<A: Real>(case: &Case, numbers: &mut Numbers) -> TestResult<A
     Ok(numbers.draw((case.size("batch")?, case.size("len")?, case.size("input_dim")?)))
 }
 
-pub(crate) fn state<A: Real>(case: &Case, numbers: &mut Numbers) -> TestResult<Array2<A>> {
-    Ok(numbers.draw((case.size("batch")?, case.size("units")?)))
+/// The first state, if the case has one.
+pub(crate) fn state<C: Kind, A: Real>(
+    case: &Case,
+    numbers: &mut Numbers,
+) -> TestResult<Option<Vec<Array2<A>>>> {
+    let (batch, units) = (case.size("batch")?, case.size("units")?);
+    Ok(case.flag("initial_state")?.then(|| kind::state::<C, A>(numbers, batch, units)))
 }
 
-/// The function `mask_of` of `golden/simple_rnn.py`.
+/// The function `mask_of` of `golden/keras_layers.py`.
 pub(crate) fn mask(case: &Case) -> TestResult<Option<Array2<bool>>> {
     let shape = (case.size("batch")?, case.size("len")?);
     Ok(match case.text("mask") {
@@ -72,22 +83,24 @@ pub(crate) fn mask(case: &Case) -> TestResult<Option<Array2<bool>>> {
 pub(crate) struct Expected<A> {
     name: String,
     left: std::vec::IntoIter<A>,
-    tolerance: f64,
+    /// Of outputs and states, and of gradients.
+    tolerances: [f64; 2],
 }
 
 impl<A: Real> Expected<A> {
-    pub(crate) fn of(golden: &Golden, case: &Case, tolerance: f64) -> TestResult<Self> {
+    pub(crate) fn of(golden: &Golden, case: &Case, tolerances: [f64; 2]) -> TestResult<Self> {
         let numbers: Vec<_> = golden.array(&case.index.to_string())?.into_iter().collect();
-        Ok(Self { name: format!("{case:?}"), left: numbers.into_iter(), tolerance })
+        Ok(Self { name: format!("{case:?}"), left: numbers.into_iter(), tolerances })
     }
 
-    /// Compares the next numbers with an array. The tolerance is relative to `scale`.
+    /// Compares the next numbers with an array: outputs and states, or gradients.
     #[track_caller]
-    fn next<D: Dimension>(&mut self, what: &str, actual: &ArrayRef<A, D>, relative: bool) -> TestResult {
+    fn next<D: Dimension>(&mut self, what: &str, actual: &ArrayRef<A, D>, gradient: bool) -> TestResult {
         let expected: Vec<_> = self.left.by_ref().take(actual.len()).collect();
         assert_eq!(expected.len(), actual.len(), "{what} of {}", self.name);
         let largest = expected.iter().fold(1.0, |largest: f64, x| largest.max(x.wide().abs()));
-        let tolerance = if relative { self.tolerance * largest } else { self.tolerance };
+        let [value, relative] = self.tolerances;
+        let tolerance = if gradient { relative * largest } else { value };
         for (&a, e) in actual.iter().zip(expected) {
             let difference = (a.wide() - e.wide()).abs();
             assert!(

@@ -10,6 +10,7 @@ mod bits;
 mod case;
 mod errors;
 mod golden;
+mod kind;
 mod machines;
 mod notebook;
 mod seeds;
