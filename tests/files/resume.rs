@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use ndarray::{Array2, Array3};
 use ndarray_rnn::io::{StateDict, Tensor};
 use ndarray_rnn::keras::{
-    Activation, Bidirectional, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnCell, SimpleRnnConfig,
+    self, Activation, Bidirectional, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnCell, SimpleRnnConfig,
 };
 use ndarray_rnn::loss::MseLoss;
 use ndarray_rnn::optim::{
@@ -181,10 +181,19 @@ fn every_model_and_optimiser_comes_back() -> TestResult {
     let linear = Linear::<f64>::new(LinearConfig::new(2, 3), rng)?;
     expect_same(&linear)?;
     expect_same(&Embedding::<f32>::new(EmbeddingConfig::new(4, 2).padding_idx(1), rng)?)?;
-    let keras = SimpleRnnConfig::new(2, 3).activation(Activation::HardSigmoid).dropout(0.5).use_bias(false);
-    expect_same(&SimpleRnn::<f32>::new(keras.clone(), rng)?)?;
+    let simple = SimpleRnnConfig::new(2, 3).activation(Activation::HardSigmoid).dropout(0.5).use_bias(false);
+    expect_same(&SimpleRnn::<f32>::new(simple.clone(), rng)?)?;
     expect_same(&SimpleRnnCell::<f64>::new(SimpleRnnConfig::new(2, 3), rng)?)?;
-    expect_same(&Bidirectional::<f32>::new(keras, MergeMode::Ave, rng)?)?;
+    expect_same(&Bidirectional::<f32>::new(simple, MergeMode::Ave, rng)?)?;
+    let lstm = keras::LstmConfig::new(2, 3).recurrent_activation(Activation::Elu).unit_forget_bias(false);
+    expect_same(&keras::Lstm::<f64>::new(lstm.clone(), rng)?)?;
+    expect_same(&keras::LstmCell::<f32>::new(lstm.clone(), rng)?)?;
+    expect_same(&Bidirectional::<f32, _>::new(lstm, MergeMode::Concat, rng)?)?;
+    for reset_after in [false, true] {
+        let gru = keras::GruConfig::new(2, 3).reset_after(reset_after).dropout(0.5);
+        expect_same(&keras::Gru::<f32>::new(gru.clone(), rng)?)?;
+        expect_same(&keras::GruCell::<f64>::new(gru, rng)?)?;
+    }
     expect_same(&SeedGenerator::new(-3).after(5))?;
     expect_same(rng)?;
     let mut kept = WithSpare::new(rng.clone());
@@ -238,6 +247,18 @@ fn models_that_contradict_themselves_are_refused() -> TestResult {
         &both,
         "the parameters are of SimpleRNN(3), not of SimpleRNN(1000000000)",
     );
+    let mut gru = serde_json::to_value(keras::Gru::<f32>::zeros(keras::GruConfig::new(2, 3))?)?;
+    expect_refused::<keras::Lstm>(
+        &gru,
+        "unknown field `reset_after`, expected one of `input_dim`, `units`, `activation`, `recurrent_activation`, \
+         `unit_forget_bias`, `use_bias`, `kernel_initializer`, `recurrent_initializer`, `bias_initializer`, `dropout`, \
+         `recurrent_dropout`, `go_backwards`, `zero_output_for_mask`, `seed`",
+    );
+    gru["config"]["reset_after"] = false.into();
+    expect_refused::<keras::Gru>(&gru, "bias: expected shape [9], got [2, 9]");
+    let simple = serde_json::to_value(SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(2, 3))?)?;
+    gru["parameters"] = simple["parameters"].clone();
+    expect_refused::<keras::Gru>(&gru, "kernel: expected shape [2, 9], got [2, 3]");
     let mut missing = good.clone();
     missing["parameters"].as_object_mut().ok_or("no map")?.remove("weight_hh_l0");
     expect_refused::<Rnn>(

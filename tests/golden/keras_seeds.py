@@ -11,6 +11,8 @@ numbers, flat and one after another:
     kind "bidirectional"  the same of one Bidirectional, forward then backward
     kind "initializer"    keras.initializers.{name}(seed=seed) of a shape
     kind "draw"           keras.random.{name} of a shape from a SeedGenerator(seed), after `skip` draws
+    kind "gated"          as "layer", of a `class` with a `bias_initializer`: all weights; or of one Bidirectional, whose layer has
+                          the `seed_of_dropout`. `dropout_seeds` are what the layers' dropout draws from
 """
 
 from itertools import product
@@ -44,6 +46,37 @@ def cases():
         yield {"kind": "draw", "name": "dropout", "seed": 4, "skip": 2, "dtype": dtype, "shape": (9, 31), "rate": rate}
 
 
+    kinds = (("LSTM", {"unit_forget_bias": True}), ("LSTM", {"unit_forget_bias": False}), ("GRU", {}), ("GRU", {"reset_after": False}))
+    for (name, options), bias, dtype in product(kinds, ("zeros", "glorot_uniform", "random_normal"), NAMES):
+        more = {"bias_initializer": bias, **options}
+        yield {"kind": "gated", "class": name, "seed": 5, "dtype": dtype, "layers": [[4, 2], [2, 5]], "options": more}
+    for seed, name in product(SEEDS, ("LSTM", "GRU")):
+        yield {"kind": "gated", "class": name, "seed": seed, "dtype": "f32", "layers": [[3, 4]], "options": {}}
+    # Of two rows a bias is a matrix, which can be orthogonal.
+    more = {"bias_initializer": "orthogonal"}
+    yield {"kind": "gated", "class": "GRU", "seed": 6, "dtype": "f32", "layers": [[3, 4]], "options": more}
+    for name, seed in product(("LSTM", "GRU", "SimpleRNN"), (None, 7)):
+        more = {} if seed is None else {"seed": seed}
+        yield {
+            "kind": "gated", "class": name, "seed": 8, "dtype": "f32", "layers": [[4, 3]], "options": more,
+            "bidirectional": True,
+        }  # fmt: skip
+
+
+def gated(case):
+    keras.utils.set_random_seed(case["seed"])
+    made = getattr(keras.layers, case["class"])
+    layers = [made(units, dtype=NAMES[case["dtype"]], **case["options"]) for _, units in case["layers"]]
+    single = layers
+    if case.get("bidirectional"):
+        layers = [keras.layers.Bidirectional(layers[0])]
+        single = [layers[0].forward_layer, layers[0].backward_layer]
+    for layer, (input_dim, _) in zip(layers, case["layers"]):
+        layer.build((None, 5, input_dim))
+    case["dropout_seeds"] = [int(layer.cell.seed_generator.state.numpy()[0]) for layer in single]
+    return flat([weight for layer in layers for weight in layer.get_weights()])
+
+
 def weights(case):
     keras.utils.set_random_seed(case["seed"])
     layers = [keras.layers.SimpleRNN(units, dtype=NAMES[case["dtype"]]) for _, units in case["layers"]]
@@ -72,7 +105,7 @@ def drawn(case):
 
 
 def main():
-    run = {"layer": weights, "bidirectional": weights, "initializer": initialized, "draw": drawn}
+    run = {"layer": weights, "bidirectional": weights, "initializer": initialized, "draw": drawn, "gated": gated}
     listed = list(cases())
     save("keras_seeds.safetensors", {str(i): run[case["kind"]](case) for i, case in enumerate(listed)}, listed)
 

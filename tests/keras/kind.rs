@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3};
 use ndarray_rnn::keras::{
-    Activation, Architecture, Bidirectional, GruConfig, Layer, LstmConfig, SimpleRnnConfig,
+    Activation, Architecture, Bidirectional, GruConfig, Initializer, Layer, LstmConfig, SimpleRnnConfig,
 };
 use ndarray_rnn::{Recurrent, RnnConfig};
 
@@ -18,6 +18,7 @@ pub(crate) trait Kind: Architecture {
     fn new(input_dim: usize, units: usize) -> Self;
     fn activation(self, activation: Activation) -> Self;
     fn use_bias(self, use_bias: bool) -> Self;
+    fn bias_initializer(self, initializer: Initializer) -> Self;
     fn rates(self, dropout: f64, recurrent_dropout: f64) -> Self;
     fn go_backwards(self, go_backwards: bool) -> Self;
     fn zero_output_for_mask(self, zero: bool) -> Self;
@@ -77,6 +78,10 @@ macro_rules! kind {
 
             fn use_bias(self, use_bias: bool) -> Self {
                 $config::use_bias(self, use_bias)
+            }
+
+            fn bias_initializer(self, initializer: Initializer) -> Self {
+                $config::bias_initializer(self, initializer)
             }
 
             fn rates(self, dropout: f64, recurrent_dropout: f64) -> Self {
@@ -152,15 +157,21 @@ macro_rules! kind {
     };
 }
 
+/// The value of an option, if the case has it.
+fn option<T: serde::de::DeserializeOwned>(case: &Case, name: &str) -> TestResult<Option<T>> {
+    Ok(serde_json::from_value(case.value[name].clone())?)
+}
+
 kind!(SimpleRnnConfig, RnnConfig, 2.0, |self, _case| self, |config| vec![config], [h]);
 
 kind!(
     LstmConfig,
     ndarray_rnn::LstmConfig,
     4.0,
-    |self, case| match case.text("recurrent_activation") {
-        Some(name) => self.recurrent_activation(name.parse()?),
-        None => self,
+    |self, case| {
+        let gates = option(case, "recurrent_activation")?.unwrap_or(Activation::Sigmoid);
+        let unit_forget_bias = option(case, "unit_forget_bias")?.unwrap_or(true);
+        self.recurrent_activation(gates).unit_forget_bias(unit_forget_bias)
     },
     |config| vec![config.clone(), config.recurrent_activation(Activation::HardSigmoid)],
     [h, c]
@@ -171,11 +182,8 @@ kind!(
     ndarray_rnn::GruConfig,
     4.0,
     |self, case| {
-        let config = self.reset_after(case.flag("reset_after")?);
-        match case.text("recurrent_activation") {
-            Some(name) => config.recurrent_activation(name.parse()?),
-            None => config,
-        }
+        let gates = option(case, "recurrent_activation")?.unwrap_or(Activation::Sigmoid);
+        self.recurrent_activation(gates).reset_after(option(case, "reset_after")?.unwrap_or(true))
     },
     |config| vec![
         config.clone(),

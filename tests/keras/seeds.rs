@@ -3,11 +3,13 @@
 use ndarray::{Array, Array1, Array2, ArrayD, Ix2, IxDyn, arr1, arr2, array};
 use ndarray_rnn::Error;
 use ndarray_rnn::keras::{
-    self, Bidirectional, Initializer, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnConfig,
+    self, Bidirectional, GruConfig, Initializer, Layer, LstmConfig, MergeMode, SeedGenerator, SimpleRnn,
+    SimpleRnnConfig,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::kind::Kind;
 use crate::common::golden::{Case, Golden};
 use crate::common::{Real, TestResult, assert_same_bits, expect_error, in_both_types, largest_difference};
 
@@ -85,6 +87,65 @@ fn bidirectional() -> TestResult {
         let layer = Bidirectional::<f32>::new(config, MergeMode::Concat, &mut rng)?;
         compare_weights(case, &layer.get_weights(), &expected);
         Ok(())
+    })
+}
+
+/// Layers with gates, built after all were made; or the two layers of a Bidirectional.
+fn gated_layers<C: Kind, A: Real>(case: &Case) -> TestResult<(Vec<Layer<C, A>>, Vec<ArrayD<A>>)> {
+    let options = Case { index: case.index, value: case.value["options"].clone() };
+    let sizes: Vec<[usize; 2]> = serde_json::from_value(case.value["layers"].clone())?;
+    let configs = sizes.into_iter().map(|[input_dim, units]| {
+        let config = C::new(input_dim, units).own(&options)?;
+        let config = match options.text("bias_initializer") {
+            Some("glorot_uniform") => config.bias_initializer(Initializer::glorot_uniform()),
+            Some("random_normal") => config.bias_initializer(Initializer::random_normal(0.0, 0.05)),
+            Some("orthogonal") => config.bias_initializer(Initializer::orthogonal(1.0)),
+            _ => config,
+        };
+        Ok(options.number("seed").map_or(config.clone(), |seed| config.seed(seed as i64)))
+    });
+    let mut rng = keras::set_random_seed(seed(case)?);
+    let mut configs = configs.collect::<TestResult<Vec<_>>>()?;
+    if case.value["bidirectional"] == true {
+        let both = Bidirectional::<A, C>::new(configs.remove(0), MergeMode::Concat, &mut rng)?;
+        let layers = vec![both.forward_layer().clone(), both.backward_layer().clone()];
+        return Ok((layers, both.get_weights()));
+    }
+    let layers = configs.into_iter().map(|config| Ok(Layer::new(config, &mut rng)?));
+    let layers = layers.collect::<TestResult<Vec<_>>>()?;
+    let weights = layers.iter().flat_map(Layer::get_weights).collect();
+    Ok((layers, weights))
+}
+
+fn check_gated<C: Kind, A: Real>(case: &Case, expected: &[A]) -> TestResult {
+    let (layers, weights) = gated_layers::<C, A>(case)?;
+    let seeds: Vec<_> = layers.iter().map(|layer| layer.seed_generator().seed()).collect();
+    let expected_seeds: Vec<i64> = serde_json::from_value(case.value["dropout_seeds"].clone())?;
+    assert_eq!(seeds, expected_seeds, "seeds of dropout of {case:?}");
+    let bias = case.value["options"]["bias_initializer"].as_str().unwrap_or_default();
+    let mut left = expected;
+    for (i, weight) in weights.iter().enumerate() {
+        let (now, later) = left.split_at(weight.len());
+        let (exact, orthogonal) = match i % 3 {
+            0 => (true, false),
+            1 => (true, true),
+            _ => (bias != "random_normal", bias == "orthogonal"),
+        };
+        let weight: Vec<_> = weight.iter().copied().collect();
+        compare(&format!("weight {i} of {case:?}"), &weight, now, exact, orthogonal);
+        left = later;
+    }
+    assert!(left.is_empty(), "{case:?}");
+    Ok(())
+}
+
+/// All weights of LSTMs and GRUs, and the seeds of their dropout.
+fn gated<A: Real>() -> TestResult {
+    let count = if A::NAME == "f32" { 35 } else { 12 };
+    for_cases::<A>("gated", count, |case, expected| match case.text("class") {
+        Some("LSTM") => check_gated::<LstmConfig, A>(case, &expected),
+        Some("GRU") => check_gated::<GruConfig, A>(case, &expected),
+        _ => check_gated::<SimpleRnnConfig, A>(case, &expected),
     })
 }
 
@@ -224,4 +285,4 @@ fn dropout_of_nothing_and_of_all() -> TestResult {
     Ok(())
 }
 
-in_both_types!(layers, initializers, draws);
+in_both_types!(layers, gated, initializers, draws);
