@@ -35,7 +35,8 @@
 //! * [`Run`], a pass with options: lengths in any order, resets inside a sequence, last outputs, the states of every
 //!   layer. [`PackedSequence`], sequences of different lengths without padding. [`Stream`], steps and chunks that carry
 //!   their state.
-//! * [`keras`]: Keras's `SimpleRNN`, its cell, `Bidirectional` and stacks, with Keras's masks, initialisers and seeds.
+//! * [`keras`]: Keras's `SimpleRNN`, `LSTM` and `GRU`, their cells, `Bidirectional` and stacks, with Keras's masks,
+//!   initialisers and seeds.
 //! * [`Linear`], [`Embedding`] and [`one_hot`], which stand before and behind a network.
 //! * [`loss`], losses and their gradients; [`optim`], optimisers, schedules of the learning rate and clipping.
 //! * [`Parameters`]: the named arrays of a model, to read, change, copy ([`state_dict`](Parameters::state_dict)) and

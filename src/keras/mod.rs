@@ -24,6 +24,8 @@
 //! | `stateful=True` | `layer.call(&x).initial_state(&state).last()?` | the same, begun with the `state` that the batch before returned |
 //! | training | `layer.call(&x).last_train(&mut seeds)?`, `forward_train` | `(last, state, trace)`, for `layer.backward(&trace, &d_last, None)?` |
 //!
+//! The state of an [`Lstm`] is the pair (h, c), wherever one goes in or out.
+//!
 //! Where Keras's backends differ, TensorFlow's is followed: outputs before a sequence's first step that counts are zero.
 
 // Each file imports only from those above it:

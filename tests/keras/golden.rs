@@ -25,8 +25,7 @@ fn tolerances<A: Real>(case: &Case) -> [f64; 2] {
     match (A::NAME, case.text("class")) {
         ("f32", None) => [1e-6; 2],
         ("f32", _) => [1e-6, 1e-5],
-        (_, None) if gelu => [3e-8; 2],
-        (_, _) if gelu => [1e-7; 2],
+        _ if gelu => [3e-8; 2],
         _ => [1e-14; 2],
     }
 }

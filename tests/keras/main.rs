@@ -1,4 +1,4 @@
-//! Keras's layer, compared with Keras 3.15 on TensorFlow (`golden`, `seeds`), with what the notebook prints
+//! Keras's layers, compared with Keras 3.15 on TensorFlow (`golden`, `seeds`), with what the notebook prints
 //! (`notebook`), with higher precision (`activations`) and with the crate's own network and the definition of a
 //! sum (`bits`), on every instruction set (`machines`); and what callers get wrong (`errors`, `gated_errors`).
 

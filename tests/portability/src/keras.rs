@@ -1,9 +1,9 @@
-//! Keras's layer: activations, seeds, passes.
+//! Keras's layers: activations, seeds, passes.
 
 use ndarray::{Array1, Array2, Array3};
 use ndarray_rnn::keras::{
-    Activation, Bidirectional, Initializer, MergeMode, SeedGenerator, SimpleRnn, SimpleRnnConfig,
-    set_random_seed,
+    Activation, Architecture, Bidirectional, GruConfig, Initializer, Layer, LstmConfig, MergeMode, SeedGenerator,
+    SimpleRnn, SimpleRnnConfig, Stacked, set_random_seed,
 };
 use ndarray_rnn::kernels::archs;
 use ndarray_rnn::{Parameters, Result, Scalar, manual_seed};
@@ -59,39 +59,56 @@ pub fn seeds<A: Scalar>() -> Result<()> {
     Ok(())
 }
 
-/// Outputs, states and gradients of both directions, with masks, dropout and every activation.
+/// Outputs, states and gradients of both directions, with masks, dropout and every activation; of layers with gates, some.
 pub fn passes<A: Scalar>() -> Result<()> {
-    for (i, [input, units, len, batch]) in
-        [[4, 2, 5, 3], [17, 33, 6, 7], [8, 64, 5, 1]].into_iter().enumerate()
-    {
+    for (i, sizes) in [[4, 2, 5, 3], [17, 33, 6, 7], [8, 64, 5, 1]].into_iter().enumerate() {
+        let [input, units, ..] = sizes;
         for activation in Activation::ALL {
-            let config = SimpleRnnConfig::new(input, units)
-                .activation(activation)
-                .dropout(0.25)
-                .recurrent_dropout(0.4);
-            let [forward, backward] = [false, true].map(|backwards| {
-                SimpleRnn::<A>::new(config.clone().go_backwards(backwards), &mut set_random_seed(8))
-            });
-            let (forward, backward) = (forward?, backward?);
-            let (x, mask) = (
-                uniform([batch, len, input], 42)?,
-                Array2::from_shape_fn((batch, len), |(n, t)| (n + t * 3 + i) % 4 != 1),
-            );
-            for (set, arch) in archs() {
-                let layers = [forward.clone().on(arch), backward.clone().on(arch)];
-                let [first, second] = layers;
-                let layer = Bidirectional::from_layers(first, second, MergeMode::Mul)?;
-                let call = layer.call(&x).mask(&mask);
-                let (output, states, trace) = call.forward_train(&mut layer.seed_generators())?;
-                let gradients =
-                    layer.backward(&trace, &output, Some(states.each_ref().map(|state| &**state)))?;
-                let parameters = gradients.parameters.state_dict().into_iter().flat_map(|(_, value)| value);
-                let arrays = output.into_iter().chain(states.into_iter().flatten()).chain(gradients.input);
-                let name =
-                    format!("keras/pass/{}/{activation}/I{input}.H{units}.L{len}.N{batch}", dtype::<A>());
-                case(&name, set, arrays.chain(parameters));
+            let config = SimpleRnnConfig::new(input, units).activation(activation);
+            let config = config.dropout(0.25).recurrent_dropout(0.4);
+            pass::<A, _>(&activation.to_string(), i, sizes, [config.clone(), config.go_backwards(true)])?;
+        }
+        for (activation, gates) in
+            [(Activation::Tanh, Activation::Sigmoid), (Activation::Gelu, Activation::Silu)]
+        {
+            let config = LstmConfig::new(input, units).activation(activation).recurrent_activation(gates);
+            let config = config.dropout(0.25).recurrent_dropout(0.4);
+            let name = format!("lstm/{activation}");
+            pass::<A, _>(&name, i, sizes, [config.clone(), config.go_backwards(true)])?;
+            for (name, reset_after) in [("gru", true), ("gru_before", false)] {
+                let config = GruConfig::new(input, units).activation(activation).recurrent_activation(gates);
+                let config = config.reset_after(reset_after).dropout(0.25).recurrent_dropout(0.4);
+                let name = format!("{name}/{activation}");
+                pass::<A, _>(&name, i, sizes, [config.clone(), config.go_backwards(true)])?;
             }
         }
+    }
+    Ok(())
+}
+
+/// One pass of both directions, on every instruction set. A stack has states that are lists, whatever the kind.
+fn pass<A: Scalar, C: Architecture>(
+    what: &str,
+    i: usize,
+    [input, units, len, batch]: [usize; 4],
+    configs: [C; 2],
+) -> Result<()> {
+    let layers = configs.map(|config| Layer::<C, A>::new(config, &mut set_random_seed(8)));
+    let [forward, backward] = layers;
+    let (forward, backward) = (forward?, backward?);
+    let x = uniform([batch, len, input], 42)?;
+    let mask = Array2::from_shape_fn((batch, len), |(n, t)| (n + t * 3 + i) % 4 != 1);
+    for (set, arch) in archs() {
+        let (first, second) = (forward.clone().on(arch), backward.clone().on(arch));
+        let both = Bidirectional::from_layers(first, second, MergeMode::Mul)?;
+        let model = Stacked::new([both.into()])?;
+        let call = model.call(&x).mask(&mask);
+        let (output, states, trace) = call.forward_train(&mut model.seed_generators())?;
+        let gradients = model.backward(&trace, &output, Some(&states))?;
+        let parameters = gradients.parameters.state_dict().into_iter().flat_map(|(_, value)| value);
+        let arrays = output.into_iter().chain(states.into_iter().flatten()).chain(gradients.input);
+        let name = format!("keras/pass/{}/{what}/I{input}.H{units}.L{len}.N{batch}", dtype::<A>());
+        case(&name, set, arrays.chain(parameters));
     }
     Ok(())
 }
