@@ -154,6 +154,13 @@ pub(super) struct SharedBlocks {
     pub(super) hidden: Range<usize>,
 }
 
+impl SharedBlocks {
+    /// The number of blocks that hold sums.
+    pub(super) fn sums(&self) -> usize {
+        self.input.end.max(self.hidden.end)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,5 @@
 //! The gradient of one direction's parameters: sums over all rows.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
@@ -12,7 +11,7 @@ use super::operands::{Masks, of_layer, operands};
 use super::resets::Resets;
 use super::stack::Stack;
 use super::threads;
-use crate::cell::{Cell, sums};
+use crate::cell::Cell;
 use crate::element::Element;
 use crate::invariant::Invariant;
 use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
@@ -64,7 +63,8 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             .flat_map(|(i, gradient)| gradient.split(widths, workers).into_iter().map(move |part| (i, part)));
         threads::for_each(workers, jobs, |(i, gradient)| {
             let (terms, plan) = (self.terms(kept, i, [d_sums, d_h]), self.plan);
-            plan.arch.dispatch(Add { terms, plan, gradient, cell: PhantomData::<C> });
+            let both = SharedBlocks { input: C::INPUT, hidden: C::HIDDEN };
+            plan.arch.dispatch(Add { terms, plan, gradient, both });
         });
     }
 
@@ -121,24 +121,24 @@ impl<A: Element> Terms<'_, A> {
     }
 }
 
-/// Adds the terms of every row to a gradient of zeros, in ascending order of (t, b) whichever way time ran.
-struct Add<'t, 'a, A, C> {
+/// Adds the terms of every row to a gradient of zeros, in ascending order of (t, b) whichever way time ran. It does not
+/// depend on the cell, so it is compiled once for all.
+struct Add<'t, 'a, A> {
     terms: Terms<'t, A>,
     plan: Plan,
     gradient: UnitsGradient<'a, A>,
-    cell: PhantomData<C>,
+    both: SharedBlocks,
 }
 
-impl<'t, A: Element, C: Cell<A>> WithSimd for Add<'t, '_, A, C> {
+impl<'t, A: Element> WithSimd for Add<'t, '_, A> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { terms, plan, mut gradient, .. } = self;
+        let Self { terms, plan, mut gradient, both } = self;
         let Terms { steps, units, width, features, .. } = terms;
-        let blocks = const { sums::<A, C>() };
+        let blocks = both.sums();
         let zeros = vec![A::zero(); if terms.resets.is_some() { features } else { 0 }];
-        let both = SharedBlocks { input: C::INPUT, hidden: C::HIDDEN };
         let few_inputs = few(width, terms.factors.is_some() || terms.masks[0].is_some());
         let few_states = few(features, terms.masks[1].is_some() || terms.gated.is_some());
         let together = plan.terms.max(features.min(plan.terms.saturating_mul(2)));
@@ -157,21 +157,26 @@ impl<'t, A: Element, C: Cell<A>> WithSimd for Add<'t, '_, A, C> {
                 steps.places(chunk.clone()).map(move |(_, b)| &factors[b * width..][..width])
             };
             if few_inputs {
-                sums.add_outer(C::INPUT, width, of_rows(terms.inputs), &mut gradient.weight_ih);
+                sums.add_outer(both.input.clone(), width, of_rows(terms.inputs), &mut gradient.weight_ih);
             } else {
                 for operand in operands(terms.masks[0], both.input.len(), false) {
                     scratch.factors.clear();
                     scratch.factors.extend(terms.factors.into_iter().flat_map(of_rows));
                     scratch.factors.extend(operand.factors.into_iter().flat_map(|all| of_masks(all, width)));
                     scratch.pack(width, of_rows(terms.inputs));
-                    scratch.multiply(simd, C::INPUT.start, operand.blocks, start, &mut gradient.weight_ih);
+                    scratch.multiply(simd, both.input.start, operand.blocks, start, &mut gradient.weight_ih);
                 }
             }
             listed.clear();
             listed.reserve(rows.len());
             chunk.clone().for_each(|t| terms.list_previous(t, &zeros, &mut listed));
             if few_states {
-                sums.add_outer(C::HIDDEN, features, listed.iter().copied(), &mut gradient.weight_hh);
+                sums.add_outer(
+                    both.hidden.clone(),
+                    features,
+                    listed.iter().copied(),
+                    &mut gradient.weight_hh,
+                );
                 continue;
             }
             for operand in operands(terms.masks[1], both.hidden.len(), terms.gated.is_some()) {
@@ -185,7 +190,7 @@ impl<'t, A: Element, C: Cell<A>> WithSimd for Add<'t, '_, A, C> {
                         .extend(operand.factors.into_iter().flat_map(|all| of_masks(all, features)));
                     scratch.pack(features, listed.iter().copied());
                 }
-                scratch.multiply(simd, C::HIDDEN.start, operand.blocks, start, &mut gradient.weight_hh);
+                scratch.multiply(simd, both.hidden.start, operand.blocks, start, &mut gradient.weight_hh);
             }
         }
         gradient.share_biases(&both);
