@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use ndarray::{Array, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, Axis, Dimension};
+use ndarray::{Array, Array2, ArrayRef, ArrayView1, ArrayViewD, ArrayViewMutD, Axis, Dimension};
 
-use crate::error::{Result, expect_index, expect_positive, expect_shape};
+use crate::error::{Result, expect_index, expect_number, expect_positive, expect_shape};
+use crate::norm::norm;
 use crate::parameters::Parameters;
 use crate::random::{self, NormalRng};
 use crate::room::zeros;
 use crate::scalar::Scalar;
+use crate::setters::setters;
 
 /// A row of zeros with a one at the index, for each index: `torch.nn.functional.one_hot`: (*) to (*, num_classes).
 ///
@@ -56,13 +58,18 @@ pub struct EmbeddingConfig {
     pub embedding_dim: usize,
     /// The index of a vector that begins as zero and whose gradient is zero. Default none.
     pub padding_idx: Option<usize>,
+    /// The greatest norm of a vector that is looked up, at least 0: a longer one is shortened to it, see
+    /// [`Embedding::renorm`]. Default none.
+    pub max_norm: Option<f64>,
+    /// Which norm, greater than 0; infinity is the largest absolute value. Default 2.
+    pub norm_type: f64,
 }
 
 impl EmbeddingConfig {
     /// A table without a padding index.
     #[must_use]
     pub fn new(num_embeddings: usize, embedding_dim: usize) -> Self {
-        Self { num_embeddings, embedding_dim, padding_idx: None }
+        Self { num_embeddings, embedding_dim, padding_idx: None, max_norm: None, norm_type: 2.0 }
     }
 
     /// Sets [`padding_idx`](Self#structfield.padding_idx).
@@ -70,6 +77,14 @@ impl EmbeddingConfig {
     pub fn padding_idx(self, padding_idx: usize) -> Self {
         Self { padding_idx: Some(padding_idx), ..self }
     }
+
+    /// Sets [`max_norm`](Self#structfield.max_norm).
+    #[must_use]
+    pub fn max_norm(self, max_norm: f64) -> Self {
+        Self { max_norm: Some(max_norm), ..self }
+    }
+
+    setters!(norm_type: f64);
 }
 
 /// The text that torch shows for the module.
@@ -78,6 +93,12 @@ impl fmt::Display for EmbeddingConfig {
         write!(f, "Embedding({}, {}", self.num_embeddings, self.embedding_dim)?;
         if let Some(index) = self.padding_idx {
             write!(f, ", padding_idx={index}")?;
+        }
+        if let Some(max_norm) = self.max_norm {
+            write!(f, ", max_norm={max_norm:?}")?;
+        }
+        if self.norm_type != 2.0 {
+            write!(f, ", norm_type={:?}", self.norm_type)?;
         }
         f.write_str(")")
     }
@@ -139,7 +160,8 @@ impl<A: Scalar> Embedding<A> {
     /// # Errors
     /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a size of zero,
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a table that no memory holds,
-    /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for a `padding_idx` not below `num_embeddings`.
+    /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for a `padding_idx` not below `num_embeddings`,
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a `max_norm` or `norm_type` out of its range.
     pub fn new<R: NormalRng + ?Sized>(config: EmbeddingConfig, rng: &mut R) -> Result<Self> {
         let mut embedding = Self::zeros(config)?;
         let weight = &mut embedding.parameters.weight;
@@ -155,12 +177,14 @@ impl<A: Scalar> Embedding<A> {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn zeros(config: EmbeddingConfig) -> Result<Self> {
-        let EmbeddingConfig { num_embeddings, embedding_dim, padding_idx } = config;
+        let EmbeddingConfig { num_embeddings, embedding_dim, padding_idx, max_norm, norm_type } = config;
         expect_positive("num_embeddings", num_embeddings)?;
         expect_positive("embedding_dim", embedding_dim)?;
         if let Some(index) = padding_idx {
             expect_index("padding_idx", "num_embeddings", num_embeddings, index)?;
         }
+        expect_number("max_norm", max_norm.unwrap_or(0.0), "at least 0", |x| x >= 0.0)?;
+        expect_number("norm_type", norm_type, "greater than 0", |x| x > 0.0)?;
         let weight = zeros("weight", (num_embeddings, embedding_dim))?;
         Ok(Self { config, parameters: EmbeddingParameters { weight } })
     }
@@ -177,7 +201,48 @@ impl<A: Scalar> Embedding<A> {
         &self.parameters.weight
     }
 
-    /// The vectors at `indices`.
+    /// Shortens the vectors at `indices` that are longer than `max_norm`: torch's `embedding_renorm_`, which torch's
+    /// forward pass calls. In training call it before [`forward`](Self::forward), so that the optimiser moves what torch's
+    /// moves. Without a `max_norm` nothing changes.
+    ///
+    /// ```text
+    /// v = v max_norm / (norm of v + 1e-7)     where the norm is greater than max_norm
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for an index not below `num_embeddings`; nothing
+    /// changes then.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ndarray_rnn::{Embedding, EmbeddingConfig, Parameters};
+    ///
+    /// let mut embedding = Embedding::<f32>::zeros(EmbeddingConfig::new(2, 2).max_norm(1.0))?;
+    /// embedding.load_state_dict([("weight", array![[3.0, 4.0], [3.0, 4.0]])])?;
+    /// embedding.renorm(&array![1, 1])?;
+    /// assert_eq!(embedding.weight(), array![[3.0, 4.0], [0.6, 0.8]]);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    #[doc(alias = "embedding_renorm_")]
+    pub fn renorm<D: Dimension>(&mut self, indices: &ArrayRef<usize, D>) -> Result<()> {
+        expect_indices("indices", "num_embeddings", self.config.num_embeddings, indices)?;
+        for &index in indices {
+            if let Some(scale) = self.scale(self.weight().row(index)) {
+                self.parameters.weight.row_mut(index).mapv_inplace(|x| x * scale);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a vector is multiplied with if it is too long.
+    fn scale(&self, row: ArrayView1<'_, A>) -> Option<A> {
+        let max_norm = self.config.max_norm?;
+        // In the element type, as torch has it.
+        let norm = A::from_f64(norm(row.iter().map(|x| x.into_f64()), self.config.norm_type)).into_f64();
+        (norm > max_norm).then(|| A::from_f64(max_norm / (norm + 1e-7)))
+    }
+
+    /// The vectors at `indices`, those longer than `max_norm` as [`renorm`](Self::renorm) shortens them; the table stays.
     ///
     /// # Errors
     /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for an index not below `num_embeddings`,
@@ -185,12 +250,18 @@ impl<A: Scalar> Embedding<A> {
     pub fn forward<D: Dimension>(&self, indices: &ArrayRef<usize, D>) -> Result<Array<A, D::Larger>> {
         let mut output = zeros("output", self.output_dim(indices)?)?;
         let rows = output.lanes_mut(Axis(indices.ndim())).into_iter();
-        rows.zip(indices).for_each(|(mut row, &index)| row.assign(&self.weight().row(index)));
+        for (mut row, &index) in rows.zip(indices) {
+            row.assign(&self.weight().row(index));
+            if let Some(scale) = self.scale(row.view()) {
+                row.mapv_inplace(|x| x * scale);
+            }
+        }
         Ok(output)
     }
 
     /// The table's gradient, given the indices and the gradient `d_output` of the vectors at them:
-    /// `d_weight[i]` is the sum of `d_output` wherever the index is i, in row-major order of the indices.
+    /// `d_weight[i]` is the sum of `d_output` wherever the index is i, in row-major order of the indices, and 0 for the
+    /// `padding_idx`. Of a vector that is too long it is the gradient of the shortened one, as in torch.
     ///
     /// # Errors
     /// As [`forward`](Self::forward); [`Error::Shape`](crate::Error::Shape) for a `d_output` of another shape than the
@@ -201,7 +272,7 @@ impl<A: Scalar> Embedding<A> {
         d_output: &ArrayRef<A, D::Larger>,
     ) -> Result<EmbeddingParameters<A>> {
         expect_shape("d_output", self.output_dim(indices)?.slice(), d_output.shape())?;
-        let EmbeddingConfig { num_embeddings, embedding_dim, padding_idx } = self.config;
+        let EmbeddingConfig { num_embeddings, embedding_dim, padding_idx, .. } = self.config;
         let mut weight = zeros("d_weight", (num_embeddings, embedding_dim))?;
         let rows = d_output.lanes(Axis(indices.ndim())).into_iter();
         for (row, &index) in rows.zip(indices).filter(|&(_, &index)| Some(index) != padding_idx) {

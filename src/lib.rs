@@ -37,7 +37,8 @@
 //!   their state.
 //! * [`keras`]: Keras's `SimpleRNN`, `LSTM` and `GRU`, their cells, `Bidirectional` and stacks, with Keras's masks,
 //!   initialisers and seeds.
-//! * [`Linear`], [`Embedding`] and [`one_hot`], which stand before and behind a network.
+//! * [`Linear`], [`Embedding`], [`Dropout`] and [`one_hot`], which stand before and behind a network; [`functional`], softmax,
+//!   argmax, accuracy, sampling from logits.
 //! * [`loss`], losses and their gradients; [`optim`], optimisers, schedules of the learning rate and clipping.
 //! * [`Parameters`]: the named arrays of a model, to read, change, copy ([`state_dict`](Parameters::state_dict)) and
 //!   load ([`load_state_dict`](Parameters::load_state_dict)).
@@ -133,10 +134,12 @@
 mod arrays;
 mod cell;
 mod dim;
+mod dropout;
 mod element;
 mod embedding;
 mod engine;
 mod error;
+pub mod functional;
 pub mod init;
 mod invariant;
 pub mod io;
@@ -146,6 +149,7 @@ pub mod kernels;
 mod layout;
 mod linear;
 pub mod loss;
+mod norm;
 pub mod optim;
 mod order;
 mod packed;
@@ -160,6 +164,7 @@ mod setters;
 mod steps;
 
 pub use dim::SequenceDim;
+pub use dropout::{Dropout, DropoutMask};
 pub use embedding::{Embedding, EmbeddingConfig, EmbeddingParameters, one_hot};
 pub use error::{Error, FileError, Result};
 pub use linear::{Linear, LinearConfig, LinearGradients, LinearParameters};

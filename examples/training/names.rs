@@ -14,6 +14,7 @@ use common::letters::argmax;
 use common::torch::{Curve, largest_difference};
 use common::{Result, chart, target, uniform};
 use ndarray::{Array1, Array2, Array3, Axis};
+use ndarray_rnn::functional::accuracy;
 use ndarray_rnn::io::{StateDict, safetensors};
 use ndarray_rnn::loss::CrossEntropyLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig, MaxNorm, clip_grad_norm};
@@ -52,7 +53,7 @@ fn main() -> Result<()> {
     for ((name, language), logits) in trained.validation.iter().zip(logits.outer_iter()).take(8) {
         println!("{name:<14}{:<10}{}", LANGUAGES[*language], LANGUAGES[argmax(logits)]);
     }
-    let accuracy = accuracy(&logits, &batch.languages);
+    let accuracy = accuracy(&logits, &batch.languages)?;
     println!("\nRight of {} names not trained on: {:.1} %", logits.nrows(), 100.0 * accuracy);
     assert!(accuracy > 0.95);
 
@@ -97,7 +98,7 @@ pub fn train(epochs: usize) -> Result<Trained> {
         let loss = CrossEntropyLoss::new().forward(&logits, &held_out.languages)?.value;
         validation_losses.resize(losses.len() - 1, f64::NAN);
         validation_losses.push(loss.into());
-        let accuracy = accuracy(&logits, &held_out.languages);
+        let accuracy = accuracy(&logits, &held_out.languages)?;
         println!("{epoch:>5}  {:.6}   {loss:.6}    {accuracy:.4}", losses[losses.len() - 1]);
         if loss < lowest {
             (best, best_epoch, lowest) = (net.clone(), epoch, loss);
@@ -138,12 +139,6 @@ fn network(rng: &mut Mt19937) -> Result<Net> {
 fn classify((embedding, lstm, fc): &Net, batch: &Batch) -> Result<Array2<f32>> {
     let (last, _) = lstm.run(&embedding.forward(&batch.letters)?).lengths(&batch.lengths).last()?;
     Ok(fc.forward(&last)?)
-}
-
-/// The share of names whose own language has the largest logit.
-fn accuracy(logits: &Array2<f32>, languages: &Array1<usize>) -> f64 {
-    let right = logits.outer_iter().zip(languages).filter(|(logits, language)| argmax(*logits) == **language);
-    right.count() as f64 / languages.len() as f64
 }
 
 /// Names side by side.

@@ -1,7 +1,7 @@
 //! Models made of a [`StateDict`] alone: every size follows from the names and shapes of the arrays.
 
 use super::StateDict;
-use crate::embedding::Embedding;
+use crate::embedding::{Embedding, EmbeddingConfig};
 use crate::error::Result;
 use crate::linear::Linear;
 use crate::recurrent::{Gru, GruCell, Lstm, LstmCell, Nonlinearity, Rnn, RnnCell};
@@ -179,11 +179,16 @@ from_state_dict! {
     Linear, linear_config
 }
 
-from_state_dict! {
+impl<A: Scalar> Embedding<A> {
     /// A table of an array with torch's name, whose shape decides the sizes.
     ///
+    /// The array does not say which vector is padding, so that is an argument: the gradient of that vector is zero, and
+    /// training does not change it. For a `max_norm` make a table of [`zeros`](Self::zeros) and
+    /// [load the dict into it](StateDict::load_into).
+    ///
     /// # Errors
-    /// As [`Rnn::from_state_dict`].
+    /// As [`Rnn::from_state_dict`]; [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for a `padding_idx` that
+    /// is no row.
     ///
     /// ```
     /// use ndarray::array;
@@ -191,9 +196,15 @@ from_state_dict! {
     /// use ndarray_rnn::io::{StateDict, Tensor};
     ///
     /// let mut dict = StateDict::new();
-    /// dict.insert("weight", Tensor::from_array(&array![[1.0_f64, 2.0], [3.0, 4.0]]))?;
-    /// assert_eq!(Embedding::<f64>::from_state_dict(&dict)?.forward(&array![1])?, array![[3.0, 4.0]]);
+    /// dict.insert("weight", Tensor::from_array(&array![[0.0_f64, 0.0], [3.0, 4.0]]))?;
+    /// let embedding = Embedding::<f64>::from_state_dict(&dict, Some(0))?;
+    /// assert_eq!(embedding.forward(&array![1])?, array![[3.0, 4.0]]);
+    /// assert_eq!(embedding.backward(&array![0], &array![[1.0, 1.0]])?.weight(), array![[0.0, 0.0], [0.0, 0.0]]);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
-    Embedding, embedding_config
+    pub fn from_state_dict(state_dict: &StateDict, padding_idx: Option<usize>) -> Result<Self> {
+        let mut embedding = Self::zeros(EmbeddingConfig { padding_idx, ..state_dict.embedding_config()? })?;
+        state_dict.load_into(&mut embedding)?;
+        Ok(embedding)
+    }
 }

@@ -36,11 +36,13 @@ use crate::scalar::Scalar;
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 ///
+/// For targets that are probabilities of classes see [`forward_probabilities`](Self::forward_probabilities).
+///
 /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html>
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CrossEntropyLoss {
-    options: Options,
-    label_smoothing: f64,
+    pub(super) options: Options,
+    pub(super) label_smoothing: f64,
 }
 
 impl CrossEntropyLoss {
@@ -117,23 +119,29 @@ impl CrossEntropyLoss {
                 let own = if class == target { (1.0 - s) * self.options.weight_of(target) } else { 0.0 };
                 if s > 0.0 { own + spread * self.options.weight_of(class) } else { own }
             };
-            // Logits are lowered by the largest, so that no exponential overflows.
-            let max = row.iter().fold(f64::NEG_INFINITY, |max, &x| if x > max { x } else { max });
-            let [mut loss, mut total, mut sum] = [0.0; 3];
-            for (class, x) in row.iter_mut().enumerate() {
-                let share = share(class);
-                total += share;
-                // A class of share 0 may have a logit of -infinity, and 0 times infinity is NaN.
-                loss += if share == 0.0 { 0.0 } else { share * (max - *x) };
-                *x = libm::exp(*x - max);
-                sum += *x;
-            }
-            row.iter_mut().enumerate().for_each(|(class, x)| {
-                *x = (*x / sum * total - share(class)) / divisor;
-            });
-            loss + total * libm::log(sum)
+            softmax_row(row, share, divisor)
         })
     }
+}
+
+/// The sum of -log softmax of a row of logits, each class times its share; the row is replaced by the sum's gradient
+/// over `divisor`.
+pub(super) fn softmax_row(row: &mut [f64], share: impl Fn(usize) -> f64, divisor: f64) -> f64 {
+    // Logits are lowered by the largest, so that no exponential overflows.
+    let max = row.iter().fold(f64::NEG_INFINITY, |max, &x| if x > max { x } else { max });
+    let [mut loss, mut total, mut sum] = [0.0; 3];
+    for (class, x) in row.iter_mut().enumerate() {
+        let share = share(class);
+        total += share;
+        // A class of share 0 may have a logit of -infinity, and 0 times infinity is NaN.
+        loss += if share == 0.0 { 0.0 } else { share * (max - *x) };
+        *x = libm::exp(*x - max);
+        sum += *x;
+    }
+    row.iter_mut().enumerate().for_each(|(class, x)| {
+        *x = (*x / sum * total - share(class)) / divisor;
+    });
+    loss + total * libm::log(sum)
 }
 
 /// The negative logarithm of the right class's probability, `torch.nn.NLLLoss`: `-w[t] input[t]`.
@@ -223,10 +231,10 @@ impl NllLoss {
 
 /// The options that both losses have.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Options {
+pub(super) struct Options {
     weight: Option<Vec<f64>>,
-    ignore_index: Option<usize>,
-    reduction: Reduction,
+    pub(super) ignore_index: Option<usize>,
+    pub(super) reduction: Reduction,
 }
 
 impl Options {
@@ -234,7 +242,7 @@ impl Options {
         Self { weight: Some(weight.into_iter().map(T::into).collect()), ..self }
     }
 
-    fn weight_of(&self, class: usize) -> f64 {
+    pub(super) fn weight_of(&self, class: usize) -> f64 {
         self.weight.as_ref().map_or(1.0, |weight| weight[class])
     }
 
@@ -314,9 +322,7 @@ impl Options {
         let mut expected = input.shape().to_vec();
         expected.remove(axis.index());
         expect_shape("target", &expected, target.shape())?;
-        if let Some(weight) = &self.weight {
-            expect_shape("weight", &[classes], &[weight.len()])?;
-        }
+        self.expect_weights(classes)?;
         expect_addressable("gradient", input.shape(), size_of::<A>())?;
         let counted = target.iter().filter(|&&target| Some(target) != self.ignore_index);
         for &target in counted {
@@ -324,14 +330,21 @@ impl Options {
         }
         Ok(axis)
     }
+
+    pub(super) fn expect_weights(&self, classes: usize) -> Result<()> {
+        match &self.weight {
+            Some(weight) => expect_shape("weight", &[classes], &[weight.len()]),
+            None => Ok(()),
+        }
+    }
 }
 
-fn class_axis(ndim: usize) -> Axis {
+pub(super) fn class_axis(ndim: usize) -> Axis {
     Axis(usize::from(ndim > 1))
 }
 
 /// The number of classes of an input.
-fn classes(shape: &[usize]) -> Result<usize> {
+pub(super) fn classes(shape: &[usize]) -> Result<usize> {
     let none = Error::LowRank { array: "input", expected: 1, actual: 0 };
     shape.get(class_axis(shape.len()).index()).copied().ok_or(none)
 }

@@ -2,7 +2,7 @@
 //!
 //! | loss | input | target |
 //! |---|---|---|
-//! | [`CrossEntropyLoss`] | logits (C), (N, C) or (N, C, d1, ...) | classes (), (N) or (N, d1, ...) |
+//! | [`CrossEntropyLoss`] | logits (C), (N, C) or (N, C, d1, ...) | classes (), (N) or (N, d1, ...); or [probabilities](CrossEntropyLoss::forward_probabilities), shaped like the input |
 //! | [`NllLoss`] | log-probabilities, shaped likewise | likewise |
 //! | [`MseLoss`], [`L1Loss`], [`SmoothL1Loss`], [`HuberLoss`] | any shape | the same shape |
 //! | [`BceWithLogitsLoss`] | logits of any shape | probabilities, the same shape |
@@ -17,6 +17,7 @@
 mod binary;
 mod class;
 mod pointwise;
+mod probabilities;
 
 pub use binary::BceWithLogitsLoss;
 pub use class::{CrossEntropyLoss, NllLoss};

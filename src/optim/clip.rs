@@ -1,8 +1,7 @@
 //! Clipping of gradients.
 
-use ndarray::ArrayViewD;
-
 use crate::error::{Error, Result, expect_number};
+use crate::norm::norm as norm_of;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::setters::setters;
@@ -74,7 +73,9 @@ pub fn clip_grad_norm<A: Scalar>(gradients: &mut impl Parameters<Elem = A>, norm
     let MaxNorm { max_norm, norm_type, error_if_nonfinite } = norm;
     expect_number("max_norm", max_norm, "at least 0", |x| x >= 0.0)?;
     expect_number("norm_type", norm_type, "greater than 0", |x| x > 0.0)?;
-    let total_norm = A::from_f64(total_norm(&gradients.named_parameters(), norm_type));
+    let all = gradients.named_parameters();
+    let elements = all.iter().flat_map(|(_, gradient)| gradient).map(|g| g.into_f64());
+    let total_norm = A::from_f64(norm_of(elements, norm_type));
     if error_if_nonfinite && !total_norm.is_finite() {
         return Err(Error::NonFinite { name: "total_norm", actual: total_norm.into_f64() });
     }
@@ -113,17 +114,4 @@ pub fn clip_grad_value<A: Scalar>(gradients: &mut impl Parameters<Elem = A>, cli
         gradient.mapv_inplace(|g| if g.abs() > bound { bound.copysign(g) } else { g });
     }
     Ok(())
-}
-
-/// The norm of all elements together.
-fn total_norm<A: Scalar>(gradients: &[(String, ArrayViewD<'_, A>)], norm_type: f64) -> f64 {
-    let elements = gradients.iter().flat_map(|(_, gradient)| gradient).map(|g| g.into_f64().abs());
-    if norm_type == f64::INFINITY {
-        // Nothing is greater than a NaN, so the first one stays.
-        elements.fold(0.0, |max, g| if g > max || g.is_nan() { g } else { max })
-    } else if norm_type == 2.0 {
-        elements.fold(0.0, |sum, g| sum + g * g).sqrt()
-    } else {
-        libm::pow(elements.fold(0.0, |sum, g| sum + libm::pow(g, norm_type)), 1.0 / norm_type)
-    }
 }

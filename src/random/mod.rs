@@ -10,6 +10,7 @@
 //! | [`uniform`] | `Tensor.uniform_` | bit for bit |
 //! | [`bernoulli`] | `Tensor.bernoulli_(p)` | bit for bit |
 //! | [`randperm`] | `torch.randperm` | bit for bit |
+//! | [`multinomial`] | `torch.multinomial` of one draw | the same indices |
 //! | [`normal`] | `Tensor.normal_` | within 1e-6 (`f32`): torch's logarithm and cosine differ between machines, and the crate's do not |
 //!
 //! Source: `ATen/native/cpu/DistributionTemplates.h` and `ATen/core/DistributionsHelper.h`.
@@ -20,11 +21,11 @@ mod normal;
 pub use mt19937::Mt19937;
 pub use normal::{NormalRng, WithSpare, normal};
 
-use ndarray::{ArrayRef, Dimension};
+use ndarray::{Array, ArrayRef, Axis, Dimension, NdProducer};
 use rand::Rng;
 
-use crate::error::{Result, expect_number, expect_probability};
-use crate::room::room;
+use crate::error::{Error, Result, expect_non_negative, expect_number, expect_probability};
+use crate::room::{filled, room};
 use crate::scalar::Scalar;
 
 /// A generator in the state of torch's after `torch.manual_seed(seed)`.
@@ -143,4 +144,81 @@ pub fn randperm<R: Rng + ?Sized>(n: usize, rng: &mut R) -> Result<Vec<usize>> {
         order.swap(i, i + (word % (n - i) as u64) as usize);
     }
     Ok(order)
+}
+
+/// An index for each row along the last axis, drawn with probabilities in proportion to the row's weights: torch's
+/// `multinomial(weights, 1)`. Two words for each weight.
+///
+/// `argmax(w / q)` in the element type, where `q = -log(1 - u)` with u a multiple of 2^-53 in [0, 1). An index of
+/// weight 0 is never drawn. From one seed the indices are torch's; a `q` may differ from torch's in its last bit, which
+/// only decides between two quotients equal to that bit.
+///
+/// | | one row | more axes |
+/// |---|---|---|
+/// | `weights` | (C) | (*, C) |
+/// | result | () | (*) |
+///
+/// # Errors
+/// [`Error::OutOfRange`](crate::Error::OutOfRange) unless every weight is finite and at least 0, and one of each row
+/// greater than 0; [`Error::LowRank`](crate::Error::LowRank) for weights without axes;
+/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result that no memory holds. Nothing is drawn then.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::{manual_seed, random};
+///
+/// let weights = array![[0.5_f32, 0.25, 0.25], [0.0, 1.0, 3.0]];
+/// // torch.manual_seed(0); torch.multinomial(weights, 1)
+/// assert_eq!(random::multinomial(&weights, &mut manual_seed(0))?, array![2, 2]);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html>
+pub fn multinomial<A: Scalar, D: Dimension, R: Rng + ?Sized>(
+    weights: &ArrayRef<A, D>,
+    rng: &mut R,
+) -> Result<Array<usize, D::Smaller>> {
+    let Some(last) = weights.ndim().checked_sub(1).map(Axis) else {
+        return Err(Error::LowRank { array: "weights", expected: 1, actual: 0 });
+    };
+    for &weight in weights {
+        expect_non_negative("a weight", weight.into_f64())?;
+    }
+    let mut indices = filled("indices", weights.lanes(last).raw_dim(), 0)?;
+    for row in weights.lanes(last) {
+        let largest =
+            row.iter().fold(A::zero(), |largest, &weight| if weight > largest { weight } else { largest });
+        expect_number("the largest weight", largest.into_f64(), "greater than 0", |largest| largest > 0.0)?;
+    }
+    for (index, row) in indices.iter_mut().zip(weights.lanes(last)) {
+        let scores = row.iter().map(|&weight| {
+            let q = A::from_f64(-libm::log1p(-unit_f64(rng)));
+            if weight > A::zero() { weight / q } else { A::zero() - A::one() }
+        });
+        *index = first_largest(scores);
+    }
+    Ok(indices)
+}
+
+/// The place of the first of the largest numbers. A NaN counts as the largest, and no numbers have the place 0.
+pub(crate) fn first_largest<A: Scalar>(numbers: impl IntoIterator<Item = A>) -> usize {
+    let mut largest: Option<(usize, A)> = None;
+    for (i, x) in numbers.into_iter().enumerate() {
+        if largest.is_none_or(|(_, y)| x > y || x.is_nan() && !y.is_nan()) {
+            largest = Some((i, x));
+        }
+    }
+    largest.map_or(0, |(i, _)| i)
+}
+
+/// torch's factors of dropout: 0 with probability p, else 1 / (1 - p). Two words for each factor, none for p = 1.
+///
+/// # Errors
+/// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `p` is in [0, 1].
+pub(crate) fn dropout<A: Scalar, R: Rng + ?Sized>(factors: &mut [A], p: f64, rng: &mut R) -> Result<()> {
+    let kept = A::one() / A::from_f64(1.0 - p);
+    for factor in factors {
+        *factor = if p < 1.0 && bernoulli(1.0 - p, rng)? { kept } else { A::zero() };
+    }
+    Ok(())
 }

@@ -264,7 +264,7 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         let gaps = if sizes.dropout > 0.0 { sizes.num_layers - 1 } else { 0 };
         let factors = |_| spares.lock().try_take("trace", [course.layout.steps.rows(), sizes.output_size()]);
         let mut between = (0..gaps).map(factors).collect::<Result<Vec<_>>>()?;
-        between.iter_mut().try_for_each(|factors| dropout(factors, sizes.dropout, rng))?;
+        between.iter_mut().try_for_each(|factors| random::dropout(factors, sizes.dropout, rng))?;
         let factors = Factors { between, ..Factors::default() };
         let layout = course.layout.clone();
         let stack = network.stack();
@@ -345,13 +345,4 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
             C::forward(self.stack(), reads, writes, &mut Scratch::default());
         })
     }
-}
-
-/// torch's dropout factors: 0, or 1 / (1 - p).
-fn dropout<A: Scalar, R: Rng + ?Sized>(factors: &mut [A], p: f64, rng: &mut R) -> Result<()> {
-    let kept = A::one() / A::from_f64(1.0 - p);
-    for factor in factors {
-        *factor = if p < 1.0 && random::bernoulli(1.0 - p, rng)? { kept } else { A::zero() };
-    }
-    Ok(())
 }

@@ -209,7 +209,7 @@ fn cells_and_tables_load_too() -> TestResult {
     let views = pt::read(path("views.pt"))?;
     let mut table = StateDict::new();
     table.insert("weight", views.get("transposed").ok_or("no array")?.clone())?;
-    let table = Embedding::<f32>::from_state_dict(&table)?;
+    let table = Embedding::<f32>::from_state_dict(&table, None)?;
     assert_eq!(table.weight().dim(), (6, 4));
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod common;
 
 mod clip;
+mod functions;
 mod linear;
 mod loss;
 mod loss_golden;

@@ -6,13 +6,15 @@ use super::activation;
 use super::entries::Entries;
 use super::kinds::{FromKeras, LoadKeras};
 use super::layer::Layer;
-use crate::arrays::{as_standard, elements, elements_mut, try_standard};
+use crate::arrays::{as_standard, elements, elements_mut};
 use crate::embedding::Embedding;
 use crate::error::{Error, Result, expect_shape};
+use crate::functional::{log_softmax, softmax};
 use crate::io::{StateDict, Tensor};
 use crate::keras::Activation;
 use crate::kernels::{Activate, Arch};
 use crate::linear::{Linear, LinearConfig};
+use crate::room::zeros;
 use crate::scalar::Scalar;
 
 /// The activation of a Dense layer, which reads the layer's outputs.
@@ -44,30 +46,20 @@ impl DenseActivation {
     /// # Errors
     /// [`Error::SizeOverflow`] for values that no memory holds; [`Error::LowRank`] for outputs without axes.
     pub fn apply<A: Scalar, D: Dimension>(self, outputs: &ArrayRef<A, D>) -> Result<Array<A, D>> {
-        if outputs.ndim() == 0 {
+        let Some(last) = outputs.ndim().checked_sub(1).map(Axis) else {
             return Err(Error::LowRank { array: "outputs", expected: 1, actual: 0 });
-        }
-        let mut values = try_standard("outputs", outputs)?;
+        };
         match self {
             Self::Pointwise(activation) => {
                 let from = as_standard("outputs", outputs)?;
+                let mut values = zeros("outputs", outputs.raw_dim())?;
                 let to = elements_mut(&mut values);
                 A::activate(Arch::new(), Activate { activation, from: elements(&from), to });
+                Ok(values)
             }
-            Self::Softmax | Self::LogSoftmax => {
-                let last = Axis(values.ndim() - 1);
-                for mut row in values.lanes_mut(last) {
-                    let largest = row.iter().fold(f64::NEG_INFINITY, |largest, x| largest.max(x.into_f64()));
-                    let sum: f64 = row.iter().map(|x| libm::exp(x.into_f64() - largest)).sum();
-                    let log = self == Self::LogSoftmax;
-                    row.map_inplace(|x| {
-                        let above = x.into_f64() - largest;
-                        *x = A::from_f64(if log { above - libm::log(sum) } else { libm::exp(above) / sum });
-                    });
-                }
-            }
+            Self::Softmax => softmax(outputs, last),
+            Self::LogSoftmax => log_softmax(outputs, last),
         }
-        Ok(values)
     }
 }
 
@@ -160,6 +152,6 @@ impl<A: Scalar> FromKeras for Embedding<A> {
     type Loaded = Self;
 
     fn make(layer: &Layer) -> Result<Self> {
-        Self::from_state_dict(&Self::named_weights(layer)?)
+        Self::from_state_dict(&Self::named_weights(layer)?, None)
     }
 }

@@ -94,7 +94,8 @@ configured!(GruCell, GruCellConfig, |dict, _| dict.gru_cell_config());
 configured!(Linear, LinearConfig, |dict, _| dict.linear_config());
 
 configured!(Embedding, EmbeddingConfig, |dict, config| {
-    Ok(EmbeddingConfig { padding_idx: config.padding_idx, ..dict.embedding_config()? })
+    let EmbeddingConfig { num_embeddings, embedding_dim, .. } = dict.embedding_config()?;
+    Ok(EmbeddingConfig { num_embeddings, embedding_dim, ..config.clone() })
 });
 
 #[derive(Serialize)]

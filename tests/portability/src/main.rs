@@ -40,6 +40,7 @@ fn cases<A: Scalar>() -> Result<()> {
     training::losses::<A>()?;
     training::optimisers::<A>()?;
     training::embedding::<A>()?;
+    training::functions::<A>()?;
     training::training::<A>()?;
     keras::activations::<A>()?;
     keras::seeds::<A>()?;

@@ -1,6 +1,7 @@
 //! What stands around the network: linear maps, losses, optimisers, a whole training.
 
 use ndarray::{Array1, Array2, Axis};
+use ndarray_rnn::functional::{log_softmax, sample, softmax};
 use ndarray_rnn::loss::{
     BceWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MseLoss, NllLoss, Reduction, SmoothL1Loss,
 };
@@ -9,12 +10,12 @@ use ndarray_rnn::optim::{
     StepLr, clip_grad_norm, clip_grad_value,
 };
 use ndarray_rnn::{
-    Embedding, EmbeddingConfig, Linear, LinearConfig, Parameters, Result, Rnn, RnnConfig, Scalar, manual_seed,
+    Dropout, Embedding, EmbeddingConfig, Linear, LinearConfig, Parameters, Result, Rnn, RnnConfig, Scalar, manual_seed, random,
 };
 
 use crate::draws::{any_bits, matrix, uniform};
 use crate::network::numbers;
-use crate::report::{case, dtype};
+use crate::report::{case, dtype, integers};
 
 /// Maps of every size, and one of any bits: a table of fused multiply-adds.
 pub fn linear<A: Scalar>() -> Result<()> {
@@ -120,6 +121,13 @@ pub fn losses<A: Scalar>() -> Result<()> {
     for (name, loss) in losses {
         case(&format!("loss/{}/{name}", dtype::<A>()), "", [loss.value].into_iter().chain(loss.gradient));
     }
+    let soft = CrossEntropyLoss::new().weight((1..=9).map(f64::from)).label_smoothing(0.1);
+    let soft = soft.forward_probabilities(&x, &p)?;
+    case(
+        &format!("loss/{}/cross_entropy_probabilities", dtype::<A>()),
+        "",
+        [soft.value].into_iter().chain(soft.gradient),
+    );
     let each = CrossEntropyLoss::new().unreduced(&x, &classes)?;
     case(
         &format!("loss/{}/cross_entropy_each", dtype::<A>()),
@@ -190,6 +198,27 @@ pub fn embedding<A: Scalar>() -> Result<()> {
     let rows = embedding.forward(&tokens)?;
     let gradient = embedding.backward(&tokens, &rows)?;
     case(&format!("embedding/{}", dtype::<A>()), "", rows.into_iter().chain(numbers(&gradient)));
+    for norm_type in [1.0, 2.0, 3.0, 2.5, f64::INFINITY] {
+        let config = EmbeddingConfig::new(11, 5).max_norm(1.3).norm_type(norm_type);
+        let mut embedding = Embedding::<A>::new(config, &mut manual_seed(38))?;
+        embedding.renorm(&tokens)?;
+        case(&format!("embedding/{}/norm_{norm_type}", dtype::<A>()), "", numbers(&embedding));
+    }
+    Ok(())
+}
+
+/// softmax and its logarithm, dropout, draws from weights and from logits.
+pub fn functions<A: Scalar>() -> Result<()> {
+    let x = matrix::<A>([50, 9], 39)?.mapv(|x| x * x * x * A::from_f64(30.0));
+    case(&format!("functional/{}/softmax", dtype::<A>()), "", softmax(&x, Axis(1))?);
+    case(&format!("functional/{}/log_softmax", dtype::<A>()), "", log_softmax(&x, Axis(0))?);
+    let mut rng = manual_seed(40);
+    let (output, mask) = Dropout::new(0.3)?.forward_train(&x, &mut rng)?;
+    case(&format!("dropout/{}", dtype::<A>()), "", output.into_iter().chain(mask.backward(&x)?));
+    let drawn = random::multinomial(&x.mapv(|x| x * x), &mut rng)?;
+    let sampled = sample(&x, 7.0, &mut rng)?;
+    let indices = drawn.into_iter().chain(sampled).map(|index| index as u64);
+    integers(&format!("functional/{}/sample", dtype::<A>()), indices);
     Ok(())
 }
 
