@@ -1,6 +1,6 @@
 //! Adam and AdamW.
 
-use super::{Algorithm, expect_option, next};
+use super::{Algorithm, OptionMut, expect_option, next};
 use crate::error::{Result, expect_number};
 use crate::kernels::{AdamStep, Update};
 use crate::scalar::Scalar;
@@ -110,6 +110,21 @@ impl Algorithm for AdamConfig {
 
     fn set_lr(&mut self, lr: f64) {
         self.lr = lr;
+    }
+
+    const COUNTS_STEPS: bool = true;
+
+    fn options(&mut self) -> Vec<(&'static str, OptionMut<'_>)> {
+        use OptionMut::{Flag, Number, Pair};
+        vec![
+            ("lr", Number(&mut self.lr)),
+            ("betas", Pair(&mut self.betas)),
+            ("eps", Number(&mut self.eps)),
+            ("weight_decay", Number(&mut self.weight_decay)),
+            ("amsgrad", Flag(&mut self.amsgrad)),
+            ("maximize", Flag(&mut self.maximize)),
+            ("decoupled_weight_decay", Flag(&mut self.decoupled_weight_decay)),
+        ]
     }
 
     fn buffers(&self) -> Vec<&'static str> {

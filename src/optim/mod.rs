@@ -7,28 +7,34 @@
 
 mod adam;
 mod clip;
+mod memory;
 mod rmsprop;
 mod schedule;
 #[cfg(feature = "serde")]
 mod serialize;
 mod sgd;
+mod state;
 
 pub use adam::AdamConfig;
 pub use clip::{MaxNorm, clip_grad_norm, clip_grad_value};
 pub use rmsprop::RmsPropConfig;
-pub use schedule::{CosineAnnealingLr, ExponentialLr, StepLr};
+pub use schedule::{
+    AnnealStrategy, CosineAnnealingLr, CosineAnnealingWarmRestarts, ExponentialLr, LinearLr, MultiStepLr,
+    OneCycleConfig, OneCycleLr, PlateauConfig, PlateauMode, ReduceLrOnPlateau, StepLr, ThresholdMode,
+};
 pub use sgd::SgdConfig;
+pub use state::{OptimizerState, ParamGroup};
 
 use std::fmt::Debug;
 
-use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
+use memory::{Memory, Remembered};
+use ndarray::ArrayViewD;
 use pulp::Arch;
 
-use crate::error::{Error, Result, expect_non_negative, expect_number, expect_shape};
+use crate::error::{Error, Result, expect_index, expect_non_negative, expect_number, expect_shape};
 use crate::invariant::Invariant;
 use crate::kernels::Update;
 use crate::parameters::{Parameters, with_elements};
-use crate::room::zeros;
 use crate::scalar::Scalar;
 
 /// Stochastic gradient descent, `torch.optim.SGD`: an [`Optimizer`] with an [`SgdConfig`], where the formula is.
@@ -65,21 +71,10 @@ pub type RmsProp<A = f32> = Optimizer<RmsPropConfig, A>;
 /// Source: <https://docs.pytorch.org/docs/stable/optim.html>
 #[derive(Debug, Clone, PartialEq)]
 pub struct Optimizer<C, A: Scalar = f32> {
-    config: C,
+    /// The options of each group of parameters.
+    groups: Vec<C>,
     step: u64,
     memory: Memory<A>,
-}
-
-/// What an [`Optimizer`] keeps from step to step, for a file.
-///
-/// The options, of which the learning rate is one, are not part of it.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct OptimizerState<A> {
-    /// The number of steps made.
-    pub step: u64,
-    /// Arrays named `{parameter}.{buffer}` such as `weight_ih_l0.exp_avg`, in the parameters' order.
-    pub arrays: Vec<(String, ArrayD<A>)>,
 }
 
 impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
@@ -92,36 +87,97 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
     /// [`Error::SizeOverflow`] for buffers that no memory holds.
     pub fn new(config: C, model: &impl Parameters<Elem = A>) -> Result<Self> {
         config.validate::<A>()?;
-        let buffers = config.buffers();
         let remember = |(name, value): (String, ArrayViewD<'_, A>)| {
-            let zeros = |&buffer| Ok((buffer, zeros(&format!("{name}.{buffer}"), value.raw_dim())?));
-            let buffers = buffers.iter().map(zeros).collect::<Result<_>>()?;
-            Ok(Remembered { name, shape: value.shape().into(), buffers })
+            Remembered::new(name, value.shape().into(), 0, &config)
         };
-        let remembered = model.named_parameters().into_iter().map(remember);
-        Ok(Self { config, step: 0, memory: Memory(remembered.collect::<Result<_>>()?) })
+        let remembered = model.named_parameters().into_iter().map(remember).collect::<Result<_>>()?;
+        Ok(Self { groups: vec![config], step: 0, memory: Memory(remembered) })
     }
 
-    /// The options.
+    /// The optimiser with options of their own for the parameters whose names `is_in` takes: a further group, as torch's
+    /// `param_groups` are. The others stay in their groups.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`Error::DuplicateParameter`] for a parameter that is in a group of its own already,
+    /// [`Error::Unsupported`] for a group without parameters, and after the first step.
+    ///
+    /// ```
+    /// use ndarray_rnn::optim::{Adam, AdamConfig};
+    /// use ndarray_rnn::{Linear, LinearConfig, Rnn, RnnConfig};
+    ///
+    /// let model = (Rnn::<f32>::zeros(RnnConfig::new(4, 3))?, Linear::zeros(LinearConfig::new(3, 2))?);
+    /// // A slow network under a fast head: the names of the tuple's second member begin with "1.".
+    /// let config = AdamConfig::new().lr(1e-4);
+    /// let adam = Adam::new(config.clone(), &model)?.group(config.lr(1e-2), |name| name.starts_with("1."))?;
+    /// assert_eq!([adam.groups()[0].lr, adam.groups()[1].lr], [1e-4, 1e-2]);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    #[doc(alias = "add_param_group")]
+    pub fn group(mut self, config: C, is_in: impl Fn(&str) -> bool) -> Result<Self> {
+        let refused = |reason| Err(Error::Unsupported { operation: "a group of parameters", reason });
+        config.validate::<A>()?;
+        if self.step > 0 {
+            return refused("steps were made already");
+        }
+        let mut found = false;
+        for parameter in self.memory.0.iter_mut().filter(|parameter| is_in(&parameter.name)) {
+            if parameter.group > 0 {
+                return Err(Error::DuplicateParameter { name: parameter.name.clone() });
+            }
+            let (name, shape) = (parameter.name.clone(), parameter.shape.clone());
+            *parameter = Remembered::new(name, shape, self.groups.len(), &config)?;
+            found = true;
+        }
+        if !found {
+            return refused("it would have no parameters");
+        }
+        self.groups.push(config);
+        Ok(self)
+    }
+
+    /// The options of the first group, which has all parameters unless there are [others](Self::group).
     #[must_use]
     pub fn config(&self) -> &C {
-        &self.config
+        &self.groups[0]
     }
 
-    /// The learning rate.
+    /// The options of each group of parameters.
+    #[must_use]
+    pub fn groups(&self) -> &[C] {
+        &self.groups
+    }
+
+    /// Changes the options of a group.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`Error::IndexOutOfBounds`] for a group that does not exist, [`Error::Unsupported`] for
+    /// options that need other buffers than the group has, such as a momentum where there was none. The options are
+    /// unchanged then.
+    pub fn set_config(&mut self, group: usize, config: C) -> Result<()> {
+        expect_index("group", "the number of groups", self.groups.len(), group)?;
+        config.validate::<A>()?;
+        if config.buffers() != self.groups[group].buffers() {
+            let reason = "the new options keep other buffers than the old ones";
+            return Err(Error::Unsupported { operation: "set_config", reason });
+        }
+        self.groups[group] = config;
+        Ok(())
+    }
+
+    /// The learning rate, of the first group if there are several.
     #[must_use]
     pub fn lr(&self) -> f64 {
-        self.config.lr()
+        self.config().lr()
     }
 
-    /// Changes the learning rate, for instance to what a [schedule](StepLr) says.
+    /// Changes the learning rate of every group, for instance to what a [schedule](StepLr) says.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] unless `lr` is finite, in the parameters' type too, and not negative; the learning rate is
     /// unchanged then.
     pub fn set_lr(&mut self, lr: f64) -> Result<()> {
         expect_option::<A>("lr", lr)?;
-        self.config.set_lr(lr);
+        self.groups.iter_mut().for_each(|config| config.set_lr(lr));
         Ok(())
     }
 
@@ -150,51 +206,10 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
             let gradient = gradient.as_standard_layout();
             let gradient = gradient.as_slice().invariant("an array in standard layout is a slice");
             with_elements(value, |value| {
-                A::update(arch, self.config.update(self.step, value, gradient, parameter.elements()));
+                let config = &self.groups[parameter.group];
+                A::update(arch, config.update(self.step, value, gradient, parameter.elements()));
             });
         }
-        Ok(())
-    }
-
-    /// A copy of what the optimiser keeps from step to step.
-    ///
-    /// ```
-    /// use ndarray_rnn::optim::{Adam, AdamConfig};
-    /// use ndarray_rnn::{Linear, LinearConfig};
-    ///
-    /// let model = Linear::<f32>::zeros(LinearConfig::new(4, 2).bias(false))?;
-    /// let state = Adam::new(AdamConfig::new(), &model)?.state_dict();
-    /// let names: Vec<_> = state.arrays.iter().map(|(name, _)| name.as_str()).collect();
-    /// assert_eq!((state.step, names), (0, vec!["weight.exp_avg", "weight.exp_avg_sq"]));
-    /// # Ok::<(), ndarray_rnn::Error>(())
-    /// ```
-    #[must_use]
-    pub fn state_dict(&self) -> OptimizerState<A> {
-        OptimizerState { step: self.step, arrays: self.memory.state_dict() }
-    }
-
-    /// Goes on from the state of an optimiser with the same buffers, of a model with the same names and shapes.
-    ///
-    /// # Errors
-    /// As [`Parameters::load_state_dict`]; the optimiser is unchanged then.
-    ///
-    /// ```
-    /// use ndarray_rnn::optim::{Adam, AdamConfig};
-    /// use ndarray_rnn::{Linear, LinearConfig};
-    ///
-    /// let mut model = Linear::<f32>::zeros(LinearConfig::new(4, 2))?;
-    /// let gradients = model.clone();
-    /// let mut adam = Adam::new(AdamConfig::new(), &model)?;
-    /// adam.step(&mut model, &gradients)?;
-    ///
-    /// let mut resumed = Adam::new(AdamConfig::new(), &model)?;
-    /// resumed.load_state_dict(&adam.state_dict())?;
-    /// assert_eq!(resumed, adam);
-    /// # Ok::<(), ndarray_rnn::Error>(())
-    /// ```
-    pub fn load_state_dict(&mut self, state: &OptimizerState<A>) -> Result<()> {
-        self.memory.load_state_dict(state.arrays.iter().map(|(name, array)| (&name[..], array.view())))?;
-        self.step = state.step;
         Ok(())
     }
 }
@@ -210,6 +225,14 @@ pub trait Algorithm: Debug + Clone + private::Sealed {
 
     #[doc(hidden)]
     fn set_lr(&mut self, lr: f64);
+
+    /// Every option under torch's name.
+    #[doc(hidden)]
+    fn options(&mut self) -> Vec<(&'static str, OptionMut<'_>)>;
+
+    /// Whether torch counts the steps of each parameter.
+    #[doc(hidden)]
+    const COUNTS_STEPS: bool;
 
     /// torch's names of the buffers that the algorithm keeps for every parameter.
     #[doc(hidden)]
@@ -227,43 +250,13 @@ pub trait Algorithm: Debug + Clone + private::Sealed {
     ) -> Update<'a, A>;
 }
 
-/// The buffers of every parameter.
-#[derive(Debug, Clone, PartialEq)]
-struct Memory<A>(Vec<Remembered<A>>);
-
-/// The buffers of one parameter.
-#[derive(Debug, Clone, PartialEq)]
-struct Remembered<A> {
-    name: String,
-    shape: Vec<usize>,
-    buffers: Vec<(&'static str, ArrayD<A>)>,
-}
-
-impl<A: Scalar> Remembered<A> {
-    fn elements<'a>(&'a mut self) -> impl Iterator<Item = &'a mut [A]> {
-        let elements =
-            |array: &'a mut ArrayD<A>| array.as_slice_mut().invariant("buffers are in standard layout");
-        self.buffers.iter_mut().map(move |(_, buffer)| elements(buffer))
-    }
-}
-
-impl<A: Scalar> Parameters for Memory<A> {
-    type Elem = A;
-
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        let named = |parameter: &'_ Remembered<A>, buffer: &str| format!("{}.{buffer}", parameter.name);
-        let all = self.0.iter().flat_map(|parameter| {
-            parameter.buffers.iter().map(move |(buffer, array)| (named(parameter, buffer), array.view()))
-        });
-        all.collect()
-    }
-
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        let all = self.0.iter_mut().flat_map(|Remembered { name, buffers, .. }| {
-            buffers.iter_mut().map(move |(buffer, array)| (format!("{name}.{buffer}"), array.view_mut()))
-        });
-        all.collect()
-    }
+/// An option, to be read or changed.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum OptionMut<'a> {
+    Number(&'a mut f64),
+    Pair(&'a mut (f64, f64)),
+    Flag(&'a mut bool),
 }
 
 /// The next buffer of a parameter.

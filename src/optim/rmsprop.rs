@@ -1,6 +1,6 @@
 //! RMSprop.
 
-use super::{Algorithm, expect_option, next};
+use super::{Algorithm, OptionMut, expect_option, next};
 use crate::error::Result;
 use crate::kernels::{RmsPropStep, Update};
 use crate::scalar::Scalar;
@@ -95,6 +95,21 @@ impl Algorithm for RmsPropConfig {
 
     fn set_lr(&mut self, lr: f64) {
         self.lr = lr;
+    }
+
+    const COUNTS_STEPS: bool = true;
+
+    fn options(&mut self) -> Vec<(&'static str, OptionMut<'_>)> {
+        use OptionMut::{Flag, Number};
+        vec![
+            ("lr", Number(&mut self.lr)),
+            ("momentum", Number(&mut self.momentum)),
+            ("alpha", Number(&mut self.alpha)),
+            ("eps", Number(&mut self.eps)),
+            ("centered", Flag(&mut self.centered)),
+            ("weight_decay", Number(&mut self.weight_decay)),
+            ("maximize", Flag(&mut self.maximize)),
+        ]
     }
 
     fn buffers(&self) -> Vec<&'static str> {

@@ -4,14 +4,15 @@ use ndarray::ArrayD;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Algorithm, Memory, Optimizer, Remembered};
-use crate::error::{Error, Result, expect_shape};
+use super::memory::{Memory, Remembered};
+use super::{Algorithm, Optimizer};
+use crate::error::{Error, Result, expect_index, expect_positive, expect_shape};
 use crate::scalar::Scalar;
 
 #[derive(Serialize)]
 #[serde(bound = "C: Serialize, A: Serialize")]
 struct Written<'a, C, A> {
-    config: &'a C,
+    groups: &'a [C],
     step: u64,
     parameters: Vec<WrittenParameter<'a, A>>,
 }
@@ -21,13 +22,14 @@ struct Written<'a, C, A> {
 struct WrittenParameter<'a, A> {
     name: &'a str,
     shape: &'a [usize],
+    group: usize,
     buffers: &'a [(&'static str, ArrayD<A>)],
 }
 
 #[derive(Deserialize)]
 #[serde(bound = "C: Deserialize<'de>, A: Deserialize<'de>", deny_unknown_fields)]
 struct Read<C, A> {
-    config: C,
+    groups: Vec<C>,
     step: u64,
     parameters: Vec<ReadParameter<A>>,
 }
@@ -37,17 +39,16 @@ struct Read<C, A> {
 struct ReadParameter<A> {
     name: String,
     shape: Vec<usize>,
+    group: usize,
     buffers: Vec<(String, ArrayD<A>)>,
 }
 
 impl<C: Serialize, A: Scalar + Serialize> Serialize for Optimizer<C, A> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let parameters = self.memory.0.iter().map(|Remembered { name, shape, buffers }| WrittenParameter {
-            name,
-            shape,
-            buffers,
+        let parameters = self.memory.0.iter().map(|Remembered { name, shape, group, buffers }| {
+            WrittenParameter { name, shape, group: *group, buffers }
         });
-        Written { config: &self.config, step: self.step, parameters: parameters.collect() }
+        Written { groups: &self.groups, step: self.step, parameters: parameters.collect() }
             .serialize(serializer)
     }
 }
@@ -56,25 +57,29 @@ impl<'de, C: Algorithm + Deserialize<'de>, A: Scalar + Deserialize<'de>> Deseria
     for Optimizer<C, A>
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Read { config, step, parameters } = Read::<C, A>::deserialize(deserializer)?;
-        optimizer(config, step, parameters).map_err(D::Error::custom)
+        let Read { groups, step, parameters } = Read::<C, A>::deserialize(deserializer)?;
+        optimizer(groups, step, parameters).map_err(D::Error::custom)
     }
 }
 
 fn optimizer<C: Algorithm, A: Scalar>(
-    config: C,
+    groups: Vec<C>,
     step: u64,
     parameters: Vec<ReadParameter<A>>,
 ) -> Result<Optimizer<C, A>> {
-    config.validate::<A>()?;
-    let expected = config.buffers();
-    let parameters = parameters.into_iter().map(|parameter| remembered(&expected, parameter));
-    Ok(Optimizer { config, step, memory: Memory(parameters.collect::<Result<_>>()?) })
+    expect_positive("the number of groups", groups.len())?;
+    groups.iter().try_for_each(|config| config.validate::<A>())?;
+    let buffers: Vec<_> = groups.iter().map(C::buffers).collect();
+    let parameters = parameters.into_iter().map(|parameter| {
+        expect_index("group", "the number of groups", buffers.len(), parameter.group)?;
+        remembered(&buffers[parameter.group], parameter)
+    });
+    Ok(Optimizer { groups, step, memory: Memory(parameters.collect::<Result<_>>()?) })
 }
 
 /// Checks one parameter's buffers against those that the algorithm keeps.
 fn remembered<A: Scalar>(expected: &[&'static str], parameter: ReadParameter<A>) -> Result<Remembered<A>> {
-    let ReadParameter { name, shape, buffers: read } = parameter;
+    let ReadParameter { name, shape, group, buffers: read } = parameter;
     if let Some((extra, array)) = read.get(expected.len()) {
         return Err(Error::UnexpectedParameter {
             name: format!("{name}.{extra}"),
@@ -92,5 +97,5 @@ fn remembered<A: Scalar>(expected: &[&'static str], parameter: ReadParameter<A>)
         expect_shape(&full, &shape, array.shape())?;
         buffers.push((buffer, array.as_standard_layout().into_owned()));
     }
-    Ok(Remembered { name, shape, buffers })
+    Ok(Remembered { name, shape, group, buffers })
 }

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use super::{Algorithm, expect_of_type, expect_option, next};
+use super::{Algorithm, OptionMut, expect_of_type, expect_option, next};
 use crate::error::{Result, expect_finite, expect_number};
 use crate::kernels::{SgdStep, Update};
 use crate::scalar::Scalar;
@@ -88,6 +88,20 @@ impl Algorithm for SgdConfig {
 
     fn set_lr(&mut self, lr: f64) {
         self.lr = lr;
+    }
+
+    const COUNTS_STEPS: bool = false;
+
+    fn options(&mut self) -> Vec<(&'static str, OptionMut<'_>)> {
+        use OptionMut::{Flag, Number};
+        vec![
+            ("lr", Number(&mut self.lr)),
+            ("momentum", Number(&mut self.momentum)),
+            ("dampening", Number(&mut self.dampening)),
+            ("weight_decay", Number(&mut self.weight_decay)),
+            ("nesterov", Flag(&mut self.nesterov)),
+            ("maximize", Flag(&mut self.maximize)),
+        ]
     }
 
     fn buffers(&self) -> Vec<&'static str> {

@@ -9,7 +9,7 @@ use ndarray_rnn::keras::{
 };
 use ndarray_rnn::loss::MseLoss;
 use ndarray_rnn::optim::{
-    Adam, AdamConfig, Optimizer, OptimizerState, RmsProp, RmsPropConfig, Sgd, SgdConfig,
+    Adam, AdamConfig, Optimizer, OptimizerState, ParamGroup, RmsProp, RmsPropConfig, Sgd, SgdConfig,
 };
 use ndarray_rnn::random::{Mt19937, NormalRng, WithSpare};
 use ndarray_rnn::{
@@ -91,6 +91,7 @@ struct Saved {
     config: String,
     arrays: Vec<u8>,
     step: u64,
+    groups: Vec<ParamGroup<AdamConfig>>,
 }
 
 fn save<C: Network + Serialize>(
@@ -105,7 +106,7 @@ fn save<C: Network + Serialize>(
         dict.insert(format!("adam.{name}"), Tensor::from_array(array))?;
     }
     let config = serde_json::to_string(network.config())?;
-    Ok(Saved { config, arrays: (format.to_bytes)(&dict)?, step: state.step })
+    Ok(Saved { config, arrays: (format.to_bytes)(&dict)?, step: state.step, groups: state.groups })
 }
 
 fn restore<C: Network + DeserializeOwned>(
@@ -115,10 +116,11 @@ fn restore<C: Network + DeserializeOwned>(
     let dict = (format.from_bytes)(&saved.arrays)?;
     let mut network = Recurrent::zeros(serde_json::from_str(&saved.config)?)?;
     dict.under("network.").load_into(&mut network)?;
-    let mut adam = Adam::new(AdamConfig::new().lr(0.01), &network)?;
+    let mut adam = Adam::new(AdamConfig::new(), &network)?;
     let arrays = dict.under("adam.");
     let arrays = arrays.iter().map(|(name, tensor)| Ok((name.to_owned(), tensor.to_array(name)?)));
-    adam.load_state_dict(&OptimizerState { step: saved.step, arrays: arrays.collect::<TestResult<_>>()? })?;
+    let (arrays, groups) = (arrays.collect::<TestResult<_>>()?, saved.groups.clone());
+    adam.load_state_dict(&OptimizerState { groups, step: saved.step, arrays })?;
     Ok((network, adam))
 }
 
@@ -274,10 +276,10 @@ fn optimisers_that_contradict_themselves_are_refused() -> TestResult {
     let good = serde_json::to_value(Adam::new(AdamConfig::new(), &linear)?)?;
     type Restored = Optimizer<AdamConfig, f32>;
     let mut bad = good.clone();
-    bad["config"]["lr"] = (-1.0).into();
+    bad["groups"][0]["lr"] = (-1.0).into();
     expect_refused::<Restored>(&bad, "lr must be finite and at least 0, got -1");
     let mut bad = good.clone();
-    bad["config"]["amsgrad"] = true.into();
+    bad["groups"][0]["amsgrad"] = true.into();
     expect_refused::<Restored>(&bad, "missing parameter weight.max_exp_avg_sq: expected shape [3, 2]");
     let mut bad = good.clone();
     bad["parameters"][0]["shape"] = serde_json::json!([2, 3]);

@@ -9,3 +9,4 @@ mod linear;
 mod loss;
 mod loss_golden;
 mod optim;
+mod schedules;

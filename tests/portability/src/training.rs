@@ -6,11 +6,13 @@ use ndarray_rnn::loss::{
     BceWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MseLoss, NllLoss, Reduction, SmoothL1Loss,
 };
 use ndarray_rnn::optim::{
-    Adam, AdamConfig, CosineAnnealingLr, ExponentialLr, MaxNorm, RmsProp, RmsPropConfig, Sgd, SgdConfig,
-    StepLr, clip_grad_norm, clip_grad_value,
+    Adam, AdamConfig, CosineAnnealingLr, CosineAnnealingWarmRestarts, ExponentialLr, LinearLr, MaxNorm,
+    MultiStepLr, OneCycleConfig, OneCycleLr, RmsProp, RmsPropConfig, Sgd, SgdConfig, StepLr, clip_grad_norm,
+    clip_grad_value,
 };
 use ndarray_rnn::{
-    Dropout, Embedding, EmbeddingConfig, Linear, LinearConfig, Parameters, Result, Rnn, RnnConfig, Scalar, manual_seed, random,
+    Dropout, Embedding, EmbeddingConfig, Linear, LinearConfig, Parameters, Result, Rnn, RnnConfig, Scalar,
+    manual_seed, random,
 };
 
 use crate::draws::{any_bits, matrix, uniform};
@@ -188,7 +190,19 @@ pub fn schedules() -> Result<()> {
     let exponential = ExponentialLr::new(0.1, 0.97)?;
     case("schedule/exponential", "", epochs.clone().map(|epoch| exponential.lr(epoch)));
     let cosine = CosineAnnealingLr::new(0.1, 33, 1e-3)?;
-    case("schedule/cosine", "", epochs.map(|epoch| cosine.lr(epoch)));
+    case("schedule/cosine", "", epochs.clone().map(|epoch| cosine.lr(epoch)));
+    let steps = MultiStepLr::new(0.1, [7, 30, 31, 150], 0.3)?;
+    case("schedule/multi_step", "", epochs.clone().map(|epoch| steps.lr(epoch)));
+    let linear = LinearLr::new(0.1, 0.3, 0.9, 77)?;
+    case("schedule/linear", "", epochs.clone().map(|epoch| linear.lr(epoch)));
+    let restarts = CosineAnnealingWarmRestarts::new(0.1, 7, 2, 1e-3)?;
+    case("schedule/warm_restarts", "", epochs.clone().map(|epoch| restarts.lr(epoch)));
+    for (name, three_phase) in [("one_cycle", false), ("three_phases", true)] {
+        let cycle = OneCycleLr::new(OneCycleConfig::new(0.1, 200).three_phase(three_phase))?;
+        let rates: Result<Vec<_>> =
+            epochs.clone().flat_map(|step| [cycle.lr(step), cycle.momentum(step)]).collect();
+        case(&format!("schedule/{name}"), "", rates?);
+    }
     Ok(())
 }
 

@@ -1,10 +1,4 @@
-//! Learning rates over the epochs.
-//!
-//! Each schedule is a function of the epoch alone, torch's closed form (`_get_closed_form_lr`). torch's schedulers
-//! multiply the learning rate epoch by epoch, which differs by rounding only, unless the learning rate is changed in
-//! between.
-
-use std::f64::consts::PI;
+//! Powers of a factor.
 
 use crate::error::{Result, expect_non_negative, expect_positive};
 
@@ -54,6 +48,44 @@ impl StepLr {
     }
 }
 
+/// `base_lr * gamma^(number of milestones that are not after epoch)`, `torch.optim.lr_scheduler.MultiStepLR`.
+///
+/// ```
+/// use ndarray_rnn::optim::MultiStepLr;
+///
+/// let schedule = MultiStepLr::new(0.8, [30, 80], 0.5)?;
+/// assert_eq!([29, 30, 80].map(|epoch| schedule.lr(epoch)), [0.8, 0.4, 0.2]);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
+/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html>
+#[derive(Debug, Clone, PartialEq)]
+#[doc(alias = "MultiStepLR")]
+pub struct MultiStepLr {
+    base_lr: f64,
+    milestones: Vec<usize>,
+    gamma: f64,
+}
+
+impl MultiStepLr {
+    /// A schedule of milestones in any order; one that stands twice counts twice. torch's default of `gamma` is 0.1.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `base_lr` and `gamma` are finite and not negative.
+    pub fn new(base_lr: f64, milestones: impl IntoIterator<Item = usize>, gamma: f64) -> Result<Self> {
+        expect_non_negative("base_lr", base_lr)?;
+        expect_non_negative("gamma", gamma)?;
+        Ok(Self { base_lr, milestones: milestones.into_iter().collect(), gamma })
+    }
+
+    /// The learning rate of an epoch, counted from 0.
+    #[must_use]
+    pub fn lr(&self, epoch: usize) -> f64 {
+        let passed = self.milestones.iter().filter(|&&milestone| milestone <= epoch).count();
+        decayed(self.base_lr, self.gamma, passed)
+    }
+}
+
 /// `base_lr * gamma^epoch`, `torch.optim.lr_scheduler.ExponentialLR`.
 ///
 /// ```
@@ -86,49 +118,6 @@ impl ExponentialLr {
     #[must_use]
     pub fn lr(&self, epoch: usize) -> f64 {
         decayed(self.base_lr, self.gamma, epoch)
-    }
-}
-
-/// `eta_min + (base_lr - eta_min) (1 + cos(pi epoch / t_max)) / 2`, `torch.optim.lr_scheduler.CosineAnnealingLR`.
-///
-/// The learning rate falls from `base_lr` at epoch 0 to `eta_min` at `t_max`, and rises again after that, as torch's
-/// does.
-///
-/// ```
-/// use ndarray_rnn::optim::CosineAnnealingLr;
-///
-/// let schedule = CosineAnnealingLr::new(0.1, 100, 0.01)?;
-/// assert_eq!((schedule.lr(0), schedule.lr(100)), (0.1, 0.01));
-/// # Ok::<(), ndarray_rnn::Error>(())
-/// ```
-///
-/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html>
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[doc(alias = "CosineAnnealingLR")]
-pub struct CosineAnnealingLr {
-    base_lr: f64,
-    t_max: usize,
-    eta_min: f64,
-}
-
-impl CosineAnnealingLr {
-    /// A schedule; torch's default of `eta_min` is 0.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `base_lr` and `eta_min` are finite and not negative,
-    /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a `t_max` of zero.
-    pub fn new(base_lr: f64, t_max: usize, eta_min: f64) -> Result<Self> {
-        expect_non_negative("base_lr", base_lr)?;
-        expect_positive("t_max", t_max)?;
-        expect_non_negative("eta_min", eta_min)?;
-        Ok(Self { base_lr, t_max, eta_min })
-    }
-
-    /// The learning rate of an epoch, counted from 0.
-    #[must_use]
-    pub fn lr(&self, epoch: usize) -> f64 {
-        let cosine = libm::cos(PI * epoch as f64 / self.t_max as f64);
-        self.eta_min + (self.base_lr - self.eta_min) * (1.0 + cosine) / 2.0
     }
 }
 
