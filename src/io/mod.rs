@@ -45,6 +45,8 @@ pub mod npz;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 #[cfg(feature = "pt")]
+mod optimizer;
+#[cfg(feature = "pt")]
 pub mod pt;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;

@@ -11,6 +11,7 @@ mod mutated;
 mod atomic;
 mod bytes;
 mod mutations;
+mod optimizers;
 mod refused;
 mod resume;
 mod state_dict;

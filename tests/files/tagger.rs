@@ -1,13 +1,11 @@
 //! A checkpoint of torch, an LSTM and its optimiser's state, runs and trains on here as it does there.
 
-use ndarray::{Array, Array3, ArrayD, Dimension};
+use ndarray::{Array, Array3, Dimension};
 use ndarray_rnn::io::{StateDict, pt, safetensors};
 use ndarray_rnn::loss::MseLoss;
-use ndarray_rnn::optim::{Adam, AdamConfig, OptimizerState};
+use ndarray_rnn::optim::{Adam, AdamConfig};
 use ndarray_rnn::random::{self, Mt19937};
-use ndarray_rnn::{
-    Linear, LinearConfig, Lstm, LstmConfig, PackedSequence, Packing, Padding, Parameters, manual_seed,
-};
+use ndarray_rnn::{Linear, LinearConfig, Lstm, LstmConfig, PackedSequence, Packing, Padding, manual_seed};
 
 use crate::common::training::flat;
 use crate::common::{TestResult, largest_difference};
@@ -27,22 +25,10 @@ fn load(checkpoint: &StateDict) -> TestResult<Tagger> {
     Ok((lstm, head))
 }
 
-/// torch numbers the parameters of an optimiser; here they have the names of the model's.
 fn optimizer(checkpoint: &StateDict, model: &Tagger) -> TestResult<Adam<f32>> {
-    let state = checkpoint.under("optimizer.state.");
-    let array = |name: String| -> TestResult<ArrayD<f32>> {
-        Ok(state.get(&name).ok_or_else(|| format!("no {name}"))?.to_array(&name)?)
-    };
-    let mut arrays = Vec::new();
-    for (i, (name, _)) in model.named_parameters().into_iter().enumerate() {
-        for buffer in ["exp_avg", "exp_avg_sq"] {
-            arrays.push((format!("{name}.{buffer}"), array(format!("{i}.{buffer}"))?));
-        }
-        assert_eq!(array(format!("{i}.step"))?.into_iter().collect::<Vec<_>>(), [3.0], "{name}");
-    }
-    let lr = checkpoint.metadata().get("optimizer.param_groups.0.lr").ok_or("no lr")?;
-    let mut adam = Adam::new(AdamConfig::new().lr(lr.parse()?), model)?;
-    adam.load_state_dict(&OptimizerState { step: 3, arrays })?;
+    let mut adam = Adam::new(AdamConfig::new(), model)?;
+    adam.load_torch(checkpoint, "optimizer.")?;
+    assert_eq!((adam.lr(), adam.state_dict().step), (0.02, 3));
     Ok(adam)
 }
 

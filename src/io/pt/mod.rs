@@ -25,13 +25,54 @@
 //! `under("model.")`; items of lists and tuples are numbered; numbers, bools and text go into the metadata, here
 //! `"epoch"` as `"3"`. A tensor saved alone is named `"tensor"`. Sets and bytes are left out. Tensors that overlap in
 //! one storage become separate arrays.
+//!
+//! # Go on from a torch checkpoint, and back
+//!
+//! In Python: `torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3}, path)`, of a module
+//! whose members are `rnn` and `fc` in this order.
+//!
+//! ```no_run
+//! use ndarray_rnn::io::{StateDict, pt};
+//! use ndarray_rnn::optim::{Adam, AdamConfig, StepLr};
+//! use ndarray_rnn::{Linear, Lstm};
+//!
+//! let checkpoint = pt::read("torch.pt")?;
+//! let lstm = Lstm::<f32>::from_state_dict(&checkpoint.under("model.rnn."))?;
+//! let fc = Linear::<f32>::from_state_dict(&checkpoint.under("model.fc."))?;
+//! let mut model = (lstm, fc); // in the order of the module's members
+//! let mut adam = Adam::new(AdamConfig::new(), &model)?; // AdamW too: the options come from the file
+//! adam.load_torch(&checkpoint, "optimizer.")?;
+//!
+//! // A schedule is a function of the epoch. torch keeps the first rate as `initial_lr`.
+//! let base_lr = checkpoint.metadata().get("optimizer.param_groups.0.initial_lr").and_then(|lr| lr.parse().ok());
+//! let schedule = StepLr::new(base_lr.unwrap_or(adam.lr()), 30, 0.1)?;
+//! for epoch in 3..90 {
+//!     adam.set_lr(schedule.lr(epoch))?;
+//!     // train for one epoch
+//! }
+//!
+//! let mut dict = StateDict::new();
+//! dict.add("rnn.", &model.0)?;
+//! dict.add("fc.", &model.1)?;
+//! pt::Checkpoint::new()
+//!     .state_dict("model", &dict)
+//!     .optimizer("optimizer", &adam)
+//!     .int("epoch", 90)
+//!     .write("back.pt")?;
+//! # Ok::<(), ndarray_rnn::Error>(())
+//! ```
+//!
+//! In Python: `model.load_state_dict(checkpoint["model"])` and `optimizer.load_state_dict(checkpoint["optimizer"])`.
 
-// Each imports only from those before it: value, globals, pickle, walk; and for writing write.
+// Each imports only from those before it: value, globals, pickle, walk; and for writing write, checkpoint.
+mod checkpoint;
 mod globals;
 mod pickle;
 mod value;
 mod walk;
 mod write;
+
+pub use checkpoint::Checkpoint;
 
 use std::path::Path;
 
@@ -115,5 +156,5 @@ pub fn write(path: impl AsRef<Path>, state_dict: &StateDict) -> Result<()> {
 /// [`FileError::Unsupported`](crate::FileError::Unsupported) for a name of more than 4 GiB,
 /// [`FileError::Malformed`](crate::FileError::Malformed) for sizes beyond `i64`.
 pub fn to_bytes(state_dict: &StateDict) -> Result<Vec<u8>> {
-    write::to_bytes(state_dict)
+    write::to_bytes(&write::Item::State(state_dict.clone()))
 }

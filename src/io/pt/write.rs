@@ -1,4 +1,4 @@
-//! The pickle of a state dict, and the archive around it, as `torch.save` writes them.
+//! The pickle of a value, and the archive around it, as `torch.save` writes them.
 
 use super::FORMAT;
 use super::globals::DTYPES;
@@ -11,28 +11,79 @@ use crate::io::{StateDict, Tensor};
 /// `OrderedDict()`.
 const EMPTY_DICT: &[u8] = b"ccollections\nOrderedDict\n)R";
 
-pub(super) fn to_bytes(state_dict: &StateDict) -> Result<Vec<u8>> {
-    let pickle = pickle(state_dict)?;
+/// A value of Python's.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Item {
+    /// An `OrderedDict` of tensors.
+    State(StateDict),
+    Dict(Vec<(Item, Item)>),
+    List(Vec<Item>),
+    Pair(f64, f64),
+    Tensor(Tensor),
+    Float(f64),
+    Int(usize),
+    Flag(bool),
+    Text(String),
+}
+
+/// An archive of one value, in protocol 2. Each tensor has a storage of its own.
+pub(super) fn to_bytes(item: &Item) -> Result<Vec<u8>> {
+    let (mut pickle, mut storages) = (b"\x80\x02".to_vec(), Vec::new());
+    value(&mut pickle, &mut storages, item)?;
+    pickle.push(b'.');
     let head =
         [("data.pkl", &pickle[..]), ("byteorder", b"little")].map(|(name, bytes)| (name.into(), bytes));
-    let storages =
-        state_dict.iter().enumerate().map(|(i, (_, tensor))| (format!("data/{i}"), tensor.bytes()));
+    let storages = storages.iter().enumerate().map(|(i, tensor)| (format!("data/{i}"), tensor.bytes()));
     let tail = [("version".to_owned(), &b"3\n"[..])];
     let entries = head.into_iter().chain(storages).chain(tail);
     pack(FORMAT, entries.map(|(name, bytes)| (format!("archive/{name}"), bytes)))
 }
 
-/// An ordered dict of tensors, each with a storage of its own, in protocol 2.
-fn pickle(state_dict: &StateDict) -> Result<Vec<u8>> {
-    let mut pickle = b"\x80\x02".to_vec();
-    pickle.extend(EMPTY_DICT);
-    pickle.push(b'(');
-    for (i, (name, tensor)) in state_dict.iter().enumerate() {
-        text(&mut pickle, name)?;
-        tensor_call(&mut pickle, i, name, tensor)?;
+fn value<'a>(pickle: &mut Vec<u8>, storages: &mut Vec<&'a Tensor>, item: &'a Item) -> Result<()> {
+    match item {
+        Item::State(state_dict) => {
+            pickle.extend(EMPTY_DICT);
+            pickle.push(b'(');
+            for (name, tensor) in state_dict.iter() {
+                text(pickle, name)?;
+                tensor_call(pickle, storages.len(), name, tensor)?;
+                storages.push(tensor);
+            }
+            pickle.push(b'u');
+        }
+        Item::Dict(items) => {
+            pickle.extend(b"}(");
+            for (key, item) in items {
+                value(pickle, storages, key)?;
+                value(pickle, storages, item)?;
+            }
+            pickle.push(b'u');
+        }
+        Item::List(items) => {
+            pickle.extend(b"](");
+            items.iter().try_for_each(|item| value(pickle, storages, item))?;
+            pickle.push(b'e');
+        }
+        Item::Pair(one, two) => {
+            float(pickle, *one);
+            float(pickle, *two);
+            pickle.push(0x86);
+        }
+        Item::Tensor(tensor) => {
+            tensor_call(pickle, storages.len(), "tensor", tensor)?;
+            storages.push(tensor);
+        }
+        Item::Float(number) => float(pickle, *number),
+        Item::Int(number) => int(pickle, *number)?,
+        Item::Flag(flag) => pickle.push(if *flag { 0x88 } else { 0x89 }),
+        Item::Text(words) => text(pickle, words)?,
     }
-    pickle.extend(b"u.");
-    Ok(pickle)
+    Ok(())
+}
+
+fn float(pickle: &mut Vec<u8>, number: f64) {
+    pickle.push(b'G');
+    pickle.extend(number.to_be_bytes());
 }
 
 /// `_rebuild_tensor_v2(storage, 0, size, stride, False, OrderedDict())`, or `_v3` with an element type that has no
