@@ -2,8 +2,8 @@
 
 use ndarray::{Array1, Array2, Array3};
 use ndarray_rnn::keras::{
-    Activation, Architecture, Bidirectional, GruConfig, Initializer, Layer, LstmConfig, MergeMode, SeedGenerator,
-    SimpleRnn, SimpleRnnConfig, Stacked, set_random_seed,
+    Activation, Architecture, Bidirectional, GruConfig, Initializer, Layer, LstmConfig, MergeMode,
+    SeedGenerator, SimpleRnn, SimpleRnnConfig, Stacked, set_random_seed,
 };
 use ndarray_rnn::kernels::archs;
 use ndarray_rnn::{Parameters, Result, Scalar, manual_seed};

@@ -3,8 +3,8 @@
 use ndarray::{Array2, Array3, Axis};
 use ndarray_rnn::kernels::archs;
 use ndarray_rnn::{
-    Error, GruCell, GruCellConfig, LstmCell, LstmCellConfig, Nonlinearity, PackedSequence, Packing,
-    Parameters, Recurrent, Result, RnnCell, RnnCellConfig, Scalar, manual_seed,
+    GruCell, GruCellConfig, LstmCell, LstmCellConfig, Nonlinearity, PackedSequence, Packing, Parameters,
+    Recurrent, Result, RnnCell, RnnCellConfig, Scalar, manual_seed,
 };
 
 use crate::draws::{any_bits, matrix, uniform};
@@ -252,7 +252,7 @@ pub fn threads<C: Net, A: Scalar>() -> Result<()> {
             let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(threads).build() else { continue };
             let pass = || {
                 let (output, last) = rnn.forward(&x, None)?;
-                Ok::<Vec<_>, Error>(output.into_iter().chain(C::numbers(last)).collect())
+                Ok::<Vec<_>, ndarray_rnn::Error>(output.into_iter().chain(C::numbers(last)).collect())
             };
             let name = format!("threads{}/{}/L{len}.N{batch}", C::NAME, dtype::<A>());
             case(&name, &format!("{threads}_threads"), pool.install(pass)?);
