@@ -2,18 +2,24 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ndarray_rnn::io::keras::{DenseActivation, Model};
-use ndarray_rnn::keras::{Bidirectional, LayerPair, SimpleRnn, Stacked};
+use ndarray_rnn::io::keras::{DenseActivation, FromConfig, Model};
+use ndarray_rnn::keras::{Bidirectional, GruConfig, Layer, LayerPair, LstmConfig, SimpleRnnConfig, Stacked};
 use ndarray_rnn::{Embedding, Linear};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(model) = Model::from_bytes(bytes) else { return };
     for i in 0..model.layers().len() {
-        let _ = model.layer::<SimpleRnn>(i);
-        let _ = model.layer::<Bidirectional>(i);
-        let _ = model.layer::<LayerPair>(i);
+        of_kind::<SimpleRnnConfig>(&model, i);
+        of_kind::<LstmConfig>(&model, i);
+        of_kind::<GruConfig>(&model, i);
         let _ = model.layer::<Stacked>(i);
         let _ = model.layer::<Embedding>(i);
         let _ = model.layer::<(Linear, DenseActivation)>(i);
     }
 });
+
+fn of_kind<C: FromConfig>(model: &Model, i: usize) {
+    let _ = model.layer::<Layer<C, f32>>(i);
+    let _ = model.layer::<Bidirectional<f32, C>>(i);
+    let _ = model.layer::<LayerPair<f32, C>>(i);
+}

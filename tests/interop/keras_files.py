@@ -11,6 +11,7 @@ bomb.h5                              a list of names that are all one long text,
 ours.weights.h5                      what the crate wrote; this script loads it into a model
 special.{keras,h5}                   layers that the crate reads among layers and options that it does not: NaN in the
                                      configuration, custom layers, activations and wrappers of every form
+gates.{keras,h5,weights.h5}          LSTM and GRU layers with every option, as cells, stacked, wrapped and nested
 subclassed.weights.h5                the weights of a model that is a class of its own, frozen in part
 expected.json                        weights, an input, and every layer's output for it, by Keras; of ours.weights.h5 too
 """
@@ -191,6 +192,47 @@ def special():
     return expected
 
 
+def gates():
+    """Layers with gates; expected are a forward layer and its outputs, by path."""
+    many = {"return_sequences": True}
+    x = inputs = keras.Input((4, 3))
+    x = layers.LSTM(3, activation="relu", recurrent_activation="hard_sigmoid", unit_forget_bias=False, name="lstm", **many)(x)
+    x = layers.LSTM(2, use_bias=False, go_backwards=True, dropout=0.25, recurrent_dropout=0.5, name="bare", **many)(x)
+    x = layers.GRU(3, activation="softsign", recurrent_activation="hard_sigmoid", name="gru", **many)(x)
+    x = layers.GRU(2, reset_after=False, go_backwards=True, name="before", **many)(x)
+    x = layers.Bidirectional(layers.LSTM(2, **many), merge_mode="mul", name="both_lstm")(x)
+    back = layers.GRU(2, reset_after=False, go_backwards=True, name="back", **many)
+    x = layers.Bidirectional(layers.GRU(2, **many), backward_layer=back, name="both_gru")(x)
+    x = layers.RNN(layers.LSTMCell(2, recurrent_activation="elu"), name="lstm_cell", **many)(x)
+    x = layers.RNN(layers.GRUCell(3, reset_after=False), go_backwards=True, name="gru_cell", **many)(x)
+    cells = [layers.GRUCell(2), layers.LSTMCell(3, activation="relu"), layers.SimpleRNNCell(2), layers.GRUCell(3, use_bias=False)]
+    x = layers.RNN(cells, name="stacked", **many)(x)
+    x = layers.RNN([layers.LSTMCell(2), layers.LSTMCell(3)], name="deep", **many)(x)
+    inner = keras.Sequential([keras.Input((4, 3)), layers.GRU(2, name="gru", **many), layers.LSTM(3, name="second", **many)],
+                             name="inner")  # fmt: skip
+    x = inner(x)
+    pair = layers.Bidirectional(layers.GRU(2, name="way", **many), merge_mode=None, name="pair")
+    x = layers.Concatenate()(pair(x))
+    x = layers.Reshape((2, 2, 4))(x)
+    x = layers.TimeDistributed(layers.LSTM(2, name="inside", **many), name="each")(x)
+    model = keras.Model(inputs, x)
+    for layer in (model.get_layer("lstm"), model.get_layer("both_lstm").forward_layer):
+        layer.trainable = False
+    randomise(model, 800)
+    model.save(HERE / "gates.keras")
+    model.save(HERE / "gates.h5")
+    model.save_weights(HERE / "gates.weights.h5")
+    names = ["lstm", "bare", "gru", "before", "both_lstm", "both_gru", "lstm_cell", "gru_cell", "stacked", "deep", "pair"]
+    found = {name: model.get_layer(name) for name in names}
+    found |= {f"inner/{layer.name}": layer for layer in inner.layers} | {"each/inside": model.get_layer("each").layer}
+    expected = {}
+    for i, (name, layer) in enumerate(found.items()):
+        width = {"inner/gru": 3, "inner/second": 2, "each/inside": 4}.get(name) or layer.input.shape[-1]
+        x = uniform(900 + i, 2, 4, width)
+        expected[name] = {"x": listed(x), "output": [listed(y) for y in keras.tree.flatten(layer(x))]}
+    return expected
+
+
 class Subclassed(keras.Model):
     def __init__(self):
         super().__init__()
@@ -247,7 +289,7 @@ def main():
     expected |= {"nested": nested(), "dtypes": dtypes()}
     old(model)
     bomb()
-    expected |= {"ours": ours(), "special": special(), "subclassed": subclassed()}
+    expected |= {"ours": ours(), "special": special(), "subclassed": subclassed(), "gates": gates()}
     (HERE / "expected.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")
     print({path.name: path.stat().st_size for path in sorted(HERE.iterdir())})
 

@@ -5,6 +5,7 @@ mod common;
 #[path = "../common/mutations.rs"]
 mod mutated;
 
+mod gates;
 mod mutations;
 mod refused;
 mod special;
@@ -14,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array3, ArrayD, Ix3};
-use ndarray_rnn::io::keras::{Model, Weights};
+use ndarray_rnn::io::keras::{LoadKeras, Model, Weights};
 use ndarray_rnn::keras::{Activation, Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig, set_random_seed};
 use ndarray_rnn::{Error, FileError, Parameters};
 use serde_json::Value;
@@ -208,6 +209,16 @@ fn keras_loaded_these_very_bytes_and_computes_the_same() -> TestResult {
     let x = first.call(&batch(&expected["x"])?).forward()?.0;
     let x = both.call(&x).forward()?.0;
     assert_close(&last.call(&x).last()?.0.into_dyn(), &expected["output"])
+}
+
+/// A layer of a file loads into one of other weights.
+fn expect_loads<M: LoadKeras + Clone + PartialEq>(model: &Model, name: &str, layer: &M) -> TestResult {
+    let mut copy = layer.clone();
+    copy.named_parameters_mut().into_iter().for_each(|(_, mut value)| value.mapv_inplace(|x| x + x));
+    assert!(copy != *layer);
+    model.load(name, &mut copy)?;
+    assert!(copy == *layer, "{name}");
+    Ok(())
 }
 
 fn weights_written_read_back<A: Real>() -> TestResult {

@@ -1,7 +1,9 @@
 //! Changed files: they are read or refused, without a panic, within memory in proportion to the file.
 
-use ndarray_rnn::io::keras::{DenseActivation, Model};
-use ndarray_rnn::keras::{Bidirectional, LayerPair, SimpleRnn, SimpleRnnConfig, Stacked};
+use ndarray_rnn::io::keras::{DenseActivation, FromConfig, Model};
+use ndarray_rnn::keras::{
+    Bidirectional, Gru, GruConfig, Layer, LayerPair, LstmConfig, SimpleRnn, SimpleRnnConfig, Stacked,
+};
 use ndarray_rnn::{Embedding, Linear};
 use proptest::prelude::*;
 
@@ -10,7 +12,7 @@ use crate::fixture;
 use crate::mutated::{change, expect_modest};
 use crate::refused::zipped;
 
-const FILES: [&str; 15] = [
+const FILES: [&str; 18] = [
     "model.keras",
     "model.h5",
     "model.weights.h5",
@@ -20,6 +22,9 @@ const FILES: [&str; 15] = [
     "special.keras",
     "special.h5",
     "subclassed.weights.h5",
+    "gates.keras",
+    "gates.h5",
+    "gates.weights.h5",
     "keras-1.2.2.h5",
     "keras-2.1.6.h5",
     "keras-2.6.0.h5",
@@ -33,16 +38,26 @@ fn read(bytes: &[u8]) {
     let Ok(model) = Model::from_bytes(bytes) else { return };
     let _ = model.weights();
     for i in 0..model.layers().len() {
-        drop(model.layer::<SimpleRnn>(i));
-        drop(model.layer::<Bidirectional>(i));
-        drop(model.layer::<LayerPair>(i));
+        of_kind::<SimpleRnnConfig>(&model, i);
+        of_kind::<LstmConfig>(&model, i);
+        of_kind::<GruConfig>(&model, i);
         drop(model.layer::<Stacked>(i));
         drop(model.layer::<Embedding>(i));
         drop(model.layer::<(Linear, DenseActivation)>(i));
         if let Ok(mut layer) = SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(4, 3)) {
             drop(model.load(i, &mut layer));
         }
+        if let Ok(mut layer) = Gru::<f32>::zeros(GruConfig::new(3, 3)) {
+            drop(model.load(i, &mut layer));
+        }
     }
+}
+
+/// Makes the layers of a kind.
+fn of_kind<C: FromConfig>(model: &Model, i: usize) {
+    drop(model.layer::<Layer<C, f32>>(i));
+    drop(model.layer::<Bidirectional<f32, C>>(i));
+    drop(model.layer::<LayerPair<f32, C>>(i));
 }
 
 /// Configurations that zip packs to almost nothing, and that would take much memory.

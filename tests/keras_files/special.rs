@@ -14,7 +14,7 @@ use crate::{array, assert_close, assert_weights, batch, expected, fixture};
 
 const FILES: [&str; 2] = ["special.keras", "special.h5"];
 
-fn expect(expected: &Value, outputs: &[ArrayD<f32>]) -> TestResult {
+pub(crate) fn expect(expected: &Value, outputs: &[ArrayD<f32>]) -> TestResult {
     let all = expected["output"].as_array().ok_or("no outputs")?;
     assert_eq!(all.len(), outputs.len());
     outputs.iter().zip(all).try_for_each(|(output, expected)| assert_close(output, expected))
@@ -102,7 +102,12 @@ fn what_this_crate_does_not_have() -> TestResult {
 
 /// special.keras with text in its configuration replaced.
 fn changed(changes: &[(&str, &str)]) -> TestResult<Model> {
-    let mut whole = zip::ZipArchive::new(Cursor::new(std::fs::read(fixture("special.keras"))?))?;
+    changed_in("special.keras", changes)
+}
+
+/// A `.keras` file with text in its configuration replaced.
+pub(crate) fn changed_in(file: &str, changes: &[(&str, &str)]) -> TestResult<Model> {
+    let mut whole = zip::ZipArchive::new(Cursor::new(std::fs::read(fixture(file))?))?;
     let mut parts = ["config.json", "model.weights.h5", "metadata.json"].map(|name| (name, Vec::new()));
     for (name, content) in &mut parts {
         whole.by_name(name)?.read_to_end(content)?;

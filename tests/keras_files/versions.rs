@@ -1,9 +1,8 @@
 //! One model, saved by six versions of Keras: each layer's output for the output of the layer below, by that version.
 
-use ndarray::{Array2, Array3, ArrayD, Axis, Ix3};
-use ndarray_rnn::io::StateDict;
+use ndarray::{Array2, Array3, ArrayD, Ix3};
 use ndarray_rnn::io::keras::{DenseActivation, Model};
-use ndarray_rnn::keras::{Activation, Bidirectional, SimpleRnn, Stacked};
+use ndarray_rnn::keras::{Activation, Bidirectional, Gru, Lstm, SimpleRnn, Stacked};
 use ndarray_rnn::{Embedding, Linear};
 use serde_json::Value;
 
@@ -83,59 +82,22 @@ fn every_layer_computes_what_its_version_computes() -> TestResult {
     Ok(())
 }
 
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + libm::expf(-x))
-}
-
-fn hard_sigmoid(x: f32) -> f32 {
-    (0.2 * x + 0.5).clamp(0.0, 1.0)
-}
-
-/// h of an LSTM from its weights, step by step, and an output of all steps.
-fn lstm(weights: &StateDict, x: &Array3<f32>, gate: fn(f32) -> f32) -> TestResult<ArrayD<f32>> {
-    let array = |name| weights.get(name).map(|array| array.to_array::<f32>(name)).transpose();
-    let [kernel, recurrent, bias] = ["kernel", "recurrent_kernel", "bias"].map(array);
-    let (kernel, recurrent, bias) = (
-        kernel?.ok_or("no kernel")?.into_dimensionality::<ndarray::Ix2>()?,
-        recurrent?.ok_or("no recurrent kernel")?.into_dimensionality::<ndarray::Ix2>()?,
-        bias?.ok_or("no bias")?,
-    );
-    let units = recurrent.nrows();
-    let (mut h, mut c) =
-        (Array2::zeros((x.len_of(Axis(0)), units)), Array2::<f32>::zeros((x.len_of(Axis(0)), units)));
-    for x in x.axis_iter(Axis(1)) {
-        let mut next: Array2<f32> = h.clone();
-        for ((n, u), next) in next.indexed_iter_mut() {
-            let sum = |g: usize| {
-                let column = g * units + u;
-                let from = |row: ndarray::ArrayView1<'_, f32>, matrix: &Array2<f32>| -> f32 {
-                    row.iter().zip(matrix.column(column)).map(|(a, b)| a * b).sum()
-                };
-                from(x.row(n), &kernel) + from(h.row(n), &recurrent) + bias[[column]]
-            };
-            let [i, f, g, o] = [gate(sum(0)), gate(sum(1)), libm::tanhf(sum(2)), gate(sum(3))];
-            c[[n, u]] = f * c[[n, u]] + i * g;
-            *next = o * libm::tanhf(c[[n, u]]);
-        }
-        h = next;
-    }
-    Ok(h.into_dyn())
-}
-
-/// Keras 1 has twelve arrays, a triple for each gate, in another order; they are read as the three of later versions.
+/// Keras 1 has an array for each gate, in another order. hard_sigmoid was the default until Keras 2.3, and the reset gate
+/// stood before the product until TensorFlow's Keras 2.
 #[test]
-fn the_weights_of_an_lstm_are_those_of_keras() -> TestResult {
+fn layers_with_gates() -> TestResult {
     for version in Version::all() {
         let version = version?;
-        let layer = version.model.layers().iter().find(|layer| layer.name() == "lstm").ok_or("no LSTM")?;
-        assert_eq!(layer.class(), Some("LSTM"));
-        // hard_sigmoid was the default until Keras 2.3.
-        let gate = if version.name < "2.3" && version.name != "2.12.0" { hard_sigmoid } else { sigmoid };
-        let below = if version.is_oldest() { "inner" } else { "stacked" };
-        version.expect("lstm", lstm(layer.weights()?, &version.output(below)?, gate)?)?;
-        let gru = version.model.layers().iter().find(|layer| layer.name() == "gru").ok_or("no GRU")?;
-        let kernel = gru.weights()?.get("kernel").ok_or("no kernel")?;
-        assert_eq!(kernel.shape(), [2, 9]);
+        let old = ["1.2.2", "2.1.6"].contains(&version.name);
+        let gates = if old { Activation::HardSigmoid2 } else { Activation::Sigmoid };
+        let gru: Gru = version.model.layer("gru")?;
+        assert_eq!((gru.config().recurrent_activation, gru.config().reset_after), (gates, !old));
+        version.expect("gru", gru.forward(&version.output("both")?)?.0.into_dyn())?;
+
+        let lstm: Lstm = version.model.layer("lstm")?;
+        assert_eq!(lstm.config().recurrent_activation, gates);
+        let below = version.output(if version.is_oldest() { "inner" } else { "stacked" })?;
+        version.expect("lstm", lstm.call(&below).last()?.0.into_dyn())?;
     }
     Ok(())
 }
@@ -191,11 +153,11 @@ fn the_same_files_without_a_description() -> TestResult {
         let mut copy = Bidirectional::from_layers(forward?, backward?, whole.merge_mode())?;
         bare.load("both", &mut copy)?;
         assert_eq!(copy, whole, "{name}");
-        for path in ["lstm", "gru", "dense"] {
-            let [whole, bare] =
-                [&model, &bare].map(|model| model.layers().iter().find(|layer| layer.path() == path));
-            assert_eq!(whole.ok_or(path)?.weights()?, bare.ok_or(path)?.weights()?, "{name}: {path}");
-        }
+        crate::expect_loads(&bare, "lstm", &model.layer::<Lstm>("lstm")?)?;
+        crate::expect_loads(&bare, "gru", &model.layer::<Gru>("gru")?)?;
+        let [whole, bare] =
+            [&model, &bare].map(|model| model.layers().iter().find(|layer| layer.path() == "dense"));
+        assert_eq!(whole.ok_or("none")?.weights()?, bare.ok_or("none")?.weights()?, "{name}");
     }
     Ok(())
 }

@@ -44,6 +44,12 @@ pub(super) struct Fields<'a> {
     #[serde(borrow)]
     pub(super) activation: Entry<'a>,
     #[serde(borrow)]
+    pub(super) recurrent_activation: Entry<'a>,
+    #[serde(borrow)]
+    pub(super) unit_forget_bias: Entry<'a>,
+    #[serde(borrow)]
+    pub(super) reset_after: Entry<'a>,
+    #[serde(borrow)]
     pub(super) use_bias: Entry<'a>,
     #[serde(borrow)]
     pub(super) dropout: Entry<'a>,
@@ -72,6 +78,8 @@ pub(super) struct Fields<'a> {
     // Keras 1's names.
     #[serde(borrow)]
     pub(super) output_dim: Entry<'a>,
+    #[serde(borrow)]
+    pub(super) inner_activation: Entry<'a>,
     #[serde(borrow)]
     pub(super) bias: Entry<'a>,
     #[serde(borrow, rename = "dropout_W")]

@@ -70,6 +70,32 @@ impl<'a> Entries<'a> {
         activation::of_name(&self.activation_name(name, entry, default)?, self.layer)
     }
 
+    /// The activation of the gates.
+    pub(super) fn recurrent_activation(&self) -> Result<Activation> {
+        let (name, entry) =
+            ("recurrent_activation", self.fields.recurrent_activation.or(self.fields.inner_activation));
+        // Every version writes it. Without it the default is that of the version: hard_sigmoid until 2.2, then sigmoid.
+        let default = match self.layer.version {
+            Some(..2) => "hard_sigmoid",
+            Some(2) if entry.text().is_none() => {
+                return Err(self.refused(
+                    name,
+                    "an activation, for which versions 2 have two defaults",
+                    entry,
+                ));
+            }
+            _ => "sigmoid",
+        };
+        self.activation(name, entry, default)
+    }
+
+    /// Whether the reset gate stands behind the recurrent product. Keras before 2.1.3 does not have the option, and all
+    /// later versions write it.
+    pub(super) fn reset_after(&self) -> Result<bool> {
+        let default = self.layer.version.is_none_or(|version| version > 2);
+        self.switch("reset_after", self.fields.reset_after, default)
+    }
+
     /// The name of an activation.
     pub(super) fn activation_name(&self, name: &str, entry: Entry<'_>, default: &str) -> Result<String> {
         if entry.text().is_none() {

@@ -8,7 +8,8 @@ use crate::error::{Error, Result, expect_shape};
 use crate::io::StateDict;
 use crate::io::files::unsupported;
 use crate::keras::{
-    Architecture, Bidirectional, LayerPair, MergeMode, SimpleRnnConfig, Stacked, StackedLayer,
+    Architecture, Bidirectional, GruConfig, LayerPair, LstmConfig, MergeMode, SimpleRnnConfig, Stacked,
+    StackedLayer,
 };
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
@@ -56,33 +57,44 @@ pub trait FromConfig: Architecture {
     fn with_input_dim(self, input_dim: usize) -> Self;
 }
 
-impl FromConfig for SimpleRnnConfig {
-    const KINDS: [&'static str; 3] = [
-        "SimpleRNN layer",
-        "Bidirectional layer of SimpleRNNs",
-        "Bidirectional layer of SimpleRNNs, merge_mode None",
-    ];
+/// The [`FromConfig`] of a kind: the options that every kind has, then the kind's own.
+macro_rules! from_config {
+    ($config:ty, $class:literal, |$cell:ident| $($own:tt)*) => {
+        impl FromConfig for $config {
+            const KINDS: [&'static str; 3] = [
+                concat!($class, " layer"),
+                concat!("Bidirectional layer of ", $class, "s"),
+                concat!("Bidirectional layer of ", $class, "s, merge_mode None"),
+            ];
 
-    fn of(cell: &Entries<'_>, layer: &Entries<'_>) -> Result<Self> {
-        let fields = &cell.fields;
-        let config = Self::new(0, cell.size("units", fields.units.or(fields.output_dim))?)
-            .activation(cell.activation("activation", fields.activation, "tanh")?)
-            .use_bias(cell.switch("use_bias", fields.use_bias, true)?)
-            .dropout(cell.rate("dropout", fields.dropout.or(fields.dropout_w))?)
-            .recurrent_dropout(cell.rate("recurrent_dropout", fields.recurrent_dropout.or(fields.dropout_u))?)
-            .go_backwards(layer.switch("go_backwards", layer.fields.go_backwards, false)?)
-            .zero_output_for_mask(layer.switch(
-                "zero_output_for_mask",
-                layer.fields.zero_output_for_mask,
-                false,
-            )?);
-        Ok(cell.seed()?.into_iter().fold(config, Self::seed))
-    }
+            fn of($cell: &Entries<'_>, layer: &Entries<'_>) -> Result<Self> {
+                let (fields, around) = (&$cell.fields, &layer.fields);
+                let dropout = fields.dropout.or(fields.dropout_w);
+                let recurrent_dropout = fields.recurrent_dropout.or(fields.dropout_u);
+                let zeroes = around.zero_output_for_mask;
+                let config = Self::new(0, $cell.size("units", fields.units.or(fields.output_dim))?)
+                    .activation($cell.activation("activation", fields.activation, "tanh")?)
+                    .use_bias($cell.switch("use_bias", fields.use_bias, true)?)
+                    .dropout($cell.rate("dropout", dropout)?)
+                    .recurrent_dropout($cell.rate("recurrent_dropout", recurrent_dropout)?)
+                    .go_backwards(layer.switch("go_backwards", around.go_backwards, false)?)
+                    .zero_output_for_mask(layer.switch("zero_output_for_mask", zeroes, false)?)
+                    $($own)*;
+                Ok($cell.seed()?.into_iter().fold(config, Self::seed))
+            }
 
-    fn with_input_dim(self, input_dim: usize) -> Self {
-        Self { input_dim, ..self }
-    }
+            fn with_input_dim(self, input_dim: usize) -> Self {
+                Self { input_dim, ..self }
+            }
+        }
+    };
 }
+
+from_config!(SimpleRnnConfig, "SimpleRNN", |cell|);
+from_config!(LstmConfig, "LSTM", |cell| .recurrent_activation(cell.recurrent_activation()?)
+    .unit_forget_bias(cell.switch("unit_forget_bias", cell.fields.unit_forget_bias, true)?));
+from_config!(GruConfig, "GRU", |cell| .recurrent_activation(cell.recurrent_activation()?)
+    .reset_after(cell.reset_after()?));
 
 /// The class of a layer of a kind, and that of a general layer around the kind's cell.
 fn classes<C: Architecture>() -> [String; 2] {
@@ -268,10 +280,13 @@ fn member<A: Scalar>(
     cell: &Entries<'_>,
     prefix: &str,
 ) -> Result<StackedLayer<A>> {
+    fn of_kind<C: FromConfig, A: Scalar>(config: Result<C>) -> Result<StackedLayer<A>> {
+        Ok(crate::keras::Layer::<C, A>::zeros(config?)?.into())
+    }
     match class {
-        "SimpleRNNCell" => {
-            Ok(crate::keras::Layer::zeros(sized::<SimpleRnnConfig>(cell, entries, prefix)?)?.into())
-        }
+        "SimpleRNNCell" => of_kind(sized::<SimpleRnnConfig>(cell, entries, prefix)),
+        "LSTMCell" => of_kind(sized::<LstmConfig>(cell, entries, prefix)),
+        "GRUCell" => of_kind(sized::<GruConfig>(cell, entries, prefix)),
         _ => Err(unsupported(FORMAT, &*entries.layer.path, format!("a cell of class {class}"))),
     }
 }

@@ -2,18 +2,20 @@
 //!
 //! ```no_run
 //! use ndarray_rnn::io::keras::Weights;
-//! use ndarray_rnn::keras::{Bidirectional, SimpleRnn, SimpleRnnConfig};
+//! use ndarray_rnn::keras::{Bidirectional, GruConfig, Lstm, LstmConfig, SimpleRnn};
 //!
 //! // model.save("model.keras"), or model.save("model.h5")
-//! let first = SimpleRnn::<f32>::from_keras("model.keras", "simple_rnn")?;
-//! let second = Bidirectional::<f32>::from_keras("model.keras", 0)?;
+//! let first = Lstm::<f32>::from_keras("model.keras", "lstm")?;
+//! let second = Bidirectional::<f32, GruConfig>::from_keras("model.keras", 0)?;
 //!
 //! // model.save_weights("model.weights.h5"): the layer is described here
-//! let mut rnn = SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(4, 2))?;
-//! rnn.load_weights("model.weights.h5", "simple_rnn")?;
+//! let mut lstm = Lstm::<f32>::zeros(LstmConfig::new(4, 2))?;
+//! lstm.load_weights("model.weights.h5", "lstm")?;
 //!
+//! let rnn = SimpleRnn::<f32>::from_keras("model.keras", "rnn")?;
+//! let both = Bidirectional::<f32>::from_keras("model.keras", "both")?;
 //! // model.load_weights("ours.weights.h5")
-//! Weights::new().simple_rnn(&rnn).bidirectional(&second).write("ours.weights.h5")?;
+//! Weights::new().simple_rnn(&rnn).bidirectional(&both).write("ours.weights.h5")?;
 //! # Ok::<(), ndarray_rnn::Error>(())
 //! ```
 //!
@@ -27,7 +29,10 @@
 //! | `.weights.h5` | 2.12 to 3 | no | yes |
 //!
 //! A layer computes what the version of Keras that wrote the file computes. Keras 3 itself does not where a file of
-//! Keras 1 or 2 names `hard_sigmoid`: that was 0.2 x + 0.5 and is x / 6 + 0.5 now, each from 0 to 1.
+//! Keras 1 or 2 names `hard_sigmoid`, which until Keras 2.3 was the default of the gates of LSTM and GRU: that was
+//! 0.2 x + 0.5 and is x / 6 + 0.5 now, each from 0 to 1. A GRU of a file that does not say `reset_after`, an early file of
+//! Keras 1 or 2, has its reset gate before the product. Initialisers are not read, as the weights are there; and dropout in
+//! training is that of Keras 3, whatever `implementation` the file names. Keras 2's `CuDNNLSTM` and `CuDNNGRU` are not made.
 
 // Each imports only from those before it:
 //

@@ -127,9 +127,9 @@ impl Model {
         self.weights.as_ref().map_err(Clone::clone)
     }
 
-    /// A layer, as the file describes it: a [`Layer`](crate::keras::Layer) such as
-    /// [`SimpleRnn`](crate::keras::SimpleRnn), a [`Bidirectional`] of two, a [`LayerPair`] for `merge_mode=None`, a
-    /// [`Stacked`] for `RNN([cells])`, an [`Embedding`], or a [`Linear`] with its [`DenseActivation`].
+    /// A layer, as the file describes it: a [`SimpleRnn`](crate::keras::SimpleRnn), [`Lstm`](crate::keras::Lstm) or
+    /// [`Gru`](crate::keras::Gru), a [`Bidirectional`] of two of a kind, a [`LayerPair`] for `merge_mode=None`, a
+    /// [`Stacked`] for `RNN([cells])` of any kinds, an [`Embedding`], or a [`Linear`] with its [`DenseActivation`].
     ///
     /// `RNN(cell)` is a layer of the cell's class. What `TimeDistributed` wraps is a layer of its own.
     ///
