@@ -266,11 +266,16 @@ def parts(layer):
 
 
 def ours():
-    """The model that tests/keras_files writes: a SimpleRNN, a Bidirectional, a SimpleRNN."""
+    """The model that tests/keras_files writes."""
     model = keras.Sequential([
         keras.Input((None, 4)),
         layers.SimpleRNN(3, return_sequences=True),
         layers.Bidirectional(layers.SimpleRNN(2, return_sequences=True)),
+        layers.LSTM(3, return_sequences=True),
+        layers.GRU(2, return_sequences=True),
+        layers.GRU(3, reset_after=False, return_sequences=True),
+        layers.Bidirectional(layers.LSTM(2, return_sequences=True)),
+        layers.Bidirectional(layers.GRU(2, return_sequences=True), merge_mode="sum"),
         layers.SimpleRNN(2, use_bias=False, activation="relu"),
     ])
     model.load_weights(OURS)

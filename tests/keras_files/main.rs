@@ -16,7 +16,10 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array3, ArrayD, Ix3};
 use ndarray_rnn::io::keras::{LoadKeras, Model, Weights};
-use ndarray_rnn::keras::{Activation, Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig, set_random_seed};
+use ndarray_rnn::keras::{
+    Activation, Bidirectional, Gru, GruConfig, Lstm, LstmConfig, MergeMode, SimpleRnn, SimpleRnnConfig,
+    set_random_seed,
+};
 use ndarray_rnn::{Error, FileError, Parameters};
 use serde_json::Value;
 
@@ -173,23 +176,49 @@ fn element_types() -> TestResult {
 }
 
 /// The layers of the model that `tests/interop/keras_files.py` loads our weights into.
-fn ours<A: Real>() -> TestResult<(SimpleRnn<A>, Bidirectional<A>, SimpleRnn<A>)> {
-    let rng = &mut set_random_seed(0);
-    let mut layers = (
-        SimpleRnn::new(SimpleRnnConfig::new(4, 3), rng)?,
-        Bidirectional::new(SimpleRnnConfig::new(3, 2), MergeMode::Concat, rng)?,
-        SimpleRnn::new(SimpleRnnConfig::new(4, 2).use_bias(false).activation(Activation::Relu), rng)?,
-    );
-    // Biases that are not zero.
-    for (i, (_, mut value)) in layers.named_parameters_mut().into_iter().enumerate() {
-        value.iter_mut().for_each(|x| *x += A::narrow(i as f64 / 64.0));
-    }
-    Ok(layers)
+#[derive(Debug, PartialEq)]
+struct Ours<A: Real> {
+    first: SimpleRnn<A>,
+    both: Bidirectional<A>,
+    lstm: Lstm<A>,
+    gru: Gru<A>,
+    before: Gru<A>,
+    both_lstm: Bidirectional<A, LstmConfig>,
+    both_gru: Bidirectional<A, GruConfig>,
+    last: SimpleRnn<A>,
 }
 
-fn written<A: Real>() -> TestResult<Vec<u8>> {
-    let (first, both, last) = ours::<A>()?;
-    Ok(Weights::new().simple_rnn(&first).bidirectional(&both).simple_rnn(&last).to_bytes()?)
+/// Parameters of one's own, biases that are not zero among them.
+fn filled<M: Parameters<Elem = A>, A: Real>(layer: Result<M, Error>) -> Result<M, Error> {
+    let mut layer = layer?;
+    for (i, (_, mut value)) in layer.named_parameters_mut().into_iter().enumerate() {
+        value.iter_mut().for_each(|x| *x += A::narrow((i + 1) as f64 / 64.0));
+    }
+    Ok(layer)
+}
+
+impl<A: Real> Ours<A> {
+    fn new() -> TestResult<Self> {
+        let rng = &mut set_random_seed(0);
+        Ok(Self {
+            first: filled(SimpleRnn::new(SimpleRnnConfig::new(4, 3), rng))?,
+            both: filled(Bidirectional::new(SimpleRnnConfig::new(3, 2), MergeMode::Concat, rng))?,
+            lstm: filled(Lstm::new(LstmConfig::new(4, 3), rng))?,
+            gru: filled(Gru::new(GruConfig::new(3, 2), rng))?,
+            before: filled(Gru::new(GruConfig::new(2, 3).reset_after(false), rng))?,
+            both_lstm: filled(Bidirectional::new(LstmConfig::new(3, 2), MergeMode::Concat, rng))?,
+            both_gru: filled(Bidirectional::new(GruConfig::new(4, 2), MergeMode::Sum, rng))?,
+            last: filled(SimpleRnn::new(
+                SimpleRnnConfig::new(2, 2).use_bias(false).activation(Activation::Relu),
+                rng,
+            ))?,
+        })
+    }
+
+    fn weights(&self) -> Weights<'_, A> {
+        let weights = Weights::new().layer(&self.first).layer(&self.both).layer(&self.lstm).layer(&self.gru);
+        weights.layer(&self.before).layer(&self.both_lstm).layer(&self.both_gru).layer(&self.last)
+    }
 }
 
 /// For tests/interop/keras_files.py.
@@ -198,17 +227,22 @@ fn written<A: Real>() -> TestResult<Vec<u8>> {
 fn write_weights() -> TestResult {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/interop/keras");
     fs::create_dir_all(&folder)?;
-    Ok(fs::write(folder.join("ours.weights.h5"), written::<f32>()?)?)
+    Ok(fs::write(folder.join("ours.weights.h5"), Ours::<f32>::new()?.weights().to_bytes()?)?)
 }
 
 #[test]
 fn keras_loaded_these_very_bytes_and_computes_the_same() -> TestResult {
-    assert!(written::<f32>()? == fs::read(fixture("ours.weights.h5"))?, "not the bytes of the fixture");
+    let ours = Ours::<f32>::new()?;
+    assert!(
+        ours.weights().to_bytes()? == fs::read(fixture("ours.weights.h5"))?,
+        "not the bytes of the fixture"
+    );
     let expected = &expected()?["ours"];
-    let (first, both, last) = ours::<f32>()?;
-    let x = first.call(&batch(&expected["x"])?).forward()?.0;
-    let x = both.call(&x).forward()?.0;
-    assert_close(&last.call(&x).last()?.0.into_dyn(), &expected["output"])
+    let x = ours.first.forward(&batch(&expected["x"])?)?.0;
+    let x = ours.lstm.forward(&ours.both.forward(&x)?.0)?.0;
+    let x = ours.before.forward(&ours.gru.forward(&x)?.0)?.0;
+    let x = ours.both_gru.forward(&ours.both_lstm.forward(&x)?.0)?.0;
+    assert_close(&ours.last.call(&x).last()?.0.into_dyn(), &expected["output"])
 }
 
 /// A layer of a file loads into one of other weights.
@@ -222,18 +256,19 @@ fn expect_loads<M: LoadKeras + Clone + PartialEq>(model: &Model, name: &str, lay
 }
 
 fn weights_written_read_back<A: Real>() -> TestResult {
-    let (first, both, last) = ours::<A>()?;
+    let ours = Ours::<A>::new()?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("ours.weights.h5");
-    Weights::new().simple_rnn(&first).bidirectional(&both).simple_rnn(&last).write(&path)?;
+    ours.weights().write(&path)?;
     let model = Model::read(&path)?;
-    let mut copy = ours::<A>()?;
-    copy.named_parameters_mut().into_iter().for_each(|(_, mut value)| value.fill(A::zero()));
-    model.load("simple_rnn", &mut copy.0)?;
-    model.load("bidirectional", &mut copy.1)?;
-    model.load("simple_rnn_1", &mut copy.2)?;
-    assert_eq!(copy.state_dict(), (first, both, last).state_dict());
-    Ok(())
+    expect_loads(&model, "simple_rnn", &ours.first)?;
+    expect_loads(&model, "bidirectional", &ours.both)?;
+    expect_loads(&model, "lstm", &ours.lstm)?;
+    expect_loads(&model, "gru", &ours.gru)?;
+    expect_loads(&model, "gru_1", &ours.before)?;
+    expect_loads(&model, "bidirectional_1", &ours.both_lstm)?;
+    expect_loads(&model, "bidirectional_2", &ours.both_gru)?;
+    expect_loads(&model, "simple_rnn_1", &ours.last)
 }
 
 in_both_types!(weights_written_read_back);

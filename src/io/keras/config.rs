@@ -300,7 +300,7 @@ impl Walk<'_> {
 }
 
 /// Names with a number behind each that came before.
-fn numbered(names: impl Iterator<Item = String>) -> Vec<String> {
+pub(super) fn numbered(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut counts = BTreeMap::new();
     let names = names.map(|name| {
         let count = counts.entry(name.clone()).or_insert(0);
@@ -311,7 +311,7 @@ fn numbered(names: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// Keras's name for the layers of a class: `simple_rnn` for `SimpleRNN`.
-fn snake_case(class: &str) -> String {
+pub(super) fn snake_case(class: &str) -> String {
     let letters: Vec<_> = class.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
     let mut name = String::new();
     for (i, &letter) in letters.iter().enumerate() {

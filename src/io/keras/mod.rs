@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! use ndarray_rnn::io::keras::Weights;
-//! use ndarray_rnn::keras::{Bidirectional, GruConfig, Lstm, LstmConfig, SimpleRnn};
+//! use ndarray_rnn::keras::{Bidirectional, GruConfig, Lstm, LstmConfig};
 //!
 //! // model.save("model.keras"), or model.save("model.h5")
 //! let first = Lstm::<f32>::from_keras("model.keras", "lstm")?;
@@ -12,10 +12,8 @@
 //! let mut lstm = Lstm::<f32>::zeros(LstmConfig::new(4, 2))?;
 //! lstm.load_weights("model.weights.h5", "lstm")?;
 //!
-//! let rnn = SimpleRnn::<f32>::from_keras("model.keras", "rnn")?;
-//! let both = Bidirectional::<f32>::from_keras("model.keras", "both")?;
 //! // model.load_weights("ours.weights.h5")
-//! Weights::new().simple_rnn(&rnn).bidirectional(&both).write("ours.weights.h5")?;
+//! Weights::new().layer(&lstm).layer(&second).write("ours.weights.h5")?;
 //! # Ok::<(), ndarray_rnn::Error>(())
 //! ```
 //!
@@ -61,7 +59,7 @@ pub use dense::DenseActivation;
 pub use kinds::{FromConfig, FromKeras, LoadKeras};
 pub use layer::{Layer, LayerId};
 pub use model::Model;
-pub use write::Weights;
+pub use write::{Weights, WriteKeras};
 
 /// The format's name in errors.
 const FORMAT: &str = "Keras";

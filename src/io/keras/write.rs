@@ -1,13 +1,16 @@
 //! Writing `.weights.h5` files.
 
+use std::fmt::Debug;
 use std::path::Path;
 
 use hdf5_pure::{AttrValue, FileBuilder, GroupBuilder};
+use ndarray::ArrayViewD;
 
 use super::FORMAT;
+use super::config::{numbered, snake_case};
 use crate::error::Result;
 use crate::io::files::{self, unsupported};
-use crate::keras::{Bidirectional, SimpleRnn, SimpleRnnParameters};
+use crate::keras::{Architecture, Bidirectional, Layer};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
@@ -18,7 +21,7 @@ use crate::scalar::Scalar;
 /// use ndarray_rnn::keras::{SimpleRnn, SimpleRnnConfig, set_random_seed};
 ///
 /// let rnn = SimpleRnn::<f32>::new(SimpleRnnConfig::new(4, 2), &mut set_random_seed(0))?;
-/// let bytes = Weights::new().simple_rnn(&rnn).to_bytes()?;
+/// let bytes = Weights::new().layer(&rnn).to_bytes()?;
 ///
 /// let mut copy = SimpleRnn::zeros(SimpleRnnConfig::new(4, 2))?;
 /// Model::from_bytes(&bytes)?.load(0, &mut copy)?;
@@ -30,13 +33,47 @@ use crate::scalar::Scalar;
 #[derive(Debug, Clone)]
 #[must_use = "nothing is written until `write` or `to_bytes` is called"]
 pub struct Weights<'a, A: Scalar> {
-    layers: Vec<AnyLayer<'a, A>>,
+    layers: Vec<&'a dyn WriteKeras<A>>,
 }
 
-#[derive(Debug, Clone)]
-enum AnyLayer<'a, A: Scalar> {
-    SimpleRnn(&'a SimpleRnn<A>),
-    Bidirectional(&'a Bidirectional<A>),
+/// A layer whose weights [`Weights`] writes: a [`Layer`] of any kind, or a [`Bidirectional`] of two. Sealed.
+pub trait WriteKeras<A: Scalar>: Debug + Sync {
+    /// Keras's name of the class.
+    #[doc(hidden)]
+    fn class(&self) -> &'static str;
+
+    #[doc(hidden)]
+    fn cells(&self) -> Vec<CellWeights<'_, A>>;
+}
+
+/// The weights of a cell.
+#[derive(Debug)]
+pub struct CellWeights<'a, A> {
+    /// The group of the layer around the cell, if that is one within the layer.
+    way: Option<&'static str>,
+    /// The parameters in Keras's order.
+    parameters: Vec<(String, ArrayViewD<'a, A>)>,
+}
+
+impl<C: Architecture, A: Scalar> WriteKeras<A> for Layer<C, A> {
+    fn class(&self) -> &'static str {
+        C::CLASS
+    }
+
+    fn cells(&self) -> Vec<CellWeights<'_, A>> {
+        vec![CellWeights { way: None, parameters: self.named_parameters() }]
+    }
+}
+
+impl<C: Architecture, A: Scalar> WriteKeras<A> for Bidirectional<A, C> {
+    fn class(&self) -> &'static str {
+        "Bidirectional"
+    }
+
+    fn cells(&self) -> Vec<CellWeights<'_, A>> {
+        let ways = [("backward_layer", self.backward_layer()), ("forward_layer", self.forward_layer())];
+        ways.map(|(way, layer)| CellWeights { way: Some(way), parameters: layer.named_parameters() }).into()
+    }
 }
 
 impl<A: Scalar> Default for Weights<'_, A> {
@@ -51,15 +88,10 @@ impl<'a, A: Scalar> Weights<'a, A> {
         Self::default()
     }
 
-    /// Adds a SimpleRNN layer.
-    pub fn simple_rnn(mut self, layer: &'a SimpleRnn<A>) -> Self {
-        self.layers.push(AnyLayer::SimpleRnn(layer));
-        self
-    }
-
-    /// Adds a Bidirectional layer.
-    pub fn bidirectional(mut self, layer: &'a Bidirectional<A>) -> Self {
-        self.layers.push(AnyLayer::Bidirectional(layer));
+    /// Adds a [`Layer`], such as a [`SimpleRnn`](crate::keras::SimpleRnn), [`Lstm`](crate::keras::Lstm) or
+    /// [`Gru`](crate::keras::Gru), or a [`Bidirectional`] of two.
+    pub fn layer(mut self, layer: &'a impl WriteKeras<A>) -> Self {
+        self.layers.push(layer);
         self
     }
 
@@ -80,25 +112,15 @@ impl<'a, A: Scalar> Weights<'a, A> {
         let mut file = FileBuilder::new();
         let mut layers = file.create_group("layers");
         // Keras numbers the layers of each class.
-        let mut counts = [0; 2];
-        for layer in &self.layers {
-            let (class, count) = match layer {
-                AnyLayer::SimpleRnn(_) => ("simple_rnn", &mut counts[0]),
-                AnyLayer::Bidirectional(_) => ("bidirectional", &mut counts[1]),
-            };
-            let name = if *count == 0 { class.to_owned() } else { format!("{class}_{count}") };
-            *count += 1;
+        let names = numbered(self.layers.iter().map(|layer| snake_case(layer.class())));
+        for (layer, name) in self.layers.iter().zip(names) {
             let mut group = layers.create_group(&name);
-            match layer {
-                AnyLayer::SimpleRnn(layer) => cell(&mut group, layer.parameters()),
-                AnyLayer::Bidirectional(layer) => {
-                    let inner = [
-                        ("backward_layer", layer.backward_layer()),
-                        ("forward_layer", layer.forward_layer()),
-                    ];
-                    for (name, layer) in inner {
-                        let mut inner = group.create_group(name);
-                        cell(&mut inner, layer.parameters());
+            for weights in layer.cells() {
+                match weights.way {
+                    None => weights.write(&mut group),
+                    Some(way) => {
+                        let mut inner = group.create_group(way);
+                        weights.write(&mut inner);
                         group.add_group(inner.finish());
                     }
                 }
@@ -111,22 +133,24 @@ impl<'a, A: Scalar> Weights<'a, A> {
     }
 }
 
-/// The weights of a cell.
-fn cell<A: Scalar>(layer: &mut GroupBuilder, parameters: &SimpleRnnParameters<A>) {
-    let mut cell = layer.create_group("cell");
-    let mut vars = cell.create_group("vars");
-    for (i, (_, value)) in parameters.named_parameters().into_iter().enumerate() {
-        let values = value.iter().map(|value| value.into_f64());
-        let dataset = vars.create_dataset(&i.to_string());
-        if A::SINGLE {
-            dataset.with_f32_data(&values.map(|value| value as f32).collect::<Vec<_>>());
-        } else {
-            dataset.with_f64_data(&values.collect::<Vec<_>>());
+impl<A: Scalar> CellWeights<'_, A> {
+    /// Writes the cell into the group of its layer.
+    fn write(&self, layer: &mut GroupBuilder) {
+        let mut cell = layer.create_group("cell");
+        let mut vars = cell.create_group("vars");
+        for (i, (_, value)) in self.parameters.iter().enumerate() {
+            let values = value.iter().map(|value| value.into_f64());
+            let dataset = vars.create_dataset(&i.to_string());
+            if A::SINGLE {
+                dataset.with_f32_data(&values.map(|value| value as f32).collect::<Vec<_>>());
+            } else {
+                dataset.with_f64_data(&values.collect::<Vec<_>>());
+            }
+            dataset.with_shape(&value.shape().iter().map(|&size| size as u64).collect::<Vec<_>>());
         }
-        dataset.with_shape(&value.shape().iter().map(|&size| size as u64).collect::<Vec<_>>());
+        cell.add_group(vars.finish());
+        layer.add_group(cell.finish());
     }
-    cell.add_group(vars.finish());
-    layer.add_group(cell.finish());
 }
 
 /// The group of the layer's own variables, of which there are none; it holds the layer's name.
