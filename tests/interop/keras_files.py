@@ -12,6 +12,7 @@ ours.weights.h5                      what the crate wrote; this script loads it 
 special.{keras,h5}                   layers that the crate reads among layers and options that it does not: NaN in the
                                      configuration, custom layers, activations and wrappers of every form
 gates.{keras,h5,weights.h5}          LSTM and GRU layers with every option, as cells, stacked, wrapped and nested
+classifier.{keras,npz}               a small classifier of texts, and what it predicts; examples/load_keras.rs runs it
 subclassed.weights.h5                the weights of a model that is a class of its own, frozen in part
 expected.json                        weights, an input, and every layer's output for it, by Keras; of ours.weights.h5 too
 """
@@ -233,6 +234,21 @@ def gates():
     return expected
 
 
+def classifier():
+    keras.backend.clear_session()  # names without numbers
+    model = keras.Sequential([
+        keras.Input((None,), dtype="int32"),
+        layers.Embedding(12, 5),
+        layers.LSTM(6, return_sequences=True),
+        layers.Bidirectional(layers.GRU(4)),
+        layers.Dense(3, activation="softmax"),
+    ])
+    randomise(model, 1000)
+    model.save(HERE / "classifier.keras")
+    x = np.random.default_rng(1100).integers(0, 12, (4, 7))
+    np.savez(HERE / "classifier.npz", x=x.astype(np.float32), predicted=model.predict(x, verbose=0))
+
+
 class Subclassed(keras.Model):
     def __init__(self):
         super().__init__()
@@ -295,6 +311,7 @@ def main():
     old(model)
     bomb()
     expected |= {"ours": ours(), "special": special(), "subclassed": subclassed(), "gates": gates()}
+    classifier()
     (HERE / "expected.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")
     print({path.name: path.stat().st_size for path in sorted(HERE.iterdir())})
 

@@ -12,7 +12,7 @@ use crate::fixture;
 use crate::mutated::{change, expect_modest};
 use crate::refused::zipped;
 
-const FILES: [&str; 18] = [
+const FILES: [&str; 19] = [
     "model.keras",
     "model.h5",
     "model.weights.h5",
@@ -25,6 +25,7 @@ const FILES: [&str; 18] = [
     "gates.keras",
     "gates.h5",
     "gates.weights.h5",
+    "classifier.keras",
     "keras-1.2.2.h5",
     "keras-2.1.6.h5",
     "keras-2.6.0.h5",
