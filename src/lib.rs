@@ -33,7 +33,7 @@
 //! * [`Rnn`], [`Lstm`] and [`Gru`], networks of one or more layers, made of [`RnnConfig`], [`LstmConfig`] and
 //!   [`GruConfig`]; [`RnnCell`], [`LstmCell`] and [`GruCell`], one step of one layer.
 //! * [`Run`], a pass with options: lengths in any order, resets inside a sequence, last outputs, the states of every
-//!   layer. [`PackedSequence`], sequences of different lengths without padding. [`Stream`], steps and chunks that carry
+//!   layer. [`PackedSequence`], sequences of different lengths without padding. [`Session`], steps and chunks that carry
 //!   their state.
 //! * [`keras`]: Keras's `SimpleRNN`, `LSTM` and `GRU`, their cells, `Bidirectional` and stacks, with Keras's masks,
 //!   initialisers and seeds.
@@ -174,8 +174,8 @@ pub use random::manual_seed;
 pub use recurrent::{
     Architecture, CellArchitecture, CellDim, CellParameters, CellTrace, Direction, Gradients, Gru, GruCell,
     GruCellConfig, GruConfig, Kind, Lstm, LstmCell, LstmCellConfig, LstmConfig, Nonlinearity, Recurrent,
-    RecurrentCell, RecurrentParameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Run, Sequences, Stream,
-    Trace,
+    RecurrentCell, RecurrentParameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Run, Sequences, Session,
+    Stepwise, Trace,
 };
 pub use scalar::Scalar;
 

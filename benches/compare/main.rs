@@ -13,7 +13,7 @@ use std::io::{BufWriter, Write};
 use ndarray::{Array, Array2, Array3, ArrayD, Axis, Dimension, IntoDimension};
 use ndarray_rnn::random::Mt19937;
 use ndarray_rnn::{
-    Gradients, Kind, Parameters, RecurrentParameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Stream,
+    Gradients, Parameters, RecurrentParameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Session,
     manual_seed, random,
 };
 use protocol::{Case, Job, Result, Worker};
@@ -188,44 +188,43 @@ impl<A: Scalar> Measured for Backward<A> {
     }
 }
 
-/// One step of one sequence after another, through a stream of `Rnn` or, with the same parameters, of `RnnCell`.
-struct Step<C: Kind, A: Scalar> {
-    whole: Forward<A>,
-    stream: Stream<'static, C, A>,
-    first: Array2<A>,
+/// One step of one sequence after another, in a session of `Rnn` or, with the same parameters, of `RnnCell`.
+struct Step<N: Stepwise> {
+    whole: Forward<N::Elem>,
+    session: Session<N>,
+    first: Array2<N::Elem>,
 }
 
-impl<A: Scalar> Step<RnnConfig, A> {
+impl<A: Scalar> Step<Rnn<A>> {
     fn of_a_network(whole: Forward<A>, batch: usize) -> Result<Self> {
-        // Borrowed for as long as the worker lives.
-        let stream = Box::leak(Box::new(whole.rnn.clone())).stream(batch)?;
-        Ok(Self::new(whole, stream))
+        let session = Session::new(whole.rnn.clone(), batch)?;
+        Ok(Self::new(whole, session))
     }
 }
 
-impl<A: Scalar> Step<RnnCellConfig, A> {
+impl<A: Scalar> Step<RnnCell<A>> {
     fn of_a_cell(whole: Forward<A>, case: &Case) -> Result<Self> {
         let cell = RnnCell::new(RnnCellConfig::new(case.input, case.hidden), &mut manual_seed(0))?;
-        let stream = Box::leak(Box::new(cell)).stream(case.batch)?;
-        Ok(Self::new(whole, stream))
+        let session = Session::new(cell, case.batch)?;
+        Ok(Self::new(whole, session))
     }
 }
 
-impl<C: Kind, A: Scalar> Step<C, A> {
-    fn new(whole: Forward<A>, stream: Stream<'static, C, A>) -> Self {
+impl<N: Stepwise> Step<N> {
+    fn new(whole: Forward<N::Elem>, session: Session<N>) -> Self {
         let first = whole.input.index_axis(Axis(0), 0).to_owned();
-        Self { whole, stream, first }
+        Self { whole, session, first }
     }
 }
 
-impl<C: Kind, A: Scalar> Measured for Step<C, A> {
-    type Elem = A;
+impl<N: Stepwise> Measured for Step<N> {
+    type Elem = N::Elem;
 
     fn call(&mut self) {
-        black_box(self.stream.step(black_box(&self.first))).expect("it was checked");
+        black_box(self.session.step(black_box(&self.first))).expect("it was checked");
     }
 
-    fn arrays(&mut self) -> Result<Named<A>> {
+    fn arrays(&mut self) -> Result<Named<N::Elem>> {
         self.whole.arrays()
     }
 }

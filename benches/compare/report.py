@@ -12,7 +12,7 @@ TITLES = {
     "training": "A training step: forward, Linear(H, 10), cross entropy, backward, clipping, Adam",
     "keras": "Keras's layer, every output",
     "keras-last": "Keras's layer, the last output",
-    "step": "Streaming: one step of one sequence",
+    "step": "Sessions: one step of one sequence",
     "ragged": "A ragged batch, mean length about half",
     "growth-L": "Growth with L",
     "growth-N": "Growth with N",

@@ -6,7 +6,7 @@
 //!
 //! The rhyme is cut into 16 tracks, which are read side by side, 40 letters at a time. Each piece begins with the
 //! state that the piece before it left, and the gradient ends at the piece's beginning: truncated backpropagation.
-//! To write, a `Stream` reads the letters so far, one draw chooses the next letter by its probability, and so on. A
+//! To write, a `Session` reads the letters so far, one draw chooses the next letter by its probability, and so on. A
 //! temperature below 1 makes likely letters likelier, and one above 1 makes them less likely.
 
 pub mod common;
@@ -135,11 +135,11 @@ fn write(
     temperature: f64,
     rng: &mut Mt19937,
 ) -> Result<String> {
-    let mut stream = gru.stream(1)?;
+    let mut session = gru.session(1)?;
     let (mut text, mut unread) = (prompt.to_owned(), letters.encode(prompt));
     while text.len() < LONGEST && !text.ends_with("\n\n") {
         let x = one_hot(&unread.insert_axis(Axis(1)), letters.size())?; // (steps, 1 track, letters)
-        let hidden = stream.chunk(&x)?;
+        let hidden = session.chunk(&x)?;
         let logits = fc.forward(&hidden.index_axis(Axis(0), hidden.len_of(Axis(0)) - 1))?;
         let next = sample(logits.row(0), temperature, rng)?;
         text.push(letters.letter(next));

@@ -1,10 +1,11 @@
-//! Memory that the training passes of a network use again.
+//! Memory that the training passes and single steps of a network use again.
 //!
 //! An allocator may give large arrays back to the system when they are freed. When they are asked for again, the
 //! system hands out zeroed pages, at the cost of a page fault for every 4 kB.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::stack::Scratch;
 use crate::element::Element;
 use crate::error::Result;
 use crate::room::filled_elements;
@@ -19,11 +20,14 @@ pub(crate) struct Shelf<A> {
     vectors: Vec<Vec<A>>,
     /// How many of the vectors, from the first on, were there when the last pass began.
     old: usize,
+    /// What single steps work in, one for each of the steps that ran at one time.
+    #[expect(clippy::vec_box, reason = "a step moves a box in 2 instructions, what is in it in 90")]
+    scratch: Vec<Box<Scratch<A>>>,
 }
 
 impl<A> Default for Spares<A> {
     fn default() -> Self {
-        Self(Mutex::new(Shelf { vectors: Vec::new(), old: 0 }))
+        Self(Mutex::new(Shelf { vectors: Vec::new(), old: 0, scratch: Vec::new() }))
     }
 }
 
@@ -61,6 +65,16 @@ impl<A: Element> Shelf<A> {
         if spare.capacity() > 0 {
             self.vectors.push(spare);
         }
+    }
+
+    /// What a single step works in.
+    pub(crate) fn take_scratch(&mut self) -> Box<Scratch<A>> {
+        self.scratch.pop().unwrap_or_default()
+    }
+
+    /// Keeps what a single step worked in.
+    pub(crate) fn give_scratch(&mut self, scratch: Box<Scratch<A>>) {
+        self.scratch.push(scratch);
     }
 
     /// Begins the next pass, without what the last one had no use for.

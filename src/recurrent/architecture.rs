@@ -59,6 +59,9 @@ pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + private::Sea
     fn planes<T>(state: Self::State<T>) -> Planes<T>;
 
     #[doc(hidden)]
+    fn planes_mut<T>(state: &mut Self::State<T>) -> Planes<&mut T>;
+
+    #[doc(hidden)]
     fn state<T>(planes: Planes<T>) -> Self::State<T>;
 
     /// Runs the engine forward. Compiled in this crate.
@@ -176,6 +179,10 @@ macro_rules! kind {
                 Planes { h: state, c: None }
             }
 
+            fn planes_mut<T>(state: &mut T) -> Planes<&mut T> {
+                Planes { h: state, c: None }
+            }
+
             fn state<T>(planes: Planes<T>) -> T {
                 planes.h
             }
@@ -187,6 +194,10 @@ macro_rules! kind {
             const STATE: [&'static str; 2] = [$h, $c];
 
             fn planes<T>((h, c): (T, T)) -> Planes<T> {
+                Planes { h, c: Some(c) }
+            }
+
+            fn planes_mut<T>((h, c): &mut (T, T)) -> Planes<&mut T> {
                 Planes { h, c: Some(c) }
             }
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use ndarray::{Array, Array2, ArrayRef, ArrayView2, ArrayViewD, ArrayViewMutD, Axis, Dimension, Ix1, Ix2};
+use ndarray::{
+    Array, Array2, ArrayRef, ArrayView2, ArrayViewD, ArrayViewMutD, Axis, Dimension, Ix1, Ix2, RemoveAxis,
+};
 use rand::Rng;
 
 use super::architecture::CellArchitecture;
@@ -27,7 +29,7 @@ use crate::scalar::Scalar;
 pub struct RecurrentCell<C: CellArchitecture, A: Scalar = f32> {
     config: C,
     parameters: CellParameters<A>,
-    cache: Cache<A, C::Cell<A>>,
+    pub(super) cache: Cache<A, C::Cell<A>>,
 }
 
 /// What a step in training leaves for [`RecurrentCell::backward`]: `N (input_size + 2 hidden_size)` numbers for an
@@ -219,8 +221,10 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
 
 of_parameters!(RecurrentCell<CellArchitecture>);
 
-/// The number of axes of a cell's input: [`Ix2`](type@Ix2) for a batch, [`Ix1`](type@Ix1) for one row. Sealed.
-pub trait CellDim: Dimension + private::Sealed {
+/// The number of axes of a step's input: [`Ix2`](type@Ix2) for a batch, [`Ix1`](type@Ix1) for one row. Sealed.
+pub trait CellDim:
+    Dimension<Larger: RemoveAxis<Smaller = Self> + 'static> + private::Sealed + 'static
+{
     /// The array as (N, width).
     #[doc(hidden)]
     fn rows<A>(array: &ArrayRef<A, Self>) -> ArrayView2<'_, A>;

@@ -1,7 +1,8 @@
 //! The recurrent modules: they check shapes and call the engine.
 //!
 //! A [`Kind`](architecture::Kind) says what an [`rnn`], [`lstm`] or [`gru`] is. Everything else here serves every kind: the [`network`]
-//! and its [`parameters`], a [`run`] over [`sequences`], training ([`train`]), the [`cell`] and the [`stream`].
+//! and its [`parameters`], a [`run`] over [`sequences`], training ([`train`]), the [`cell`], a single [`step`] and the
+//! [`session`] that keeps a state.
 
 mod architecture;
 mod cell;
@@ -14,7 +15,8 @@ mod parameters;
 mod rnn;
 mod run;
 mod sequences;
-mod stream;
+mod session;
+mod step;
 mod train;
 
 pub use architecture::{Architecture, CellArchitecture, Kind};
@@ -26,5 +28,6 @@ pub use parameters::{CellParameters, Direction, RecurrentParameters};
 pub use rnn::{Nonlinearity, Rnn, RnnCell, RnnCellConfig, RnnConfig};
 pub use run::Run;
 pub use sequences::Sequences;
-pub use stream::Stream;
+pub use session::Session;
+pub use step::Stepwise;
 pub use train::{Gradients, Trace};

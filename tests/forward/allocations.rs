@@ -34,25 +34,35 @@ fn second(mut call: impl FnMut() + Send) -> AllocationInfo {
     })
 }
 
-fn step_allocates_nothing<C: Network>() {
+fn step_allocates_nothing<C: Network<State<Array3<f32>>: Send>>() {
     for layers in [1, 3] {
         let network = network::<C>(layers);
-        let mut stream = network.stream(4).unwrap();
+        let mut session = network.session(4).unwrap();
         let x = Array2::ones((4, 24));
-        let step = second(|| _ = stream.step(&x).unwrap());
+        let step = second(|| _ = session.step(&x).unwrap());
         assert_eq!((step.count_total, step.bytes_total), (0, 0), "{network}");
+        let widths = network.config().shape().widths::<C>();
+        let mut state = C::join(|i| Array3::zeros((layers, 4, widths[i])));
+        let step = second(|| _ = network.step(&x, &mut state).unwrap());
+        assert_eq!((step.count_total, step.bytes_total), (0, 0), "{network}, the caller's state");
     }
 }
 
-fn cell_allocates_nothing<C: Cell>() {
+fn cell_allocates_nothing<C: Cell<State<Array2<f32>>: Send>>() {
     let cell = RecurrentCell::<C>::new(C::of(24, 32, true), &mut manual_seed(0)).unwrap();
-    let mut stream = cell.stream(4).unwrap();
+    let mut session = cell.session(4).unwrap();
     let x = Array2::ones((4, 24));
-    assert_eq!(second(|| _ = stream.step(&x).unwrap()).count_total, 0, "{cell}");
+    assert_eq!(second(|| _ = session.step(&x).unwrap()).count_total, 0, "{cell}");
+    let mut state = C::join(|_| Array2::zeros((4, 32)));
+    assert_eq!(
+        second(|| _ = cell.step(&x, &mut state).unwrap()).count_total,
+        0,
+        "{cell}, the caller's state"
+    );
 }
 
 #[test]
-fn a_streaming_step_allocates_nothing() {
+fn a_step_allocates_nothing() {
     step_allocates_nothing::<RnnConfig>();
     step_allocates_nothing::<LstmConfig>();
     step_allocates_nothing::<GruConfig>();

@@ -20,7 +20,7 @@ mod packed_golden;
 mod packed_order;
 mod packed_rnn;
 mod resets;
+mod sessions;
 mod states;
-mod streams;
 mod threads;
 mod together;

@@ -170,11 +170,11 @@ pub fn chunks<C: Net, A: Scalar>() -> Result<()> {
         let (output, last) = rnn.forward(&x, None)?;
         case(&name, "whole", output.into_iter().chain(C::numbers(last)));
         for size in [1, 2, 5] {
-            let mut stream = rnn.stream(batch)?;
+            let mut session = rnn.session(batch)?;
             let chunks: Result<Vec<_>> =
-                x.axis_chunks_iter(Axis(0), size).map(|chunk| stream.chunk(&chunk)).collect();
+                x.axis_chunks_iter(Axis(0), size).map(|chunk| session.chunk(&chunk)).collect();
             let output = chunks?.into_iter().flatten();
-            case(&name, &format!("chunks_of_{size}"), output.chain(C::numbers_of(stream.state())));
+            case(&name, &format!("chunks_of_{size}"), output.chain(C::numbers_of(session.state())));
         }
     }
     Ok(())

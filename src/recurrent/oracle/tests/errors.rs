@@ -53,7 +53,7 @@ fn a_pass_of_a_gru_names_the_state_that_does_not_fit() -> Result<()> {
     expect_shape(back, "d_h_n", &[1, 2, 17], &[1, 2, 6]);
     let run = network.run(&input).reset_state(&narrow).forward();
     expect_shape(run, "reset_state", &[1, 2, 17], &[1, 2, 6]);
-    expect_shape(network.stream(2)?.set_state(&narrow), "h", &[1, 2, 17], &[1, 2, 6]);
+    expect_shape(network.session(2)?.set_state(&narrow), "h", &[1, 2, 17], &[1, 2, 6]);
     Ok(())
 }
 
@@ -75,20 +75,20 @@ fn a_cell_names_the_plane_that_does_not_fit() -> Result<()> {
 }
 
 #[test]
-fn a_stream_is_unchanged_after_an_error() -> Result<()> {
+fn a_session_is_unchanged_after_an_error() -> Result<()> {
     let Problem { network, input, state, .. } = lstm()?;
     let (h, c) = LstmConfig::state(state);
-    let mut stream = network.stream(2)?;
-    stream.set_state((&h, &c))?;
+    let mut session = network.session(2)?;
+    session.set_state((&h, &c))?;
     let other = Array3::ones(h.dim());
-    expect_shape(stream.set_state((&other, &other)), "c", &[1, 2, 17], &[1, 2, 6]);
-    expect_shape(stream.set_state((&c, &c)), "h", &[1, 2, 6], &[1, 2, 17]);
-    stream.reset([0, 2]).expect_err("there are two sequences");
-    stream.step(&Array2::zeros((3, 2))).expect_err("there are two sequences");
-    stream.chunk(&Array3::zeros((1, 2, 3))).expect_err("the input is too wide");
-    assert_eq!(stream.state(), (&h, &c));
+    expect_shape(session.set_state((&other, &other)), "c", &[1, 2, 17], &[1, 2, 6]);
+    expect_shape(session.set_state((&c, &c)), "h", &[1, 2, 6], &[1, 2, 17]);
+    session.reset([0, 2]).expect_err("there are two sequences");
+    session.step(&Array2::zeros((3, 2))).expect_err("there are two sequences");
+    session.chunk(&Array3::zeros((1, 2, 3))).expect_err("the input is too wide");
+    assert_eq!(session.state(), (&h, &c));
     let (output, state) = network.forward(&input, Some((&h, &c)))?;
-    assert_eq!(stream.chunk(&input)?, output);
-    assert_eq!(stream.state(), (&state.0, &state.1));
+    assert_eq!(session.chunk(&input)?, output);
+    assert_eq!(session.state(), (&state.0, &state.1));
     Ok(())
 }

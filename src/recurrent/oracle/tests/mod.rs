@@ -26,7 +26,7 @@ mod errors;
 mod forward;
 mod masks;
 mod plans;
-mod stream;
+mod session;
 #[cfg(feature = "rayon")]
 mod threads;
 

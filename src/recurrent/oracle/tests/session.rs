@@ -12,7 +12,7 @@ use crate::recurrent::{CellArchitecture, RecurrentCell};
 use crate::scalar::Scalar;
 
 /// Steps and chunks are the whole; what was saved goes on.
-fn expect_stream<K: Oracle, A: Scalar>(sizes: Sizes) -> Result<()> {
+fn expect_session<K: Oracle, A: Scalar>(sizes: Sizes) -> Result<()> {
     for batch in [1, 6] {
         let sizes = Sizes { num_directions: 1, dropout: 0.0, ..sizes };
         let mut problem = Problem::<K, A>::new(sizes, 9, batch)?;
@@ -20,31 +20,35 @@ fn expect_stream<K: Oracle, A: Scalar>(sizes: Sizes) -> Result<()> {
         problem.resets[[5, batch - 1]] = true;
         let passed = problem.forwards();
         let output = passed.output();
-        let mut stream = problem.network.stream(batch)?;
-        stream.set_state(lent::<K, _, _>(&problem.state))?;
+        let mut session = problem.network.session(batch)?;
+        session.set_state(lent::<K, _, _>(&problem.state))?;
+        let mut state = K::state(problem.state.clone());
         for t in 0..2 {
-            let h = stream.step(&problem.input.index_axis(Axis(0), t))?;
-            assert_eq!(bits(h.iter()), bits(output.index_axis(Axis(0), t).iter()), "step {t}");
+            let (x, expected) = (problem.input.index_axis(Axis(0), t), output.index_axis(Axis(0), t));
+            assert_eq!(bits(session.step(&x)?.iter()), bits(expected.iter()), "step {t}");
+            let h = problem.network.step(&x, &mut state)?;
+            assert_eq!(bits(h.iter()), bits(expected.iter()), "step {t}, the caller's state");
         }
-        let saved = K::planes(stream.state()).map(Array3::clone);
+        let saved = K::planes(session.state()).map(Array3::clone);
+        assert_eq!(K::planes(state).as_ref().map(bits), saved.as_ref().map(bits));
         for _ in 0..2 {
-            stream.set_state(lent::<K, _, _>(&saved))?;
-            let h = stream.chunk(&problem.input.slice_axis(Axis(0), (2..5).into()))?;
+            session.set_state(lent::<K, _, _>(&saved))?;
+            let h = session.chunk(&problem.input.slice_axis(Axis(0), (2..5).into()))?;
             assert_eq!(bits(&h), bits(output.slice_axis(Axis(0), (2..5).into()).iter()), "a chunk");
         }
-        stream.reset([batch - 1])?;
-        let h = stream.chunk(&problem.input.slice_axis(Axis(0), (5..).into()))?;
+        session.reset([batch - 1])?;
+        let h = session.chunk(&problem.input.slice_axis(Axis(0), (5..).into()))?;
         assert_eq!(bits(&h), bits(output.slice_axis(Axis(0), (5..).into()).iter()), "after a reset");
-        assert_eq!(K::planes(stream.state()).map(bits), passed.state.as_ref().map(bits));
+        assert_eq!(K::planes(session.state()).map(bits), passed.state.as_ref().map(bits));
     }
     Ok(())
 }
 
-fn expect_streams<K: Oracle, A: Scalar>() -> Result<()> {
-    networks::<K>().into_iter().try_for_each(expect_stream::<K, A>)
+fn expect_sessions<K: Oracle, A: Scalar>() -> Result<()> {
+    networks::<K>().into_iter().try_for_each(expect_session::<K, A>)
 }
 
-of_every_kind!(streams_are_the_loops, expect_streams);
+of_every_kind!(sessions_are_the_loops, expect_sessions);
 
 /// A cell with the parameters of a network of one layer.
 fn cell_of<K: Oracle, A: Scalar>(problem: &Problem<K, A>) -> Result<RecurrentCell<K::OfCell, A>> {
@@ -70,10 +74,14 @@ fn expect_cell<K: Oracle<OfCell = C>, C: CellArchitecture, A: Scalar>(sizes: Siz
         let next = cell.forward(&x, Some(lent::<C, _, _>(&state)))?;
         assert_eq!(C::planes(next).as_ref().map(bits), expected);
 
-        let mut stream = cell.stream(batch)?;
-        stream.set_state(lent::<C, _, _>(&problem.state))?;
-        assert_eq!(bits(stream.step(&x)?.iter()), expected.h, "as a stream");
-        assert_eq!(C::planes(stream.state()).map(bits), expected);
+        let mut session = cell.session(batch)?;
+        session.set_state(lent::<C, _, _>(&problem.state))?;
+        assert_eq!(bits(session.step(&x)?.iter()), expected.h, "of a session");
+        assert_eq!(C::planes(session.state()).map(bits), expected);
+
+        let mut kept = C::state(state.clone());
+        assert_eq!(bits(cell.step(&x, &mut kept)?.iter()), expected.h, "the caller's state");
+        assert_eq!(C::planes(kept).as_ref().map(bits), expected);
 
         let gradients = cell.backward(&trace, lent::<C, _, _>(&d_state))?;
         let batched = |array: Array2<A>| array.insert_axis(Axis(0));
