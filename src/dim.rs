@@ -4,7 +4,7 @@ use ndarray::{
     Array, Array1, Array2, Array3, ArrayRef, ArrayView2, ArrayView3, Axis, Dimension, Ix1, Ix2, Ix3,
 };
 
-use crate::arrays::{elements, into_standard};
+use crate::arrays::{elements, elements_mut, into_standard};
 use crate::element::Element;
 use crate::error::Result;
 use crate::room::{self, room};
@@ -58,6 +58,23 @@ fn side_by_side<A: Element>(states: &Array3<A>, directions: usize) -> Result<Arr
         }
     }
     Ok(room::array((batch, directions * hidden), last))
+}
+
+/// The way back of [`SequenceDim::last`]: adds the gradient of the last outputs to that of the states
+/// (layers x directions, N, hidden).
+pub(crate) fn add_last<A: Element, D: Dimension>(
+    d_states: &mut Array3<A>,
+    d_last: &ArrayRef<A, D>,
+    directions: usize,
+) {
+    let (count, batch, hidden) = d_states.dim();
+    let (d_states, mut terms) = (elements_mut(d_states), d_last.iter());
+    for n in 0..batch {
+        for i in count - directions..count {
+            let d_h = d_states[(i * batch + n) * hidden..][..hidden].iter_mut();
+            d_h.zip(&mut terms).for_each(|(d_h, &term)| *d_h += term);
+        }
+    }
 }
 
 impl SequenceDim for Ix3 {

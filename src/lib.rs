@@ -50,7 +50,7 @@
 //! # Training
 //!
 //! There is no autograd. A pass in training returns a [`Trace`], and [`backward`](Recurrent::backward) reads it; each
-//! loss returns its own gradient.
+//! loss returns its own gradient. For a loss of last outputs see [`Run::last_train`].
 //!
 //! ```
 //! use ndarray::Axis;
@@ -172,10 +172,10 @@ pub use packed::{PackedSequence, Packing, Padding, PaddingSide, pad_sequence, un
 pub use parameters::Parameters;
 pub use random::manual_seed;
 pub use recurrent::{
-    Architecture, CellArchitecture, CellDim, CellParameters, CellTrace, Direction, Gradients, Gru, GruCell,
-    GruCellConfig, GruConfig, Kind, Lstm, LstmCell, LstmCellConfig, LstmConfig, Nonlinearity, Recurrent,
-    RecurrentCell, RecurrentParameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Run, Sequences, Session,
-    Stepwise, Trace,
+    Architecture, Back, CellArchitecture, CellDim, CellParameters, CellTrace, Direction, Gradients, Gru,
+    GruCell, GruCellConfig, GruConfig, Kind, Lstm, LstmCell, LstmCellConfig, LstmConfig, Nonlinearity,
+    Recurrent, RecurrentCell, RecurrentParameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Run, Sequences,
+    Session, Stepwise, Trace,
 };
 pub use scalar::Scalar;
 

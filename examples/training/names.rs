@@ -13,7 +13,7 @@ pub mod common;
 use common::letters::argmax;
 use common::torch::{Curve, largest_difference};
 use common::{Result, chart, target, uniform};
-use ndarray::{Array1, Array2, Array3, Axis};
+use ndarray::{Array1, Array2, Array3};
 use ndarray_rnn::functional::accuracy;
 use ndarray_rnn::io::{StateDict, safetensors};
 use ndarray_rnn::loss::CrossEntropyLoss;
@@ -113,15 +113,11 @@ pub fn train(epochs: usize) -> Result<Trained> {
 fn step(net: &mut Net, optimizer: &mut Adam<f32>, batch: &Batch, rng: &mut Mt19937) -> Result<f64> {
     let (embedding, lstm, fc) = &*net;
     let x: Array3<f32> = embedding.forward(&batch.letters)?; // (names, steps, 8)
-    let run = lstm.run(&x).lengths(&batch.lengths);
-    let (outputs, (h_n, c_n), trace) = run.forward_train(rng)?;
-    let last = h_n.index_axis(Axis(0), 0); // the output at each name's own last letter
+    let (last, _, trace) = lstm.run(&x).lengths(&batch.lengths).last_train(rng)?; // at each name's own last letter
     let loss = CrossEntropyLoss::new().forward(&fc.forward(&last)?, &batch.languages)?;
 
     let d_fc = fc.backward(&last, &loss.gradient)?;
-    let d_h_n = d_fc.input.insert_axis(Axis(0));
-    let (d_outputs, d_c_n) = (Array3::zeros(outputs.dim()), Array3::zeros(c_n.dim())); // h_n alone was read
-    let d_lstm = lstm.backward(&trace, &d_outputs, Some((&d_h_n, &d_c_n)))?;
+    let d_lstm = lstm.back(&trace).last(&d_fc.input).gradients()?;
     let d_embedding = embedding.backward(&batch.letters, &d_lstm.input)?;
     let mut gradients = (d_embedding, d_lstm.parameters, d_fc.parameters);
     clip_grad_norm(&mut gradients, MaxNorm::new(1.0))?;

@@ -55,14 +55,11 @@ pub fn train() -> Result<Trained> {
 
         let (embed, rnn, fc) = &net;
         let embedded = embed.forward(&bits)?.mapv_into(libm::tanhf);
-        let (outputs, _, trace) = rnn.forward_train(&embedded, None, &mut rng)?;
-        let last = outputs.index_axis(Axis(1), BITS - 1);
+        let (last, _, trace) = rnn.run(&embedded).last_train(&mut rng)?;
         let loss = criterion.forward(&fc.forward(&last)?, &sums)?;
 
         let d_fc = fc.backward(&last, &loss.gradient)?;
-        let mut d_outputs = Array3::zeros(outputs.dim());
-        d_outputs.index_axis_mut(Axis(1), BITS - 1).assign(&d_fc.input);
-        let d_rnn = rnn.backward(&trace, &d_outputs, None)?;
+        let d_rnn = rnn.back(&trace).last(&d_fc.input).gradients()?;
         let d_tanh = d_rnn.input * embedded.mapv(|y| 1.0 - y * y);
         let d_embed = embed.backward(&bits, &d_tanh)?;
         optimizer.step(&mut net, &(d_embed.parameters, d_rnn.parameters, d_fc.parameters))?;

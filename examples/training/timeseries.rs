@@ -14,7 +14,7 @@ use std::f64::consts::TAU;
 
 use common::torch::{Curve, largest_difference};
 use common::{Result, chart, progress};
-use ndarray::{Array2, Array3, Axis};
+use ndarray::{Array2, Array3};
 use ndarray_rnn::loss::MseLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig};
 use ndarray_rnn::random::{self, Mt19937};
@@ -66,13 +66,10 @@ pub fn train() -> Result<Trained> {
     let bar = progress(500)?;
     for i in 0..500 {
         let (rnn, fc) = &net;
-        let (outputs, _, trace) = rnn.forward_train(&x, None, &mut rng)?;
-        let last = outputs.index_axis(Axis(1), WINDOW - 1);
+        let (last, _, trace) = rnn.run(&x).last_train(&mut rng)?;
         let loss = criterion.forward(&fc.forward(&last)?, &y)?;
         let d_fc = fc.backward(&last, &loss.gradient)?;
-        let mut d_outputs = Array3::zeros(outputs.dim());
-        d_outputs.index_axis_mut(Axis(1), WINDOW - 1).assign(&d_fc.input);
-        let d_rnn = rnn.backward_parameters(&trace, &d_outputs, None)?;
+        let d_rnn = rnn.back(&trace).last(&d_fc.input).parameters()?;
         optimizer.step(&mut net, &(d_rnn, d_fc.parameters))?;
 
         losses.push(loss.value.into());

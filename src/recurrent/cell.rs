@@ -8,8 +8,8 @@ use ndarray::{
 use rand::Rng;
 
 use super::architecture::CellArchitecture;
+use super::back::Gradients;
 use super::parameters::CellParameters;
-use super::train::Gradients;
 use crate::arrays::{elements_mut, try_standard, with_plain_rows};
 use crate::engine::{
     BackReads, BackWeights, BackWrites, Cache, Course, Factors, Kept, Origin, Reads, Scratch, Stack, Writes,

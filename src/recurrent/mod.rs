@@ -1,10 +1,11 @@
 //! The recurrent modules: they check shapes and call the engine.
 //!
 //! A [`Kind`](architecture::Kind) says what an [`rnn`], [`lstm`] or [`gru`] is. Everything else here serves every kind: the [`network`]
-//! and its [`parameters`], a [`run`] over [`sequences`], training ([`train`]), the [`cell`], a single [`step`] and the
+//! and its [`parameters`], a [`run`] over [`sequences`], training ([`train`], [`back`]), the [`cell`], a single [`step`] and the
 //! [`session`] that keeps a state.
 
 mod architecture;
+mod back;
 mod cell;
 mod gru;
 mod lstm;
@@ -20,6 +21,7 @@ mod step;
 mod train;
 
 pub use architecture::{Architecture, CellArchitecture, Kind};
+pub use back::{Back, Gradients};
 pub use cell::{CellDim, CellTrace, RecurrentCell};
 pub use gru::{Gru, GruCell, GruCellConfig, GruConfig};
 pub use lstm::{Lstm, LstmCell, LstmCellConfig, LstmConfig};
@@ -30,4 +32,4 @@ pub use run::Run;
 pub use sequences::Sequences;
 pub use session::Session;
 pub use step::Stepwise;
-pub use train::{Gradients, Trace};
+pub use train::Trace;

@@ -1,25 +1,22 @@
 //! One pass over sequences, with its options.
 
 use ndarray::{Array, Array3, ArrayRef, Dimension};
-use rand::Rng;
 
 use super::architecture::Architecture;
 use super::network::{Recurrent, state_of};
 use super::sequences::{Form, RowsOf, Sequences};
-use super::train::Trace;
 use crate::dim::SequenceDim;
-use crate::engine::{Course, Factors, Kept, Reads, Scratch, Share, Writes};
+use crate::engine::{Course, Reads, Scratch, Share, Writes};
 use crate::error::{Result, expect_shape, expect_steps, expect_width};
 use crate::invariant::Invariant;
-use crate::kernels::copy;
 use crate::layout::Layout;
 use crate::planes::Planes;
-use crate::random;
 use crate::scalar::Scalar;
 
 /// One pass of a network over a batch (3-D), one sequence (2-D) or a [`PackedSequence`](crate::PackedSequence),
 /// made by [`Recurrent::run`]. It takes options first; then one of [`forward`](Self::forward),
-/// [`last`](Self::last), [`states`](Self::states) and [`forward_train`](Self::forward_train) runs it.
+/// [`last`](Self::last), [`states`](Self::states), [`forward_train`](Self::forward_train) and
+/// [`last_train`](Self::last_train) runs it.
 ///
 /// All options compose, and none has a path of its own: whatever they are, the engine sees rows grouped into
 /// steps.
@@ -41,9 +38,9 @@ use crate::scalar::Scalar;
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "a run does nothing until `forward`, `last`, `states` or `forward_train` is called"]
+#[must_use = "a run does nothing until `forward`, `last`, `states`, `forward_train` or `last_train` is called"]
 pub struct Run<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> {
-    network: &'a Recurrent<C, A>,
+    pub(super) network: &'a Recurrent<C, A>,
     input: &'a I,
     state: Option<Planes<&'a ArrayRef<A, I::Dim>>>,
     lengths: Option<&'a [usize]>,
@@ -53,13 +50,13 @@ pub struct Run<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> {
 }
 
 /// A run whose arguments have been checked.
-struct Pass<'a, A> {
-    rows: RowsOf<'a, A>,
-    course: Course<A>,
+pub(super) struct Pass<'a, A> {
+    pub(super) rows: RowsOf<'a, A>,
+    pub(super) course: Course<A>,
     /// The first state, after the pass the final one, (layers x directions, N, width), in the caller's order.
-    state: Planes<Array3<A>>,
+    pub(super) state: Planes<Array3<A>>,
     /// The shape (L, N, input_size) of the input.
-    dim: (usize, usize, usize),
+    pub(super) dim: (usize, usize, usize),
 }
 
 impl<C: Architecture, A: Scalar> Recurrent<C, A> {
@@ -102,21 +99,6 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
     /// The input is a batch (3-D), one sequence (2-D) or a [`PackedSequence`](crate::PackedSequence).
     pub fn run<'a, I: Sequences<A> + ?Sized>(&'a self, input: &'a I) -> Run<'a, C, A, I> {
         Run::new(self, input, None)
-    }
-
-    /// As [`forward`](Self::forward), in training. `rng` is drawn from for dropout alone. See
-    /// [`Run::forward_train`].
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward).
-    #[expect(clippy::type_complexity, reason = "an output, a state and a trace")]
-    pub fn forward_train<D: SequenceDim, R: Rng + ?Sized>(
-        &self,
-        input: &ArrayRef<A, D>,
-        state: Option<C::State<&ArrayRef<A, D>>>,
-        rng: &mut R,
-    ) -> Result<(Array<A, D>, C::State<Array<A, D>>, Trace<C, A>)> {
-        Run::new(self, input, state.map(C::planes)).forward_train(rng)
     }
 }
 
@@ -196,7 +178,7 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
             Ok(())
         })?;
         self.network.run_engine(&mut pass, Some(&mut output), &mut [])?;
-        Ok((self.output(output, &pass.course.layout)?, state_of::<C, A, I::Dim>(pass.state)))
+        Ok((self.output(output, &pass.course.layout, pass.dim)?, state_of::<C, A, I::Dim>(pass.state)))
     }
 
     /// Returns each sequence's last output, (N, D hidden_size) or (D hidden_size), and the final state.
@@ -231,60 +213,12 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         })?;
         let (last, lower) = outputs.split_last_mut().invariant("a network has a layer");
         self.network.run_engine(&mut pass, Some(last), lower)?;
-        let outputs = outputs.into_iter().map(|rows| self.output(rows, &pass.course.layout));
+        let outputs = outputs.into_iter().map(|rows| self.output(rows, &pass.course.layout, pass.dim));
         Ok((outputs.collect::<Result<_>>()?, state_of::<C, A, I::Dim>(pass.state)))
     }
 
-    /// As [`forward`](Self::forward), in training: draws and applies dropout, and also returns a [`Trace`] for
-    /// [`Recurrent::backward`].
-    ///
-    /// Dropout acts on the outputs of every layer but the last: an element is kept with probability `1 - dropout`,
-    /// and then divided by that probability. It draws two words for each element, layer by layer, in the order of
-    /// (t, n, feature), as torch does, and none if `dropout` is 0 or 1 or there is one layer. With
-    /// [`lengths`](Self::lengths) the elements are those of torch's packed sequence, packed with
-    /// `enforce_sorted=False`: the longest sequence first, those of one length as in a
-    /// [`PackedSequence`](crate::PackedSequence).
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward).
-    #[doc(alias = "train")]
-    #[expect(clippy::type_complexity, reason = "an output, a state and a trace")]
-    pub fn forward_train<R: Rng + ?Sized>(
-        self,
-        rng: &mut R,
-    ) -> Result<(I::Output, C::State<Array<A, I::Dim>>, Trace<C, A>)> {
-        let mut output = Vec::new();
-        let pass = self.pass(|layout| {
-            output = self.room(layout)?;
-            Ok(())
-        })?;
-        let (network, Pass { rows, course, mut state, dim }) = (self.network, pass);
-        let spares = network.cache.spares();
-        let sizes = network.config().sizes();
-        let gaps = if sizes.dropout > 0.0 { sizes.num_layers - 1 } else { 0 };
-        let factors = |_| spares.lock().try_take("trace", [course.layout.steps.rows(), sizes.output_size()]);
-        let mut between = (0..gaps).map(factors).collect::<Result<Vec<_>>>()?;
-        between.iter_mut().try_for_each(|factors| random::dropout(factors, sizes.dropout, rng))?;
-        let factors = Factors { between, ..Factors::default() };
-        let layout = course.layout.clone();
-        let stack = network.stack();
-        let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| {
-            C::forward(stack, reads, writes, &mut Scratch::default());
-        };
-        let source = rows.source(&layout);
-        let mut kept = None;
-        layout.with_sorted_state(&mut state, |state| {
-            kept = Some(Kept::of(stack, course, source, state, factors, spares, run));
-        })?;
-        let kept = kept.invariant("the pass ran")?;
-        copy(kept.output(), &mut output);
-        let output = self.output(output, &layout)?;
-        let origin = network.cache.origin(network.config());
-        Ok((output, state_of::<C, A, I::Dim>(state), Trace { origin, kept, dim }))
-    }
-
     /// Checks every argument, and makes room for the outputs by a function of the layout.
-    fn pass(&self, room: impl FnOnce(&Layout) -> Result<()>) -> Result<Pass<'a, A>> {
+    pub(super) fn pass(&self, room: impl FnOnce(&Layout) -> Result<()>) -> Result<Pass<'a, A>> {
         let (sizes, input) = (self.network.config().sizes(), self.input.borrow());
         let dim @ (len, batch, width) = input.dim(sizes.batch_first);
         expect_width("input", "input_size", sizes.input_size, width)?;
@@ -310,21 +244,26 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
     }
 
     /// Room for a layer's output rows.
-    fn room(&self, layout: &Layout) -> Result<Vec<A>> {
+    pub(super) fn room(&self, layout: &Layout) -> Result<Vec<A>> {
         layout.zero_rows("output", self.network.config().sizes().output_size())
     }
 
     /// A layer's output rows in the form of the caller's input.
-    fn output(&self, rows: Vec<A>, layout: &Layout) -> Result<I::Output> {
+    pub(super) fn output(
+        &self,
+        rows: Vec<A>,
+        layout: &Layout,
+        (len, batch, _): (usize, usize, usize),
+    ) -> Result<I::Output> {
         let sizes = self.network.config().sizes();
         let form = Form {
             name: "output",
-            width: sizes.output_size(),
+            shape: [len, batch, sizes.output_size()],
             layout,
             padding: self.padding_value,
             batch_first: sizes.batch_first,
         };
-        self.input.of_rows(rows, form)
+        I::of_rows(rows, form)
     }
 }
 

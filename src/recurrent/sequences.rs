@@ -6,7 +6,6 @@ use crate::arrays::{as_standard, elements, with_plain_rows};
 use crate::dim::SequenceDim;
 use crate::element::Element;
 use crate::error::{Error, Result, expect_shape};
-use crate::invariant::Invariant;
 use crate::layout::Layout;
 use crate::packed::PackedSequence;
 use crate::room::array;
@@ -20,14 +19,14 @@ pub trait Sequences<A>: private::Sealed {
     type Dim: SequenceDim;
 
     /// Owned sequences of the same kind.
-    type Output;
+    type Output: Sequences<A, Dim = Self::Dim, Output = Self::Output>;
 
     #[doc(hidden)]
     fn borrow(&self) -> SequencesRef<'_, A, Self::Dim>;
 
-    /// Makes sequences of the same kind and shape from rows.
+    /// Makes sequences of the same kind from rows.
     #[doc(hidden)]
-    fn of_rows(&self, rows: Vec<A>, form: Form<'_, A>) -> Result<Self::Output>;
+    fn of_rows(rows: Vec<A>, form: Form<'_, A>) -> Result<Self::Output>;
 }
 
 /// How rows become an array.
@@ -35,8 +34,8 @@ pub trait Sequences<A>: private::Sealed {
 pub struct Form<'l, A> {
     /// What the array is called.
     pub(super) name: &'static str,
-    /// The number of elements of a row.
-    pub(super) width: usize,
+    /// The shape (L, N, width).
+    pub(super) shape: [usize; 3],
     /// The step and sequence of every row.
     pub(super) layout: &'l Layout,
     /// The value behind a sequence's end.
@@ -59,10 +58,9 @@ impl<A: Element, D: SequenceDim> Sequences<A> for ArrayRef<A, D> {
         SequencesRef::Array(self)
     }
 
-    fn of_rows(&self, rows: Vec<A>, form: Form<'_, A>) -> Result<Array<A, D>> {
-        let Form { name, width, layout, padding, batch_first } = form;
-        let (len, batch, _) = D::time_major(self, batch_first).dim();
-        D::output(name, layout.scatter_rows(name, rows, [len, batch, width], padding)?, batch_first)
+    fn of_rows(rows: Vec<A>, form: Form<'_, A>) -> Result<Array<A, D>> {
+        let Form { name, shape, layout, padding, batch_first } = form;
+        D::output(name, layout.scatter_rows(name, rows, shape, padding)?, batch_first)
     }
 }
 
@@ -74,8 +72,8 @@ impl<A: Element, S: Data<Elem = A>, D: SequenceDim> Sequences<A> for ArrayBase<S
         SequencesRef::Array(self)
     }
 
-    fn of_rows(&self, rows: Vec<A>, form: Form<'_, A>) -> Result<Array<A, D>> {
-        (**self).of_rows(rows, form)
+    fn of_rows(rows: Vec<A>, form: Form<'_, A>) -> Result<Array<A, D>> {
+        <ArrayRef<A, D>>::of_rows(rows, form)
     }
 }
 
@@ -87,9 +85,10 @@ impl<A: Element> Sequences<A> for PackedSequence<A> {
         SequencesRef::Packed(self)
     }
 
-    fn of_rows(&self, rows: Vec<A>, form: Form<'_, A>) -> Result<Self> {
-        let data = array((rows.len() / form.width, form.width), rows);
-        Ok(self.with_data(data).invariant("a network leaves as many rows as it reads"))
+    fn of_rows(rows: Vec<A>, form: Form<'_, A>) -> Result<Self> {
+        let Form { shape: [.., width], layout: Layout { steps, order }, .. } = form;
+        let batch_sizes = (0..steps.len()).map(|t| steps.batch(t)).collect();
+        Self::from_parts(array((steps.rows(), width), rows), batch_sizes, order.clone())
     }
 }
 

@@ -1,17 +1,25 @@
-//! Training: the trace of a pass, and the way back that reads it.
+//! Training: passes that leave a trace.
 
-use ndarray::{Array, Array3, ArrayRef};
+use std::marker::PhantomData;
+
+use ndarray::{Array, Array3, ArrayRef, Dimension};
+use rand::Rng;
 
 use super::architecture::Architecture;
 use super::network::{Recurrent, state_of};
-use super::parameters::{CellParameters, RecurrentParameters};
-use super::sequences::{Form, Sequences};
-use crate::engine::{BackReads, BackWrites, Kept, Origin};
+use super::run::{Pass, Run};
+use super::sequences::Sequences;
+use crate::dim::SequenceDim;
+use crate::engine::{Factors, Kept, Origin, Reads, Scratch, Writes};
 use crate::error::Result;
+use crate::invariant::Invariant;
+use crate::kernels::copy;
 use crate::planes::Planes;
+use crate::random;
 use crate::scalar::Scalar;
 
-/// What a pass in training leaves for [`Recurrent::backward`], which may read it any number of times.
+/// What a pass in training leaves for [`Recurrent::backward`] and [`Recurrent::back`], which may read it any number of
+/// times. `O` is what the pass ran over: a batch (3-D), one sequence (2-D) or a [`PackedSequence`](crate::PackedSequence).
 ///
 /// For R rows (steps times sequences, without padding) and P features of h a trace holds `R (input_size + K D P)`
 /// numbers, `R (K - 1) D P` more with dropout, and the first states, the mask of resets and their states. That of an
@@ -19,138 +27,122 @@ use crate::scalar::Scalar;
 /// line, and with a projection another `R K D hidden_size`. When the trace is dropped its memory goes back to the network, for the next pass; what that pass does not use is
 /// freed. A clone of the network has no such memory.
 #[derive(Debug, Clone)]
-pub struct Trace<C, A: Scalar> {
+pub struct Trace<C, A: Scalar, O = Array3<A>> {
     pub(super) origin: Origin<C>,
     pub(super) kept: Box<Kept<A>>,
     /// The shape (L, N, input_size) of the input.
     pub(super) dim: (usize, usize, usize),
-}
-
-/// The gradients of everything that a pass read: of the parameters, of type `P`, of the input, `X`, and of the
-/// first state, `S`. A reset state is a constant and has none.
-///
-/// Each has the shape of what it is the gradient of. In padding `input` is zero.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Gradients<P, X, S> {
-    /// Of the parameters, under their names.
-    pub parameters: P,
-    /// Of the input.
-    pub input: X,
-    /// Of the first state.
-    pub state: S,
+    pub(super) form: PhantomData<fn() -> O>,
 }
 
 impl<C: Architecture, A: Scalar> Recurrent<C, A> {
-    /// Returns the gradients of a loss with respect to parameters, input and first state, from its gradients with
-    /// respect to `output` and, if the loss reads it, the final state: backpropagation through time.
-    ///
-    /// For each step, from the last to the first, `d_sum = act'(sum) d_h`, for each gate of an [`Lstm`](crate::Lstm) or a
-    /// [`Gru`](crate::Gru) by its formula; then `d_W_ih = sum d_sum x'`, `d_W_hh = sum d_sum h_{t-1}'`,
-    /// `d_b_ih = d_b_hh = sum d_sum`, `d_x = W_ih' d_sum`, `d_h_{t-1} = W_hh' d_sum`. Sums over rows run in ascending order of (t, n), those over units in ascending order:
-    /// the gradients have the same bits on every machine and for every number of threads. To cut the gradient between
-    /// chunks (truncated backpropagation), pass the last chunk's final state as the next one's first state and leave
-    /// `d_state` out.
-    ///
-    /// After a pass over a packed sequence, `d_output` is a packed sequence of the gradients of the output's data
-    /// (see [`PackedSequence::with_data`](crate::PackedSequence::with_data)), or a padded array.
+    /// As [`forward`](Self::forward), in training. `rng` is drawn from for dropout alone. See
+    /// [`Run::forward_train`].
     ///
     /// # Errors
-    /// [`Error::ForeignTrace`](crate::Error::ForeignTrace) if the trace is of another configuration;
-    /// [`Error::StaleTrace`](crate::Error::StaleTrace) if it is of other parameters, this network's from before
-    /// they could change or another network's;
-    /// [`Error::Shape`](crate::Error::Shape) if a gradient has another shape;
-    /// [`Error::Rank`](crate::Error::Rank) if `d_output` is 2-D and the trace is not of one sequence;
-    /// [`Error::Unsupported`](crate::Error::Unsupported) if `d_output` is packed in another order.
-    ///
-    /// ```
-    /// use ndarray::array;
-    /// use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnConfig, manual_seed};
-    ///
-    /// // h_t = relu(w x_t + u h_{t-1}) with w = u = 1: the last output is the sum of the inputs.
-    /// let mut rnn = Rnn::<f64>::zeros(RnnConfig::new(1, 1).nonlinearity(Nonlinearity::Relu).bias(false))?;
-    /// rnn.named_parameters_mut().into_iter().for_each(|(_, mut weight)| weight.fill(1.0));
-    ///
-    /// let input = array![[1.0], [2.0], [3.0]];
-    /// let (output, _, trace) = rnn.forward_train(&input, None, &mut manual_seed(0))?;
-    /// assert_eq!(output, array![[1.0], [3.0], [6.0]]);
-    ///
-    /// let d_output = array![[0.0], [0.0], [1.0]];
-    /// let gradients = rnn.backward(&trace, &d_output, None)?;
-    /// assert_eq!(gradients.input, array![[1.0], [1.0], [1.0]]);
-    /// assert_eq!(gradients.parameters.named_parameters()[0].1, array![[6.0]].into_dyn()); // weight_ih_l0
-    /// assert_eq!(gradients.parameters.named_parameters()[1].1, array![[4.0]].into_dyn()); // weight_hh_l0: 1 + 3
-    /// # Ok::<(), ndarray_rnn::Error>(())
-    /// ```
-    #[expect(clippy::type_complexity, reason = "gradients of parameters, input and state")]
-    pub fn backward<I: Sequences<A> + ?Sized>(
+    /// As [`forward`](Self::forward).
+    #[expect(clippy::type_complexity, reason = "an output, a state and a trace")]
+    pub fn forward_train<D: SequenceDim, R: Rng + ?Sized>(
         &self,
-        trace: &Trace<C, A>,
-        d_output: &I,
-        d_state: Option<C::State<&ArrayRef<A, I::Dim>>>,
-    ) -> Result<Gradients<RecurrentParameters<A>, I::Output, C::State<Array<A, I::Dim>>>> {
-        let (.., input_size) = trace.dim;
-        let layout = &trace.kept.course.layout;
-        let mut d_input = layout.zero_rows("d_input", input_size)?;
-        let (parameters, d_state) = self.way_back(trace, d_output, d_state, Some(&mut d_input))?;
-        let (padding, batch_first) = (A::zero(), self.config().sizes().batch_first);
-        let form = Form { name: "d_input", width: input_size, layout, padding, batch_first };
-        Ok(Gradients {
-            parameters,
-            input: d_output.of_rows(d_input, form)?,
-            state: state_of::<C, A, I::Dim>(d_state),
-        })
+        input: &ArrayRef<A, D>,
+        state: Option<C::State<&ArrayRef<A, D>>>,
+        rng: &mut R,
+    ) -> Result<(Array<A, D>, C::State<Array<A, D>>, Trace<C, A, Array<A, D>>)> {
+        Run::new(self, input, state.map(C::planes)).forward_train(rng)
+    }
+}
+
+impl<C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'_, C, A, I> {
+    /// As [`forward`](Self::forward), in training: draws and applies dropout, and also returns a [`Trace`] for
+    /// [`Recurrent::backward`].
+    ///
+    /// Dropout acts on the outputs of every layer but the last: an element is kept with probability `1 - dropout`,
+    /// and then divided by that probability. It draws two words for each element, layer by layer, in the order of
+    /// (t, n, feature), as torch does, and none if `dropout` is 0 or 1 or there is one layer. With
+    /// [`lengths`](Self::lengths) the elements are those of torch's packed sequence, packed with
+    /// `enforce_sorted=False`: the longest sequence first, those of one length as in a
+    /// [`PackedSequence`](crate::PackedSequence).
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    #[doc(alias = "train")]
+    #[expect(clippy::type_complexity, reason = "an output, a state and a trace")]
+    pub fn forward_train<R: Rng + ?Sized>(
+        self,
+        rng: &mut R,
+    ) -> Result<(I::Output, C::State<Array<A, I::Dim>>, Trace<C, A, I::Output>)> {
+        let mut output = Vec::new();
+        let pass = self.pass(|layout| {
+            output = self.room(layout)?;
+            Ok(())
+        })?;
+        let (state, trace) = self.train(pass, rng)?;
+        copy(trace.kept.output(), &mut output);
+        let output = self.output(output, &trace.kept.course.layout, trace.dim)?;
+        Ok((output, state_of::<C, A, I::Dim>(state), trace))
     }
 
-    /// As [`backward`](Self::backward), without the gradients of input and first state. Training needs no others
-    /// if the input is data, and torch computes no others if the input does not require a gradient. With one layer
-    /// and `input_size = hidden_size` it is a quarter less work.
+    /// As [`last`](Self::last), in training as [`forward_train`](Self::forward_train): returns each sequence's last
+    /// output, the final state, and a [`Trace`] for [`Recurrent::back`].
+    ///
+    /// For a loss that reads the last outputs alone. Beyond the trace, the pass and its way back make no array of
+    /// (L, N, D hidden_size).
     ///
     /// # Errors
-    /// As [`backward`](Self::backward).
+    /// As [`forward`](Self::forward).
     ///
     /// ```
-    /// use ndarray::Array3;
-    /// use ndarray_rnn::{Rnn, RnnConfig, manual_seed};
+    /// use ndarray::{Array2, Array3};
+    /// use ndarray_rnn::loss::MseLoss;
+    /// use ndarray_rnn::{Lstm, LstmConfig, manual_seed};
     ///
     /// let mut rng = manual_seed(0);
-    /// let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut rng)?;
-    /// let (output, _, trace) = rnn.forward_train(&Array3::ones((3, 5, 4)), None, &mut rng)?;
-    /// let whole = rnn.backward(&trace, &output, None)?;
-    /// assert_eq!(rnn.backward_parameters(&trace, &output, None)?, whole.parameters);
+    /// let lstm = Lstm::<f32>::new(LstmConfig::new(4, 2).bidirectional(true), &mut rng)?;
+    /// let input = Array3::ones((5, 3, 4));
+    /// let (last, _, trace) = lstm.run(&input).lengths(&[2, 5, 3]).last_train(&mut rng)?;
+    /// let loss = MseLoss::new().forward(&last, &Array2::zeros((3, 4)))?;
+    /// let gradients = lstm.back(&trace).last(&loss.gradient).gradients()?;
+    /// assert_eq!(gradients.input.dim(), (5, 3, 4));
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
-    pub fn backward_parameters<I: Sequences<A> + ?Sized>(
-        &self,
-        trace: &Trace<C, A>,
-        d_output: &I,
-        d_state: Option<C::State<&ArrayRef<A, I::Dim>>>,
-    ) -> Result<RecurrentParameters<A>> {
-        Ok(self.way_back(trace, d_output, d_state, None)?.0)
+    #[expect(clippy::type_complexity, reason = "the last outputs, a state and a trace")]
+    pub fn last_train<R: Rng + ?Sized>(
+        self,
+        rng: &mut R,
+    ) -> Result<(Array<A, <I::Dim as Dimension>::Smaller>, C::State<Array<A, I::Dim>>, Trace<C, A, I::Output>)>
+    {
+        let pass = self.pass(|_| Ok(()))?;
+        let (state, trace) = self.train(pass, rng)?;
+        let last = I::Dim::last(&state.h, self.network.config().sizes().num_directions)?;
+        Ok((last, state_of::<C, A, I::Dim>(state), trace))
     }
 
-    /// Runs the engine back. Returns the gradients of the parameters and of the first states, in the caller's
-    /// order, and writes that of the input's rows to `d_input`, if there is one.
-    fn way_back<I: Sequences<A> + ?Sized>(
+    /// Draws dropout and runs a pass. Returns the final state and the trace.
+    fn train<R: Rng + ?Sized>(
         &self,
-        trace: &Trace<C, A>,
-        d_output: &I,
-        d_state: Option<C::State<&ArrayRef<A, I::Dim>>>,
-        d_input: Option<&mut [A]>,
-    ) -> Result<(RecurrentParameters<A>, Planes<Array3<A>>)> {
-        let (config, (len, batch, _), kept) = (self.config(), trace.dim, &trace.kept);
-        let (sizes, layout, d_output) = (config.sizes(), &kept.course.layout, d_output.borrow());
-        self.cache.expect(config, &trace.origin)?;
-        d_output.expect("d_output", layout, (len, batch, sizes.output_size()), sizes.batch_first)?;
-        // A sequence of no steps passes this on unchanged.
-        let mut d_state = self.state_or_zeros(["d_h_n", "d_c_n"], d_state.map(C::planes), batch)?;
-        let d_output = d_output.into_rows("d_output", sizes.batch_first)?;
-        let mut parameters = self.parameters().zeros_like();
-        let cells = parameters.cells.iter_mut();
-        let reads = BackReads { weights: self.back_weights(), kept, d_output: Some(d_output.source(layout)) };
-        let d_parameters = cells.map(|cell: &mut CellParameters<A>| cell.lend(C::ORDER)).collect();
-        layout.with_sorted_state(&mut d_state, |d_state| {
-            C::backward(self.stack(), &reads, BackWrites { d_state, d_input, d_parameters });
+        pass: Pass<'_, A>,
+        rng: &mut R,
+    ) -> Result<(Planes<Array3<A>>, Trace<C, A, I::Output>)> {
+        let (network, Pass { rows, course, mut state, dim }) = (self.network, pass);
+        let spares = network.cache.spares();
+        let sizes = network.config().sizes();
+        let gaps = if sizes.dropout > 0.0 { sizes.num_layers - 1 } else { 0 };
+        let factors = |_| spares.lock().try_take("trace", [course.layout.steps.rows(), sizes.output_size()]);
+        let mut between = (0..gaps).map(factors).collect::<Result<Vec<_>>>()?;
+        between.iter_mut().try_for_each(|factors| random::dropout(factors, sizes.dropout, rng))?;
+        let factors = Factors { between, ..Factors::default() };
+        let layout = course.layout.clone();
+        let stack = network.stack();
+        let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| {
+            C::forward(stack, reads, writes, &mut Scratch::default());
+        };
+        let source = rows.source(&layout);
+        let mut kept = None;
+        layout.with_sorted_state(&mut state, |state| {
+            kept = Some(Kept::of(stack, course, source, state, factors, spares, run));
         })?;
-        Ok((parameters, d_state))
+        let kept = kept.invariant("the pass ran")?;
+        let origin = network.cache.origin(network.config());
+        Ok((state, Trace { origin, kept, dim, form: PhantomData }))
     }
 }

@@ -124,6 +124,33 @@ fn allocated_by_training<C: Network>(len: usize, batch_first: bool) -> Allocatio
     second(pass)
 }
 
+/// As [`allocated_by_training`], on last outputs.
+fn allocated_by_last_outputs<C: Network>(len: usize) -> AllocationInfo {
+    let mut rng = manual_seed(0);
+    let shape = network::<C>(2).config().shape();
+    let network = Recurrent::<C>::new(C::of(Shape { dropout: 0.5, ..shape }), &mut rng).unwrap();
+    let (input, d_last) = (input(len, 4), Array2::ones((4, 32)));
+    let mut pass = || {
+        let (_, _, trace) = network.run(&input).last_train(&mut rng).unwrap();
+        network.back(&trace).last(&d_last).parameters().unwrap();
+    };
+    (0..3).for_each(|_| _ = second(&mut pass));
+    second(pass)
+}
+
+/// Beyond the trace, whose memory is that of the pass before, nothing grows with the length.
+fn last_outputs_need_no_array_of_every_step<C: Network>() {
+    let [short, long] = [100, 300].map(allocated_by_last_outputs::<C>);
+    assert_eq!((short.count_total, short.bytes_total), (long.count_total, long.bytes_total));
+}
+
+#[test]
+fn training_on_last_outputs_allocates_no_more_for_longer_sequences() {
+    last_outputs_need_no_array_of_every_step::<RnnConfig>();
+    last_outputs_need_no_array_of_every_step::<LstmConfig>();
+    last_outputs_need_no_array_of_every_step::<GruConfig>();
+}
+
 fn trains_in_memory_of_the_pass_before<C: Network>() {
     let output_of_one_step = 4 * 32 * 4;
     for batch_first in [false, true] {

@@ -98,6 +98,9 @@ impl Options {
 /// Every gradient of a network's pass over an array.
 pub(crate) type Whole<A, D> = Gradients<RecurrentParameters<A>, Array<A, D>, Array<A, D>>;
 
+/// The trace of a pass over an array.
+pub(crate) type TraceOf<A, D> = Trace<RnnConfig, A, Array<A, D>>;
+
 impl<A: Scalar, D: SequenceDim> Problem<A, D> {
     /// The pass with all its options.
     pub(crate) fn run(&self) -> Run<'_, RnnConfig, A, Array<A, D>> {
@@ -117,11 +120,11 @@ impl<A: Scalar, D: SequenceDim> Problem<A, D> {
         run
     }
 
-    pub(crate) fn forward(&self) -> ndarray_rnn::Result<(Array<A, D>, Array<A, D>, Trace<RnnConfig, A>)> {
+    pub(crate) fn forward(&self) -> ndarray_rnn::Result<(Array<A, D>, Array<A, D>, TraceOf<A, D>)> {
         self.run().forward_train(&mut manual_seed(self.dropout_seed))
     }
 
-    pub(crate) fn backward(&self, trace: &Trace<RnnConfig, A>) -> ndarray_rnn::Result<Whole<A, D>> {
+    pub(crate) fn backward<O>(&self, trace: &Trace<RnnConfig, A, O>) -> ndarray_rnn::Result<Whole<A, D>> {
         self.rnn.backward(trace, &self.d_output, self.d_h_n.as_deref())
     }
 

@@ -13,6 +13,7 @@ mod by_hand;
 mod case;
 mod errors;
 mod last;
+mod last_train;
 mod lengths;
 mod packed;
 mod packed_errors;
