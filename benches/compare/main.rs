@@ -14,7 +14,7 @@ use ndarray::{Array, Array2, Array3, ArrayD, Axis, Dimension, IntoDimension};
 use ndarray_rnn::random::Mt19937;
 use ndarray_rnn::{
     Gradients, Parameters, RecurrentParameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Session,
-    manual_seed, random,
+    Stepwise, manual_seed, random,
 };
 use protocol::{Case, Job, Result, Worker};
 use serde_json::{Value, json};
