@@ -7,6 +7,9 @@ use crate::kernels::{Activation, Lanes, sigmoid, sigmoid_derivative, tanh, tanh_
 
 /// A function of a sum, and its way back.
 pub trait Function: Copy + Send + Sync {
+    /// Whether the type stands for any function, chosen when the loops run, and its cells may have peepholes.
+    const ANY: bool = false;
+
     /// The value.
     fn value<A: Element, S: Simd>(self, sum: Lanes<A, S>) -> Lanes<A, S>;
 
@@ -56,25 +59,45 @@ impl Function for Tanh {
     }
 }
 
-/// Any activation. To choose among them takes some nanoseconds for each vector.
-impl Function for Activation {
+/// Any activation, of a sum that is limited to [-clip, clip] first if there is a clip.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounded {
+    pub(crate) activation: Activation,
+    pub(crate) clip: Option<f32>,
+}
+
+impl From<Activation> for Bounded {
+    fn from(activation: Activation) -> Self {
+        Self { activation, clip: None }
+    }
+}
+
+/// To choose among activations takes some nanoseconds for each vector.
+impl Function for Bounded {
+    const ANY: bool = true;
+
     #[inline(always)]
     fn value<A: Element, S: Simd>(self, sum: Lanes<A, S>) -> Lanes<A, S> {
-        self.of(sum)
+        let sum = match self.clip {
+            Some(clip) => sum.at_least((-clip).into()).at_most(clip.into()),
+            None => sum,
+        };
+        self.activation.of(sum)
     }
 
     #[inline(always)]
     fn kept<A: Element, S: Simd>(self, sum: Lanes<A, S>, value: Lanes<A, S>) -> Lanes<A, S> {
-        if self.derives_from_sums() { sum } else { value }
+        if self.activation.derives_from_sums() { sum } else { value }
     }
 
     #[inline(always)]
     fn again<A: Element, S: Simd>(self, kept: Lanes<A, S>) -> Lanes<A, S> {
-        if self.derives_from_sums() { self.of(kept) } else { kept }
+        if self.activation.derives_from_sums() { self.activation.of(kept) } else { kept }
     }
 
     #[inline(always)]
     fn slope<A: Element, S: Simd>(self, kept: Lanes<A, S>, d_value: Lanes<A, S>) -> Lanes<A, S> {
-        Activation::slope(self, kept, d_value)
+        debug_assert!(self.clip.is_none(), "ONNX's nodes, which alone have a clip, do not run back");
+        self.activation.slope(kept, d_value)
     }
 }

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::functions::{Function, Sigmoid, Tanh};
+use super::functions::{Bounded, Function, Sigmoid, Tanh};
 use super::loops::{Backward, Forward, Gate, GateBack, Unit};
-use super::{Cell, KeptRows};
+use super::{Cell, KeptRows, Units};
 use crate::element::Element;
 use crate::kernels::{Activation, Blocks, Lanes};
 
@@ -14,6 +14,8 @@ use crate::kernels::{Activation, Blocks, Lanes};
 pub(super) const SUMS: usize = 4;
 /// The blocks of a row: one for each sum, and one more.
 pub(super) const ROW: usize = 5;
+/// The peepholes of a unit.
+pub(super) const PEEPHOLES: usize = 3;
 
 /// What a cell of four sums computes, for as many units as a vector holds.
 ///
@@ -35,7 +37,7 @@ pub trait Gates: Copy + Send + Sync {
         false
     }
 
-    /// From a row of sums and the state before: the row that [`back`](Self::back) needs, the next h and the next c. `c` is
+    /// From a row of sums and the h and c before: the row that [`back`](Self::back) needs, the next h and the next c. `c` is
     /// zero, and the next c counts for nothing, if the cell carries none. If the cell gates the state, the gate's block
     /// holds what its function keeps, and the last block the gated state.
     fn next<A: Element, S: Simd>(
@@ -43,8 +45,8 @@ pub trait Gates: Copy + Send + Sync {
         gate: impl Function,
         of_state: [impl Function; 2],
         row: [Lanes<A, S>; ROW],
-        h: Lanes<A, S>,
-        c: Lanes<A, S>,
+        before: [Lanes<A, S>; 2],
+        peepholes: Option<[Lanes<A, S>; PEEPHOLES]>,
     ) -> ([Lanes<A, S>; ROW], Lanes<A, S>, Lanes<A, S>);
 
     /// From the row that [`next`](Self::next) left and the gradients of the next h and c: the gradients of the sums, and
@@ -64,7 +66,7 @@ pub trait Gates: Copy + Send + Sync {
 pub struct Gated<G> {
     gates: G,
     /// Those of the gates, of the candidate and of c'; sigmoid and tanh, which are compiled into the loops, if `None`.
-    functions: Option<[Activation; 3]>,
+    functions: Option<[Bounded; 3]>,
 }
 
 impl<G> Gated<G> {
@@ -77,7 +79,14 @@ impl<G> Gated<G> {
     #[must_use]
     pub(crate) fn functions(self, functions: [Activation; 3]) -> Self {
         let standard = [Activation::Sigmoid, Activation::Tanh, Activation::Tanh];
-        Self { functions: Some(functions).filter(|functions| *functions != standard), ..self }
+        if functions == standard { self } else { self.bounded(functions.map(Bounded::from)) }
+    }
+
+    /// With functions of the gates, of the candidate and of c' that are chosen when the loops run: what a cell with a clip
+    /// or peepholes needs.
+    #[must_use]
+    pub(crate) fn bounded(self, functions: [Bounded; 3]) -> Self {
+        Self { functions: Some(functions), ..self }
     }
 }
 
@@ -118,8 +127,8 @@ impl<A: Element, G: Gates> Cell<A> for Gated<G> {
     }
 
     #[inline(always)]
-    fn forward<S: Simd>(self, simd: S, blocks: Blocks, rows: &mut [A], h: &mut [A], c: &mut [A]) {
-        run!(simd, self, Forward { blocks, rows, h, c });
+    fn forward<S: Simd>(self, simd: S, units: Units<'_, A>, rows: &mut [A], h: &mut [A], c: &mut [A]) {
+        run!(simd, self, Forward { units, rows, h, c });
     }
 
     #[inline(always)]

@@ -6,7 +6,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::functions::Function;
-use super::gates::{Gated, Gates, ROW, SUMS};
+use super::gates::{Gated, Gates, PEEPHOLES, ROW, SUMS};
 use crate::element::Element;
 use crate::kernels::Lanes;
 
@@ -44,8 +44,8 @@ impl Gates for GruGates {
         gate: impl Function,
         [candidate, _]: [impl Function; 2],
         [n_x, r_sum, z_sum, n_h, gated]: [Lanes<A, S>; ROW],
-        h: Lanes<A, S>,
-        c: Lanes<A, S>,
+        [h, c]: [Lanes<A, S>; 2],
+        _: Option<[Lanes<A, S>; PEEPHOLES]>,
     ) -> ([Lanes<A, S>; ROW], Lanes<A, S>, Lanes<A, S>) {
         let z = gate.value(z_sum);
         let (r_kept, n_sum, of_state) = match self.0 {

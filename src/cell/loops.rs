@@ -7,8 +7,9 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
+use super::Units;
 use super::functions::Function;
-use super::gates::{Gates, ROW, SUMS};
+use super::gates::{Gates, PEEPHOLES, ROW, SUMS};
 use crate::element::Element;
 use crate::kernels::{Blocks, Lanes};
 
@@ -38,10 +39,24 @@ fn load_row<A: Element, S: Simd>(simd: S, row: &[A], apart: usize, k: usize) -> 
     all
 }
 
+impl<A: Element> Units<'_, A> {
+    /// The peepholes of some of the units.
+    #[inline(always)]
+    fn peepholes_of<S: Simd>(&self, simd: S, units: &Range<usize>) -> [Lanes<A, S>; PEEPHOLES] {
+        let (values, mut all) = (self.peepholes, [Lanes::splat(simd, 0.0); PEEPHOLES]);
+        let apart = values.len() / PEEPHOLES;
+        for block in 0..PEEPHOLES {
+            let first = block * apart + self.first;
+            all[block] = Lanes::load(simd, &values[first + units.start..first + units.end]);
+        }
+        all
+    }
+}
+
 /// The step forward: see [`Cell::forward`](super::Cell::forward).
 pub(super) struct Forward<'a, A, U> {
     pub(super) unit: U,
-    pub(super) blocks: Blocks,
+    pub(super) units: Units<'a, A>,
     pub(super) rows: &'a mut [A],
     pub(super) h: &'a mut [A],
     pub(super) c: &'a mut [A],
@@ -52,7 +67,8 @@ impl<A: Element, G: Gates, F: Function, T: Function> WithSimd for Forward<'_, A,
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { unit, blocks: Blocks { units, apart }, rows, h, c } = self;
+        let Self { unit, units: all, rows, h, c } = self;
+        let Blocks { units, apart } = all.blocks;
         for (n, row) in rows.chunks_exact_mut(ROW * apart).enumerate() {
             let h = &mut h[n * units..][..units];
             let c = if G::CARRIES { &mut c[n * units..][..units] } else { &mut [] };
@@ -62,7 +78,13 @@ impl<A: Element, G: Gates, F: Function, T: Function> WithSimd for Forward<'_, A,
                 let before = Lanes::load(simd, &h[own.clone()]);
                 let carried =
                     if G::CARRIES { Lanes::load(simd, &c[own.clone()]) } else { Lanes::splat(simd, 0.0) };
-                let (kept, next, carried) = unit.gates.next(unit.gate, unit.of_state, sums, before, carried);
+                let peepholes = if F::ANY && !all.peepholes.is_empty() {
+                    Some(all.peepholes_of(simd, &own))
+                } else {
+                    None
+                };
+                let (kept, next, carried) =
+                    unit.gates.next(unit.gate, unit.of_state, sums, [before, carried], peepholes);
                 next.store(&mut h[own.clone()]);
                 if G::CARRIES {
                     carried.store(&mut c[own]);

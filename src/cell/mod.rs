@@ -11,8 +11,9 @@ mod loops;
 mod lstm;
 
 pub use elman::Elman;
+pub use functions::Bounded;
 pub use gru::{Gru, GruGates, Reset};
-pub use lstm::{Lstm, LstmGates};
+pub use lstm::{Forget, Lstm, LstmGates};
 
 use std::ops::Range;
 
@@ -69,7 +70,7 @@ pub trait Cell<A: Element>: Copy + Send + Sync {
 
     /// Turns rows of sums and previous states into the next states, in place. `c` is empty if the cell carries
     /// none.
-    fn forward<S: Simd>(self, simd: S, blocks: Blocks, rows: &mut [A], h: &mut [A], c: &mut [A]);
+    fn forward<S: Simd>(self, simd: S, units: Units<'_, A>, rows: &mut [A], h: &mut [A], c: &mut [A]);
 
     /// The way back of some rows.
     ///
@@ -85,6 +86,18 @@ pub trait Cell<A: Element>: Copy + Send + Sync {
         d_c: &mut [A],
         d_sums: &mut [A],
     );
+}
+
+/// The units that a cell's step makes.
+#[derive(Debug, Clone, Copy)]
+pub struct Units<'a, A> {
+    /// Their number, and how rows fall into blocks.
+    pub blocks: Blocks,
+    /// The first of them.
+    pub first: usize,
+    /// ONNX's peepholes of all units, which only some LSTMs have: for i, f and o, as far apart as the blocks of all units
+    /// are. Empty if there are none.
+    pub peepholes: &'a [A],
 }
 
 /// What the way back of a cell reads of a step.

@@ -14,10 +14,10 @@ use super::share::{ShareMut, Target};
 use super::sums::{Own, both_products, products};
 use super::team::Member;
 use super::weights::Weights;
-use crate::cell::Cell;
+use crate::cell::{Cell, Units};
 use crate::element::Element;
 use crate::invariant::Invariant;
-use crate::kernels::{Blocks, Chain, Matrix, Plan, Product, Start, copy};
+use crate::kernels::{Chain, Matrix, Plan, Product, Start, copy};
 use crate::planes::Planes;
 use crate::rows::Source;
 use crate::steps::Steps;
@@ -114,6 +114,8 @@ impl<A: Element> Weights<A> {
             Some(shares) => shares.each_ref().map(Vec::as_slice),
         };
         let blocks = own.as_ref().map_or(self.blocks, |(_, own)| own.blocks);
+        let first = own.as_ref().map_or(0, |(_, own)| own.first);
+        let made = Units { blocks, first, peepholes: &self.peepholes };
         let (width, units) = (C::BLOCKS * blocks.apart, self.blocks.units);
         let widths = Planes { h: self.features(), c: C::CARRIES.then_some(units) };
         let [input_masks, state_masks] = masks;
@@ -156,10 +158,10 @@ impl<A: Element> Weights<A> {
                     &mut []
                 };
                 match &self.projection {
-                    None => step(simd, (cell, blocks), own.as_ref(), rows, h, c),
+                    None => step(simd, (cell, made), own.as_ref(), rows, h, c),
                     Some(projection) => {
                         let cells = first_of(cells, batch * units);
-                        step(simd, (cell, blocks), own.as_ref(), rows, cells, c);
+                        step(simd, (cell, made), own.as_ref(), rows, cells, c);
                         if let Some(kept) = &mut kept_cells {
                             copy(cells, kept.step(t, start * units..(start + batch) * units));
                         }
@@ -191,16 +193,16 @@ const fn same_blocks<A: Element, C: Cell<A>>() -> bool {
 #[inline(always)]
 fn step<A: Element, S: Simd, C: Cell<A>>(
     simd: S,
-    (cell, blocks): (C, Blocks),
+    (cell, made): (C, Units<'_, A>),
     own: Option<&(&Member<'_>, Own)>,
     rows: &mut [A],
     h: &mut [A],
     c: &mut [A],
 ) {
-    let Some((team, own)) = own else { return cell.forward(simd, blocks, rows, h, c) };
+    let Some((team, own)) = own else { return cell.forward(simd, made, rows, h, c) };
     let units = own.first..own.first + own.blocks.units;
     let c = if C::CARRIES { &mut c[units.clone()] } else { c };
-    cell.forward(simd, blocks, rows, &mut h[units.clone()], c);
+    cell.forward(simd, made, rows, &mut h[units.clone()], c);
     team.exchange(units, h);
 }
 

@@ -29,6 +29,8 @@ pub struct DirectionParameters<'a, A> {
     pub(crate) bias_ih: Option<ArrayView1<'a, A>>,
     pub(crate) bias_hh: Option<ArrayView1<'a, A>>,
     pub(crate) weight_hr: Option<ArrayView2<'a, A>>,
+    /// ONNX's peepholes: blocks of `units` numbers.
+    pub(crate) peepholes: Option<ArrayView1<'a, A>>,
     pub(crate) order: Order,
 }
 
@@ -41,6 +43,8 @@ pub struct Weights<A: Element> {
     pub(super) bias_ih: Vec<A>,
     pub(super) bias_hh: Vec<A>,
     pub(super) projection: Option<Panels<A>>,
+    /// Padded as the panels are, in the order of the cell; empty if there are none.
+    pub(super) peepholes: Vec<A>,
     pub(super) blocks: Blocks,
     /// The number of weights.
     pub(super) count: usize,
@@ -69,6 +73,7 @@ impl<A: Element> DirectionParameters<'_, A> {
             bias_ih: padded(self.bias_ih, blocks, self.order.input),
             bias_hh: padded(self.bias_hh, blocks, self.order.hidden),
             projection: self.weight_hr.map(|weight| Panels::transposed(&weight)),
+            peepholes: self.peepholes.map_or_else(Vec::new, |_| padded(self.peepholes, blocks, PEEPHOLES)),
             blocks,
             count: self.weight_ih.len()
                 + self.weight_hh.len()
@@ -85,6 +90,9 @@ impl<A: Element> DirectionParameters<'_, A> {
         }
     }
 }
+
+/// ONNX has i, o and f; the cell i, f and o.
+const PEEPHOLES: &[usize] = &[0, 2, 1];
 
 /// A bias laid out as the columns of a product; zeros if there is none.
 fn padded<A: Element>(bias: Option<ArrayView1<'_, A>>, blocks: Blocks, order: &[usize]) -> Vec<A> {

@@ -31,6 +31,7 @@ fn view<C: Architecture, A: Scalar>(parameters: &LayerParameters<C, A>) -> Direc
         bias_ih: biases.next(),
         bias_hh: biases.next(),
         weight_hr: None,
+        peepholes: None,
         order: C::ORDER,
     }
 }

@@ -90,13 +90,13 @@ impl<A: Element, S: Simd> Lanes<A, S> {
 
     /// The larger of `self` and a bound that is not 0; NaN stays NaN.
     #[inline(always)]
-    pub(super) fn at_least(self, bound: f64) -> Self {
+    pub(crate) fn at_least(self, bound: f64) -> Self {
         self.with(A::at_least(self.simd, self.constant(bound).vector, self.vector))
     }
 
     /// The smaller of `self` and a bound that is not 0; NaN stays NaN.
     #[inline(always)]
-    pub(super) fn at_most(self, bound: f64) -> Self {
+    pub(crate) fn at_most(self, bound: f64) -> Self {
         self.with(A::at_most(self.simd, self.constant(bound).vector, self.vector))
     }
 

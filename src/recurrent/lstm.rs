@@ -214,7 +214,7 @@ const ORDER: Order = Order { input: &[0, 1, 3, 2], hidden: &[0, 1, 3, 2] };
 
 kind!(
     LstmConfig,
-    cell::Lstm = |_| cell::Lstm::new(cell::LstmGates),
+    cell::Lstm = |_| cell::Lstm::new(cell::LstmGates { forget: cell::Forget::Gate }),
     ORDER,
     ["h_0", "c_0"],
     |config: &Self| Sizes {
@@ -231,7 +231,7 @@ kind!(
 
 kind!(
     LstmCellConfig,
-    cell::Lstm = |_| cell::Lstm::new(cell::LstmGates),
+    cell::Lstm = |_| cell::Lstm::new(cell::LstmGates { forget: cell::Forget::Gate }),
     ORDER,
     ["h_0", "c_0"],
     |config: &Self| { Sizes::of_cell(config.input_size, config.hidden_size, config.bias) }

@@ -210,6 +210,7 @@ impl<A: Scalar> CellParameters<A> {
             bias_ih: self.bias_ih.as_ref().map(|bias| bias.view()),
             bias_hh: self.bias_hh.as_ref().map(|bias| bias.view()),
             weight_hr: self.weight_hr.as_ref().map(|weight| weight.view()),
+            peepholes: None,
             order,
         }
     }
