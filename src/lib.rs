@@ -97,7 +97,7 @@
 //! | `safetensors` (default) | `io::safetensors`: `.safetensors` files |
 //! | `npz` | `io::npz`, `io::npy`: NumPy's `.npz` and `.npy` |
 //! | `pt` | `io::pt`: torch's `.pt` and `.pth` |
-//! | `onnx` | `io::onnx`: networks exported for other engines, RNN nodes of ONNX models run here |
+//! | `onnx` | `io::onnx`: networks exported for other engines, RNN, LSTM and GRU nodes of ONNX models run here |
 //! | `keras-h5` | `io::keras`: Keras's `.keras`, `.h5` and `.weights.h5` |
 //! | `serde` | `Serialize` and `Deserialize` of models (but [`keras::Stacked`]), optimisers and generators |
 //!

@@ -4,14 +4,16 @@
 use libfuzzer_sys::fuzz_target;
 use ndarray::Array3;
 use ndarray_rnn::io::onnx::{self, Model, Node};
+use ndarray_rnn::{GruConfig, LstmConfig, RnnConfig};
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = onnx::from_bytes(bytes);
     let Ok(model) = Model::<f32>::from_bytes(bytes) else { return };
-    let _ = model.to_rnn();
+    let _ = model.to_network::<RnnConfig>();
+    let _ = model.to_network::<LstmConfig>();
+    let _ = model.to_network::<GruConfig>();
     for node in model.nodes() {
         run(node);
-        let _ = node.to_rnn();
         let _ = node.to_simple_rnn();
         let _ = node.to_bidirectional();
     }
@@ -23,5 +25,5 @@ fn run(node: &Node<f32>) {
     }
     let batch = node.initial_h().map_or(2, |h| h.dim().1).min(10);
     let x = if node.batch_first() { (batch, 3, node.input_size()) } else { (3, batch, node.input_size()) };
-    let _ = node.forward(&Array3::ones(x), None, None);
+    let _ = node.run(&Array3::ones(x)).forward();
 }

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::{Cell, KeptRows, Units};
+use super::{AnyActivation, Cell, KeptRows, Units};
 use crate::element::Element;
-use crate::kernels::{Activation, Blocks};
+use crate::kernels::Blocks;
 
 /// Elman's cell: a row is one block, the sum.
 ///
@@ -14,14 +14,14 @@ use crate::kernels::{Activation, Blocks};
 /// step.
 #[derive(Debug, Clone, Copy)]
 pub struct Elman {
-    activation: Activation,
+    activation: AnyActivation,
     /// The bound on every sum's absolute value before the activation, if there is one.
     clip: Option<f32>,
 }
 
 impl Elman {
-    pub(crate) fn new(activation: Activation) -> Self {
-        Self { activation, clip: None }
+    pub(crate) fn new(activation: impl Into<AnyActivation>) -> Self {
+        Self { activation: activation.into(), clip: None }
     }
 
     /// The same cell with a bound on the sums.
@@ -61,7 +61,7 @@ impl<A: Element> Cell<A> for Elman {
         d_sums: &mut [A],
     ) {
         debug_assert!(self.clip.is_none(), "ONNX's nodes, which alone have a clip, do not run back");
-        self.activation.derive(simd, kept.rows, kept.h, d_h, d_sums);
+        self.activation.standard().derive(simd, kept.rows, kept.h, d_h, d_sums);
         d_h.fill(A::zero());
     }
 }

@@ -1,8 +1,14 @@
 //! The functions of a cell's gates and states, for as many numbers as a vector holds.
 
+use std::fmt;
+
 use pulp::Simd;
 
 use crate::element::Element;
+#[cfg(feature = "onnx")]
+use crate::invariant::Invariant;
+#[cfg(feature = "onnx")]
+use crate::kernels::Numbered;
 use crate::kernels::{Activation, Lanes, sigmoid, sigmoid_derivative, tanh, tanh_derivative};
 
 /// A function of a sum, and its way back.
@@ -59,16 +65,86 @@ impl Function for Tanh {
     }
 }
 
+/// An activation of a network, a layer or a node of ONNX.
+#[derive(Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum AnyActivation {
+    /// One that Keras names too.
+    Standard(Activation),
+    /// One of ONNX alone, forward only.
+    #[cfg(feature = "onnx")]
+    Numbered(Numbered),
+}
+
+/// As the activation shows itself.
+impl fmt::Debug for AnyActivation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Standard(activation) => activation.fmt(f),
+            #[cfg(feature = "onnx")]
+            Self::Numbered(activation) => activation.fmt(f),
+        }
+    }
+}
+
+impl From<Activation> for AnyActivation {
+    fn from(activation: Activation) -> Self {
+        Self::Standard(activation)
+    }
+}
+
+impl AnyActivation {
+    /// As [`Activation::derives_from_sums`].
+    #[inline(always)]
+    pub(super) fn derives_from_sums(self) -> bool {
+        match self {
+            Self::Standard(activation) => activation.derives_from_sums(),
+            #[cfg(feature = "onnx")]
+            Self::Numbered(_) => false,
+        }
+    }
+
+    /// The values of as many numbers as a vector holds.
+    #[inline(always)]
+    fn of<A: Element, S: Simd>(self, x: Lanes<A, S>) -> Lanes<A, S> {
+        match self {
+            Self::Standard(activation) => activation.of(x),
+            #[cfg(feature = "onnx")]
+            Self::Numbered(activation) => activation.of(x),
+        }
+    }
+
+    /// `to[i] = f(from[i])`.
+    #[inline(always)]
+    pub(super) fn map<A: Element, S: Simd>(self, simd: S, from: &[A], to: &mut [A]) {
+        match self {
+            Self::Standard(activation) => activation.map(simd, from, to),
+            #[cfg(feature = "onnx")]
+            Self::Numbered(activation) => activation.map(simd, from, to),
+        }
+    }
+
+    /// The activation, of which there is a way back.
+    #[inline(always)]
+    pub(super) fn standard(self) -> Activation {
+        match self {
+            Self::Standard(activation) => activation,
+            #[cfg(feature = "onnx")]
+            Self::Numbered(_) => None.invariant("ONNX's nodes, which alone have numbers, do not run back"),
+        }
+    }
+}
+
 /// Any activation, of a sum that is limited to [-clip, clip] first if there is a clip.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounded {
-    pub(crate) activation: Activation,
+    pub(crate) activation: AnyActivation,
     pub(crate) clip: Option<f32>,
 }
 
 impl From<Activation> for Bounded {
     fn from(activation: Activation) -> Self {
-        Self { activation, clip: None }
+        Self { activation: activation.into(), clip: None }
     }
 }
 
@@ -98,6 +174,6 @@ impl Function for Bounded {
     #[inline(always)]
     fn slope<A: Element, S: Simd>(self, kept: Lanes<A, S>, d_value: Lanes<A, S>) -> Lanes<A, S> {
         debug_assert!(self.clip.is_none(), "ONNX's nodes, which alone have a clip, do not run back");
-        self.activation.slope(kept, d_value)
+        self.activation.standard().slope(kept, d_value)
     }
 }

@@ -77,9 +77,10 @@ impl<G> Gated<G> {
 
     /// With other functions of the gates, of the candidate and of c'.
     #[must_use]
-    pub(crate) fn functions(self, functions: [Activation; 3]) -> Self {
+    pub(crate) fn functions(self, functions: [impl Into<Bounded>; 3]) -> Self {
+        let functions = functions.map(Into::into);
         let standard = [Activation::Sigmoid, Activation::Tanh, Activation::Tanh];
-        if functions == standard { self } else { self.bounded(functions.map(Bounded::from)) }
+        if functions == standard.map(Bounded::from) { self } else { self.bounded(functions) }
     }
 
     /// With functions of the gates, of the candidate and of c' that are chosen when the loops run: what a cell with a clip

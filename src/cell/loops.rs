@@ -45,9 +45,9 @@ impl<A: Element> Units<'_, A> {
     fn peepholes_of<S: Simd>(&self, simd: S, units: &Range<usize>) -> [Lanes<A, S>; PEEPHOLES] {
         let (values, mut all) = (self.peepholes, [Lanes::splat(simd, 0.0); PEEPHOLES]);
         let apart = values.len() / PEEPHOLES;
-        for block in 0..PEEPHOLES {
+        for (block, lanes) in all.iter_mut().enumerate() {
             let first = block * apart + self.first;
-            all[block] = Lanes::load(simd, &values[first + units.start..first + units.end]);
+            *lanes = Lanes::load(simd, &values[first + units.start..first + units.end]);
         }
         all
     }

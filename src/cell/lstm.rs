@@ -25,6 +25,7 @@ pub enum Forget {
     /// From its own sum.
     Gate,
     /// It is 1 - i: ONNX's `input_forget`, forward only.
+    #[cfg(feature = "onnx")]
     Coupled,
 }
 
@@ -49,6 +50,7 @@ impl Gates for LstmGates {
         let (i, g) = (gate.value(i_sum), candidate.value(g_sum));
         let f = match self.forget {
             Forget::Gate => gate.value(f_sum),
+            #[cfg(feature = "onnx")]
             Forget::Coupled => i.constant(1.0) - i,
         };
         let next = f.mul_add(c, i * g);

@@ -11,6 +11,8 @@ mod loops;
 mod lstm;
 
 pub use elman::Elman;
+pub use functions::AnyActivation;
+#[cfg(feature = "onnx")]
 pub use functions::Bounded;
 pub use gru::{Gru, GruGates, Reset};
 pub use lstm::{Forget, Lstm, LstmGates};

@@ -18,6 +18,8 @@ mod exp;
 mod formulas;
 mod lanes;
 mod matrix;
+#[cfg(feature = "onnx")]
+mod numbered;
 mod panels;
 mod product;
 mod sigmoid;
@@ -33,6 +35,8 @@ pub(crate) use copy::{copy, to_vec};
 pub(crate) use formulas::{sigmoid_derivative, tanh_derivative};
 pub use lanes::Lanes;
 pub use matrix::Matrix;
+#[cfg(feature = "onnx")]
+pub use numbered::Numbered;
 pub(crate) use panels::transpose;
 pub use panels::{Blocks, Panels, PanelsRef};
 pub use sigmoid::sigmoid;

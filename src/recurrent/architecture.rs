@@ -102,7 +102,7 @@ impl Sizes {
     }
 
     /// The width of an output row: all directions' hidden states side by side.
-    pub(super) fn output_size(&self) -> usize {
+    pub(crate) fn output_size(&self) -> usize {
         self.num_directions.saturating_mul(self.features())
     }
 

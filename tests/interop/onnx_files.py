@@ -5,9 +5,10 @@
 Every model passes onnx.checker. Running it twice writes the same bytes. The metadata is one key, JSON text, an
 object of three lists of cases; a model is stored as the bytes of its file, {list}.{name}.model.
 
-ours        The models that the crate writes, as tests/onnx/exports.rs and keras.rs name them: their inputs, and ONNX
-            Runtime's outputs.
-torch       What torch's exporter writes of torch.nn.RNN, and the module's parameters; input, output, h_n.
+ours        The models that the crate writes, as tests/onnx/exports.rs, heads.rs and keras.rs name them: their inputs,
+            and ONNX Runtime's outputs.
+torch       What torch's exporter writes of torch.nn.RNN, LSTM and GRU, and the module's parameters; input, output, h_n,
+            and with an LSTM c_n.
 node        One RNN node each, with the case's attributes: X, sequence_lens and initial_h if the node has them, and
             ONNX Runtime's Y and Y_h. It does not know layout 1: these Y are those of the same node in layout 0,
             exchanged as the operator's definition says.
@@ -62,12 +63,15 @@ def ours():
         i = zlib.crc32(path.stem.encode())
         model = path.read_bytes()
         graph = onnx.load_from_string(model).graph
-        shapes = {v.name: [d.dim_value or d.dim_param for d in v.type.tensor_type.shape.dim] for v in graph.input}
+        types = {v.name: v.type.tensor_type for v in graph.input}
+        shapes = {name: [d.dim_value or d.dim_param for d in kind.shape.dim] for name, kind in types.items()}
         sizes = {"L": 5, "T": 5, "N": 3}
         feeds = {}
         for k, name in enumerate(shapes):
             shape = [sizes.get(size, size) for size in shapes[name]]
             feeds[name] = np.array([2, 5, 1], np.int32) if name == "sequence_lens" else uniform([i, k], *shape)
+            if types[name].elem_type == TensorProto.INT64:
+                feeds[name] = np.random.default_rng([i, k]).integers(0, 7, shape)
         outputs = dict(zip([output.name for output in graph.output], run(model, feeds)))
         store("ours", {"name": path.stem}, model, feeds | outputs)
 
@@ -97,28 +101,38 @@ def torch_models():
         "between-layers": {},
         "old-opset": {"bidirectional": True},
     }
+    for kind in ("LSTM", "GRU"):
+        both = {"num_layers": 2, "bidirectional": True}
+        more = {"": {}, "-both-ways": {**both, "batch_first": True}, "-unfolded": both, "-without-bias": {"bias": False}}
+        options |= {f"{kind.lower()}{name}": option for name, option in more.items()}
     for i, (name, option) in enumerate(options.items()):
         torch.manual_seed(i)
-        rnn = torch.nn.RNN(4, 3, **option)
+        kind = name.split("-")[0].upper()
+        kind = kind if kind in ("LSTM", "GRU") else "RNN"
+        rnn = getattr(torch.nn, kind)(4, 3, **option)
         module = Wrapped(rnn) if name == "between-layers" else rnn
         x = torch.from_numpy(uniform(1000 + i, 3, 5, 4) if rnn.batch_first else uniform(1000 + i, 5, 3, 4))
         file = io.BytesIO()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            names = {"input_names": ["input"], "output_names": ["output", "h_n"]}
+            states = ["h_n", "c_n"][: 1 + (kind == "LSTM")]
+            names = {"input_names": ["input"], "output_names": ["output", *states]}
             axes = {"dynamic_axes": {"input": {0: "first", 1: "second"}}}
             opset = 9 if name == "old-opset" else 17
-            torch.onnx.export(module.eval(), (x,), file, dynamo=False, opset_version=opset, **names, **axes)
-        output, h_n = run(file.getvalue(), {"input": x.numpy()})
-        expected = [y.detach().numpy() for y in module(x)]
-        assert max(abs(output - expected[0]).max(), abs(h_n - expected[1]).max()) < TOLERANCE
+            folding = {"do_constant_folding": "unfolded" not in name}
+            torch.onnx.export(module.eval(), (x,), file, dynamo=False, opset_version=opset, **names, **axes, **folding)
+        output, *last = run(file.getvalue(), {"input": x.numpy()})
+        expected, state = module(x)
+        expected = [expected, *(state if kind == "LSTM" else [state])]
+        for ours, theirs in zip([output, *last], expected):
+            assert abs(ours - theirs.detach().numpy()).max() < TOLERANCE
         arrays = {f"parameter.{key}": value.numpy() for key, value in rnn.state_dict().items()}
         option = {"nonlinearity": "tanh", "batch_first": False, **option}
-        case = {"name": name, "nonlinearity": option["nonlinearity"], "batch_first": option["batch_first"]}
+        case = {"name": name, "class": kind, "nonlinearity": option["nonlinearity"], "batch_first": option["batch_first"]}
         if name == "between-layers":
             output = rnn(torch.relu(x))[0].detach().numpy()
             x = torch.relu(x)
-        store("torch", case, file.getvalue(), {"input": x.numpy(), "output": output, "h_n": h_n, **arrays})
+        store("torch", case, file.getvalue(), {"input": x.numpy(), "output": output, **dict(zip(states, last)), **arrays})
 
 
 # Single nodes

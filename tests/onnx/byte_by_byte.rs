@@ -4,7 +4,7 @@ use std::fs;
 
 use ndarray::Array3;
 use ndarray_rnn::io::onnx::{self, Model};
-use ndarray_rnn::{Error, FileError};
+use ndarray_rnn::{Error, FileError, RnnConfig};
 
 use crate::common::TestResult;
 use crate::write::{
@@ -182,10 +182,10 @@ fn nodes_within_nodes_are_refused_by_name() {
 
 #[test]
 fn a_graph_without_nodes_says_what_it_has() {
-    let lstm = [node("Transpose", &["x"], &["a"], &[]), node("LSTM", &["a", "W", "R"], &["Y"], &[])];
-    let again = node("Transpose", &["Y"], &["b"], &[]);
-    let error = text(&model(&[lstm.concat(), again]));
-    assert_eq!(error, r#"no RNN node among the names ["Transpose", "LSTM"]"#);
+    let conv = [node("Transpose", &["x"], &["a"], &[]), node("Conv", &["a", "W"], &["y"], &[])];
+    let again = node("Transpose", &["y"], &["b"], &[]);
+    let error = text(&model(&[conv.concat(), again]));
+    assert_eq!(error, r#"no RNN, LSTM or GRU node among the names ["Transpose", "Conv"]"#);
     for product in ["MatMul", "Gemm"] {
         let step = [
             node(product, &["x", "W"], &["a"], &[]),
@@ -193,7 +193,7 @@ fn a_graph_without_nodes_says_what_it_has() {
             node("Tanh", &["b"], &["c"], &[]),
         ];
         let error = text(&model(&step));
-        assert!(error.contains("with dynamo=False it keeps the RNN node"), "{error}");
+        assert!(error.contains("with dynamo=False it keeps the recurrent node"), "{error}");
     }
 }
 
@@ -204,15 +204,15 @@ fn a_state_of_zeros_is_none() -> TestResult {
     let zeros =
         Model::<f32>::from_bytes(&with_state(&[shape, node("ConstantOfShape", &["shape"], &["h"], &[])]))?;
     assert_eq!(zeros.nodes()[0].initial_h(), None);
-    assert!(zeros.to_rnn().is_ok());
+    assert!(zeros.to_network::<RnnConfig>().is_ok());
     let wrong = initializer(&integers("shape", &[1, 4, 3]));
     let wrong = with_state(&[wrong, node("ConstantOfShape", &["shape"], &["h"], &[])]);
     assert_eq!(text(&wrong), "Y.initial_h: expected shape [1, 4, 2], got [1, 4, 3]");
     let fixed = Model::<f32>::from_bytes(&with_state(&[initializer(&floats("h", &[1, 2, 2], &[1.0; 4]))]))?;
-    let error = fixed.nodes()[0].forward(&Array3::zeros((4, 3, 3)), None, None).err();
+    let error = fixed.nodes()[0].run(&Array3::zeros((4, 3, 3))).forward().err();
     let (expected, actual) = (vec![1, 3, 2], vec![1, 2, 2]);
     assert_eq!(error, Some(Error::Shape { array: "initial_h".into(), expected, actual }));
     let input = Model::<f32>::from_bytes(&with_state(&[input("h")]))?;
-    assert!(input.to_rnn().is_ok());
+    assert!(input.to_network::<RnnConfig>().is_ok());
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! RNN nodes in the graphs that exporters make: what is computed from constants, what is not.
 
-use ndarray::{Array3, Array4, ArrayD};
-use ndarray_rnn::io::onnx::{self, Model, Node};
+use ndarray::{Array3, ArrayD};
+use ndarray_rnn::io::onnx::{self, Model, Node, NodeOutput};
 use ndarray_rnn::io::{StateDict, Tensor};
-use ndarray_rnn::{Linear, LinearConfig, Nonlinearity, Parameters, Rnn};
+use ndarray_rnn::{Linear, LinearConfig, Nonlinearity, Parameters, Rnn, RnnConfig};
 use serde_json::Value;
 
 use crate::common::golden::Golden;
@@ -51,11 +51,19 @@ impl<'a> Case<'a> {
     }
 
     /// Runs the `k`-th node on what ONNX Runtime gave it.
-    fn run(&self, node: &Node<f32>, k: usize) -> TestResult<(Array4<f32>, Array3<f32>)> {
+    fn run(&self, node: &Node<f32>, k: usize) -> TestResult<NodeOutput<f32>> {
         let lens = format!("{}.{k}.sequence_lens", self.name);
         let lens = self.names.contains(&lens).then(|| self.golden.lengths(&lens)).transpose()?;
         let (x, h) = (self.array(&format!("{k}.X"))?, self.array(&format!("{k}.initial_h"))?);
-        Ok(node.forward(&x.ok_or("no X")?, lens.as_deref(), h.as_deref())?)
+        let x = x.ok_or("no X")?;
+        let mut run = node.run(&x);
+        if let Some(lens) = &lens {
+            run = run.sequence_lens(lens);
+        }
+        if let Some(h) = &h {
+            run = run.initial_h(h);
+        }
+        Ok(run.forward()?)
     }
 }
 
@@ -72,7 +80,7 @@ fn nodes_compute_what_onnx_runtime_computes() -> TestResult {
         let model = case.model()?;
         assert_eq!(Some(model.nodes().len() as u64), case.value["nodes"].as_u64(), "{}", case.name);
         for (k, node) in model.nodes().iter().enumerate() {
-            let (y, y_h) = case.run(node, k)?;
+            let NodeOutput { y, y_h, .. } = case.run(node, k)?;
             let expected: ArrayD<f32> = case.golden.array(&format!("{}.{k}.Y", case.name))?;
             let difference = largest_difference(&y.into_dyn(), &expected);
             assert!(difference < 1e-6, "{}: Y of node {k}: {difference}", case.name);
@@ -87,7 +95,7 @@ fn nodes_compute_what_onnx_runtime_computes() -> TestResult {
 fn nodes_are_the_networks_that_were_exported_or_are_refused() -> TestResult {
     let golden = golden()?;
     for_each(|case| {
-        let rnn = case.model()?.to_rnn();
+        let rnn = case.model()?.to_network::<RnnConfig>();
         if let Some(words) = case.value["refused"].as_str() {
             let text = rnn.err().ok_or(case.name)?.to_string();
             assert!(text.contains(words), "{}: {text}", case.name);
@@ -123,7 +131,7 @@ fn what_is_computed_must_be_given() -> TestResult {
         ("lens-computed", "RNN_Y0", "a call without sequence_lens, that Sign_sign (Sign) computes,"),
     ] {
         let model = Model::<f32>::from_bytes(golden.bytes(&format!("{name}.model"))?)?;
-        let error = model.nodes()[0].forward(&Array3::zeros((5, 3, 4)), None, None).err();
+        let error = model.nodes()[0].run(&Array3::zeros((5, 3, 4))).forward().err();
         let text = error.ok_or(name)?.to_string();
         assert_eq!(text, format!("ONNX: {node}: {words} is not supported"));
     }
@@ -140,11 +148,11 @@ fn a_repeated_state_is_that_of_every_sequence() -> TestResult {
     assert_eq!(h, &ndarray::array![[[-1.0_f32, 0.0, 1.0]]]);
     let x = Array3::from_shape_fn((4, 7, 4), |(t, n, i)| (t * 28 + n * 4 + i) as f32 / 100.0);
     let given = Array3::from_shape_fn((1, 7, 3), |(_, _, i)| i as f32 - 1.0);
-    assert_eq!(node.forward(&x, None, None)?, node.forward(&x, None, Some(&given))?);
+    assert_eq!(node.run(&x).forward()?, node.run(&x).initial_h(&given).forward()?);
     let repeated = Model::<f32>::from_bytes(golden.bytes("lens-repeated.model")?)?;
     let node = &repeated.nodes()[0];
     assert_eq!(node.sequence_lens(), Some(&[4][..]));
-    assert_eq!(node.forward(&x, None, None)?, node.forward(&x, Some(&[4; 7]), None)?);
+    assert_eq!(node.run(&x).forward()?, node.run(&x).sequence_lens(&[4; 7]).forward()?);
     Ok(())
 }
 
@@ -159,7 +167,7 @@ fn arrays_around_the_nodes_are_read_by_name() -> TestResult {
     // The names are the module's, where the exporter did not fold them.
     let bytes = golden.bytes("head-unfolded.model")?;
     let rnn = Rnn::from_state_dict(&onnx::from_bytes(bytes)?.under("rnn."), Nonlinearity::Tanh)?;
-    let read = Model::<f32>::from_bytes(bytes)?.to_rnn()?;
+    let read = Model::<f32>::from_bytes(bytes)?.to_network::<RnnConfig>()?;
     assert_eq!(read.named_parameters(), rnn.named_parameters());
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("model.onnx");

@@ -12,6 +12,8 @@ mod imports;
 mod keras;
 mod mutations;
 mod nodes;
+mod operators;
+mod random_nodes;
 mod refused;
 mod write;
 
@@ -20,6 +22,8 @@ use std::path::Path;
 
 use common::TestResult;
 use common::golden::Golden;
+use exports::Exported;
+use ndarray_rnn::{GruConfig, LstmConfig, RnnConfig};
 
 fn golden() -> TestResult<Golden> {
     Golden::parse(include_bytes!("../interop/fixtures/onnx/models.safetensors"))
@@ -31,9 +35,15 @@ fn golden() -> TestResult<Golden> {
 fn write_models() -> TestResult {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/interop/onnx");
     fs::create_dir_all(&folder)?;
-    for case in exports::cases()? {
-        fs::write(folder.join(format!("{}.onnx", case.name)), case.bytes()?)?;
+    fn write<C: Exported>(folder: &Path) -> TestResult {
+        for case in exports::cases::<C>()? {
+            fs::write(folder.join(format!("{}.onnx", case.name)), case.bytes()?)?;
+        }
+        Ok(())
     }
+    write::<RnnConfig>(&folder)?;
+    write::<LstmConfig>(&folder)?;
+    write::<GruConfig>(&folder)?;
     for case in keras::cases()? {
         fs::write(folder.join(format!("{}.onnx", case.name)), case.bytes()?)?;
     }

@@ -1,15 +1,17 @@
 //! Changed models: they are read or refused, without a panic, within memory in proportion to the file.
 
 use ndarray_rnn::io::onnx::Model;
+use ndarray_rnn::{GruConfig, LstmConfig, RnnConfig};
 use proptest::prelude::*;
 
+use crate::common::TestResult;
 use crate::mutated::{change, expect_modest};
 use crate::write::{
     field, floats, initializer, int, integers, ints, model, node as node_of, number, tensor, weights,
     with_state,
 };
 
-const MODELS: [&str; 12] = [
+const MODELS: [&str; 17] = [
     "ours.31-deep-both-ways-batch-first-relu-without-bias-lens.model",
     "torch.both-ways.model",
     "torch.old-opset.model",
@@ -22,13 +24,20 @@ const MODELS: [&str; 12] = [
     "tf2onnx-both.model",
     "torch-1.0.model",
     "one-shape.model",
+    "torch.lstm-unfolded.model",
+    "torch.gru-both-ways.model",
+    "onnx.test_lstm_with_peepholes.model",
+    "1.model",
+    "2.model",
 ];
 
 /// Reads a model, and makes all that can be made of it.
 fn read(bytes: &[u8]) {
     if let Ok(model) = Model::<f32>::from_bytes(bytes) {
-        drop(model.to_rnn());
-        model.nodes().iter().for_each(|node| drop(node.to_rnn()));
+        drop(model.to_network::<RnnConfig>());
+        drop(model.to_network::<LstmConfig>());
+        drop(model.to_network::<GruConfig>());
+        model.nodes().iter().for_each(|node| drop(node.to_simple_rnn()));
     }
     drop(ndarray_rnn::io::onnx::from_bytes(bytes));
     drop(Model::<f64>::from_bytes(bytes));
@@ -39,9 +48,10 @@ proptest! {
 
     #[test]
     fn of_models(name in prop::sample::select(&MODELS), changes in prop::collection::vec(change(), 1..5)) {
-        let goldens = crate::golden().and_then(|golden| Ok((golden, crate::graphs::golden()?)));
-        let (golden, graphs) = goldens.map_err(|error| TestCaseError::fail(error.to_string()))?;
-        let bytes = golden.bytes(name).or_else(|_| graphs.bytes(name));
+        let goldens = [crate::golden(), crate::graphs::golden(), crate::random_nodes::golden()];
+        let goldens = goldens.into_iter().collect::<TestResult<Vec<_>>>();
+        let goldens = goldens.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let bytes = goldens.iter().find_map(|golden| golden.bytes(name).ok()).ok_or("no such model");
         let bytes = bytes.map_err(|error| TestCaseError::fail(error.to_string()))?;
         let mut bytes = bytes.to_vec();
         changes.into_iter().for_each(|change| change.apply(&mut bytes));

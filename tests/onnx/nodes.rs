@@ -1,7 +1,7 @@
 //! Single nodes: directions, layouts, activations, clip, lengths and states as ONNX Runtime has them.
 
 use ndarray::{Array4, ArrayD, Ix4};
-use ndarray_rnn::io::onnx::{Model, Node};
+use ndarray_rnn::io::onnx::{Model, Node, NodeOutput};
 
 use crate::common::golden::Golden;
 use crate::common::{TestResult, largest_difference};
@@ -33,7 +33,14 @@ fn nodes_compute_what_onnx_runtime_computes() -> TestResult {
         let state =
             if has("initial_h") { Some(three_axes(&golden, &format!("{prefix}initial_h"))?) } else { None };
         let x = three_axes(&golden, &format!("{prefix}X"))?;
-        let (y, y_h) = node.forward(&x, lens.as_deref(), state.as_deref())?;
+        let mut run = node.run(&x);
+        if let Some(lens) = &lens {
+            run = run.sequence_lens(lens);
+        }
+        if let Some(state) = &state {
+            run = run.initial_h(state);
+        }
+        let NodeOutput { y, y_h, .. } = run.forward()?;
         let expected: ArrayD<f32> = golden.array(&format!("{prefix}Y"))?;
         let expected: Array4<f32> = expected.into_dimensionality::<Ix4>()?;
         assert!(largest_difference(&y, &expected) < 1e-6, "{name}: Y\n{y}\n{expected}");

@@ -1,7 +1,7 @@
 //! What is refused, and by which name.
 
 use ndarray::Array3;
-use ndarray_rnn::io::onnx::{Export, Model, Node};
+use ndarray_rnn::io::onnx::{Export, Model, Node, NodeOutput};
 use ndarray_rnn::keras::{Activation, SimpleRnn, SimpleRnnConfig};
 use ndarray_rnn::{Error, FileError, Rnn, RnnConfig, manual_seed};
 
@@ -27,7 +27,7 @@ fn what_a_network_has_not() -> TestResult {
     for (name, feature) in cases {
         let feature = format!("{feature} in a network of class Rnn");
         let message = format!("ONNX: the_node: {feature} is not supported");
-        expect_error(node(name)?.to_rnn(), &unsupported("the_node", &feature), &message);
+        expect_error(node(name)?.to_network::<RnnConfig>(), &unsupported("the_node", &feature), &message);
     }
     Ok(())
 }
@@ -66,7 +66,7 @@ fn replaced_in(config: RnnConfig, from: &[u8], to: &[u8]) -> TestResult<Option<E
     assert_eq!(from.len(), to.len());
     let at = bytes.windows(from.len()).position(|window| window == from).ok_or("no such bytes")?;
     bytes[at..at + to.len()].copy_from_slice(to);
-    Ok(Model::<f32>::from_bytes(&bytes).and_then(|model| model.to_rnn()).err())
+    Ok(Model::<f32>::from_bytes(&bytes).and_then(|model| model.to_network::<RnnConfig>()).err())
 }
 
 fn malformed(field: &str, expected: &str, actual: &str) -> Option<Error> {
@@ -114,8 +114,9 @@ fn what_is_no_model() {
     assert_eq!(error, malformed("ModelProto.graph", "one graph", "0"));
     let error = Model::<f32>::from_bytes(b"\x89HDF\r\n").err();
     assert!(matches!(error, Some(Error::File(FileError::Malformed { format: "ONNX", .. }))), "{error:?}");
-    let nothing = Model::<f32>::from_bytes(b"\x3a\x00").and_then(|model| model.to_rnn()).err();
-    let not_found = FileError::NotFound { name: "RNN node", present: Vec::new() };
+    let nothing =
+        Model::<f32>::from_bytes(b"\x3a\x00").and_then(|model| model.to_network::<RnnConfig>()).err();
+    let not_found = FileError::NotFound { name: "RNN, LSTM or GRU node", present: Vec::new() };
     assert_eq!(nothing, Some(Error::File(not_found)));
 }
 
@@ -127,18 +128,18 @@ fn arguments_of_a_node() -> TestResult {
     };
     let x = Array3::zeros((4, 6, 3));
     let h = Array3::zeros((2, 4, 2));
-    assert_eq!(node.forward(&x, None, Some(&h)).err(), shape("initial_h", &[4, 2, 2], &[2, 4, 2]));
-    assert_eq!(node.forward(&x, Some(&[1, 2]), None).err(), shape("lengths", &[4], &[2]));
+    assert_eq!(node.run(&x).initial_h(&h).forward().err(), shape("initial_h", &[4, 2, 2], &[2, 4, 2]));
+    assert_eq!(node.run(&x).sequence_lens(&[1, 2]).forward().err(), shape("lengths", &[4], &[2]));
     let error = Error::EntryOutOfRange { list: "lengths", index: 3, expected: 0..=6, actual: 7 };
-    assert_eq!(node.forward(&x, Some(&[1, 2, 3, 7]), None).err(), Some(error));
+    assert_eq!(node.run(&x).sequence_lens(&[1, 2, 3, 7]).forward().err(), Some(error));
     let error = Error::EmptySequence { array: "X", shape: vec![4, 0, 3] };
-    assert_eq!(node.forward(&Array3::zeros((4, 0, 3)), None, None).err(), Some(error));
+    assert_eq!(node.run(&Array3::zeros((4, 0, 3))).forward().err(), Some(error));
     let error = Error::Width { array: "X", size: "input_size", expected: 3, actual: 2 };
-    assert_eq!(node.forward(&Array3::zeros((4, 6, 2)), None, None).err(), Some(error));
+    assert_eq!(node.run(&Array3::zeros((4, 6, 2))).forward().err(), Some(error));
     // A batch of no sequences gives none; a sequence of no steps keeps its first state.
-    assert_eq!(node.forward(&Array3::zeros((0, 6, 3)), None, None)?.0.dim(), (0, 6, 2, 2));
+    assert_eq!(node.run(&Array3::zeros((0, 6, 3))).forward()?.y.dim(), (0, 6, 2, 2));
     let h = Array3::from_elem((4, 2, 2), 0.5);
-    let (y, y_h) = node.forward(&x, Some(&[0, 6, 0, 6]), Some(&h))?;
+    let NodeOutput { y, y_h, .. } = node.run(&x).sequence_lens(&[0, 6, 0, 6]).initial_h(&h).forward()?;
     assert!(y_h.index_axis(ndarray::Axis(0), 2).iter().all(|&h| h == 0.5));
     assert!(y.index_axis(ndarray::Axis(0), 2).iter().all(|&y| y == 0.0));
     Ok(())

@@ -40,6 +40,12 @@ pub(crate) fn int(name: &str, i: i64) -> Vec<u8> {
     [field(1, name.as_bytes()), number(3, i), number(20, 2)].concat()
 }
 
+/// An attribute of one number.
+pub(crate) fn float(name: &str, f: f32) -> Vec<u8> {
+    let number_of_32_bits = [varint(2 << 3 | 5), f.to_le_bytes().to_vec()].concat();
+    [field(1, name.as_bytes()), number_of_32_bits, number(20, 1)].concat()
+}
+
 /// A constant array of `f32` elements, as a message.
 pub(crate) fn floats(name: &str, dims: &[usize], elements: &[f32]) -> Vec<u8> {
     tensor(name, dims, 1, field(9, &elements.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>()))

@@ -1,22 +1,28 @@
 //! The attributes of a recurrent node.
 
 use super::graph::Operation;
-use super::operator::Operator;
+use super::operator::{Kind, Operator};
 use super::proto::{AttributeProto, attribute_type};
 use super::{FORMAT, unsupported};
+use crate::cell::AnyActivation;
 use crate::error::Result;
 use crate::io::files::malformed;
-use crate::kernels::Activation;
+use crate::kernels::{Activation, Numbered};
 use crate::recurrent::Direction;
 
 /// The attributes of a recurrent node; an absent one has its default.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Attributes {
     pub(super) directions: &'static [Direction],
-    /// One for each direction.
-    pub(super) activations: Vec<Activation>,
+    /// For each direction those of the operator: one, those of the gates and the candidate, and with an LSTM that of the
+    /// cell state.
+    pub(super) activations: Vec<AnyActivation>,
     /// The bound of every sum, if there is one.
     pub(super) clip: Option<f32>,
+    /// Whether the forget gate is 1 - i.
+    pub(super) input_forget: bool,
+    /// Whether the reset gate stands behind the recurrent product.
+    pub(super) linear_before_reset: bool,
     pub(super) hidden_size: Option<usize>,
     /// Whether `layout` is 1: arrays have the axis of the sequences first.
     pub(super) batch_first: bool,
@@ -26,18 +32,19 @@ impl Attributes {
     /// The attributes of a node, which errors call `name`.
     pub(super) fn parse(name: &str, operation: &Operation<'_>, operator: &Operator) -> Result<Self> {
         let list = operation.attributes().collect::<Result<Vec<_>>>()?;
-        if let Some(other) = list.iter().find(|attribute| !operator.attributes.contains(&attribute.name())) {
+        if let Some(other) = list.iter().find(|attribute| !operator.has_attribute(attribute.name())) {
             return Err(unsupported(name, format!("the attribute {}", other.name())));
         }
         let list = List { node: name, operator, list };
         let directions = list.directions()?;
-        // `output_sequence` of the first version says whether Y is wanted; naming the output says the same.
         Ok(Self {
             directions,
             activations: list.activations(directions.len())?,
             clip: list.clip()?,
             hidden_size: list.hidden_size()?,
-            batch_first: list.layout()?,
+            batch_first: list.flag("layout")?,
+            input_forget: list.flag("input_forget")?,
+            linear_before_reset: list.flag("linear_before_reset")?,
         })
     }
 }
@@ -87,19 +94,22 @@ impl List<'_> {
         size.map(|i| usize::try_from(i).map_err(|_| error(i))).transpose()
     }
 
-    fn layout(&self) -> Result<bool> {
-        match self.get("layout", attribute_type::INT)?.map_or(0, AttributeProto::i) {
+    /// An attribute that is 0, its default, or 1.
+    fn flag(&self, name: &str) -> Result<bool> {
+        match self.get(name, attribute_type::INT)?.map_or(0, AttributeProto::i) {
             0 => Ok(false),
             1 => Ok(true),
-            other => Err(malformed(FORMAT, self.field("layout"), "0 or 1", other)),
+            other => Err(malformed(FORMAT, self.field(name), "0 or 1", other)),
         }
     }
 
-    /// The bound; a negative one is no bound, as in ONNX Runtime.
+    /// The bound. As in ONNX Runtime a negative one of an RNN is no bound, and those of others are above 0.
     fn clip(&self) -> Result<Option<f32>> {
         let clip = self.get("clip", attribute_type::FLOAT)?.map(AttributeProto::f);
-        if clip.is_some_and(f32::is_nan) {
-            return Err(malformed(FORMAT, self.field("clip"), "a number", "NaN"));
+        let rnn = self.operator.kind == Kind::Rnn;
+        if let Some(clip) = clip.filter(|&clip| clip.is_nan() || !(rnn || clip > 0.0)) {
+            let expected = if rnn { "a number" } else { "a number above 0" };
+            return Err(malformed(FORMAT, self.field("clip"), expected, clip));
         }
         Ok(clip.filter(|&clip| clip >= 0.0))
     }
@@ -108,7 +118,7 @@ impl List<'_> {
         Ok(self.get(name, attribute_type::FLOATS)?.map_or(&[], |attribute| &attribute.floats))
     }
 
-    fn activations(&self, directions: usize) -> Result<Vec<Activation>> {
+    fn activations(&self, directions: usize) -> Result<Vec<AnyActivation>> {
         let names = self.get("activations", attribute_type::STRINGS)?;
         let alphas = self.numbers("activation_alpha")?;
         let betas = self.numbers("activation_beta")?;
@@ -138,31 +148,44 @@ impl List<'_> {
 }
 
 /// The activation of a name and of the numbers that the function takes off the lists; `None` if there is no such
-/// activation here.
+/// activation, or none without those numbers.
 fn activation(
     name: &str,
     alphas: &mut impl Iterator<Item = f32>,
     betas: &mut impl Iterator<Item = f32>,
-) -> Option<Activation> {
-    // A function without a number takes the default of ONNX's operator of the same name.
-    let mut alpha = |default| alphas.next().unwrap_or(default);
-    let mut beta = |default| betas.next().unwrap_or(default);
-    match name.to_ascii_lowercase().as_str() {
-        "tanh" => Some(Activation::Tanh),
-        "relu" => Some(Activation::Relu),
-        "sigmoid" => Some(Activation::Sigmoid),
-        "softsign" => Some(Activation::Softsign),
-        "softplus" => Some(Activation::Softplus),
-        "elu" => (alpha(1.0) == 1.0).then_some(Activation::Elu),
-        "leakyrelu" => (alpha(0.01) == 0.0).then_some(Activation::Relu),
-        "thresholdedrelu" => (alpha(1.0) == 0.0).then_some(Activation::Relu),
-        "affine" => ((alpha(0.0), beta(0.0)) == (1.0, 0.0)).then_some(Activation::Linear),
-        "scaledtanh" => ((alpha(0.0), beta(0.0)) == (1.0, 1.0)).then_some(Activation::Tanh),
-        "hardsigmoid" => match (alpha(0.2), beta(0.5)) {
-            (0.2, 0.5) => Some(Activation::HardSigmoid2),
-            (alpha, 0.5) if alpha == 1.0 / 6.0 => Some(Activation::HardSigmoid),
-            _ => None,
-        },
+) -> Option<AnyActivation> {
+    let mut alpha = || alphas.next();
+    let mut beta = || betas.next();
+    // A function without a number takes the default of ONNX's operator of the same name. ScaledTanh has none. Those of
+    // Affine and ThresholdedRelu, 1, are 0 in ONNX Runtime: a node that relies on either is refused.
+    let numbered = match name.to_ascii_lowercase().as_str() {
+        "tanh" => return Some(Activation::Tanh.into()),
+        "relu" => return Some(Activation::Relu.into()),
+        "sigmoid" => return Some(Activation::Sigmoid.into()),
+        "softsign" => return Some(Activation::Softsign.into()),
+        "softplus" => return Some(Activation::Softplus.into()),
+        "elu" => Numbered::Elu { alpha: alpha().unwrap_or(1.0) },
+        "leakyrelu" => Numbered::LeakyRelu { alpha: alpha().unwrap_or(0.01) },
+        "thresholdedrelu" => Numbered::ThresholdedRelu { alpha: alpha()? },
+        "affine" => Numbered::Affine { alpha: alpha()?, beta: beta().unwrap_or(0.0) },
+        "scaledtanh" => Numbered::ScaledTanh { alpha: alpha()?, beta: beta()? },
+        "hardsigmoid" => Numbered::HardSigmoid { alpha: alpha().unwrap_or(0.2), beta: beta().unwrap_or(0.5) },
+        _ => return None,
+    };
+    Some(standard(numbered).map_or(AnyActivation::Numbered(numbered), AnyActivation::Standard))
+}
+
+/// The activation without numbers that an activation is, if it is one.
+fn standard(activation: Numbered) -> Option<Activation> {
+    match activation {
+        Numbered::Elu { alpha: 1.0 } => Some(Activation::Elu),
+        Numbered::LeakyRelu { alpha: 0.0 } | Numbered::ThresholdedRelu { alpha: 0.0 } => {
+            Some(Activation::Relu)
+        }
+        Numbered::Affine { alpha: 1.0, beta: 0.0 } => Some(Activation::Linear),
+        Numbered::ScaledTanh { alpha: 1.0, beta: 1.0 } => Some(Activation::Tanh),
+        Numbered::HardSigmoid { alpha: 0.2, beta: 0.5 } => Some(Activation::HardSigmoid2),
+        Numbered::HardSigmoid { alpha, beta: 0.5 } if alpha == 1.0 / 6.0 => Some(Activation::HardSigmoid),
         _ => None,
     }
 }

@@ -3,28 +3,33 @@
 use std::path::Path;
 
 use super::builder::{Builder, element_type, int, ints};
-use super::layer::{self, DirectionWeights, Inputs};
+use super::kinds::NodeKind;
+use super::layer::{self, DirectionWeights, Form, Inputs};
+use super::operator::Kind;
 use super::proto::{Dim, data_type};
+use super::unsupported;
 use crate::error::Result;
 use crate::invariant::Invariant;
 use crate::io::files;
-use crate::recurrent::{Direction, Rnn};
+use crate::planes::Planes;
+use crate::recurrent::{Direction, Recurrent};
 use crate::scalar::Scalar;
 
-/// Writes an [`Rnn`] as a model of ONNX's `RNN` nodes, for ONNX Runtime and every other engine of that format.
+/// Writes an [`Rnn`](crate::Rnn), [`Lstm`](crate::Lstm) or [`Gru`](crate::Gru) as a model of ONNX's `RNN`, `LSTM` or `GRU` nodes,
+/// for ONNX Runtime and every other engine of that format.
 ///
 /// | | name | shape |
 /// |---|---|---|
 /// | input | `input` | (L, N, input_size), with `batch_first` (N, L, input_size) |
 /// | input, if asked for | `sequence_lens` | (N), `int32`, from 1 to L |
-/// | input, if asked for | `h_0` | (K D, N, hidden_size) |
+/// | input, if asked for | `h_0`, with an LSTM also `c_0` | (K D, N, hidden_size) |
 /// | output | `output` | (L, N, D hidden_size), with `batch_first` (N, L, D hidden_size) |
-/// | output | `h_n` | (K D, N, hidden_size) |
+/// | output | `h_n`, with an LSTM also `c_n` | (K D, N, hidden_size) |
 ///
 /// L and N may have any length in the model (its axes `L` and `N`). With `sequence_lens` the model computes what
 /// [`Run::lengths`](crate::Run::lengths) does: zeros after a sequence's end, and in `h_n` each sequence's own last
-/// state. Dropout, which only training has, is not written. The model is of opset 14 and of the network's element
-/// type; ONNX Runtime 1.32 runs RNN nodes in `f32` only.
+/// states. Dropout, which only training has, is not written. The model is of opset 14 and of the network's element
+/// type; ONNX Runtime 1.32 runs recurrent nodes in `f32` only. A GRU's nodes have `linear_before_reset` 1, as torch has it.
 ///
 /// ```
 /// use ndarray_rnn::io::onnx::{Export, Model};
@@ -32,23 +37,24 @@ use crate::scalar::Scalar;
 ///
 /// let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2).bidirectional(true), &mut manual_seed(0))?;
 /// let bytes = Export::new(&rnn).sequence_lens(true).to_bytes()?;
-/// assert_eq!(Model::from_bytes(&bytes)?.to_rnn()?, rnn);
+/// assert_eq!(Model::from_bytes(&bytes)?.to_network::<RnnConfig>()?, rnn);
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 ///
-/// Source: <https://onnx.ai/onnx/operators/onnx__RNN.html>
+/// Sources: <https://onnx.ai/onnx/operators/onnx__RNN.html>, <https://onnx.ai/onnx/operators/onnx__LSTM.html>,
+/// <https://onnx.ai/onnx/operators/onnx__GRU.html>
 #[derive(Debug, Clone, Copy)]
-pub struct Export<'a, A: Scalar> {
-    rnn: &'a Rnn<A>,
+pub struct Export<'a, C: NodeKind, A: Scalar> {
+    network: &'a Recurrent<C, A>,
     sequence_lens: bool,
-    h_0: bool,
+    state: bool,
 }
 
-impl<'a, A: Scalar> Export<'a, A> {
+impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
     /// The model of a network, with the one input `input`.
     #[must_use]
-    pub fn new(rnn: &'a Rnn<A>) -> Self {
-        Self { rnn, sequence_lens: false, h_0: false }
+    pub fn new(network: &'a Recurrent<C, A>) -> Self {
+        Self { network, sequence_lens: false, state: false }
     }
 
     /// Whether the model takes each sequence's length. Default false: every sequence has L steps.
@@ -59,8 +65,8 @@ impl<'a, A: Scalar> Export<'a, A> {
 
     /// Whether the model takes the first state. Default false: it is zero.
     #[must_use]
-    pub fn h_0(self, h_0: bool) -> Self {
-        Self { h_0, ..self }
+    pub fn state(self, state: bool) -> Self {
+        Self { state, ..self }
     }
 
     /// Writes the model into a file: whole or not at all, the same bytes each time.
@@ -75,97 +81,116 @@ impl<'a, A: Scalar> Export<'a, A> {
     /// The bytes that [`write`](Self::write) writes.
     ///
     /// # Errors
+    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for an LSTM with `proj_size`: the projected state enters
+    /// the next step, and no node of ONNX projects within its steps.
     /// [`FileError::TooLarge`](crate::FileError::TooLarge) for 2 GiB and more, which an ONNX file cannot have.
     pub fn to_bytes(self) -> Result<Vec<u8>> {
-        let config = self.rnn.config();
+        let sizes = self.network.config().sizes();
+        if sizes.proj_size > 0 {
+            let feature =
+                format!("a projection of the state within the steps, proj_size {},", sizes.proj_size);
+            return Err(unsupported(C::KIND.op_type(), feature));
+        }
         let elem = element_type::<A>();
         let mut graph = Builder::default();
         let sequence = |features: usize| {
-            let [first, second] = if config.batch_first { ["N", "L"] } else { ["L", "N"] };
+            let [first, second] = if sizes.batch_first { ["N", "L"] } else { ["L", "N"] };
             [free(first), free(second), fixed(features)]
         };
-        let states = config.num_layers * config.num_directions();
-        let state = [fixed(states), free("N"), fixed(config.hidden_size)];
-        graph.input("input", elem, &sequence(config.input_size));
+        let states = sizes.num_layers * sizes.num_directions;
+        let state = [fixed(states), free("N"), fixed(sizes.hidden_size)];
+        graph.input("input", elem, &sequence(sizes.input_size));
         if self.sequence_lens {
             graph.input("sequence_lens", data_type::INT32, &[free("N")]);
         }
-        if self.h_0 {
-            graph.input("h_0", elem, &state);
+        if self.state {
+            self.planes().map(|[first, _]| graph.input(first, elem, &state));
         }
-        graph.output("output", elem, &sequence(config.output_size()));
-        graph.output("h_n", elem, &state);
+        graph.output("output", elem, &sequence(sizes.output_size()));
+        self.planes().map(|[_, last]| graph.output(last, elem, &state));
         self.nodes(&mut graph)?;
-        graph.into_bytes("RNN")
+        graph.into_bytes(C::KIND.op_type())
     }
 
-    /// Adds the nodes from `input` to `output` and `h_n`.
+    /// The names of the first and the last state.
+    fn planes(&self) -> Planes<[&'static str; 2]> {
+        let c = (C::KIND == Kind::Lstm).then_some(["c_0", "c_n"]);
+        Planes { h: ["h_0", "h_n"], c }
+    }
+
+    /// Adds the nodes from `input` to `output` and the last states.
     fn nodes(&self, graph: &mut Builder) -> Result<()> {
-        let config = self.rnn.config();
-        let (layers, directions) = (config.num_layers, config.num_directions());
-        let single = layers == 1;
-        let first_states = self.first_states(graph);
-        let last_states: Vec<_> =
-            (0..layers).map(|k| if single { "h_n".into() } else { format!("h_n_l{k}") }).collect();
+        let sizes = self.network.config().sizes();
+        let layers = sizes.num_layers;
+        let first_states = self.planes().map(|[first, _]| self.first_states(graph, first));
+        let last_states = self.planes().map(|[_, last]| {
+            (0..layers)
+                .map(|k| if layers == 1 { last.into() } else { format!("{last}_l{k}") })
+                .collect::<Vec<_>>()
+        });
         let mut below = "input".to_owned();
-        if config.batch_first {
+        if sizes.batch_first {
             graph.node("Transpose", &[&below], &["input_seq_first"], vec![ints("perm", &[1, 0, 2])]);
             below = "input_seq_first".into();
         }
-        for (k, last_state) in last_states.iter().enumerate() {
+        for k in 0..layers {
             let above = match k + 1 == layers {
-                true if config.batch_first => "output_seq_first".into(),
+                true if sizes.batch_first => "output_seq_first".into(),
                 true => "output".into(),
                 false => format!("output_l{k}"),
             };
             let y = format!("Y_l{k}");
-            self.layer(graph, k, [&below, &first_states[k]], [&y, last_state])?;
-            side_by_side(graph, &y, directions, config.hidden_size, &above);
+            let [first, last] =
+                [&first_states, &last_states].map(|states| states.as_ref().map(|all| &*all[k]));
+            self.layer(graph, k, (&below, first), (&y, last))?;
+            side_by_side(graph, &y, sizes.num_directions, sizes.hidden_size, &above);
             below = above;
         }
-        if config.batch_first {
+        if sizes.batch_first {
             graph.node("Transpose", &[&below], &["output"], vec![ints("perm", &[1, 0, 2])]);
         }
-        if !single {
-            let last_states: Vec<_> = last_states.iter().map(String::as_str).collect();
-            graph.node("Concat", &last_states, &["h_n"], vec![int("axis", 0)]);
+        if layers > 1 {
+            self.planes().zip(last_states).map(|([_, last], states)| {
+                let states: Vec<_> = states.iter().map(String::as_str).collect();
+                graph.node("Concat", &states, &[last], vec![int("axis", 0)]);
+            });
         }
         Ok(())
     }
 
-    /// The name of every layer's first state; empty names if the model takes no first state.
-    fn first_states(&self, graph: &mut Builder) -> Vec<String> {
-        let config = self.rnn.config();
-        let layers = config.num_layers;
-        if !self.h_0 {
+    /// The name of every layer's part of a plane of the first state; empty names if the model takes no first state.
+    fn first_states(&self, graph: &mut Builder, plane: &str) -> Vec<String> {
+        let sizes = self.network.config().sizes();
+        let layers = sizes.num_layers;
+        if !self.state {
             return vec![String::new(); layers];
         }
         if layers == 1 {
-            return vec!["h_0".into()];
+            return vec![plane.into()];
         }
-        let names: Vec<_> = (0..layers).map(|k| format!("h_0_l{k}")).collect();
-        let sizes = graph.integers("h_0_sizes".into(), &vec![config.num_directions() as i64; layers]);
+        let names: Vec<_> = (0..layers).map(|k| format!("{plane}_l{k}")).collect();
+        let parts = graph.integers(format!("{plane}_sizes"), &vec![sizes.num_directions as i64; layers]);
         let outputs: Vec<_> = names.iter().map(String::as_str).collect();
-        graph.node("Split", &["h_0", &sizes], &outputs, vec![int("axis", 0)]);
+        graph.node("Split", &[plane, &parts], &outputs, vec![int("axis", 0)]);
         names
     }
 
-    /// Adds the RNN node of one layer.
+    /// Adds the node of one layer.
     fn layer(
         &self,
         graph: &mut Builder,
         k: usize,
-        [x, initial_h]: [&str; 2],
-        outputs: [&str; 2],
+        (x, first): (&str, Planes<&str>),
+        (y, last): (&str, Planes<&str>),
     ) -> Result<()> {
-        let config = self.rnn.config();
-        let directions = &[Direction::Forward, Direction::Reverse][..config.num_directions()];
+        let directions =
+            &[Direction::Forward, Direction::Reverse][..self.network.config().sizes().num_directions];
         const THERE: &str = "a network has the weights of all its layers and directions";
         let cell = |&direction: &Direction| {
-            let cell = self.rnn.parameters().cell(k, direction).invariant(THERE);
+            let cell = self.network.parameters().cell(k, direction).invariant(THERE);
             DirectionWeights {
                 direction,
-                activation: config.nonlinearity.activation(),
+                activation: self.network.config().activation(),
                 weight_ih: cell.weight_ih.view(),
                 weight_hh: cell.weight_hh.view(),
                 biases: cell
@@ -177,11 +202,17 @@ impl<'a, A: Scalar> Export<'a, A> {
         };
         let cells: Vec<_> = directions.iter().map(cell).collect();
         let sequence_lens = if self.sequence_lens { "sequence_lens" } else { "" };
-        layer::write(graph, &format!("_l{k}"), &cells, Inputs { x, sequence_lens, initial_h }, outputs)
+        let blocks: Vec<_> = (0..C::BLOCKS.len())
+            .map(|own| C::BLOCKS.iter().position(|&block| block == own).unwrap_or(own))
+            .collect();
+        let form = Form { kind: C::KIND, blocks: &blocks, suffix: &format!("_l{k}") };
+        let inputs = Inputs { x, sequence_lens, initial_h: first.h, initial_c: first.c.unwrap_or_default() };
+        let outputs = [y, last.h, last.c.unwrap_or_default()];
+        layer::write(graph, form, &cells, inputs, &outputs)
     }
 }
 
-/// Turns an RNN node's Y (L, D, N, hidden_size) into (L, N, D hidden_size): both directions in one row.
+/// Turns a node's Y (L, D, N, hidden_size) into (L, N, D hidden_size): both directions in one row.
 fn side_by_side(graph: &mut Builder, y: &str, directions: usize, hidden: usize, output: &str) {
     if directions == 1 {
         squeeze(graph, y, 1, output);

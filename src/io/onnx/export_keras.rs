@@ -6,7 +6,8 @@ use ndarray::Array1;
 
 use super::builder::{Builder, element_type, int, ints};
 use super::export::{fixed, free, squeeze};
-use super::layer::{self, DirectionWeights, Inputs};
+use super::layer::{self, DirectionWeights, Form, Inputs};
+use super::operator::Kind;
 use super::proto::data_type;
 use crate::error::Result;
 use crate::io::files;
@@ -196,17 +197,19 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
             x: "input_time_major",
             sequence_lens: if self.sequence_lens { "sequence_lens" } else { "" },
             initial_h: &initial_h,
+            initial_c: "",
         };
         let zeros = Array1::zeros(layer.config().units);
         let cell = DirectionWeights {
             direction: if layer.config().go_backwards { Direction::Reverse } else { Direction::Forward },
-            activation: layer.config().activation,
+            activation: Some(layer.config().activation),
             weight_ih: layer.parameters().kernel().t(),
             weight_hh: layer.parameters().recurrent_kernel().t(),
             biases: layer.parameters().bias().map(|bias| [bias.view(), zeros.view()]),
         };
         let suffix = prefix.strip_suffix('_').map_or(String::new(), |direction| format!("_{direction}"));
-        layer::write(graph, &suffix, &[cell], inputs, [&y, &y_h])?;
+        let form = Form { kind: Kind::Rnn, blocks: &[0], suffix: &suffix };
+        layer::write(graph, form, &[cell], inputs, &[&y, &y_h])?;
         Ok(self.outputs(graph, part, &y, &y_h))
     }
 

@@ -83,10 +83,11 @@ impl<'g, A: Scalar> Inputs<'_, '_, 'g, A> {
         }
     }
 
-    /// Both biases of every direction, side by side; `None` if the node has no biases.
-    pub(super) fn bias(&mut self, shape: &[usize; 2]) -> Result<Option<Array2<A>>> {
-        let field = self.field("B");
-        let Some(array) = self.array("B")? else { return Ok(None) };
+    /// A row of numbers for each direction: both biases side by side, or the peepholes; `None` if the node has no such
+    /// input.
+    pub(super) fn rows(&mut self, input: &str, shape: &[usize; 2]) -> Result<Option<Array2<A>>> {
+        let field = self.field(input);
+        let Some(array) = self.array(input)? else { return Ok(None) };
         expect_shape(&field, shape, array.shape())?;
         with_axes(&field, array).map(Some)
     }

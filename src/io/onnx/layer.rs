@@ -1,20 +1,33 @@
-//! Writing an RNN node.
+//! Writing a recurrent node.
 
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis};
 
 use super::builder::{Builder, floats, int, string, strings};
+use super::network::reordered;
+use super::operator::Kind;
 use super::unsupported;
 use crate::error::Result;
 use crate::kernels::Activation;
 use crate::recurrent::Direction;
 use crate::scalar::Scalar;
 
-/// One direction of a node: weights (hidden_size, input) and (hidden_size, hidden_size), and both biases, if there are
-/// any.
+/// What the directions of a node have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form<'a> {
+    pub(super) kind: Kind,
+    /// Which of the owner's blocks of rows each of the node's is.
+    pub(super) blocks: &'a [usize],
+    /// What the names of the weights end in.
+    pub(super) suffix: &'a str,
+}
+
+/// One direction of a node: weights (blocks hidden_size, input) and (blocks hidden_size, hidden_size), and both biases, if
+/// there are any.
 #[derive(Debug)]
 pub(super) struct DirectionWeights<'a, A> {
     pub(super) direction: Direction,
-    pub(super) activation: Activation,
+    /// The activation of an RNN; other nodes have their operator's.
+    pub(super) activation: Option<Activation>,
     pub(super) weight_ih: ArrayView2<'a, A>,
     pub(super) weight_hh: ArrayView2<'a, A>,
     pub(super) biases: Option<[ArrayView1<'a, A>; 2]>,
@@ -26,27 +39,30 @@ pub(super) struct Inputs<'a> {
     pub(super) x: &'a str,
     pub(super) sequence_lens: &'a str,
     pub(super) initial_h: &'a str,
+    pub(super) initial_c: &'a str,
 }
 
-/// Adds a node of one direction or two. Its weights are named `W`, `R` and `B`, each followed by `suffix`.
+/// Adds a node of one direction or two. Its weights are named `W`, `R` and `B`, each followed by the suffix.
 ///
 /// # Errors
 /// [`FileError::Unsupported`](crate::FileError::Unsupported) for an activation that the operator does not have.
 pub(super) fn write<A: Scalar>(
     graph: &mut Builder,
-    suffix: &str,
+    Form { kind, blocks, suffix }: Form<'_>,
     cells: &[DirectionWeights<'_, A>],
     inputs: Inputs<'_>,
-    outputs: [&str; 2],
+    outputs: &[&str],
 ) -> Result<()> {
-    let (hidden, input) = cells.first().map_or((0, 0), |cell| cell.weight_ih.dim());
-    let mut w = Array3::zeros((cells.len(), hidden, input));
-    let mut r = Array3::zeros((cells.len(), hidden, hidden));
-    let mut b = Array2::zeros((cells.len(), 2 * hidden));
+    let (rows, input) = cells.first().map_or((0, 0), |cell| cell.weight_ih.dim());
+    let hidden = rows / blocks.len();
+    let mut w = Array3::zeros((cells.len(), rows, input));
+    let mut r = Array3::zeros((cells.len(), rows, hidden));
+    let mut b = Array2::zeros((cells.len(), 2 * rows));
     for (d, cell) in cells.iter().enumerate() {
-        w.index_axis_mut(Axis(0), d).assign(&cell.weight_ih);
-        r.index_axis_mut(Axis(0), d).assign(&cell.weight_hh);
-        let biases: Array1<A> = cell.biases.iter().flatten().flatten().copied().collect();
+        w.index_axis_mut(Axis(0), d).assign(&reordered(&cell.weight_ih, blocks));
+        r.index_axis_mut(Axis(0), d).assign(&reordered(&cell.weight_hh, blocks));
+        let biases = cell.biases.iter().flatten().map(|bias| reordered(bias, blocks));
+        let biases: Array1<A> = biases.flatten().collect();
         if !biases.is_empty() {
             b.row_mut(d).assign(&biases);
         }
@@ -63,22 +79,24 @@ pub(super) fn write<A: Scalar>(
         _ => "forward",
     };
     let (mut names, mut alphas, mut betas) = (Vec::new(), Vec::new(), Vec::new());
-    for cell in cells {
-        let (name, alpha, beta) = activation(cell.activation)?;
+    for of_cell in cells.iter().filter_map(|cell| cell.activation) {
+        let (name, alpha, beta) = activation(of_cell)?;
         names.push(name);
         alphas.extend(alpha);
         betas.extend(beta);
     }
-    let mut attributes = vec![
-        int("hidden_size", hidden as i64),
-        string("direction", direction),
-        strings("activations", &names),
-    ];
+    let mut attributes = vec![int("hidden_size", hidden as i64), string("direction", direction)];
+    if !names.is_empty() {
+        attributes.push(strings("activations", &names));
+    }
+    if kind == Kind::Gru {
+        attributes.push(int("linear_before_reset", 1));
+    }
     let numbers = [("activation_alpha", alphas), ("activation_beta", betas)];
     attributes
         .extend(numbers.iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| floats(name, list)));
-    let inputs = [inputs.x, &w, &r, &b, inputs.sequence_lens, inputs.initial_h];
-    graph.node("RNN", &inputs, &outputs, attributes);
+    let inputs = [inputs.x, &w, &r, &b, inputs.sequence_lens, inputs.initial_h, inputs.initial_c];
+    graph.node(kind.op_type(), &inputs, outputs, attributes);
     Ok(())
 }
 

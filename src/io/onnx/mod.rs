@@ -11,38 +11,41 @@
 //! assert_eq!(Rnn::from_onnx(&path)?, rnn);
 //!
 //! let model = Model::<f32>::read(&path)?;
-//! let (y, y_h) = model.nodes()[0].forward(&ndarray::Array3::zeros((5, 3, 4)), Some(&[5, 2, 1]), None)?;
-//! assert_eq!((y.dim(), y_h.dim()), ((5, 1, 3, 2), (1, 3, 2)));
+//! let output = model.nodes()[0].run(&ndarray::Array3::zeros((5, 3, 4))).sequence_lens(&[5, 2, 1]).forward()?;
+//! assert_eq!((output.y.dim(), output.y_h.dim()), ((5, 1, 3, 2), (1, 3, 2)));
 //! # Ok::<(), ndarray_rnn::Error>(())
 //! ```
 //!
 //! | | |
 //! |---|---|
-//! | [`Export`], [`ExportKeras`] | an [`Rnn`](crate::Rnn), or a layer of [`keras`](crate::keras), as a model |
+//! | [`Export`], [`ExportKeras`] | an [`Rnn`](crate::Rnn), [`Lstm`](crate::Lstm) or [`Gru`](crate::Gru), or a layer of [`keras`](crate::keras), as a model |
 //! | [`Model`] | the recurrent nodes of a model; together a network, as torch and tf2onnx write them |
-//! | [`Node`] | one node, to be run, or made a network or layer |
+//! | [`Node`] | one RNN, LSTM or GRU node, to be run, or made a network or layer |
 //! | [`read`], [`from_bytes`] | the arrays of a model under their names, for what stands around the nodes |
 //!
 //! The graph around the nodes is not run, but what it computes from constants is folded, as far as a node's inputs
 //! depend on it. Nothing that changes a node's result is passed over: what is neither a constant nor an input of the
 //! graph is refused by its name.
 //!
-//! torch writes RNN nodes with `torch.onnx.export(.., dynamo=False)`; its default unrolls a network into products, for
+//! torch writes recurrent nodes with `torch.onnx.export(.., dynamo=False)`; its default unrolls a network into products, for
 //! the one length of the example.
 //!
 //! The messages are protobuf's; a graph is read field by field, so that a model that is refused takes no memory.
 
 // Each imports only from those before it: proto, wire, operator, graph, external, tensor, fold; for reading
-// attributes, inputs, node, run, network, to_keras; chain, model; and for writing builder, layer, export, export_keras.
+// attributes, inputs, node with engine, run, kinds with network, to_keras; chain, model; and for writing builder, layer,
+// export, export_keras.
 mod attributes;
 mod builder;
 mod chain;
+mod engine;
 mod export;
 mod export_keras;
 mod external;
 mod fold;
 mod graph;
 mod inputs;
+mod kinds;
 mod layer;
 mod model;
 mod network;
@@ -56,8 +59,13 @@ mod wire;
 
 pub use export::Export;
 pub use export_keras::{ExportKeras, KerasLayer};
+pub use kinds::NodeKind;
 pub use model::{Model, from_bytes, read};
 pub use node::Node;
+pub use run::{NodeOutput, NodeRun};
+
+pub use crate::cell::AnyActivation;
+pub use crate::kernels::Numbered;
 
 /// The format's name in errors.
 const FORMAT: &str = "ONNX";

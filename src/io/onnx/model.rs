@@ -6,7 +6,8 @@ use super::chain::Chain;
 use super::external::Folder;
 use super::fold::Fold;
 use super::graph::Graph;
-use super::network::{not_an_rnn, rnn};
+use super::kinds::NodeKind;
+use super::network::{network, not_of};
 use super::node::Node;
 use super::tensor::tensor;
 use super::wire::decode;
@@ -14,7 +15,7 @@ use super::{FORMAT, unsupported};
 use crate::error::{Error, FileError, Result};
 use crate::io::budget::Budget;
 use crate::io::{StateDict, files};
-use crate::recurrent::Rnn;
+use crate::recurrent::Recurrent;
 use crate::scalar::Scalar;
 
 /// The recurrent nodes of an ONNX model, in the graph's order, with their weights.
@@ -97,14 +98,24 @@ impl<A: Scalar> Model<A> {
         &self.nodes
     }
 
-    /// The network whose layers are the nodes, each of which reads the one before. It is `batch_first` if the graph
-    /// takes and gives sequences first.
+    /// The network whose layers are the nodes, each of which reads the one before: an [`Rnn`](crate::Rnn),
+    /// [`Lstm`](crate::Lstm) or [`Gru`](crate::Gru). It is `batch_first` if the graph takes and gives sequences first.
     ///
     /// # Errors
-    /// [`FileError::Unsupported`] for what an [`Rnn`] does not have: activations other than tanh and relu, or different
-    /// ones; clip; a reverse direction alone; lengths or a first state that the model fixes or computes; nodes that do
-    /// not read one another, or whose outputs others read too.
-    pub fn to_rnn(&self) -> Result<Rnn<A>> {
+    /// [`FileError::Unsupported`] for what the network does not have: another operator; activations other than torch's;
+    /// clip, peepholes, `input_forget`, a GRU without `linear_before_reset`; a reverse direction alone; lengths or a first
+    /// state that the model fixes or computes; nodes that do not read one another, or whose outputs others read too.
+    ///
+    /// ```
+    /// use ndarray_rnn::io::onnx::{Export, Model};
+    /// use ndarray_rnn::{Gru, GruConfig, manual_seed};
+    ///
+    /// let gru = Gru::<f32>::new(GruConfig::new(4, 2).num_layers(2), &mut manual_seed(0))?;
+    /// let model = Model::<f32>::from_bytes(&Export::new(&gru).to_bytes()?)?;
+    /// assert_eq!(model.to_network::<GruConfig>()?, gru);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    pub fn to_network<C: NodeKind>(&self) -> Result<Recurrent<C, A>> {
         for (k, pair) in self.nodes.windows(2).enumerate() {
             let [below, node] = pair else { continue };
             if !self.chain.follows[k] {
@@ -112,13 +123,14 @@ impl<A: Scalar> Model<A> {
                 return Err(unsupported(node.name(), feature));
             }
             if let Some(reader) = &self.chain.others[k] {
-                return Err(not_an_rnn(below, format!("outputs that {reader} reads beside {}", node.name())));
+                let feature = format!("outputs that {reader} reads beside {}", node.name());
+                return Err(not_of::<C, A>(below, feature));
             }
         }
         let layout = |node: Option<&Node<A>>| node.is_some_and(Node::batch_first);
         let takes = layout(self.nodes.first()) != self.chain.first_exchanged;
         let gives = layout(self.nodes.last()) != self.chain.last_exchanged;
-        rnn(&self.nodes, takes && gives)
+        network(&self.nodes, takes && gives)
     }
 }
 
@@ -126,21 +138,21 @@ impl<A: Scalar> Node<A> {
     /// The network whose one layer is this node.
     ///
     /// # Errors
-    /// As [`Model::to_rnn`].
-    pub fn to_rnn(&self) -> Result<Rnn<A>> {
-        rnn(std::slice::from_ref(self), self.batch_first())
+    /// As [`Model::to_network`].
+    pub fn to_network<C: NodeKind>(&self) -> Result<Recurrent<C, A>> {
+        network(std::slice::from_ref(self), self.batch_first())
     }
 }
 
-impl<A: Scalar> Rnn<A> {
-    /// The network of an ONNX model's RNN nodes, such as [`Export`](crate::io::onnx::Export) or torch writes it.
+impl<C: NodeKind, A: Scalar> Recurrent<C, A> {
+    /// The network of an ONNX model's recurrent nodes, such as [`Export`](crate::io::onnx::Export) or torch writes it.
     ///
     /// For a model of several networks, or of other nodes, see [`Model`].
     ///
     /// # Errors
-    /// As [`Model::read`] and [`Model::to_rnn`].
+    /// As [`Model::read`] and [`Model::to_network`].
     pub fn from_onnx(path: impl AsRef<Path>) -> Result<Self> {
-        Model::read(path)?.to_rnn()
+        Model::read(path)?.to_network()
     }
 }
 
@@ -192,8 +204,8 @@ fn no_node(graph: &Graph<'_>) -> Result<Error> {
     let has = |kind: &str| kinds.iter().any(|other| other == kind);
     if (has("MatMul") || has("Gemm")) && has("Add") && has("Tanh") {
         let feature = "a network unrolled into MatMul, Add and Tanh nodes, as torch.onnx.export writes it by default: \
-                       with dynamo=False it keeps the RNN node; this graph";
+                       with dynamo=False it keeps the recurrent node; this graph";
         return Ok(unsupported("graph", feature));
     }
-    Ok(FileError::NotFound { name: "RNN node", present: kinds }.into())
+    Ok(FileError::NotFound { name: "RNN, LSTM or GRU node", present: kinds }.into())
 }

@@ -1,104 +1,152 @@
 //! Networks made of recurrent nodes.
 
-use ndarray::Array1;
+use ndarray::{Array, Array1, ArrayRef, Axis, RemoveAxis};
 
 use super::inputs::{Given, GraphInput};
+use super::kinds::{NodeKind, Shape};
 use super::node::Node;
 use super::unsupported;
+use crate::arrays::standard;
 use crate::error::{Error, Result, expect_shape};
-use crate::kernels::Activation;
 use crate::parameters::Parameters;
-use crate::recurrent::{Direction, Kind, Nonlinearity, RecurrentParameters, Rnn, RnnConfig};
+use crate::planes::Planes;
+use crate::recurrent::{CellParameters, Direction, Recurrent, RecurrentParameters};
 use crate::scalar::Scalar;
 
 /// The network whose layers are the given nodes, of which there is one at least.
-pub(super) fn rnn<A: Scalar>(nodes: &[Node<A>], batch_first: bool) -> Result<Rnn<A>> {
+pub(super) fn network<C: NodeKind, A: Scalar>(
+    nodes: &[Node<A>],
+    batch_first: bool,
+) -> Result<Recurrent<C, A>> {
     let first = &nodes[0];
     let cells = || nodes.iter().flat_map(Node::cells);
-    let config = RnnConfig::new(first.input_size(), first.hidden_size())
-        .num_layers(nodes.len())
-        .nonlinearity(nonlinearity(first)?)
-        .bias(cells().any(|cell| cell.bias_ih.is_some()))
-        .batch_first(batch_first)
-        .bidirectional(first.directions().len() == 2);
+    let shape = Shape {
+        input_size: first.input_size(),
+        hidden_size: first.hidden_size(),
+        num_layers: nodes.len(),
+        bias: cells().any(|cell| cell.bias_ih.is_some()),
+        batch_first,
+        bidirectional: first.directions().len() == 2,
+    };
+    expect_layer::<C, A>(first, first)?;
+    let config = C::of_node(first, &shape)?;
+    let sizes = config.sizes();
     for (k, node) in nodes.iter().enumerate() {
-        expect_layer(first, node)?;
-        let expected = [config.hidden_size, config.sizes().layer_input_size(k)];
+        expect_layer::<C, A>(first, node)?;
+        C::of_node(node, &shape)?;
+        let expected = [sizes.hidden_size, sizes.layer_input_size(k)];
         expect_shape(&format!("{}.W", node.name()), &expected, &[node.hidden_size(), node.input_size()])?;
     }
     if nodes.len() > 1 {
-        expect_states_in_order(nodes)?;
+        expect_states_in_order::<C, A>(nodes)?;
     }
-    let mut cells: Vec<_> = cells().cloned().collect();
-    if config.bias {
+    let mut cells: Vec<_> = cells().map(|cell| in_order(cell, C::BLOCKS)).collect();
+    if shape.bias {
         // Where a node has no bias, the network's is zero.
-        let zero = || Some(Array1::zeros(config.hidden_size));
+        let zero = || Some(Array1::zeros(C::BLOCKS.len() * sizes.hidden_size));
         for cell in &mut cells {
             cell.bias_ih = cell.bias_ih.take().or_else(zero);
             cell.bias_hh = cell.bias_hh.take().or_else(zero);
         }
     }
-    let parameters = RecurrentParameters { cells, directions: config.num_directions() };
-    let mut rnn = Rnn::zeros(config)?;
-    rnn.load_state_dict(parameters.named_parameters())?;
-    Ok(rnn)
+    let parameters = RecurrentParameters { cells, directions: sizes.num_directions };
+    let mut network = Recurrent::zeros(config)?;
+    network.load_state_dict(parameters.named_parameters())?;
+    Ok(network)
 }
 
-/// The nonlinearity of all directions.
-fn nonlinearity<A: Scalar>(node: &Node<A>) -> Result<Nonlinearity> {
-    match node.activations() {
-        [Activation::Tanh, rest @ ..] if rest.iter().all(|&other| other == Activation::Tanh) => {
-            Ok(Nonlinearity::Tanh)
-        }
-        [Activation::Relu, rest @ ..] if rest.iter().all(|&other| other == Activation::Relu) => {
-            Ok(Nonlinearity::Relu)
-        }
-        others => Err(not_an_rnn(node, format!("activations {others:?}"))),
+/// The parameters of a direction with other blocks first.
+fn in_order<A: Scalar>(cell: &CellParameters<A>, blocks: &[usize]) -> CellParameters<A> {
+    CellParameters {
+        weight_ih: reordered(&cell.weight_ih, blocks),
+        weight_hh: reordered(&cell.weight_hh, blocks),
+        bias_ih: cell.bias_ih.as_ref().map(|bias| reordered(bias, blocks)),
+        bias_hh: cell.bias_hh.as_ref().map(|bias| reordered(bias, blocks)),
+        weight_hr: None,
     }
+}
+
+/// An array whose block `k` of rows is the given array's block `blocks[k]`.
+pub(super) fn reordered<A: Scalar, D: RemoveAxis>(array: &ArrayRef<A, D>, blocks: &[usize]) -> Array<A, D> {
+    let mut ordered = standard(array);
+    let units = array.len_of(Axis(0)) / blocks.len();
+    for (mut to, &block) in ordered.axis_chunks_iter_mut(Axis(0), units).zip(blocks) {
+        to.assign(&array.slice_axis(Axis(0), (block * units..(block + 1) * units).into()));
+    }
+    ordered
 }
 
 /// Checks that a node is a layer of a network whose first layer is `first`.
-fn expect_layer<A: Scalar>(first: &Node<A>, node: &Node<A>) -> Result<()> {
+fn expect_layer<C: NodeKind, A: Scalar>(first: &Node<A>, node: &Node<A>) -> Result<()> {
+    let refuse = |feature: String| Err(not_of::<C, A>(node, feature));
+    if node.operator().kind != C::KIND {
+        return refuse(format!("the operator {}", node.op_type()));
+    }
     if node.directions() == [Direction::Reverse] {
-        return Err(not_an_rnn(node, "direction reverse"));
+        return refuse("direction reverse".into());
     }
     if node.directions() != first.directions() {
-        return Err(not_an_rnn(node, format!("another direction than {}", first.name())));
+        return refuse(format!("another direction than {}", first.name()));
     }
     if node.activations() != first.activations() {
-        return Err(not_an_rnn(node, format!("other activations than {}", first.name())));
+        return refuse(format!("other activations than {}", first.name()));
     }
-    node.expect_free("a network of class Rnn")
+    node.expect_free(&format!("a network of class {}", C::CLASS))
 }
 
 /// Checks that layers that read their first states from one input of the graph read them in the layers' order, as a
 /// network does.
-fn expect_states_in_order<A: Scalar>(nodes: &[Node<A>]) -> Result<()> {
+fn expect_states_in_order<C: NodeKind, A: Scalar>(nodes: &[Node<A>]) -> Result<()> {
+    fn inputs<A: Scalar>(node: &Node<A>) -> impl Iterator<Item = (&str, &GraphInput)> {
+        node.first_planes().filter_map(|(plane, given)| match given {
+            Given::Caller(input) => Some((plane, input)),
+            _ => None,
+        })
+    }
     for (k, node) in nodes.iter().enumerate() {
-        let Given::Caller(GraphInput { name, start }) = node.first_state() else { continue };
-        let before = nodes[..k]
-            .iter()
-            .filter(|node| matches!(node.first_state(), Given::Caller(input) if input.name == *name));
-        let expected: usize = before.map(|node| node.directions().len()).sum();
-        if *start != expected {
-            let feature = format!("a first state that begins at {start} of {name}, and not at {expected},");
-            return Err(not_an_rnn(node, feature));
+        for (plane, GraphInput { name, start }) in inputs(node) {
+            let reads =
+                |node: &&Node<A>| inputs(node).any(|(other, input)| (other, &input.name) == (plane, name));
+            let expected: usize = nodes[..k].iter().filter(reads).map(|node| node.directions().len()).sum();
+            if *start != expected {
+                let feature =
+                    format!("a first state that begins at {start} of {name}, and not at {expected},");
+                return Err(not_of::<C, A>(node, feature));
+            }
         }
     }
     Ok(())
 }
 
 impl<A: Scalar> Node<A> {
+    /// The planes of the first state, with their names.
+    fn first_planes(&self) -> impl Iterator<Item = (&'static str, &Given<ndarray::Array3<A>>)> {
+        let Planes { h, c } = self.first_state();
+        [("initial_h", Some(h)), ("initial_c", c)]
+            .into_iter()
+            .filter_map(|(name, plane)| Some((name, plane?)))
+    }
+
     /// Checks that a node has nothing that neither networks nor layers have.
     pub(super) fn expect_free(&self, place: &str) -> Result<()> {
         let refuse = |feature: String| Err(unsupported(self.name(), format!("{feature} in {place}")));
         if let Some(clip) = self.clip() {
             return refuse(format!("clip {clip}"));
         }
-        match self.first_state() {
-            Given::Stored(_) => return refuse("an initial_h that is a constant other than zero".into()),
-            Given::Computed(how) => return refuse(format!("an initial_h {how}")),
-            Given::Absent | Given::Caller(_) => {}
+        if self.input_forget() {
+            return refuse("input_forget".into());
+        }
+        if self.peepholes().is_some() {
+            return refuse("peepholes".into());
+        }
+        for (plane, given) in self.first_planes() {
+            match given {
+                Given::Stored(_) => {
+                    return refuse(format!("an {plane} that is a constant other than zero"));
+                }
+                Given::Computed(how) => return refuse(format!("an {plane} {how}")),
+                Given::Absent | Given::Caller(_) => {}
+            }
         }
         match self.lens() {
             Given::Stored(_) => refuse("sequence_lens that are constants".into()),
@@ -108,6 +156,6 @@ impl<A: Scalar> Node<A> {
     }
 }
 
-pub(super) fn not_an_rnn<A: Scalar>(node: &Node<A>, feature: impl Into<String>) -> Error {
-    unsupported(node.name(), format!("{} in a network of class Rnn", feature.into()))
+pub(super) fn not_of<C: NodeKind, A: Scalar>(node: &Node<A>, feature: impl Into<String>) -> Error {
+    unsupported(node.name(), format!("{} in a network of class {}", feature.into(), C::CLASS))
 }

@@ -5,23 +5,24 @@ use std::sync::OnceLock;
 use ndarray::{Array1, Array2, Array3, ArrayView1, Axis};
 
 use super::attributes::Attributes;
+use super::engine::Engine;
 use super::fold::Fold;
 use super::graph::Operation;
 use super::inputs::{Given, Inputs};
 use super::operator::Operator;
 use super::{FORMAT, unsupported};
 use crate::arrays::standard;
-use crate::cell::Elman;
-use crate::engine::Stack;
+use crate::cell::AnyActivation;
 use crate::error::{Result, expect_positive, expect_shape};
 use crate::io::files::malformed;
-use crate::kernels::Activation;
+use crate::planes::Planes;
 use crate::recurrent::{CellParameters, Direction};
 use crate::scalar::Scalar;
 
-/// A recurrent node of a model, with its weights.
+/// A recurrent node of a model, with its weights: of the operator RNN, LSTM or GRU, with everything that the operator has.
 ///
-/// Source: <https://onnx.ai/onnx/operators/onnx__RNN.html>
+/// Sources: <https://onnx.ai/onnx/operators/onnx__RNN.html>, <https://onnx.ai/onnx/operators/onnx__LSTM.html>,
+/// <https://onnx.ai/onnx/operators/onnx__GRU.html>
 #[derive(Debug, Clone)]
 pub struct Node<A: Scalar> {
     name: String,
@@ -29,11 +30,13 @@ pub struct Node<A: Scalar> {
     attributes: Attributes,
     /// One for each direction, of which there is one at least.
     cells: Vec<CellParameters<A>>,
-    /// (directions, N, hidden_size).
-    initial_h: Given<Array3<A>>,
+    /// (directions, 3 hidden_size).
+    peepholes: Option<Array2<A>>,
+    /// (directions, N, hidden_size), `initial_c` with an LSTM.
+    first_state: Planes<Given<Array3<A>>>,
     sequence_lens: Given<Vec<usize>>,
     /// Each direction, its weights packed for the engine: made at the first use.
-    stacks: OnceLock<Vec<Stack<A, Elman>>>,
+    engines: OnceLock<Vec<Engine<A>>>,
 }
 
 impl<A: Scalar> Node<A> {
@@ -43,7 +46,7 @@ impl<A: Scalar> Node<A> {
         &self.name
     }
 
-    /// The operator: `RNN`.
+    /// The operator: `RNN`, `LSTM` or `GRU`.
     #[must_use]
     pub fn op_type(&self) -> &'static str {
         self.operator.op_type
@@ -55,16 +58,29 @@ impl<A: Scalar> Node<A> {
         self.attributes.directions
     }
 
-    /// The activation of each direction.
+    /// The activations of each direction: one with an RNN; with a GRU that of the gates and that of the candidate; with
+    /// an LSTM also that of the cell state.
     #[must_use]
-    pub fn activations(&self) -> &[Activation] {
+    pub fn activations(&self) -> &[AnyActivation] {
         &self.attributes.activations
     }
 
-    /// The bound of every sum's absolute value before the activation, if there is one.
+    /// The bound of every sum's absolute value before the activation, if there is one. An LSTM's cell state has no bound.
     #[must_use]
     pub fn clip(&self) -> Option<f32> {
         self.attributes.clip
+    }
+
+    /// Whether an LSTM's forget gate is 1 - i.
+    #[must_use]
+    pub fn input_forget(&self) -> bool {
+        self.attributes.input_forget
+    }
+
+    /// Whether a GRU's reset gate stands behind the recurrent product, as in torch.
+    #[must_use]
+    pub fn linear_before_reset(&self) -> bool {
+        self.attributes.linear_before_reset
     }
 
     /// Whether the node's `layout` is 1: inputs, outputs and states have the axis of the sequences first.
@@ -73,17 +89,30 @@ impl<A: Scalar> Node<A> {
         self.attributes.batch_first
     }
 
-    /// The weights and biases of each direction.
+    /// The weights and biases of each direction, in ONNX's order of gates: i, o, f and c with an LSTM, z, r and h with a
+    /// GRU.
     #[must_use]
     pub fn cells(&self) -> &[CellParameters<A>] {
         &self.cells
     }
 
-    /// The first state that the model fixes, if that is not zero: (directions, N, hidden_size), or (directions, 1,
+    /// An LSTM's peepholes, (directions, 3 hidden_size): the weights of the cell state in the sums of i, o and f.
+    #[must_use]
+    pub fn peepholes(&self) -> Option<&Array2<A>> {
+        self.peepholes.as_ref()
+    }
+
+    /// The first hidden state that the model fixes, if that is not zero: (directions, N, hidden_size), or (directions, 1,
     /// hidden_size) if the graph repeats the state of one sequence for each of them, however many they are.
     #[must_use]
     pub fn initial_h(&self) -> Option<&Array3<A>> {
-        self.initial_h.stored().map(|stored| &stored.array)
+        self.first_state.h.stored().map(|stored| &stored.array)
+    }
+
+    /// As [`initial_h`](Self::initial_h), an LSTM's first cell state.
+    #[must_use]
+    pub fn initial_c(&self) -> Option<&Array3<A>> {
+        self.first_state.c.as_ref()?.stored().map(|stored| &stored.array)
     }
 
     /// The sequences' lengths that the model fixes, if they are not all of the sequences' steps: N numbers, or one if
@@ -105,12 +134,20 @@ impl<A: Scalar> Node<A> {
         self.cells[0].weight_hh.ncols()
     }
 
-    pub(super) fn stacks(&self) -> &[Stack<A, Elman>] {
-        self.stacks.get_or_init(|| self.pack())
+    pub(super) fn operator(&self) -> &'static Operator {
+        self.operator
     }
 
-    pub(super) fn first_state(&self) -> &Given<Array3<A>> {
-        &self.initial_h
+    pub(super) fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    pub(super) fn engines(&self) -> &[Engine<A>] {
+        self.engines.get_or_init(|| (0..self.cells.len()).map(|d| Engine::pack(self, d)).collect())
+    }
+
+    pub(super) fn first_state(&self) -> Planes<&Given<Array3<A>>> {
+        self.first_state.as_ref()
     }
 
     pub(super) fn lens(&self) -> &Given<Vec<usize>> {
@@ -141,9 +178,12 @@ impl<A: Scalar> Node<A> {
         if let Some(actual) = attributes.hidden_size.filter(|&size| size != hidden) {
             return Err(malformed(FORMAT, format!("{name}.hidden_size"), hidden.to_string(), actual));
         }
-        let b: Option<Array2<A>> = inputs.bias(&[directions, 2 * rows])?;
+        let b: Option<Array2<A>> = inputs.rows("B", &[directions, 2 * rows])?;
+        let peepholes = inputs.rows("P", &[directions, 3 * hidden])?;
         let (axes, time) = if attributes.batch_first { ([1, 0, 2], 1) } else { ([0, 1, 2], 0) };
-        let initial_h = inputs.state("initial_h", axes, [directions, hidden])?;
+        let carries = operator.input("initial_c").is_some();
+        let planes = Planes::new(carries, || ()).named(["initial_h", "initial_c"]);
+        let first_state = planes.try_map(|(name, ())| inputs.state(name, axes, [directions, hidden]))?;
         let sequence_lens = inputs.lens(time)?;
         let cells = (0..directions).map(|d| {
             let biases = b.as_ref().map(|b| halves(b.row(d), rows));
@@ -152,7 +192,8 @@ impl<A: Scalar> Node<A> {
             CellParameters { weight_ih, weight_hh, bias_ih, bias_hh, weight_hr: None }
         });
         let cells = cells.collect();
-        Ok(Self { name, operator, attributes, cells, initial_h, sequence_lens, stacks: OnceLock::new() })
+        let engines = OnceLock::new();
+        Ok(Self { name, operator, attributes, cells, peepholes, first_state, sequence_lens, engines })
     }
 }
 
@@ -160,8 +201,8 @@ impl<A: Scalar> Node<A> {
 impl<A: Scalar> PartialEq for Node<A> {
     fn eq(&self, other: &Self) -> bool {
         (&self.name, self.operator, &self.attributes) == (&other.name, other.operator, &other.attributes)
-            && (&self.cells, &self.initial_h, &self.sequence_lens)
-                == (&other.cells, &other.initial_h, &other.sequence_lens)
+            && (&self.cells, &self.peepholes, &self.first_state, &self.sequence_lens)
+                == (&other.cells, &other.peepholes, &other.first_state, &other.sequence_lens)
     }
 }
 

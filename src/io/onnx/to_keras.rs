@@ -1,7 +1,9 @@
 //! Layers of Keras made of nodes.
 
 use super::node::Node;
+use super::operator::Kind;
 use super::unsupported;
+use crate::cell::AnyActivation;
 use crate::error::Result;
 use crate::keras::{Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig};
 use crate::recurrent::Direction;
@@ -15,7 +17,8 @@ impl<A: Scalar> Node<A> {
     /// first step first.
     ///
     /// # Errors
-    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for two directions, for clip, and for lengths or a
+    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for two directions, for another operator than RNN, for clip,
+    /// for an activation that Keras does not have, and for lengths or a
     /// first state other than zero that the model fixes or computes.
     pub fn to_simple_rnn(&self) -> Result<SimpleRnn<A>> {
         match self.directions() {
@@ -38,10 +41,18 @@ impl<A: Scalar> Node<A> {
 
     /// The layer of one direction.
     fn simple_rnn(&self, d: usize) -> Result<SimpleRnn<A>> {
+        let refuse =
+            |feature: String| Err(unsupported(self.name(), format!("{feature} in a layer of Keras")));
+        if self.operator().kind != Kind::Rnn {
+            return refuse(format!("the operator {}", self.op_type()));
+        }
         self.expect_free("a layer of Keras")?;
+        let AnyActivation::Standard(activation) = self.activations()[d] else {
+            return refuse(format!("the activation {:?}", self.activations()[d]));
+        };
         let cell = &self.cells()[d];
         let config = SimpleRnnConfig::new(self.input_size(), self.hidden_size())
-            .activation(self.activations()[d])
+            .activation(activation)
             .use_bias(cell.bias_ih.is_some())
             .go_backwards(self.directions()[d] == Direction::Reverse);
         SimpleRnn::of_cell(config, cell)
