@@ -8,6 +8,7 @@ mod mutated;
 mod byte_by_byte;
 mod exports;
 mod graphs;
+mod heads;
 mod imports;
 mod keras;
 mod mutations;
@@ -37,6 +38,9 @@ fn write_models() -> TestResult {
     fs::create_dir_all(&folder)?;
     fn write<C: Exported>(folder: &Path) -> TestResult {
         for case in exports::cases::<C>()? {
+            fs::write(folder.join(format!("{}.onnx", case.name)), case.bytes()?)?;
+        }
+        for case in heads::cases::<C>()? {
             fs::write(folder.join(format!("{}.onnx", case.name)), case.bytes()?)?;
         }
         Ok(())

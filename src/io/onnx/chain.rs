@@ -16,8 +16,9 @@ pub(super) struct Chain {
     pub(super) follows: Vec<bool>,
     /// For every node, who reads its outputs but the node behind it, and what only moves them.
     pub(super) others: Vec<Option<String>>,
-    /// Whether the graph exchanges sequences and steps of the last node's outputs.
-    pub(super) last_exchanged: bool,
+    /// Whether the graph exchanges sequences and steps of the last node's outputs; `None` if nobody reads these, as where
+    /// the last states are enough.
+    pub(super) last_exchanged: Option<bool>,
 }
 
 /// A node of the chain.
@@ -69,7 +70,9 @@ impl Chain {
             let exchanged = rows(fold, last, !last.batch_first)?;
             let normalised = |(_, part): &(usize, Part<'g>)| Some(part.clone().normalised());
             let is = |moved| exchanged.is_some() && normalised(moved) == exchanged;
-            chain.last_exchanged = readers.moved.values().any(is);
+            let of_last = readers.moved.values().filter(|(k, _)| k + 1 == links.len());
+            let read = of_last.count() > 1 || readers.others.last().is_some_and(Option::is_some);
+            chain.last_exchanged = read.then(|| readers.moved.values().any(is));
         }
         chain.others = readers.others;
         Ok(chain)

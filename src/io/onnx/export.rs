@@ -3,14 +3,17 @@
 use std::path::Path;
 
 use super::builder::{Builder, element_type, int, ints};
+use super::head;
 use super::kinds::NodeKind;
 use super::layer::{self, DirectionWeights, Form, Inputs};
 use super::operator::Kind;
 use super::proto::{Dim, data_type};
 use super::unsupported;
-use crate::error::Result;
+use crate::embedding::Embedding;
+use crate::error::{Result, expect_width};
 use crate::invariant::Invariant;
 use crate::io::files;
+use crate::linear::Linear;
 use crate::planes::Planes;
 use crate::recurrent::{Direction, Recurrent};
 use crate::scalar::Scalar;
@@ -48,13 +51,16 @@ pub struct Export<'a, C: NodeKind, A: Scalar> {
     network: &'a Recurrent<C, A>,
     sequence_lens: bool,
     state: bool,
+    last: bool,
+    embedding: Option<&'a Embedding<A>>,
+    linear: Option<&'a Linear<A>>,
 }
 
 impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
     /// The model of a network, with the one input `input`.
     #[must_use]
     pub fn new(network: &'a Recurrent<C, A>) -> Self {
-        Self { network, sequence_lens: false, state: false }
+        Self { network, sequence_lens: false, state: false, last: false, embedding: None, linear: None }
     }
 
     /// Whether the model takes each sequence's length. Default false: every sequence has L steps.
@@ -69,6 +75,40 @@ impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
         Self { state, ..self }
     }
 
+    /// Whether `output` is each sequence's last output, (N, D hidden_size), as that of [`Run::last`](crate::Run::last).
+    /// Default false: the output of every step.
+    #[must_use]
+    pub fn last(self, last: bool) -> Self {
+        Self { last, ..self }
+    }
+
+    /// An embedding before the network: `input` is then (L, N), with `batch_first` (N, L), of `int64` indices. The file
+    /// holds it as `embedding.weight`.
+    #[must_use]
+    pub fn embedding(self, embedding: &'a Embedding<A>) -> Self {
+        Self { embedding: Some(embedding), ..self }
+    }
+
+    /// A linear layer behind the network: `output` then ends in `out_features` numbers. The file holds it as
+    /// `linear.weight` and `linear.bias`.
+    ///
+    /// ```
+    /// use ndarray_rnn::io::onnx::{self, Export};
+    /// use ndarray_rnn::{Gru, GruConfig, Linear, LinearConfig, manual_seed};
+    ///
+    /// let rng = &mut manual_seed(0);
+    /// let gru = Gru::<f32>::new(GruConfig::new(4, 3), rng)?;
+    /// let head = Linear::<f32>::new(LinearConfig::new(3, 2), rng)?;
+    /// let bytes = Export::new(&gru).last(true).linear(&head).to_bytes()?;
+    /// let read = Linear::<f32>::from_state_dict(&onnx::from_bytes(&bytes)?.under("linear."))?;
+    /// assert_eq!(read, head);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    #[must_use]
+    pub fn linear(self, linear: &'a Linear<A>) -> Self {
+        Self { linear: Some(linear), ..self }
+    }
+
     /// Writes the model into a file: whole or not at all, the same bytes each time.
     ///
     /// # Errors
@@ -81,8 +121,9 @@ impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
     /// The bytes that [`write`](Self::write) writes.
     ///
     /// # Errors
+    /// [`Error::Width`](crate::Error::Width) for an embedding or a linear layer of another width than the network;
     /// [`FileError::Unsupported`](crate::FileError::Unsupported) for an LSTM with `proj_size`: the projected state enters
-    /// the next step, and no node of ONNX projects within its steps.
+    /// the next step, and no node of ONNX projects within its steps;
     /// [`FileError::TooLarge`](crate::FileError::TooLarge) for 2 GiB and more, which an ONNX file cannot have.
     pub fn to_bytes(self) -> Result<Vec<u8>> {
         let sizes = self.network.config().sizes();
@@ -93,20 +134,32 @@ impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
         }
         let elem = element_type::<A>();
         let mut graph = Builder::default();
-        let sequence = |features: usize| {
-            let [first, second] = if sizes.batch_first { ["N", "L"] } else { ["L", "N"] };
-            [free(first), free(second), fixed(features)]
+        let axes = if sizes.batch_first { ["N", "L"] } else { ["L", "N"] }.map(free);
+        let indices_or_input = match self.embedding {
+            None => (elem, vec![fixed(sizes.input_size)]),
+            Some(embedding) => {
+                let actual = embedding.config().embedding_dim;
+                expect_width("embedding.weight", "input_size", sizes.input_size, actual)?;
+                (data_type::INT64, Vec::new())
+            }
         };
+        let width = self.linear.map_or(sizes.output_size(), |linear| linear.config().out_features);
+        if let Some(linear) = self.linear {
+            let actual = linear.config().in_features;
+            expect_width("linear.weight", "the network's output", sizes.output_size(), actual)?;
+        }
         let states = sizes.num_layers * sizes.num_directions;
         let state = [fixed(states), free("N"), fixed(sizes.hidden_size)];
-        graph.input("input", elem, &sequence(sizes.input_size));
+        let (of_input, features) = indices_or_input;
+        graph.input("input", of_input, &[&axes[..], &features].concat());
         if self.sequence_lens {
             graph.input("sequence_lens", data_type::INT32, &[free("N")]);
         }
         if self.state {
             self.planes().map(|[first, _]| graph.input(first, elem, &state));
         }
-        graph.output("output", elem, &sequence(sizes.output_size()));
+        let of_output = if self.last { &[free("N")][..] } else { &axes };
+        graph.output("output", elem, &[of_output, &[fixed(width)]].concat());
         self.planes().map(|[_, last]| graph.output(last, elem, &state));
         self.nodes(&mut graph)?;
         graph.into_bytes(C::KIND.op_type())
@@ -129,25 +182,37 @@ impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
                 .collect::<Vec<_>>()
         });
         let mut below = "input".to_owned();
+        if let Some(embedding) = self.embedding {
+            head::embedding(graph, embedding, &below, "embedded");
+            below = "embedded".into();
+        }
+        let rows = if self.linear.is_some() { "rows" } else { "output" };
         if sizes.batch_first {
             graph.node("Transpose", &[&below], &["input_seq_first"], vec![ints("perm", &[1, 0, 2])]);
             below = "input_seq_first".into();
         }
         for k in 0..layers {
             let above = match k + 1 == layers {
-                true if sizes.batch_first => "output_seq_first".into(),
-                true => "output".into(),
+                true if sizes.batch_first && !self.last => "output_seq_first".into(),
+                true => rows.into(),
                 false => format!("output_l{k}"),
             };
             let y = format!("Y_l{k}");
             let [first, last] =
                 [&first_states, &last_states].map(|states| states.as_ref().map(|all| &*all[k]));
             self.layer(graph, k, (&below, first), (&y, last))?;
-            side_by_side(graph, &y, sizes.num_directions, sizes.hidden_size, &above);
+            let (states, perm, zeros): (_, &[i64], &[i64]) = match self.last && k + 1 == layers {
+                true => (last.h, &[1, 0, 2], &[0]),
+                false => (&*y, &[0, 2, 1, 3], &[0, 0]),
+            };
+            side_by_side(graph, states, (perm, zeros), [sizes.num_directions, sizes.hidden_size], &above);
             below = above;
         }
-        if sizes.batch_first {
-            graph.node("Transpose", &[&below], &["output"], vec![ints("perm", &[1, 0, 2])]);
+        if sizes.batch_first && !self.last {
+            graph.node("Transpose", &[&below], &[rows], vec![ints("perm", &[1, 0, 2])]);
+        }
+        if let Some(linear) = self.linear {
+            head::linear(graph, linear, rows, "output");
         }
         if layers > 1 {
             self.planes().zip(last_states).map(|([_, last], states)| {
@@ -212,15 +277,23 @@ impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
     }
 }
 
-/// Turns a node's Y (L, D, N, hidden_size) into (L, N, D hidden_size): both directions in one row.
-fn side_by_side(graph: &mut Builder, y: &str, directions: usize, hidden: usize, output: &str) {
+/// Turns a node's Y (L, D, N, hidden_size) or Y_h (D, N, hidden_size) into (L, N, D hidden_size) or (N, D hidden_size):
+/// both directions in one row. `perm` moves the axis of the directions behind that of the sequences; the axes before the
+/// two are as many as `kept`, which are zeros: in ONNX's Reshape, 0 keeps the input's dimension.
+fn side_by_side(
+    graph: &mut Builder,
+    states: &str,
+    (perm, kept): (&[i64], &[i64]),
+    [directions, hidden]: [usize; 2],
+    output: &str,
+) {
     if directions == 1 {
-        squeeze(graph, y, 1, output);
+        squeeze(graph, states, kept.len() as i64 - 1, output);
     } else {
-        let transposed = format!("{y}_transposed");
-        graph.node("Transpose", &[y], &[&transposed], vec![ints("perm", &[0, 2, 1, 3])]);
-        // In ONNX's Reshape, 0 keeps the input's dimension.
-        let shape = graph.integers(format!("{output}_shape"), &[0, 0, (directions * hidden) as i64]);
+        let transposed = format!("{states}_transposed");
+        graph.node("Transpose", &[states], &[&transposed], vec![ints("perm", perm)]);
+        let shape = [kept, &[(directions * hidden) as i64]].concat();
+        let shape = graph.integers(format!("{output}_shape"), &shape);
         graph.node("Reshape", &[&transposed, &shape], &[output], Vec::new());
     }
 }

@@ -34,7 +34,7 @@
 
 // Each imports only from those before it: proto, wire, operator, graph, external, tensor, fold; for reading
 // attributes, inputs, node with engine, run, kinds with network, to_keras; chain, model; and for writing builder, layer,
-// export, export_keras.
+// head, export, export_keras.
 mod attributes;
 mod builder;
 mod chain;
@@ -44,6 +44,7 @@ mod export_keras;
 mod external;
 mod fold;
 mod graph;
+mod head;
 mod inputs;
 mod kinds;
 mod layer;

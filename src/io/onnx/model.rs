@@ -99,7 +99,8 @@ impl<A: Scalar> Model<A> {
     }
 
     /// The network whose layers are the nodes, each of which reads the one before: an [`Rnn`](crate::Rnn),
-    /// [`Lstm`](crate::Lstm) or [`Gru`](crate::Gru). It is `batch_first` if the graph takes and gives sequences first.
+    /// [`Lstm`](crate::Lstm) or [`Gru`](crate::Gru). It is `batch_first` if the graph takes sequences first, and gives
+    /// none or gives them first.
     ///
     /// # Errors
     /// [`FileError::Unsupported`] for what the network does not have: another operator; activations other than torch's;
@@ -129,7 +130,8 @@ impl<A: Scalar> Model<A> {
         }
         let layout = |node: Option<&Node<A>>| node.is_some_and(Node::batch_first);
         let takes = layout(self.nodes.first()) != self.chain.first_exchanged;
-        let gives = layout(self.nodes.last()) != self.chain.last_exchanged;
+        let last = layout(self.nodes.last());
+        let gives = self.chain.last_exchanged.is_none_or(|exchanged| last != exchanged);
         network(&self.nodes, takes && gives)
     }
 }
