@@ -144,7 +144,7 @@ config! {
 
         fn cell<A: Scalar>(&self) -> cell::Lstm {
             let functions = [self.recurrent_activation, self.activation, self.activation];
-            cell::Lstm::new(cell::LstmGates).functions(functions)
+            cell::Lstm::new(cell::LstmGates { forget: cell::Forget::Gate }).functions(functions)
         }
     }
 }

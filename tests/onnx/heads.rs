@@ -81,7 +81,7 @@ impl<C: Exported> Case<C> {
         if let Some(embedding) = &self.embedding {
             assert_eq!(dict.get("embedding.weight").map(|weight| weight.shape().to_vec()), Some(vec![7, 4]));
             assert_eq!(
-                Embedding::<f32>::from_state_dict(&dict.under("embedding."))?.weight(),
+                Embedding::<f32>::from_state_dict(&dict.under("embedding."), None)?.weight(),
                 embedding.weight()
             );
         }
