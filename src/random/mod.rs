@@ -71,7 +71,7 @@ fn unit<A: Scalar, R: Rng + ?Sized>(rng: &mut R) -> A {
 /// words (`f64`).
 ///
 /// # Errors
-/// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `low <= high` and `low` and `high - low` are finite in the
+/// [`Error::OutOfRange`] unless `low <= high` and `low` and `high - low` are finite in the
 /// element type.
 ///
 /// ```
@@ -107,7 +107,7 @@ fn range<A: Scalar>(low: f64, high: f64) -> Result<(A, A)> {
 /// Whether an event of probability `p` happens. Two words.
 ///
 /// # Errors
-/// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `p` is in [0, 1].
+/// [`Error::OutOfRange`] unless `p` is in [0, 1].
 ///
 /// ```
 /// use ndarray_rnn::{manual_seed, random};
@@ -125,7 +125,7 @@ pub fn bernoulli<R: Rng + ?Sized>(p: f64, rng: &mut R) -> Result<bool> {
 /// A random permutation of `0..n`. One word for each element but the last; two from n = 2^32 / 20 on.
 ///
 /// # Errors
-/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a permutation that no memory holds; nothing is drawn then.
+/// [`Error::SizeOverflow`] for a permutation that no memory holds; nothing is drawn then.
 ///
 /// ```
 /// use ndarray_rnn::{manual_seed, random};
@@ -159,9 +159,9 @@ pub fn randperm<R: Rng + ?Sized>(n: usize, rng: &mut R) -> Result<Vec<usize>> {
 /// | result | () | (*) |
 ///
 /// # Errors
-/// [`Error::OutOfRange`](crate::Error::OutOfRange) unless every weight is finite and at least 0, and one of each row
-/// greater than 0; [`Error::LowRank`](crate::Error::LowRank) for weights without axes;
-/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result that no memory holds. Nothing is drawn then.
+/// [`Error::OutOfRange`] unless every weight is finite and at least 0, and one of each row
+/// greater than 0; [`Error::LowRank`] for weights without axes;
+/// [`Error::SizeOverflow`] for a result that no memory holds. Nothing is drawn then.
 ///
 /// ```
 /// use ndarray::array;
@@ -214,7 +214,7 @@ pub(crate) fn first_largest<A: Scalar>(numbers: impl IntoIterator<Item = A>) -> 
 /// torch's factors of dropout: 0 with probability p, else 1 / (1 - p). Two words for each factor, none for p = 1.
 ///
 /// # Errors
-/// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `p` is in [0, 1].
+/// [`Error::OutOfRange`] unless `p` is in [0, 1].
 pub(crate) fn dropout<A: Scalar, R: Rng + ?Sized>(factors: &mut [A], p: f64, rng: &mut R) -> Result<()> {
     let kept = A::one() / A::from_f64(1.0 - p);
     for factor in factors {
