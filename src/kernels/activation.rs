@@ -111,7 +111,7 @@ impl Activation {
         let [mut from, mut to] = [A::Line::default(); 2];
         let lanes = ..Lanes::<A, S>::COUNT;
         x.store(&mut from[lanes]);
-        self.map(x.simd(), &from[lanes], &mut to[lanes]);
+        self.map_apart(x.simd(), &from[lanes], &mut to[lanes]);
         Lanes::load(x.simd(), &to[lanes])
     }
 
@@ -123,8 +123,20 @@ impl Activation {
         at.store(&mut of_at[lanes]);
         d.store(&mut d_to[lanes]);
         let (at, d_to, d_from) = (&of_at[lanes], &d_to[lanes], &mut d_from[lanes]);
-        d.simd().vectorize(Derive { activation: self, at, d_to, d_from });
+        self.derive_apart(d.simd(), at, d_to, d_from);
         Lanes::load(d.simd(), d_from)
+    }
+
+    /// As [`map`](Self::map), not inlined: cells ask for functions at many places, and each would have all of them.
+    #[inline(never)]
+    fn map_apart<A: Element, S: Simd>(self, simd: S, from: &[A], to: &mut [A]) {
+        simd.vectorize(Activate { activation: self, from, to });
+    }
+
+    /// The same for the derivative.
+    #[inline(never)]
+    fn derive_apart<A: Element, S: Simd>(self, simd: S, at: &[A], d_to: &[A], d_from: &mut [A]) {
+        simd.vectorize(Derive { activation: self, at, d_to, d_from });
     }
 
     /// `to[i] = f(from[i])`.
