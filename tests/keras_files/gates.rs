@@ -142,3 +142,16 @@ fn kinds_are_told_apart() -> TestResult {
     }
     Ok(())
 }
+
+/// A list of cells that holds something else is refused; the other cells alone would be another layer.
+#[test]
+fn cells_that_are_none_are_refused() -> TestResult {
+    for (to, message) in
+        [("\"cells\": [null, {", "a list of cells"), ("\"cells\": [{\"no_class_name_here\": 1}, {", "a cell")]
+    {
+        let model = changed_in("gates.keras", &[("\"cells\": [{", to)])?;
+        let error = model.layer::<Stacked>("stacked").err().ok_or("refused")?.to_string();
+        assert!(error.contains("stacked.cells") && error.contains(message), "{to}: {error}");
+    }
+    Ok(())
+}

@@ -75,7 +75,12 @@ impl<'a> Entry<'a> {
 
     /// The objects of the list that could be layers, if it is a list.
     pub(super) fn objects(self) -> Option<Vec<Self>> {
-        self.get().map(|Objects(objects)| objects)
+        self.get().map(|Objects { objects, .. }| objects)
+    }
+
+    /// The objects of a list that holds nothing else.
+    pub(super) fn only_objects(self) -> Option<Vec<Self>> {
+        self.get().filter(|list: &Objects<'_>| list.others == 0).map(|Objects { objects, .. }| objects)
     }
 
     /// This entry, or another where the object does not have this one.
@@ -85,7 +90,11 @@ impl<'a> Entry<'a> {
 }
 
 /// The objects of a list.
-struct Objects<'a>(Vec<Entry<'a>>);
+struct Objects<'a> {
+    objects: Vec<Entry<'a>>,
+    /// How many elements are something else.
+    others: usize,
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Objects<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -98,13 +107,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Objects<'a> {
             }
 
             fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Self::Value, S::Error> {
-                let mut objects = Vec::new();
+                let (mut objects, mut others) = (Vec::new(), 0);
                 // Shorter text is no layer. A list of a million numbers would take 16 MB.
                 let layer = |text: &str| text.starts_with('{') && text.len() > r#"{"class_name":}"#.len();
                 while let Some(Entry(element)) = list.next_element()? {
-                    objects.extend(element.filter(|element| layer(element.get())).map(|e| Entry(Some(e))));
+                    match element.filter(|element| layer(element.get())) {
+                        Some(element) => objects.push(Entry(Some(element))),
+                        None => others += 1,
+                    }
                 }
-                Ok(Objects(objects))
+                Ok(Objects { objects, others })
             }
         }
         deserializer.deserialize_seq(List)

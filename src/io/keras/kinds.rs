@@ -264,9 +264,12 @@ impl<A: Scalar> FromKeras for Stacked<A> {
         let (_, stack) = entries
             .inner(entries.fields.cell)
             .ok_or_else(|| entries.refused("cell", "stacked cells", entries.fields.cell))?;
-        let cells = stack.fields.cells.objects().unwrap_or_default();
-        let cells = cells.into_iter().filter_map(|cell| stack.inner(cell)).enumerate();
-        let layers = cells.map(|(i, (class, cell))| member(&entries, &class, &cell, &format!("{i}.")));
+        let cells = stack.fields.cells;
+        let cells = cells.only_objects().ok_or_else(|| stack.refused("cells", "a list of cells", cells))?;
+        let layers = cells.into_iter().enumerate().map(|(i, cell)| {
+            let (class, cell) = stack.inner(cell).ok_or_else(|| stack.refused("cells", "a cell", cell))?;
+            member(&entries, &class, &cell, &format!("{i}."))
+        });
         let mut made = Self::new(layers.collect::<Result<Vec<_>>>()?)?;
         layer.weights()?.load_into(&mut made)?;
         Ok(made)
