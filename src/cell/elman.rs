@@ -61,7 +61,7 @@ impl<A: Element> Cell<A> for Elman {
         d_sums: &mut [A],
     ) {
         debug_assert!(self.clip.is_none(), "ONNX's nodes, which alone have a clip, do not run back");
-        self.activation.standard().derive(simd, kept.rows, kept.h, d_h, d_sums);
+        self.activation.standard().derive(simd, [kept.rows, kept.h], d_h, d_sums);
         d_h.fill(A::zero());
     }
 }

@@ -107,11 +107,11 @@ impl AnyActivation {
     /// The values of as many numbers as a vector holds.
     #[inline(always)]
     fn of<A: Element, S: Simd>(self, x: Lanes<A, S>) -> Lanes<A, S> {
-        match self {
-            Self::Standard(activation) => activation.of(x),
-            #[cfg(feature = "onnx")]
-            Self::Numbered(activation) => activation.of(x),
-        }
+        let [mut from, mut to] = [A::Line::default(); 2];
+        let lanes = ..Lanes::<A, S>::COUNT;
+        x.store(&mut from[lanes]);
+        self.map(x.simd(), &from[lanes], &mut to[lanes]);
+        Lanes::load(x.simd(), &to[lanes])
     }
 
     /// `to[i] = f(from[i])`.

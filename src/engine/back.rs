@@ -73,17 +73,21 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     #[inline(always)]
     fn sums_back(&self, reads: &BackReads<'_, A>, mut written: Written<'_, A>, workers: usize) {
         let steps = &reads.kept.course.layout.steps;
-        let run = |written: &mut Written<'_, A>, steps: &Steps, first| {
-            self.plan.arch.dispatch(RunBack { stack: self, reads, steps, first, written });
-        };
         if workers == 1 {
-            return run(&mut written, steps, 0);
+            return self.rows_back(reads, steps, 0, &mut written);
         }
         let ranges = steps.ranges(workers);
         let parts = written.split(self, reads.weights[0][0].inputs(), steps, &ranges).into_iter().zip(ranges);
         threads::for_each(workers, parts, |(mut written, rows)| {
-            run(&mut written, &steps.narrow(&rows), rows.start);
+            self.rows_back(reads, &steps.narrow(&rows), rows.start, &mut written);
         });
+    }
+
+    /// The way back through some rows of every step, on this thread. Not inlined: what it dispatches to would be compiled
+    /// again at each call.
+    #[inline(never)]
+    fn rows_back(&self, reads: &BackReads<'_, A>, steps: &Steps, first: usize, written: &mut Written<'_, A>) {
+        self.plan.arch.dispatch(RunBack { stack: self, reads, steps, first, written });
     }
 }
 

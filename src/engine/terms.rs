@@ -64,7 +64,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         threads::for_each(workers, jobs, |(i, gradient)| {
             let (terms, plan) = (self.terms(kept, i, [d_sums, d_h]), self.plan);
             let both = SharedBlocks { input: C::INPUT, hidden: C::HIDDEN };
-            plan.arch.dispatch(Add { terms, plan, gradient, both });
+            Add { terms, plan, gradient, both }.run();
         });
     }
 
@@ -128,6 +128,14 @@ struct Add<'t, 'a, A> {
     plan: Plan,
     gradient: UnitsGradient<'a, A>,
     both: SharedBlocks,
+}
+
+impl<A: Element> Add<'_, '_, A> {
+    /// Not inlined: what it dispatches to would be compiled again at each call.
+    #[inline(never)]
+    fn run(self) {
+        self.plan.arch.dispatch(self);
+    }
 }
 
 impl<'t, A: Element> WithSimd for Add<'t, '_, A> {

@@ -105,16 +105,6 @@ impl Activation {
         matches!(self, Self::Softsign | Self::Gelu | Self::Silu)
     }
 
-    /// The values of as many numbers as a vector holds.
-    #[inline(always)]
-    pub(crate) fn of<A: Element, S: Simd>(self, x: Lanes<A, S>) -> Lanes<A, S> {
-        let [mut from, mut to] = [A::Line::default(); 2];
-        let lanes = ..Lanes::<A, S>::COUNT;
-        x.store(&mut from[lanes]);
-        self.map_apart(x.simd(), &from[lanes], &mut to[lanes]);
-        Lanes::load(x.simd(), &to[lanes])
-    }
-
     /// The derivative times `d`, `at` what [`derive`](Self::derive) computes it from.
     #[inline(always)]
     pub(crate) fn slope<A: Element, S: Simd>(self, at: Lanes<A, S>, d: Lanes<A, S>) -> Lanes<A, S> {
@@ -123,36 +113,23 @@ impl Activation {
         at.store(&mut of_at[lanes]);
         d.store(&mut d_to[lanes]);
         let (at, d_to, d_from) = (&of_at[lanes], &d_to[lanes], &mut d_from[lanes]);
-        self.derive_apart(d.simd(), at, d_to, d_from);
+        self.derive(d.simd(), [at; 2], d_to, d_from);
         Lanes::load(d.simd(), d_from)
     }
 
-    /// As [`map`](Self::map), not inlined: cells ask for functions at many places, and each would have all of them.
+    /// `to[i] = f(from[i])`. Not inlined: every place that asks for a function would have the code of all of them.
     #[inline(never)]
-    fn map_apart<A: Element, S: Simd>(self, simd: S, from: &[A], to: &mut [A]) {
-        simd.vectorize(Activate { activation: self, from, to });
-    }
-
-    /// The same for the derivative.
-    #[inline(never)]
-    fn derive_apart<A: Element, S: Simd>(self, simd: S, at: &[A], d_to: &[A], d_from: &mut [A]) {
-        simd.vectorize(Derive { activation: self, at, d_to, d_from });
-    }
-
-    /// `to[i] = f(from[i])`.
-    #[inline(always)]
     pub(crate) fn map<A: Element, S: Simd>(self, simd: S, from: &[A], to: &mut [A]) {
         simd.vectorize(Activate { activation: self, from, to });
     }
 
     /// `d_from[i] = f'(from[i]) * d_to[i]`. The derivative f' is computed from `from` if
     /// [`derives_from_sums`](Self::derives_from_sums), else from `to[i] = f(from[i])`.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn derive<A: Element, S: Simd>(
         self,
         simd: S,
-        from: &[A],
-        to: &[A],
+        [from, to]: [&[A]; 2],
         d_to: &[A],
         d_from: &mut [A],
     ) {

@@ -31,7 +31,7 @@ impl<A: Element, S: Simd> Lanes<A, S> {
 
     /// The instruction set.
     #[inline(always)]
-    pub(super) fn simd(self) -> S {
+    pub(crate) fn simd(self) -> S {
         self.simd
     }
 

@@ -39,7 +39,7 @@ pub enum Numbered {
 impl Numbered {
     /// The values of as many numbers as a vector holds.
     #[inline(always)]
-    pub(crate) fn of<A: Element, S: Simd>(self, x: Lanes<A, S>) -> Lanes<A, S> {
+    fn of<A: Element, S: Simd>(self, x: Lanes<A, S>) -> Lanes<A, S> {
         let number = |n: f32| x.constant(n.into());
         let zero = x.constant(0.0);
         match self {
@@ -52,8 +52,8 @@ impl Numbered {
         }
     }
 
-    /// `to[i] = f(from[i])`.
-    #[inline(always)]
+    /// `to[i] = f(from[i])`. Not inlined, as [`Activation::map`](super::Activation::map).
+    #[inline(never)]
     pub(crate) fn map<A: Element, S: Simd>(self, simd: S, from: &[A], to: &mut [A]) {
         simd.vectorize(Map { activation: self, from, to });
     }

@@ -16,7 +16,7 @@ use std::mem::size_of;
 use pulp::{Simd, WithSimd};
 
 use super::chain::Product;
-use super::tile::{ROWS, Tile, fits, widest};
+use super::tile::{ROWS, Tile, fits, tallest, widest};
 use crate::element::Element;
 
 impl<A: Element> Product<'_, A> {
@@ -55,16 +55,17 @@ impl<A: Element> Product<'_, A> {
     #[inline(always)]
     fn tiles<S: Simd, const P: usize>(&mut self, simd: S) {
         let (rows, count) = (self.rows, self.width.div_ceil(A::PANEL));
-        if (1..=ROWS).contains(&rows) && count == 1 {
+        let tallest = const { tallest::<S>(P) };
+        if (1..=tallest).contains(&rows) && count == 1 {
             // A search for the best tile would take longer than one narrow tile.
             return self
                 .tile_of_height::<S, P>(simd, TilePlace { row: 0, height: rows, panel: 0, panels: 1 });
         }
-        let groups = rows.div_ceil(ROWS);
+        let groups = rows.div_ceil(tallest);
         // Rows are balanced: 32 rows are 6 + 6 + 5 + 5 + 5 + 5. A division takes longer than a small tile.
         let (height, taller) = if groups > 1 { (rows / groups, rows % groups) } else { (rows, 0) };
         let widest = const { widest::<S>(P) }[height + usize::from(taller > 0)];
-        let together = (self.block / ROWS).max(1);
+        let together = (self.block / tallest).max(1);
         let mut first = 0;
         while first < groups {
             let end = groups.min(first.saturating_add(together));
@@ -88,6 +89,7 @@ impl<A: Element> Product<'_, A> {
     #[inline(always)]
     fn tile_of_height<S: Simd, const P: usize>(&mut self, simd: S, place: TilePlace) {
         match place.height {
+            _ if const { tallest::<S>(P) == 1 } => self.tile_of_width::<S, P, 1>(simd, place),
             1 => self.tile_of_width::<S, P, 1>(simd, place),
             2 => self.tile_of_width::<S, P, 2>(simd, place),
             3 => self.tile_of_width::<S, P, 3>(simd, place),

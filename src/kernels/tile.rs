@@ -30,6 +30,11 @@ const fn fit_twice<S: Simd>(vectors: usize, rows: usize, panels: usize) -> bool 
     fits::<S>(2 * vectors, rows, panels)
 }
 
+/// The most rows of a tile: one where no two rows' sums stay in registers.
+pub(super) const fn tallest<S: Simd>(vectors: usize) -> usize {
+    if fits::<S>(vectors, 2, 1) { ROWS } else { 1 }
+}
+
 /// The most panels of a tile of each height: 8, 4, 2 or 1.
 pub(super) const fn widest<S: Simd>(vectors: usize) -> [usize; ROWS + 1] {
     let mut widest = [8; ROWS + 1];
