@@ -76,6 +76,19 @@ pub trait Element: NdFloat + Default + Debug + Display + private::Sealed {
     /// `a * b + c`, rounded once, in each lane.
     fn fma<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
 
+    /// Adds `a` times each of some vectors to as many sums, rounded once, in each lane.
+    #[inline(always)]
+    fn add_products<S: Simd, const P: usize>(
+        simd: S,
+        a: Self::Vector<S>,
+        vectors: &[Self::Vector<S>; P],
+        sums: &mut [Self::Vector<S>; P],
+    ) {
+        for p in 0..P {
+            sums[p] = Self::fma(simd, a, vectors[p], sums[p]);
+        }
+    }
+
     /// The whole vectors of a slice; what is left over is not among them.
     fn vectors<S: Simd>(slice: &[Self]) -> &[Self::Vector<S>];
 
@@ -154,6 +167,22 @@ impl Element for f32 {
             return bytemuck::cast(fma_without_hardware(a, b, c));
         }
         simd.mul_add_f32s(a, b, c)
+    }
+
+    #[inline(always)]
+    fn add_products<S: Simd, const P: usize>(
+        simd: S,
+        a: S::f32s,
+        vectors: &[S::f32s; P],
+        sums: &mut [S::f32s; P],
+    ) {
+        if S::IS_SCALAR && !FUSED {
+            let lanes = bytemuck::cast_slice_mut::<_, Self>(sums);
+            return add_products_without_hardware(bytemuck::cast(a), bytemuck::cast_slice(vectors), lanes);
+        }
+        for p in 0..P {
+            sums[p] = simd.mul_add_f32s(a, vectors[p], sums[p]);
+        }
     }
 
     #[inline(always)]
@@ -278,6 +307,35 @@ fn fma_without_hardware(a: f32, b: f32, c: f32) -> f32 {
     f64::from_bits(if inexact_and_even { odd } else { bits }) as f32
 }
 
+/// Adds `a` times each number to its sum, rounded once, without a call.
+///
+/// The product is exact in `f64`. Rounding the sum to `f64` and then to `f32` is right unless the first rounding may have
+/// moved it onto the middle between two numbers, where its low 29 bits are 1 and zeros, or unless it is so small that an
+/// `f32` has fewer bits. If any sum is such a one, which is rare, all are made again.
+#[inline(always)]
+fn add_products_without_hardware(a: f32, numbers: &[f32], sums: &mut [f32]) {
+    let (mut line, mut doubtful) = ([0.0; f32::PANEL], 0);
+    let line = &mut line[..sums.len()];
+    for ((to, sum), number) in line.iter_mut().zip(&*sums).zip(numbers) {
+        let sum = f64::from(a) * f64::from(*number) + f64::from(*sum);
+        let middle = sum.to_bits() & ((1 << 29) - 1) == 1 << 28;
+        doubtful |= u64::from(middle | (sum.abs() < f64::from(f32::MIN_POSITIVE)));
+        *to = sum as f32;
+    }
+    if doubtful != 0 {
+        add_slowly(a, numbers, sums, line);
+    }
+    sums.copy_from_slice(line);
+}
+
+#[cold]
+#[inline(never)]
+fn add_slowly(a: f32, numbers: &[f32], sums: &[f32], to: &mut [f32]) {
+    for ((to, sum), number) in to.iter_mut().zip(sums).zip(numbers) {
+        *to = fma_without_hardware(a, *number, *sum);
+    }
+}
+
 /// One cache line of elements, aligned as one.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
@@ -313,13 +371,15 @@ mod private {
 
 #[cfg(test)]
 mod tests {
-    use super::fma_without_hardware;
+    use super::{add_products_without_hardware, fma_without_hardware};
     use crate::manual_seed;
     use rand::{Rng, RngExt};
 
     fn same(a: f32, b: f32, c: f32) -> bool {
-        let (ours, standard) = (fma_without_hardware(a, b, c), a.mul_add(b, c));
-        ours.to_bits() == standard.to_bits() || ours.is_nan() && standard.is_nan()
+        let (standard, mut sums) = (a.mul_add(b, c), [c; 3]);
+        add_products_without_hardware(a, &[b; 3], &mut sums);
+        let same = |ours: &f32| ours.to_bits() == standard.to_bits() || ours.is_nan() && standard.is_nan();
+        same(&fma_without_hardware(a, b, c)) && sums.iter().all(same)
     }
 
     /// Any bits: every exponent, infinities, NaN, subnormal numbers.
@@ -354,5 +414,22 @@ mod tests {
             let c = 2_f32.powi(rng.random_range(-90..-30));
             assert!(same(a, b, c) && same(a, b, -c), "{a:e} * {b:e} + {c:e}");
         }
+    }
+
+    /// Products just above the middle between two subnormal numbers: what is above it is lost in `f64`.
+    #[test]
+    fn fma_rounds_subnormal_numbers_once() {
+        let mut tried = 0;
+        for a in (1_u64 << 23) + 1..(1 << 23) + 4000 {
+            let b = (1_u64 << 47) / a + 1;
+            if a * b - (1 << 47) < 1 << 17 {
+                let [a, b] = [a as f32 * 2_f32.powi(-98), b as f32 * 2_f32.powi(-99)];
+                let c = 2_f32.powi(-127);
+                assert_eq!(a.mul_add(b, c), c + f32::from_bits(1), "the product does not lie as it should");
+                assert!(same(a, b, c) && same(-a, b, -c), "{a:e} * {b:e} + {c:e}");
+                tried += 1;
+            }
+        }
+        assert!(tried > 10, "{tried}");
     }
 }

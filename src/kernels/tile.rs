@@ -286,9 +286,7 @@ fn step<A: Element, S: Simd, const P: usize, const R: usize, const Q: usize>(
     for r in 0..R {
         let a = A::splat(simd, a[r]);
         for q in 0..Q {
-            for p in 0..P {
-                sums[r][q][p] = A::fma(simd, a, vectors[q][p], sums[r][q][p]);
-            }
+            A::add_products(simd, a, &vectors[q], &mut sums[r][q]);
         }
     }
 }
