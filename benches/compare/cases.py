@@ -3,8 +3,13 @@
 from dataclasses import asdict, dataclass, replace
 from random import Random
 
-EVERYONE = ("torch", "onnxruntime", "keras", "keras-function", "burn")
+KINDS = ("rnn", "lstm", "gru")
+EVERYONE = ("torch", "onnxruntime", "keras", "keras-function", "burn", "candle", "nexus", "rust-lstm")
+# The sums of a unit, and so the blocks of a matrix of weights.
+BLOCKS = {"rnn": 1, "lstm": 4, "gru": 3}
 TOLERANCE = {"f32": 1e-5, "f64": 1e-12}
+# nexus-inference has sigmoid and tanh of fewer digits.
+LOOSER = {"nexus": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,7 @@ class Case:
     batch: int
     input: int
     hidden: int
+    kind: str = "rnn"
     layers: int = 1
     bidirectional: bool = False
     dtype: str = "f32"
@@ -28,13 +34,14 @@ class Case:
     def name(self):
         sizes = f"({self.len},{self.batch},{self.input},{self.hidden},{self.layers})"
         if self.mode in ("step", "cell"):
-            sizes = f"H={self.hidden} {'Rnn, L=1' if self.mode == 'step' else 'RnnCell'}"
+            inputs = "" if self.input == self.hidden else f"I={self.input} "
+            sizes = f"{inputs}H={self.hidden}{' cell' if self.mode == 'cell' else ''}"
         return f"{sizes}{' bi' if self.bidirectional else ''}"
 
     @property
     def label(self):
         """What `--only` searches."""
-        return f"{self.group} {self.dtype} {self.name}"
+        return f"{self.group} {self.kind} {self.dtype} {self.name}"
 
     @property
     def flops(self):
@@ -44,7 +51,7 @@ class Case:
         terms = sum(width + self.hidden for width in widths)
         rows = sum(self.lengths) or self.batch * (1 if self.mode in ("step", "cell") else self.len)
         passes = 3 if self.mode in ("backward", "training") else 1
-        return 2 * passes * directions * rows * self.hidden * terms
+        return 2 * passes * directions * rows * BLOCKS[self.kind] * self.hidden * terms
 
     def request(self):
         """The case as the workers read it."""
@@ -68,17 +75,20 @@ SIZES = (
 
 
 def whole(mode):
-    return [Case(mode, mode, *size) for size in SIZES]
+    return [sized(mode, mode, *size) for size in SIZES]
+
+
+def sized(group, mode, length, batch, inputs, hidden, layers=1, bidirectional=False):
+    return Case(group, mode, length, batch, inputs, hidden, layers=layers, bidirectional=bidirectional)
 
 
 def streaming():
     """Steps of one sequence. The check runs over as many steps as the case's length."""
-    frameworks = {"step": ("torch", "onnxruntime", "burn"), "cell": ("torch",)}
-    return [
-        Case("step", mode, 20, 1, hidden, hidden, against=against)
-        for hidden in (16, 64, 256)
-        for mode, against in frameworks.items()
-    ]
+    everyone = ("torch", "onnxruntime", "burn", "candle", "nexus", "rust-lstm")
+    sizes = [(hidden, hidden) for hidden in (4, 8, 16, 32, 64, 128, 256)] + [(1, 16), (1, 40)]
+    steps = [Case("step", "step", 20, 1, *size, against=everyone) for size in sizes]
+    cells = [Case("step", "cell", 20, 1, hidden, hidden, against=("torch",)) for hidden in (16, 64, 256)]
+    return steps + cells
 
 
 def ragged():
@@ -92,7 +102,8 @@ def keras():
     """This crate's Keras layer beside Keras's: every output, and the last only, which is Keras's default."""
     chosen = [size for size in SIZES if len(size) == 5 and size[4] == 1]
     against = ("keras", "keras-function")
-    return [Case(mode, mode, *size, against=against) for mode in ("keras", "keras-last") for size in chosen]
+    modes = ("keras", "keras-last")
+    return [replace(sized(mode, mode, *size), against=against) for mode in modes for size in chosen]
 
 
 def growth():
@@ -112,10 +123,11 @@ def training():
     return whole("backward") + [replace(case, against=("torch",)) for case in whole("training")]
 
 
-def all_cases(dtypes, backward):
+def all_cases(dtypes, kinds, backward):
     cases = whole("forward") + (training() if backward else []) + streaming() + ragged() + keras()
-    typed = [replace(case, dtype=dtype) for dtype in dtypes for case in cases]
-    return typed + (growth() if "f32" in dtypes else [])
+    made = [replace(case, dtype=dtype, kind=kind) for dtype in dtypes for kind in kinds for case in cases]
+    grown = [replace(case, kind=kind) for kind in kinds for case in growth() if "f32" in dtypes]
+    return made + grown
 
 
 MEMORY = (

@@ -32,10 +32,10 @@ def python_of(directory, requirements):
     return python
 
 
-def cargo(*arguments):
+def cargo(*arguments, environment=()):
     """Builds one program and returns where it is."""
     command = ["cargo", *arguments, "--message-format=json-render-diagnostics"]
-    lines = run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.splitlines()
+    lines = run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | dict(environment)).stdout.splitlines()
     messages = [json.loads(line) for line in lines if line.startswith("{")]
     return [message["executable"] for message in messages if message.get("executable")][-1]
 
@@ -62,9 +62,13 @@ def commands(names, options):
     def keras():
         return options.keras_python or python_of(base / "keras", "requirements-keras.txt")
 
-    def burn():
-        manifest = HERE / "burn" / "Cargo.toml"
-        return cargo("build", "--release", "--locked", f"--manifest-path={manifest}", f"--target-dir={target / 'burn'}")
+    def package(name, **environment):
+        manifest = HERE / name / "Cargo.toml"
+        place = [f"--manifest-path={manifest}", f"--target-dir={target / name}"]
+        return cargo("build", "--release", "--locked", *place, environment=environment)
+
+    def crates():
+        return package("crates", RUSTFLAGS="-C target-cpu=native")
 
     workers = HERE / "workers"
     makers = {
@@ -72,7 +76,10 @@ def commands(names, options):
         "onnxruntime": lambda: [torch(), workers / "onnxruntime_worker.py"],
         "keras": lambda: [keras(), workers / "keras_worker.py"],
         "keras-function": lambda: [keras(), workers / "keras_worker.py", "function"],
-        "burn": lambda: [burn()],
+        "burn": lambda: [package("burn")],
+        "candle": lambda: [crates(), "candle"],
+        "nexus": lambda: [crates(), "nexus"],
+        "rust-lstm": lambda: [crates(), "rust-lstm"],
     }
     made = {"ours": [cargo("bench", "--no-run", "--bench", "compare")]}
     for name in names:

@@ -4,24 +4,25 @@ use std::hint::black_box;
 
 use ndarray::Array3;
 use ndarray_rnn::Scalar;
-use ndarray_rnn::keras::SimpleRnn;
+use ndarray_rnn::keras;
 
+use crate::kinds::Compared;
 use crate::protocol::{Case, Result};
 use crate::{Forward, Measured, Named, named};
 
 /// A layer with the parameters of the network that the other frameworks get.
-pub struct Layer<A: Scalar> {
-    whole: Forward<A>,
-    layer: SimpleRnn<A>,
+pub struct Layer<C: Compared, A: Scalar> {
+    whole: Forward<C, A>,
+    layer: keras::Layer<C::ForKeras, A>,
     /// The input, batch first.
     input: Array3<A>,
     sequences: bool,
 }
 
-impl<A: Scalar> Layer<A> {
+impl<C: Compared, A: Scalar> Layer<C, A> {
     pub fn new(case: &Case, sequences: bool) -> Result<Self> {
         let whole = Forward::new(case)?;
-        let layer = SimpleRnn::try_from(&whole.rnn)?;
+        let layer = C::to_keras(&whole.rnn)?;
         let input = swapped(&whole.input);
         Ok(Self { whole, layer, input, sequences })
     }
@@ -32,7 +33,7 @@ fn swapped<A: Scalar>(array: &Array3<A>) -> Array3<A> {
     array.view().permuted_axes([1, 0, 2]).as_standard_layout().into_owned()
 }
 
-impl<A: Scalar> Measured for Layer<A> {
+impl<C: Compared, A: Scalar> Measured for Layer<C, A> {
     type Elem = A;
 
     fn call(&mut self) {

@@ -51,11 +51,17 @@ pub fn least<A: Element>(case: &Case) -> Option<f64> {
     let Case { batch, hidden, bidirectional, .. } = *case;
     let directions = 1 + usize::from(bidirectional);
     let (peak, latency) = (peak::<A>(1), latency::<A>());
-    let tanh = tanh::<A>(batch * hidden);
-    let together = |terms: usize| (2 * steps * batch * hidden * terms) as f64 / peak;
+    // A sigmoid counts as a tanh.
+    let (sums, functions) = match case.kind.as_str() {
+        "lstm" => (4 * hidden, 5),
+        "gru" => (3 * hidden, 3),
+        _ => (hidden, 1),
+    };
+    let tanh = tanh::<A>(functions * batch * hidden);
+    let together = |terms: usize| (2 * steps * batch * sums * terms) as f64 / peak;
     let products = |terms: usize| {
-        let flops = (2 * batch * hidden * terms) as f64;
-        (flops / peak).max(terms as f64 * latency).max(reading::<A>(terms * hidden))
+        let flops = (2 * batch * sums * terms) as f64;
+        (flops / peak).max(terms as f64 * latency).max(reading::<A>(terms * sums))
     };
     let layers = (0..case.layers).map(|layer| {
         let input = if layer == 0 { case.input } else { directions * hidden };

@@ -1,6 +1,7 @@
 //! This crate's worker of the comparison; `benches/compare/run.py` builds and runs it.
 
 mod keras;
+mod kinds;
 mod limits;
 #[path = "protocol.rs"]
 mod protocol;
@@ -10,11 +11,12 @@ use std::fs::File;
 use std::hint::black_box;
 use std::io::{BufWriter, Write};
 
+use kinds::Compared;
 use ndarray::{Array, Array2, Array3, ArrayD, Axis, Dimension, IntoDimension};
 use ndarray_rnn::random::Mt19937;
 use ndarray_rnn::{
-    Gradients, Parameters, RecurrentParameters, Rnn, RnnCell, RnnCellConfig, RnnConfig, Scalar, Session,
-    Stepwise, manual_seed, random,
+    Gradients, GruConfig, LstmConfig, Parameters, Recurrent, RecurrentCell, RecurrentParameters, RnnConfig,
+    Scalar, Session, Stepwise, manual_seed, random,
 };
 use protocol::{Case, Job, Result, Worker};
 use serde_json::{Value, json};
@@ -34,7 +36,15 @@ impl Worker for Ours {
     }
 
     fn build(&self, case: &Case, _: &Value) -> Result<Box<dyn Job>> {
-        if case.single { build::<f32>(case) } else { build::<f64>(case) }
+        match (case.kind.as_str(), case.single) {
+            ("rnn", true) => build::<RnnConfig, f32>(case),
+            ("rnn", false) => build::<RnnConfig, f64>(case),
+            ("lstm", true) => build::<LstmConfig, f32>(case),
+            ("lstm", false) => build::<LstmConfig, f64>(case),
+            ("gru", true) => build::<GruConfig, f32>(case),
+            ("gru", false) => build::<GruConfig, f64>(case),
+            (other, _) => Err(format!("an unknown kind: {other}").into()),
+        }
     }
 
     fn limits(&self, case: &Case) -> Value {
@@ -42,16 +52,16 @@ impl Worker for Ours {
     }
 }
 
-fn build<A: Scalar>(case: &Case) -> Result<Box<dyn Job>> {
+fn build<C: Compared, A: Scalar>(case: &Case) -> Result<Box<dyn Job>> {
     Ok(match case.mode.as_str() {
-        "forward" => Box::new(Checked(Forward::<A>::new(case)?)),
-        "backward" => Box::new(Checked(Backward::<A>::new(case)?)),
-        "training" => Box::new(Checked(Training::<A>::new(case)?)),
-        "step" => Box::new(Checked(Step::of_a_network(Forward::<A>::new(case)?, case.batch)?)),
-        "cell" => Box::new(Checked(Step::of_a_cell(Forward::<A>::new(case)?, case)?)),
-        "keras" => Box::new(Checked(keras::Layer::<A>::new(case, true)?)),
-        "keras-last" => Box::new(Checked(keras::Layer::<A>::new(case, false)?)),
-        "ragged" => Box::new(Checked(Ragged::<A>::new(case)?)),
+        "forward" => Box::new(Checked(Forward::<C, A>::new(case)?)),
+        "backward" => Box::new(Checked(Backward::<C, A>::new(case)?)),
+        "training" => Box::new(Checked(Training::<C, A>::new(case)?)),
+        "step" => Box::new(Checked(Step::of_a_network(Forward::<C, A>::new(case)?, case.batch)?)),
+        "cell" => Box::new(Checked(Step::of_a_cell(Forward::<C, A>::new(case)?, case)?)),
+        "keras" => Box::new(Checked(keras::Layer::<C, A>::new(case, true)?)),
+        "keras-last" => Box::new(Checked(keras::Layer::<C, A>::new(case, false)?)),
+        "ragged" => Box::new(Checked(Ragged::<C, A>::new(case)?)),
         other => return Err(format!("an unknown mode: {other}").into()),
     })
 }
@@ -117,16 +127,14 @@ fn named<A, D: Dimension>(name: &str, array: Array<A, D>) -> (String, ArrayD<A>)
 }
 
 /// A whole batch of equally long sequences.
-struct Forward<A: Scalar> {
-    rnn: Rnn<A>,
+struct Forward<C: Compared, A: Scalar> {
+    rnn: Recurrent<C, A>,
     input: Array3<A>,
 }
 
-impl<A: Scalar> Forward<A> {
+impl<C: Compared, A: Scalar> Forward<C, A> {
     fn new(case: &Case) -> Result<Self> {
-        let config =
-            RnnConfig::new(case.input, case.hidden).num_layers(case.layers).bidirectional(case.bidirectional);
-        let rnn = Rnn::new(config, &mut manual_seed(0))?;
+        let rnn = Recurrent::new(C::for_network(case), &mut manual_seed(0))?;
         Ok(Self { rnn, input: uniform((case.len, case.batch, case.input))? })
     }
 
@@ -136,9 +144,17 @@ impl<A: Scalar> Forward<A> {
         arrays.push(named("input", self.input.clone()));
         arrays
     }
+
+    /// Those and the results.
+    fn all(&self, output: Array3<A>, state: C::State<Array3<A>>) -> Named<A> {
+        let mut arrays = self.given();
+        arrays.push(named("output", output));
+        arrays.extend(["h_n", "c_n"].into_iter().zip(C::list(state)).map(|(name, plane)| named(name, plane)));
+        arrays
+    }
 }
 
-impl<A: Scalar> Measured for Forward<A> {
+impl<C: Compared, A: Scalar> Measured for Forward<C, A> {
     type Elem = A;
 
     fn call(&mut self) {
@@ -146,32 +162,32 @@ impl<A: Scalar> Measured for Forward<A> {
     }
 
     fn arrays(&mut self) -> Result<Named<A>> {
-        let (output, h_n) = self.rnn.forward(&self.input, None)?;
-        let mut arrays = self.given();
-        arrays.extend([named("output", output), named("h_n", h_n)]);
-        Ok(arrays)
+        let (output, state) = self.rnn.forward(&self.input, None)?;
+        Ok(self.all(output, state))
     }
 }
 
 /// Forward, then backward from a cotangent of ones: `output.sum().backward()`.
-struct Backward<A: Scalar> {
-    whole: Forward<A>,
+struct Backward<C: Compared, A: Scalar> {
+    whole: Forward<C, A>,
     rng: Mt19937,
 }
 
-impl<A: Scalar> Backward<A> {
+impl<C: Compared, A: Scalar> Backward<C, A> {
     fn new(case: &Case) -> Result<Self> {
         Ok(Self { whole: Forward::new(case)?, rng: manual_seed(0) })
     }
 
-    fn gradients(&mut self) -> ndarray_rnn::Result<Gradients<RecurrentParameters<A>, Array3<A>, Array3<A>>> {
+    fn gradients(
+        &mut self,
+    ) -> ndarray_rnn::Result<Gradients<RecurrentParameters<A>, Array3<A>, C::State<Array3<A>>>> {
         let Forward { rnn, input } = &self.whole;
         let (output, _, trace) = rnn.forward_train(black_box(input), None, &mut self.rng)?;
         rnn.backward(&trace, &Array3::ones(output.dim()), None)
     }
 }
 
-impl<A: Scalar> Measured for Backward<A> {
+impl<C: Compared, A: Scalar> Measured for Backward<C, A> {
     type Elem = A;
 
     fn call(&mut self) {
@@ -188,36 +204,36 @@ impl<A: Scalar> Measured for Backward<A> {
     }
 }
 
-/// One step of one sequence after another, in a session of `Rnn` or, with the same parameters, of `RnnCell`.
-struct Step<N: Stepwise> {
-    whole: Forward<N::Elem>,
+/// One step of one sequence after another, in a session of a network or, with the same parameters, of a cell.
+struct Step<C: Compared, N: Stepwise> {
+    whole: Forward<C, N::Elem>,
     session: Session<N>,
     first: Array2<N::Elem>,
 }
 
-impl<A: Scalar> Step<Rnn<A>> {
-    fn of_a_network(whole: Forward<A>, batch: usize) -> Result<Self> {
+impl<C: Compared, A: Scalar> Step<C, Recurrent<C, A>> {
+    fn of_a_network(whole: Forward<C, A>, batch: usize) -> Result<Self> {
         let session = Session::new(whole.rnn.clone(), batch)?;
         Ok(Self::new(whole, session))
     }
 }
 
-impl<A: Scalar> Step<RnnCell<A>> {
-    fn of_a_cell(whole: Forward<A>, case: &Case) -> Result<Self> {
-        let cell = RnnCell::new(RnnCellConfig::new(case.input, case.hidden), &mut manual_seed(0))?;
+impl<C: Compared, A: Scalar> Step<C, RecurrentCell<C::ForCell, A>> {
+    fn of_a_cell(whole: Forward<C, A>, case: &Case) -> Result<Self> {
+        let cell = RecurrentCell::new(C::for_cell(case), &mut manual_seed(0))?;
         let session = Session::new(cell, case.batch)?;
         Ok(Self::new(whole, session))
     }
 }
 
-impl<N: Stepwise> Step<N> {
-    fn new(whole: Forward<N::Elem>, session: Session<N>) -> Self {
+impl<C: Compared, N: Stepwise> Step<C, N> {
+    fn new(whole: Forward<C, N::Elem>, session: Session<N>) -> Self {
         let first = whole.input.index_axis(Axis(0), 0).to_owned();
         Self { whole, session, first }
     }
 }
 
-impl<N: Stepwise> Measured for Step<N> {
+impl<C: Compared, N: Stepwise> Measured for Step<C, N> {
     type Elem = N::Elem;
 
     fn call(&mut self) {
@@ -230,18 +246,18 @@ impl<N: Stepwise> Measured for Step<N> {
 }
 
 /// Sequences of different lengths, padded with zeros, as their outputs are.
-struct Ragged<A: Scalar> {
-    whole: Forward<A>,
+struct Ragged<C: Compared, A: Scalar> {
+    whole: Forward<C, A>,
     lengths: Vec<usize>,
 }
 
-impl<A: Scalar> Ragged<A> {
+impl<C: Compared, A: Scalar> Ragged<C, A> {
     fn new(case: &Case) -> Result<Self> {
         Ok(Self { whole: Forward::new(case)?, lengths: case.lengths.clone() })
     }
 }
 
-impl<A: Scalar> Measured for Ragged<A> {
+impl<C: Compared, A: Scalar> Measured for Ragged<C, A> {
     type Elem = A;
 
     fn call(&mut self) {
@@ -250,9 +266,7 @@ impl<A: Scalar> Measured for Ragged<A> {
     }
 
     fn arrays(&mut self) -> Result<Named<A>> {
-        let (output, h_n) = self.whole.rnn.run(&self.whole.input).lengths(&self.lengths).forward()?;
-        let mut arrays = self.whole.given();
-        arrays.extend([named("output", output), named("h_n", h_n)]);
-        Ok(arrays)
+        let (output, state) = self.whole.rnn.run(&self.whole.input).lengths(&self.lengths).forward()?;
+        Ok(self.whole.all(output, state))
     }
 }

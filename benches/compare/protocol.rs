@@ -19,6 +19,8 @@ const SAMPLE: Duration = Duration::from_micros(500);
 #[derive(Debug, Clone)]
 #[allow(dead_code, reason = "burn's worker does not need all of it")]
 pub struct Case {
+    /// `rnn`, `lstm` or `gru`.
+    pub kind: String,
     /// `forward`, `backward`, `step`, `cell` or `ragged`.
     pub mode: String,
     /// Whether elements are `f32` and not `f64`.
@@ -46,6 +48,7 @@ impl Case {
         };
         let lengths = value["lengths"].as_array().map(Vec::as_slice).unwrap_or_default();
         Ok(Self {
+            kind: value["kind"].as_str().unwrap_or_default().into(),
             mode: value["mode"].as_str().unwrap_or_default().into(),
             single: value["dtype"] == "f32",
             len: size("len")?,

@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from statistics import median
 
+NAMES = {"rnn": "Rnn", "lstm": "Lstm", "gru": "Gru"}
 TITLES = {
     "forward": "Forward",
     "backward": "Forward and backward",
@@ -77,15 +78,15 @@ def tables(rows, names):
     """Markdown: a table for each group, dtype and number of threads."""
 
     def key(row):
-        return row["case"]["group"], row["case"]["dtype"], row["threads"]
+        return row["case"]["group"], row["case"]["kind"], row["case"]["dtype"], row["threads"]
 
     parts = []
-    for (group, dtype, threads), members in groupby(rows, key):
+    for (group, kind, dtype, threads), members in groupby(rows, key):
         members = list(members)
         used = [name for name in names if any(name in row["ns"] or name in row["missing"] for row in members)]
         head = ["(L,N,I,H,layers)", "ours", "limit", "of peak", *used]
         lines = [head, *(cells(row, used) for row in members)]
-        parts.append(f"### {TITLES[group]}, {dtype}, {counted(threads)}\n\n{markdown(lines)}")
+        parts.append(f"### {NAMES[kind]}. {TITLES[group]}, {dtype}, {counted(threads)}\n\n{markdown(lines)}")
     return "\n\n".join(parts)
 
 
@@ -121,7 +122,7 @@ def heading(result):
     return (
         f"{text}\n\nMedians of {result['rounds']} alternating rounds of {result['seconds']} s each. `x` is their "
         "time over ours; `of peak` is the products' flops over the FMA peak of that many threads; `limit` is how long "
-        "one thread needs for the multiply-adds and tanh alone."
+        "one thread needs for the multiply-adds, tanh and sigmoid alone."
     )
 
 
@@ -133,7 +134,7 @@ def verdict(rows):
     lost = sum(value < 1 for _, value, _, _ in ratios)
     closest = {}
     for threads, value, name, row in sorted(ratios, key=lambda each: each[1]):
-        place = f"{TITLES[row['case']['group']]}, {row['case']['dtype']}, {row['name']}: {name}, {ratio(value)}"
+        place = f"{NAMES[row['case']['kind']]}. {TITLES[row['case']['group']]}, {row['case']['dtype']}, {row['name']}: {name}, {ratio(value)}"
         closest.setdefault(threads, f"* {counted(threads)}: {place}")
     lines = "\n".join(closest[threads] for threads in sorted(closest))
     return f"Of {len(ratios)} comparisons {lost} were lost. The closest:\n\n{lines}"

@@ -6,8 +6,9 @@ use ndarray::{Array1, Array3};
 use ndarray_rnn::loss::CrossEntropyLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig, MaxNorm, clip_grad_norm};
 use ndarray_rnn::random::Mt19937;
-use ndarray_rnn::{Linear, LinearConfig, Parameters, Rnn, Scalar, manual_seed};
+use ndarray_rnn::{Linear, LinearConfig, Parameters, Recurrent, Scalar, manual_seed};
 
+use crate::kinds::Compared;
 use crate::protocol::{Case, Result};
 use crate::{Forward, Measured, Named, named};
 
@@ -16,18 +17,19 @@ const CLASSES: usize = 10;
 const STEPS: usize = 3;
 
 /// A network, a `Linear` behind every step, and their optimiser.
-pub struct Training<A: Scalar> {
-    net: (Rnn<A>, Linear<A>),
+pub struct Training<C: Compared, A: Scalar> {
+    net: (Recurrent<C, A>, Linear<A>),
     input: Array3<A>,
     classes: Array1<usize>,
     optimizer: Adam<A>,
     rng: Mt19937,
 }
 
-impl<A: Scalar> Training<A> {
+impl<C: Compared, A: Scalar> Training<C, A> {
     pub fn new(case: &Case) -> Result<Self> {
         let Forward { rnn, input } = Forward::new(case)?;
-        let fc = Linear::new(LinearConfig::new(rnn.config().output_size(), CLASSES), &mut manual_seed(2))?;
+        let width = case.hidden * (1 + usize::from(case.bidirectional));
+        let fc = Linear::new(LinearConfig::new(width, CLASSES), &mut manual_seed(2))?;
         let classes = (0..case.len).flat_map(|t| (0..case.batch).map(move |n| (t + n) % CLASSES)).collect();
         let net = (rnn, fc);
         let optimizer = Adam::new(AdamConfig::new(), &net)?;
@@ -52,7 +54,7 @@ impl<A: Scalar> Training<A> {
     }
 }
 
-impl<A: Scalar> Measured for Training<A> {
+impl<C: Compared, A: Scalar> Measured for Training<C, A> {
     type Elem = A;
 
     fn call(&mut self) {

@@ -1,4 +1,4 @@
-"""Keras's SimpleRNN on TensorFlow: `predict_on_batch`, or with the argument `function` a compiled tf.function."""
+"""Keras's SimpleRNN, LSTM and GRU on TensorFlow: `predict_on_batch`, or with the argument `function` a compiled tf.function."""
 
 import os
 import sys
@@ -10,6 +10,9 @@ import numpy as np
 import tensorflow as tf
 from protocol import NUMPY, THREADS, Job, Unsupported, directions, serve
 
+KINDS = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
+# Which of torch's blocks each of Keras's is.
+ORDER = {"rnn": [0], "lstm": [0, 1, 2, 3], "gru": [1, 0, 2]}
 COMPILED = "function" in sys.argv[1:]
 
 
@@ -17,14 +20,20 @@ def layer(case):
     """The layer of one direction, or a layer of both directions side by side."""
     dtype = np.dtype(NUMPY[case["dtype"]]).name
     sequences = case["mode"] != "keras-last"
-    made = keras.layers.SimpleRNN(case["hidden"], return_sequences=sequences, dtype=dtype)
+    made = getattr(keras.layers, KINDS[case["kind"]])(case["hidden"], return_sequences=sequences, dtype=dtype)
     return keras.layers.Bidirectional(made, dtype=dtype) if case["bidirectional"] else made
 
 
-def weights(suffix, arrays):
-    """Keras's kernel, recurrent kernel and one bias from torch's four arrays."""
-    bias = arrays[f"bias_ih_{suffix}"] + arrays[f"bias_hh_{suffix}"]
-    return [arrays[f"weight_ih_{suffix}"].T, arrays[f"weight_hh_{suffix}"].T, bias]
+def weights(kind, suffix, arrays):
+    """Keras's kernel, recurrent kernel and bias, a GRU's two and else one, from torch's four arrays."""
+
+    def ordered(name):
+        blocks = np.split(arrays[f"{name}_{suffix}"], len(ORDER[kind]))
+        return np.concatenate([blocks[k] for k in ORDER[kind]])
+
+    biases = [ordered("bias_ih"), ordered("bias_hh")]
+    bias = np.stack(biases) if kind == "gru" else sum(biases)
+    return [ordered("weight_ih").T, ordered("weight_hh").T, bias]
 
 
 def build(case, arrays):
@@ -35,7 +44,8 @@ def build(case, arrays):
     x = np.ascontiguousarray(arrays["input"].swapaxes(0, 1))
     inputs = keras.Input(batch_shape=x.shape, dtype=dtype)
     model = keras.Sequential([inputs, *(layer(case) for _ in range(case["layers"]))])
-    model.set_weights([w for suffixes in directions(case) for s in suffixes for w in weights(s, arrays)])
+    suffixes = [suffix for layer in directions(case) for suffix in layer]
+    model.set_weights([array for suffix in suffixes for array in weights(case["kind"], suffix, arrays)])
     if COMPILED:
         tensor, function = tf.constant(x), tf.function(lambda x: model(x, training=False))
         return Job(lambda: function(tensor), lambda: results(function(tensor).numpy(), last))

@@ -1,13 +1,14 @@
-"""torch's eager nn.RNN on the CPU, as users run it."""
+"""torch's eager nn.RNN, nn.LSTM and nn.GRU on the CPU, as users run them."""
 
 import torch
 from protocol import THREADS, Job, Unsupported, serve
 
+KINDS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 DTYPES = {"f32": torch.float32, "f64": torch.float64}
 
 
 def network(case, arrays):
-    rnn = torch.nn.RNN(
+    rnn = getattr(torch.nn, KINDS[case["kind"]])(
         case["input"],
         case["hidden"],
         num_layers=case["layers"],
@@ -18,12 +19,23 @@ def network(case, arrays):
     return rnn, torch.from_numpy(arrays["input"].copy())
 
 
+def named(output, state):
+    """An output and the planes of a final state, by name."""
+    planes = state if isinstance(state, tuple) else (state,)
+    return {"output": output, **dict(zip(("h_n", "c_n"), planes))}
+
+
+def zeros(case, x, *shape):
+    """A first state: an LSTM's is a pair."""
+    h = torch.zeros(*shape, case["batch"], case["hidden"], dtype=x.dtype)
+    return (h, h.clone()) if case["kind"] == "lstm" else h
+
+
 def forward(case, arrays):
     rnn, x = network(case, arrays)
 
     def results():
-        output, h_n = rnn(x)
-        return {"output": output, "h_n": h_n}
+        return named(*rnn(x))
 
     return Job(lambda: rnn(x), results, torch.inference_mode)
 
@@ -35,14 +47,14 @@ def backward(case, arrays):
     def call():
         rnn.zero_grad()
         x.grad = None
-        output, h_n = rnn(x)
+        output, state = rnn(x)
         output.sum().backward()
-        return output, h_n
+        return output, state
 
     def results():
-        output, h_n = call()
-        gradients = {f"grad.{name}": value.grad for name, value in [*rnn.named_parameters(), ("input", x)]}
-        return {"output": output.detach(), "h_n": h_n.detach(), **gradients}
+        gradients = named(*call())
+        gradients = {name: value.detach() for name, value in gradients.items()}
+        return gradients | {f"grad.{name}": value.grad for name, value in [*rnn.named_parameters(), ("input", x)]}
 
     return Job(call, results)
 
@@ -81,38 +93,38 @@ def training(case, arrays):
 
 def step(case, arrays):
     rnn, x = network(case, arrays)
-    first, state = x[:1], torch.zeros(1, case["batch"], case["hidden"], dtype=x.dtype)
+    first, state = x[:1], zeros(case, x, 1)
 
     def call():
         nonlocal state
         _, state = rnn(first, state)
 
     def results():
-        outputs, h = [], torch.zeros_like(state)
+        outputs, last = [], zeros(case, x, 1)
         for t in range(case["len"]):
-            output, h = rnn(x[t : t + 1], h)
+            output, last = rnn(x[t : t + 1], last)
             outputs.append(output)
-        return {"output": torch.cat(outputs), "h_n": h}
+        return named(torch.cat(outputs), last)
 
     return Job(call, results, torch.inference_mode)
 
 
 def cell(case, arrays):
     rnn, x = network(case, arrays)
-    cell = torch.nn.RNNCell(case["input"], case["hidden"], dtype=x.dtype)
+    cell = getattr(torch.nn, KINDS[case["kind"]] + "Cell")(case["input"], case["hidden"], dtype=x.dtype)
     cell.load_state_dict({name.removesuffix("_l0"): value for name, value in rnn.state_dict().items()})
-    first, state = x[0], torch.zeros(case["batch"], case["hidden"], dtype=x.dtype)
+    first, state = x[0], zeros(case, x)
 
     def call():
         nonlocal state
         state = cell(first, state)
 
     def results():
-        outputs, h = [], torch.zeros_like(state)
+        outputs, last = [], zeros(case, x)
         for row in x:
-            h = cell(row, h)
-            outputs.append(h)
-        return {"output": torch.stack(outputs), "h_n": h[None]}
+            last = cell(row, last)
+            outputs.append(last[0] if isinstance(last, tuple) else last)
+        return {"output": torch.stack(outputs)}
 
     return Job(call, results, torch.inference_mode)
 
@@ -124,10 +136,10 @@ def ragged(case, arrays):
 
     def call():
         packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
-        output, h_n = rnn(packed)
-        return torch.nn.utils.rnn.pad_packed_sequence(output)[0], h_n
+        output, state = rnn(packed)
+        return torch.nn.utils.rnn.pad_packed_sequence(output)[0], state
 
-    return Job(call, lambda: {"output": call()[0], "h_n": call()[1]}, torch.inference_mode)
+    return Job(call, lambda: named(*call()), torch.inference_mode)
 
 
 MODES = {
