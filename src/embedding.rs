@@ -6,7 +6,7 @@ use ndarray::{Array, Array2, ArrayRef, ArrayView1, ArrayViewD, ArrayViewMutD, Ax
 
 use crate::error::{Result, expect_index, expect_number, expect_positive, expect_shape};
 use crate::norm::norm;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, Trainable, zeros_of};
 use crate::random::{self, NormalRng};
 use crate::room::zeros;
 use crate::scalar::Scalar;
@@ -227,7 +227,7 @@ impl<A: Scalar> Embedding<A> {
     pub fn renorm<D: Dimension>(&mut self, indices: &ArrayRef<usize, D>) -> Result<()> {
         expect_indices("indices", "num_embeddings", self.config.num_embeddings, indices)?;
         for &index in indices {
-            if let Some(scale) = self.scale(self.weight().row(index)) {
+            if let Some(scale) = self.shortening(self.weight().row(index)) {
                 self.parameters.weight.row_mut(index).mapv_inplace(|x| x * scale);
             }
         }
@@ -235,7 +235,7 @@ impl<A: Scalar> Embedding<A> {
     }
 
     /// What a vector is multiplied with if it is too long.
-    fn scale(&self, row: ArrayView1<'_, A>) -> Option<A> {
+    fn shortening(&self, row: ArrayView1<'_, A>) -> Option<A> {
         let max_norm = self.config.max_norm?;
         // In the element type, as torch has it.
         let norm = A::from_f64(norm(row.iter().map(|x| x.into_f64()), self.config.norm_type)).into_f64();
@@ -252,7 +252,7 @@ impl<A: Scalar> Embedding<A> {
         let rows = output.lanes_mut(Axis(indices.ndim())).into_iter();
         for (mut row, &index) in rows.zip(indices) {
             row.assign(&self.weight().row(index));
-            if let Some(scale) = self.scale(row.view()) {
+            if let Some(scale) = self.shortening(row.view()) {
                 row.mapv_inplace(|x| x * scale);
             }
         }
@@ -296,6 +296,14 @@ impl<A: Scalar> Parameters for Embedding<A> {
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
         self.parameters.named_parameters_mut()
+    }
+}
+
+impl<A: Scalar> Trainable for Embedding<A> {
+    type Gradient = EmbeddingParameters<A>;
+
+    fn zeros_like(&self) -> EmbeddingParameters<A> {
+        zeros_of(&self.parameters)
     }
 }
 

@@ -40,8 +40,9 @@
 //! * [`Linear`], [`Embedding`], [`Dropout`] and [`one_hot`], which stand before and behind a network; [`functional`], softmax,
 //!   argmax, accuracy, sampling from logits.
 //! * [`loss`], losses and their gradients; [`optim`], optimisers, schedules of the learning rate and clipping.
-//! * [`Parameters`]: the named arrays of a model, to read, change, copy ([`state_dict`](Parameters::state_dict)) and
-//!   load ([`load_state_dict`](Parameters::load_state_dict)).
+//! * [`parameters!`], a model of one's own made of these, and its gradient. [`Parameters`]: the named arrays of a model, to
+//!   read, change, copy ([`state_dict`](Parameters::state_dict)), load ([`load_state_dict`](Parameters::load_state_dict)), add
+//!   ([`accumulate`](Parameters::accumulate)) and scale.
 //! * [`io`]: models from files of torch, NumPy, Keras and ONNX, and back.
 //! * [`manual_seed`], torch's generator; [`random`], torch's draws from any generator of `rand`; [`init`], initialisers.
 //! * [`Recurrent`] and [`RecurrentCell`], the types behind these networks and cells, for code over any kind of network.
@@ -169,7 +170,9 @@ pub use embedding::{Embedding, EmbeddingConfig, EmbeddingParameters, one_hot};
 pub use error::{Error, FileError, Result};
 pub use linear::{Linear, LinearConfig, LinearGradients, LinearParameters};
 pub use packed::{PackedSequence, Packing, Padding, PaddingSide, pad_sequence, unpad_sequence};
-pub use parameters::Parameters;
+#[doc(hidden)]
+pub use parameters::members;
+pub use parameters::{GradientOf, Parameters, Trainable};
 pub use random::manual_seed;
 pub use recurrent::{
     Architecture, Back, CellArchitecture, CellDim, CellParameters, CellTrace, Direction, Gradients, Gru,

@@ -11,7 +11,7 @@ use crate::arrays::as_standard;
 use crate::error::{Error, Result, expect_addressable, expect_positive, expect_shape};
 use crate::invariant::Invariant;
 use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, Trainable, zeros_of};
 use crate::random;
 use crate::room::zeros;
 use crate::scalar::Scalar;
@@ -317,6 +317,14 @@ impl<A: Scalar> Parameters for Linear<A> {
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
         self.packed = Packed::default();
         self.parameters.named_parameters_mut()
+    }
+}
+
+impl<A: Scalar> Trainable for Linear<A> {
+    type Gradient = LinearParameters<A>;
+
+    fn zeros_like(&self) -> LinearParameters<A> {
+        zeros_of(&self.parameters)
     }
 }
 

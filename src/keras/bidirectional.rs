@@ -11,14 +11,16 @@ use rand::Rng;
 use super::architecture::Architecture;
 use super::call::{Call, Callable, Returned};
 use super::layer::Layer;
-use super::layer_pair::{BidirectionalGradients, LayerPair, PairArguments, PairState, PairStateRef};
+use super::layer_pair::{
+    BidirectionalGradients, BidirectionalParameters, LayerPair, PairArguments, PairState, PairStateRef,
+};
 use super::merge::MergeMode;
 use super::parameters::{get_weights, set_weights};
 use super::seeds::SeedGenerator;
 use super::simple_rnn::SimpleRnnConfig;
 use super::train::Trace;
 use crate::error::{Error, Result, expect_shape, expect_width};
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, Trainable};
 use crate::scalar::Scalar;
 
 /// Two layers over the same sequences, one forward, one backward in time: `keras.layers.Bidirectional`.
@@ -217,6 +219,14 @@ impl<A: Scalar, C: Architecture> Parameters for Bidirectional<A, C> {
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
         self.layers.named_parameters_mut()
+    }
+}
+
+impl<A: Scalar, C: Architecture> Trainable for Bidirectional<A, C> {
+    type Gradient = BidirectionalParameters<A, C>;
+
+    fn zeros_like(&self) -> BidirectionalParameters<A, C> {
+        self.layers.zeros_like()
     }
 }
 

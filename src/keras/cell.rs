@@ -12,7 +12,7 @@ use super::parameters::LayerParameters;
 use super::seeds::SeedGenerator;
 use super::train::{DropoutMasks, Trace};
 use crate::error::{Error, Result};
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, Trainable};
 use crate::recurrent::Gradients;
 use crate::room::filled;
 use crate::scalar::Scalar;
@@ -171,6 +171,14 @@ impl<C: Architecture, A: Scalar> Parameters for LayerCell<C, A> {
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
         self.layer.named_parameters_mut()
+    }
+}
+
+impl<C: Architecture, A: Scalar> Trainable for LayerCell<C, A> {
+    type Gradient = LayerParameters<C, A>;
+
+    fn zeros_like(&self) -> LayerParameters<C, A> {
+        self.layer.zeros_like()
     }
 }
 

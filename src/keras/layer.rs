@@ -12,7 +12,7 @@ use super::seeds::SeedGenerator;
 use crate::engine::{BackWeights, Cache, Stack};
 use crate::error::Result;
 use crate::kernels::Plan;
-use crate::parameters::{Parameters, of_parameters};
+use crate::parameters::{Parameters, Trainable, of_parameters, zeros_of};
 use crate::scalar::Scalar;
 
 /// A recurrent layer of Keras, keyed by its configuration: [`SimpleRnn`](super::SimpleRnn), [`Lstm`](super::Lstm),
@@ -119,4 +119,4 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     }
 }
 
-of_parameters!(Layer<Architecture>);
+of_parameters!(Layer<Architecture> -> LayerParameters<C, A>);

@@ -14,7 +14,7 @@ use super::simple_rnn::SimpleRnnConfig;
 use super::train::Trace;
 use crate::arrays::try_standard;
 use crate::error::Result;
-use crate::parameters::{Parameters, joined};
+use crate::parameters::{Parameters, Trainable, joined};
 use crate::recurrent::Gradients;
 use crate::scalar::Scalar;
 
@@ -160,6 +160,15 @@ impl<A: Scalar, C: Architecture> Parameters for LayerPair<A, C> {
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
         both([self.forward.named_parameters_mut(), self.backward.named_parameters_mut()])
+    }
+}
+
+impl<A: Scalar, C: Architecture> Trainable for LayerPair<A, C> {
+    type Gradient = BidirectionalParameters<A, C>;
+
+    fn zeros_like(&self) -> BidirectionalParameters<A, C> {
+        let [forward, backward] = [&self.forward, &self.backward].map(Layer::zeros_like);
+        BidirectionalParameters { forward, backward }
     }
 }
 

@@ -9,7 +9,7 @@ use super::stacked_layer::{MemberArguments, MemberTrace, StackedLayer, foreign};
 use crate::arrays::try_standard;
 use crate::error::{Error, Result, expect_shape, expect_width};
 use crate::invariant::Invariant;
-use crate::parameters::{Parameters, joined};
+use crate::parameters::{Parameters, Trainable, joined, zeros_of};
 use crate::recurrent::Gradients;
 use crate::scalar::Scalar;
 
@@ -189,6 +189,14 @@ impl<A: Scalar> Parameters for Stacked<A> {
 
     fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
         joined(self.layers.iter_mut().map(|layer| layer.0.named_parameters_mut()).enumerate())
+    }
+}
+
+impl<A: Scalar> Trainable for Stacked<A> {
+    type Gradient = StackedParameters<A>;
+
+    fn zeros_like(&self) -> StackedParameters<A> {
+        zeros_of(&StackedParameters { arrays: self.state_dict() })
     }
 }
 

@@ -31,10 +31,10 @@ use memory::{Memory, Remembered};
 use ndarray::ArrayViewD;
 use pulp::Arch;
 
-use crate::error::{Error, Result, expect_index, expect_non_negative, expect_number, expect_shape};
+use crate::error::{Error, Result, expect_index, expect_non_negative, expect_number};
 use crate::invariant::Invariant;
 use crate::kernels::Update;
-use crate::parameters::{Parameters, with_elements};
+use crate::parameters::{Parameters, expect_same, shapes, with_elements};
 use crate::scalar::Scalar;
 
 /// Stochastic gradient descent, `torch.optim.SGD`: an [`Optimizer`] with an [`SgdConfig`], where the formula is.
@@ -197,9 +197,8 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
         let (mut values, gradients) = (model.named_parameters_mut(), gradients.named_parameters());
         let memory = &mut self.memory.0;
         let expected = memory.iter().map(|parameter| (&parameter.name[..], &parameter.shape[..]));
-        expect_same("", expected.clone(), values.iter().map(|(name, value)| (&name[..], value.shape())))?;
-        let actual = gradients.iter().map(|(name, gradient)| (&name[..], gradient.shape()));
-        expect_same("gradient of ", expected, actual)?;
+        expect_same("", expected.clone(), shapes(&values))?;
+        expect_same("gradient of ", expected, shapes(&gradients))?;
         self.step = self.step.saturating_add(1);
         let arch = Arch::new();
         for (((_, value), (_, gradient)), parameter) in values.iter_mut().zip(gradients).zip(memory) {
@@ -273,48 +272,6 @@ fn expect_of_type<A: Scalar>(name: &'static str, actual: f64) -> Result<()> {
 fn expect_option<A: Scalar>(name: &'static str, actual: f64) -> Result<()> {
     expect_non_negative(name, actual)?;
     expect_of_type::<A>(name, actual)
-}
-
-/// Checks that names and shapes agree, one by one.
-fn expect_same<'a, I, J>(prefix: &str, expected: I, mut actual: J) -> Result<()>
-where
-    I: Iterator<Item = (&'a str, &'a [usize])> + Clone,
-    J: Iterator<Item = (&'a str, &'a [usize])>,
-{
-    let names = || expected.clone().map(|(name, _)| name);
-    for (name, shape) in expected.clone() {
-        match actual.next() {
-            Some((found, actual)) if found == name => {
-                expect_shape(&format!("{prefix}{name}"), shape, actual)?;
-            }
-            Some((found, actual)) if !names().any(|name| name == found) => {
-                return Err(unexpected(prefix, found, actual, names()));
-            }
-            _ => {
-                return Err(Error::MissingParameter {
-                    name: format!("{prefix}{name}"),
-                    expected: shape.into(),
-                });
-            }
-        }
-    }
-    match actual.next() {
-        Some((found, actual)) => Err(unexpected(prefix, found, actual, names())),
-        None => Ok(()),
-    }
-}
-
-fn unexpected<'a>(
-    prefix: &str,
-    name: &str,
-    actual: &[usize],
-    expected: impl Iterator<Item = &'a str>,
-) -> Error {
-    Error::UnexpectedParameter {
-        name: format!("{prefix}{name}"),
-        actual: actual.into(),
-        expected: expected.map(str::to_owned).collect(),
-    }
 }
 
 mod private {

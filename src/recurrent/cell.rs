@@ -16,7 +16,7 @@ use crate::engine::{
 };
 use crate::error::{Error, Result, expect_shape, expect_width};
 use crate::layout::Layout;
-use crate::parameters::{Parameters, of_parameters};
+use crate::parameters::{Parameters, Trainable, of_parameters, zeros_of};
 use crate::planes::Planes;
 use crate::random;
 use crate::room::zeros;
@@ -219,7 +219,7 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
     }
 }
 
-of_parameters!(RecurrentCell<CellArchitecture>);
+of_parameters!(RecurrentCell<CellArchitecture> -> CellParameters<A>);
 
 /// The number of axes of a step's input: [`Ix2`](type@Ix2) for a batch, [`Ix1`](type@Ix1) for one row. Sealed.
 pub trait CellDim:

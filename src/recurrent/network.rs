@@ -12,7 +12,7 @@ use crate::dim::SequenceDim;
 use crate::engine::{BackWeights, Cache, Stack};
 use crate::error::{Result, expect_shape};
 use crate::kernels::Plan;
-use crate::parameters::{Parameters, of_parameters};
+use crate::parameters::{Parameters, Trainable, of_parameters, zeros_of};
 use crate::planes::Planes;
 use crate::random;
 use crate::room::zeros;
@@ -137,4 +137,4 @@ pub(super) fn state_of<C: Architecture, A: Scalar, D: SequenceDim>(
     C::state(state.map(D::state))
 }
 
-of_parameters!(Recurrent<Architecture>);
+of_parameters!(Recurrent<Architecture> -> RecurrentParameters<A>);

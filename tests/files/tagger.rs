@@ -5,24 +5,27 @@ use ndarray_rnn::io::{StateDict, pt, safetensors};
 use ndarray_rnn::loss::MseLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig};
 use ndarray_rnn::random::{self, Mt19937};
-use ndarray_rnn::{Linear, LinearConfig, Lstm, LstmConfig, PackedSequence, Packing, Padding, manual_seed};
+use ndarray_rnn::{
+    Linear, LinearConfig, Lstm, LstmConfig, PackedSequence, Packing, Padding, manual_seed, parameters,
+};
 
 use crate::common::training::flat;
 use crate::common::{TestResult, largest_difference};
 use crate::path;
 
-/// The model that `interop/torch_files.py` trains for three steps.
-type Tagger = (Lstm<f32>, Linear<f32>);
+parameters! {
+    /// The model that `interop/torch_files.py` trains for three steps.
+    struct Tagger { lstm: Lstm, head: Linear }
+}
 
 const LENGTHS: [usize; 4] = [3, 5, 1, 4];
 
 fn load(checkpoint: &StateDict) -> TestResult<Tagger> {
     let config = LstmConfig::new(3, 4).num_layers(2).batch_first(true).dropout(0.5).bidirectional(true);
-    let mut lstm = Lstm::zeros(config.proj_size(2))?;
-    checkpoint.under("model.lstm.").load_into(&mut lstm)?;
-    let mut head = Linear::zeros(LinearConfig::new(4, 2))?;
-    checkpoint.under("model.head.").load_into(&mut head)?;
-    Ok((lstm, head))
+    let lstm = Lstm::zeros(config.proj_size(2))?;
+    let mut tagger = Tagger { lstm, head: Linear::zeros(LinearConfig::new(4, 2))? };
+    checkpoint.under("model.").load_into(&mut tagger)?;
+    Ok(tagger)
 }
 
 fn optimizer(checkpoint: &StateDict, model: &Tagger) -> TestResult<Adam<f32>> {
@@ -43,12 +46,12 @@ fn ragged(features: usize, rng: &mut Mt19937) -> TestResult<PackedSequence<f32>>
 /// The loss of a step; from the generator come the input, the target and dropout's masks.
 fn step(model: &mut Tagger, adam: &mut Adam<f32>, rng: &mut Mt19937) -> TestResult<f64> {
     let (input, target) = (ragged(3, rng)?, ragged(2, rng)?);
-    let (lstm, head) = &*model;
+    let Tagger { lstm, head } = &*model;
     let (output, _, trace) = lstm.run(&input).forward_train(rng)?;
     let loss = MseLoss::new().forward(&head.forward(output.data())?, target.data())?;
     let of_head = head.backward(output.data(), &loss.gradient)?;
     let of_lstm = lstm.backward_parameters(&trace, &output.with_data(of_head.input)?, None)?;
-    adam.step(model, &(of_lstm, of_head.parameters))?;
+    adam.step(model, &Tagger { lstm: of_lstm, head: of_head.parameters })?;
     Ok(loss.value.into())
 }
 
@@ -60,7 +63,7 @@ fn torch<D: Dimension>(name: &str) -> TestResult<Array<f32, D>> {
 
 #[test]
 fn a_checkpoint_runs_on_a_ragged_batch() -> TestResult {
-    let (lstm, _) = load(&pt::read(path("tagger.pt"))?)?;
+    let Tagger { lstm, .. } = load(&pt::read(path("tagger.pt"))?)?;
     let input = ragged(3, &mut manual_seed(8))?;
     let (output, (h_n, c_n)) = lstm.run(&input).forward()?;
     let (output, lengths) = output.to_padded(Padding::new(0.0).batch_first(true))?;

@@ -8,5 +8,6 @@ mod functions;
 mod linear;
 mod loss;
 mod loss_golden;
+mod models;
 mod optim;
 mod schedules;
