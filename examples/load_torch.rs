@@ -1,47 +1,51 @@
-//! Loads networks that torch trained: a state dict in one line, and the parts of a checkpoint.
+//! Loads a checkpoint of torch into a model of one's own, runs it on sequences of different lengths, and trains on.
 //!
 //! ```text
 //! cargo run --release --all-features --example load_torch
 //! ```
 //!
-//! `tests/interop/torch_files.py` makes the files with torch.
+//! `tests/interop/torch_files.py` makes the file: `torch.save({"model": .., "optimizer": .., "epoch": ..}, "tagger.pt")`.
 
 use std::error::Error;
 
-use ndarray::Array3;
+use ndarray::{Array3, Ix3};
 use ndarray_rnn::io::{pt, safetensors};
-use ndarray_rnn::{Linear, Nonlinearity, Rnn};
+use ndarray_rnn::loss::MseLoss;
+use ndarray_rnn::optim::{Adam, AdamConfig};
+use ndarray_rnn::random::uniform;
+use ndarray_rnn::{Linear, Lstm, LstmConfig, manual_seed, parameters};
+
+parameters! { struct Tagger { lstm: Lstm, head: Linear } }
 
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/fixtures/torch");
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // torch.save(rnn.state_dict(), "rnn.pt")
-    let rnn = Rnn::<f32>::from_state_dict(&pt::read(format!("{FILES}/rnn.pt"))?, Nonlinearity::Tanh)?;
-    println!("rnn.pt         {rnn}");
+    let checkpoint = pt::read(format!("{FILES}/tagger.pt"))?;
+    let model = checkpoint.under("model.");
+    // Names and shapes give sizes, layers and directions; options that no array shows are the caller's.
+    let config: LstmConfig = model.under("lstm.").lstm_config()?.batch_first(true).dropout(0.5);
+    let head = Linear::<f32>::from_state_dict(&model.under("head."))?;
+    let mut tagger = Tagger { lstm: Lstm::zeros(config)?, head };
+    model.load_into(&mut tagger)?;
+    let mut adam = Adam::new(AdamConfig::new(), &tagger)?;
+    adam.load_torch(&checkpoint, "optimizer.")?;
+    println!("{}\n{}\nlr {}", tagger.lstm, tagger.head, adam.lr());
 
-    let saved = safetensors::read(format!("{FILES}/forward.safetensors"))?;
-    let array = |name: &str| -> Result<Array3<f32>, Box<dyn Error>> {
-        let tensor = saved.get(name).ok_or_else(|| format!("no {name}"))?;
-        Ok(tensor.to_array(name)?.into_dimensionality()?)
-    };
-    let (output, _) = rnn.forward(&array("input")?, None)?;
-    let torchs = array("output")?;
-    let difference = output.iter().zip(&torchs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    println!("               first output {:.6}, torch's {:.6}", output[[0, 0, 0]], torchs[[0, 0, 0]]);
-    println!("               largest difference of {} outputs: {difference:.1e}\n", output.len());
+    let (mut input, lengths) = (Array3::<f32>::zeros((4, 5, 3)), [3, 5, 1, 4]);
+    uniform(&mut input, -1.0, 1.0, &mut manual_seed(8))?;
+    let (output, _) = tagger.lstm.run(&input).lengths(&lengths).forward()?;
+    let torchs = safetensors::read(format!("{FILES}/tagger.safetensors"))?;
+    let torchs =
+        torchs.get("output").ok_or("no output")?.to_array::<f32>("output")?.into_dimensionality::<Ix3>()?;
+    let difference = (&output - &torchs).iter().fold(0.0_f32, |largest, d| largest.max(d.abs()));
+    println!("largest difference from torch's {} outputs: {difference:.1e}", output.len());
+    assert!(difference <= 1e-6);
 
-    // torch.save({"model": model.state_dict(), "optimizer": ..., "epoch": 3}, "checkpoint.pt")
-    let checkpoint = pt::read(format!("{FILES}/checkpoint.pt"))?;
-    let encoder = Rnn::<f32>::from_state_dict(&checkpoint.under("model.encoder.rnn."), Nonlinearity::Tanh)?;
-    let head = Linear::<f32>::from_state_dict(&checkpoint.under("model.head."))?;
-    println!("checkpoint.pt  epoch {}", checkpoint.metadata()["epoch"]);
-    println!("               encoder.rnn {encoder}\n               head {}", head.config());
-
-    // torch.save(rnn, "module.pt"): a program, which is not run.
-    let refused = pt::read(format!("{FILES}/module.pt")).err();
-    println!("\nmodule.pt      {}", refused.as_ref().map(ToString::to_string).unwrap_or_default());
-
-    assert!(difference <= 1e-6 && refused.is_some());
-    assert_eq!(encoder.config().hidden_size, head.config().in_features);
+    let mut rng = manual_seed(9);
+    let (output, _, trace) = tagger.lstm.run(&input).lengths(&lengths).forward_train(&mut rng)?;
+    let loss = MseLoss::new().forward(&tagger.head.forward(&output)?, &Array3::zeros((4, 5, 2)))?;
+    let head = tagger.head.backward(&output, &loss.gradient)?;
+    let lstm = tagger.lstm.backward_parameters(&trace, &head.input, None)?;
+    adam.step(&mut tagger, &Tagger { lstm, head: head.parameters })?;
     Ok(())
 }

@@ -273,3 +273,19 @@ fn only_gradients_of_one_model_are_added() -> TestResult {
     assert_eq!(sum, before);
     Ok(())
 }
+
+/// A training program counts no more than 1.3 times the lines of the same program in torch, but blank lines and comments.
+#[test]
+fn programs_are_not_much_longer_than_torchs() {
+    let lines = |program: &str, comment: &str| {
+        let lines = program.lines().map(str::trim);
+        lines.filter(|line| !line.is_empty() && !line.starts_with(comment)).count()
+    };
+    for (here, torchs) in [
+        (include_str!("../../examples/train.rs"), include_str!("../../examples/train.py")),
+        (include_str!("../../examples/early_stopping.rs"), include_str!("../../examples/early_stopping.py")),
+    ] {
+        let (here, torchs) = (lines(here, "//"), lines(torchs, "\"\"\""));
+        assert!(10 * here <= 13 * torchs, "{here} lines, torch's {torchs}");
+    }
+}
