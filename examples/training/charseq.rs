@@ -5,7 +5,10 @@
 //! ```
 //!
 //! The notebook numbers its letters in the arbitrary order of a Python `set`; here they are sorted. A second
-//! training takes the order that the published notebook prints, to compare with its losses.
+//! training takes the order that the published notebook prints, to compare with its losses. It ends with "if you yant you",
+//! as published: after a space come i, y and w, which only what came before the space tells apart. The hidden state is the
+//! logits, so the ten units that name the next letter must remember that too, within (-1, 1). The first training's
+//! network has learnt it after 50 steps, the second's has not.
 
 pub mod common;
 
@@ -51,7 +54,7 @@ pub fn train(letters: &Alphabet, rng: &mut Mt19937) -> Result<(Vec<f64>, String)
         let gradients = rnn.backward_parameters(&trace, &d_outputs, None)?;
         optimizer.step(&mut rnn, &gradients)?;
 
-        text = letters.decode(&logits);
+        text = letters.decode(&logits)?;
         println!("{i:>3}  {:.6}  {text}", loss.value);
         losses.push(loss.value.into());
     }

@@ -5,8 +5,12 @@
 //! ```
 //!
 //! With the notebook's seed and settings the losses are those that it prints, and so is the end: after eight steps
-//! the word is right, and then it is "ilello" for good. The hidden state is the logits here, and tanh keeps it
-//! within (-1, 1).
+//! the word is right, and then it is "ilello" for good.
+//!
+//! Why: the hidden state is the logits, so five units both name the next letter and remember where in the word they are,
+//! and tanh keeps them within (-1, 1). After "hi" the units of h and l end at +0.9995 and +1.0000. The l is the larger by
+//! a hair, and training cannot part them, since tanh is all but flat there. In torch five of the seeds 0 to 7 end with the
+//! word, and all eight do with a `Linear` behind the network.
 
 pub mod common;
 
@@ -50,7 +54,7 @@ pub fn train() -> Result<(Vec<f64>, Vec<String>)> {
         let gradients = rnn.backward_parameters(&trace, &d_outputs, None)?;
         optimizer.step(&mut rnn, &gradients)?;
 
-        let word = letters.decode(&logits);
+        let word = letters.decode(&logits)?;
         println!("{i:>3}  {:.6}  {word}", loss.value);
         losses.push(loss.value.into());
         words.push(word);

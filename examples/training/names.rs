@@ -10,16 +10,17 @@
 
 pub mod common;
 
-use common::letters::argmax;
 use common::torch::{Curve, largest_difference};
 use common::{Result, chart, target, uniform};
-use ndarray::{Array1, Array2, Array3};
-use ndarray_rnn::functional::accuracy;
+use ndarray::{Array1, Array2, Axis};
+use ndarray_rnn::functional::{accuracy, argmax};
 use ndarray_rnn::io::{StateDict, safetensors};
 use ndarray_rnn::loss::CrossEntropyLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig, MaxNorm, clip_grad_norm};
 use ndarray_rnn::random::{Mt19937, randperm};
-use ndarray_rnn::{Embedding, EmbeddingConfig, Linear, LinearConfig, Lstm, LstmConfig, manual_seed};
+use ndarray_rnn::{
+    Embedding, EmbeddingConfig, Linear, LinearConfig, Lstm, LstmConfig, manual_seed, parameters,
+};
 
 const LANGUAGES: [&str; 4] = ["Coastal", "Highland", "Marsh", "Valley"];
 const VOWELS: [char; 5] = ['a', 'e', 'i', 'o', 'u'];
@@ -33,7 +34,11 @@ const PATIENCE: usize = 3;
 
 /// A name, and its language's place in `LANGUAGES`.
 type Name = (String, usize);
-type Net = (Embedding<f32>, Lstm<f32>, Linear<f32>);
+
+parameters! {
+    #[derive(Debug, Clone, PartialEq)]
+    struct Net { embedding: Embedding, lstm: Lstm, fc: Linear }
+}
 
 fn main() -> Result<()> {
     let trained = train(50)?;
@@ -43,15 +48,15 @@ fn main() -> Result<()> {
     let mut dict = StateDict::new();
     dict.add("", &trained.best)?;
     safetensors::write(&path, &dict)?;
-    let mut loaded = network(&mut manual_seed(1))?; // of other parameters, until they are loaded
+    let mut loaded = Net::new(&mut manual_seed(1))?; // of other parameters, until they are loaded
     safetensors::read(&path)?.load_into(&mut loaded)?;
 
     let batch = Batch::of(&trained.validation);
-    let logits = classify(&loaded, &batch)?;
-    assert_eq!(logits, classify(&trained.best, &batch)?, "the loaded and the saved network");
-    println!("Saved to target/names.safetensors, and loaded.\n\nname          language  told as");
-    for ((name, language), logits) in trained.validation.iter().zip(logits.outer_iter()).take(8) {
-        println!("{name:<14}{:<10}{}", LANGUAGES[*language], LANGUAGES[argmax(logits)]);
+    assert_eq!(loaded, trained.best);
+    let logits = loaded.classify(&batch)?;
+    println!("Saved to {}, and loaded.\n\nname          language  told as", path.display());
+    for ((name, language), told) in trained.validation.iter().zip(argmax(&logits, Axis(1))?).take(8) {
+        println!("{name:<14}{:<10}{}", LANGUAGES[*language], LANGUAGES[told]);
     }
     let accuracy = accuracy(&logits, &batch.languages)?;
     println!("\nRight of {} names not trained on: {:.1} %", logits.nrows(), 100.0 * accuracy);
@@ -82,9 +87,9 @@ pub fn train(epochs: usize) -> Result<Trained> {
     let validation = names.split_off(TRAINING);
     let held_out = Batch::of(&validation);
 
-    let mut net = network(&mut rng)?;
+    let mut net = Net::new(&mut rng)?;
     let mut optimizer = Adam::new(AdamConfig::new().lr(0.01), &net)?;
-    println!("{}\n{}\n{}\n\nepoch  last loss  validation  accuracy", net.0, net.1, net.2);
+    println!("{}\n{}\n{}\n\nepoch  last loss  validation  accuracy", net.embedding, net.lstm, net.fc);
 
     let (mut losses, mut validation_losses) = (Vec::new(), Vec::new());
     let (mut best, mut best_epoch, mut lowest) = (net.clone(), 0, f32::INFINITY);
@@ -94,7 +99,7 @@ pub fn train(epochs: usize) -> Result<Trained> {
             losses.push(step(&mut net, &mut optimizer, &batch, &mut rng)?);
         }
 
-        let logits = classify(&net, &held_out)?;
+        let logits = net.classify(&held_out)?;
         let loss = CrossEntropyLoss::new().forward(&logits, &held_out.languages)?.value;
         validation_losses.resize(losses.len() - 1, f64::NAN);
         validation_losses.push(loss.into());
@@ -111,30 +116,34 @@ pub fn train(epochs: usize) -> Result<Trained> {
 
 /// Takes a step of the optimiser, and returns the loss before it.
 fn step(net: &mut Net, optimizer: &mut Adam<f32>, batch: &Batch, rng: &mut Mt19937) -> Result<f64> {
-    let (embedding, lstm, fc) = &*net;
-    let x: Array3<f32> = embedding.forward(&batch.letters)?; // (names, steps, 8)
-    let (last, _, trace) = lstm.run(&x).lengths(&batch.lengths).last_train(rng)?; // at each name's own last letter
-    let loss = CrossEntropyLoss::new().forward(&fc.forward(&last)?, &batch.languages)?;
+    let x = net.embedding.forward(&batch.letters)?; // (names, steps, 8)
+    let (last, _, trace) = net.lstm.run(&x).lengths(&batch.lengths).last_train(rng)?; // each name's own last letter
+    let loss = CrossEntropyLoss::new().forward(&net.fc.forward(&last)?, &batch.languages)?;
 
-    let d_fc = fc.backward(&last, &loss.gradient)?;
-    let d_lstm = lstm.back(&trace).last(&d_fc.input).gradients()?;
-    let d_embedding = embedding.backward(&batch.letters, &d_lstm.input)?;
-    let mut gradients = (d_embedding, d_lstm.parameters, d_fc.parameters);
+    let fc = net.fc.backward(&last, &loss.gradient)?;
+    let lstm = net.lstm.back(&trace).last(&fc.input).gradients()?;
+    let embedding = net.embedding.backward(&batch.letters, &lstm.input)?;
+    let mut gradients = Net { embedding, lstm: lstm.parameters, fc: fc.parameters };
     clip_grad_norm(&mut gradients, MaxNorm::new(1.0))?;
     optimizer.step(net, &gradients)?;
     Ok(loss.value.into())
 }
 
-fn network(rng: &mut Mt19937) -> Result<Net> {
-    let embedding = Embedding::new(EmbeddingConfig::new(26, 8), rng)?;
-    let lstm = Lstm::new(LstmConfig::new(8, 32).batch_first(true), rng)?;
-    Ok((embedding, lstm, Linear::new(LinearConfig::new(32, LANGUAGES.len()), rng)?))
-}
+impl Net {
+    fn new(rng: &mut Mt19937) -> Result<Self> {
+        Ok(Self {
+            embedding: Embedding::new(EmbeddingConfig::new(26, 8), rng)?,
+            lstm: Lstm::new(LstmConfig::new(8, 32).batch_first(true), rng)?,
+            fc: Linear::new(LinearConfig::new(32, LANGUAGES.len()), rng)?,
+        })
+    }
 
-/// A logit for each name and language (names, 4).
-fn classify((embedding, lstm, fc): &Net, batch: &Batch) -> Result<Array2<f32>> {
-    let (last, _) = lstm.run(&embedding.forward(&batch.letters)?).lengths(&batch.lengths).last()?;
-    Ok(fc.forward(&last)?)
+    /// A logit for each name and language (names, 4).
+    fn classify(&self, batch: &Batch) -> Result<Array2<f32>> {
+        let x = self.embedding.forward(&batch.letters)?;
+        let (last, _) = self.lstm.run(&x).lengths(&batch.lengths).last()?;
+        Ok(self.fc.forward(&last)?)
+    }
 }
 
 /// Names side by side.

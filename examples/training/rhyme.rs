@@ -6,19 +6,20 @@
 //!
 //! The rhyme is cut into 16 tracks, which are read side by side, 40 letters at a time. Each piece begins with the
 //! state that the piece before it left, and the gradient ends at the piece's beginning: truncated backpropagation.
-//! To write, a `Session` reads the letters so far, one draw chooses the next letter by its probability, and so on. A
+//! To write, a `Session` reads the letters so far, a draw chooses the next letter by its probability, and so on. A
 //! temperature below 1 makes likely letters likelier, and one above 1 makes them less likely.
 
 pub mod common;
 
 use common::letters::Alphabet;
 use common::torch::Curve;
-use common::{Result, chart, uniform};
-use ndarray::{Array2, Array3, ArrayView1, Axis, array};
+use common::{Result, chart};
+use ndarray::{Array2, Array3, Axis};
+use ndarray_rnn::functional::sample;
 use ndarray_rnn::loss::CrossEntropyLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig, MaxNorm, clip_grad_norm};
 use ndarray_rnn::random::Mt19937;
-use ndarray_rnn::{Gru, GruConfig, Linear, LinearConfig, manual_seed, one_hot};
+use ndarray_rnn::{Gru, GruConfig, Linear, LinearConfig, manual_seed, one_hot, parameters};
 
 /// Each verse has one more of these than the verse before it, and begins with the new one.
 const CHAIN: [&str; 11] = [
@@ -40,7 +41,10 @@ const PIECE: usize = 40;
 /// How many letters a text has at most.
 const LONGEST: usize = 400;
 
-type Net = (Gru<f32>, Linear<f32>);
+parameters! {
+    #[derive(Debug)]
+    struct Net { gru: Gru, fc: Linear }
+}
 
 fn main() -> Result<()> {
     let trained = train(200)?;
@@ -82,24 +86,23 @@ pub fn train(times: usize) -> Result<Trained> {
 
     let mut rng = manual_seed(0);
     let gru = Gru::new(GruConfig::new(n, HIDDEN).batch_first(true), &mut rng)?;
-    let mut net: Net = (gru, Linear::new(LinearConfig::new(HIDDEN, n), &mut rng)?);
+    let mut net = Net { gru, fc: Linear::new(LinearConfig::new(HIDDEN, n), &mut rng)? };
     let mut optimizer = Adam::new(AdamConfig::new().lr(0.01), &net)?;
-    println!("{}\n{}\n{} letters, {n} of them different", net.0, net.1, rhyme.len());
+    println!("{}\n{}\n{} letters, {n} of them different", net.gru, net.fc, rhyme.len());
 
     let (mut losses, mut samples) = (Vec::new(), Vec::new());
     for time in 1..=times {
         let mut state = None;
         for (x, y) in x.axis_chunks_iter(Axis(1), PIECE).zip(y.axis_chunks_iter(Axis(1), PIECE)) {
-            let (gru, fc) = &net;
             let x: Array3<f32> = one_hot(&x, n)?; // (16 tracks, 40 steps, letters)
-            let (hidden, h_n, trace) = gru.forward_train(&x, state.as_deref(), &mut rng)?;
-            let logits = fc.forward(&hidden)?;
+            let (hidden, h_n, trace) = net.gru.forward_train(&x, state.as_deref(), &mut rng)?;
+            let logits = net.fc.forward(&hidden)?;
             // The classes are the second axis.
             let loss = CrossEntropyLoss::new().forward(&logits.view().permuted_axes([0, 2, 1]), &y)?;
 
-            let d_fc = fc.backward(&hidden, &loss.gradient.permuted_axes([0, 2, 1]))?;
-            let d_gru = gru.backward_parameters(&trace, &d_fc.input, None)?;
-            let mut gradients = (d_gru, d_fc.parameters);
+            let fc = net.fc.backward(&hidden, &loss.gradient.permuted_axes([0, 2, 1]))?;
+            let gru = net.gru.backward_parameters(&trace, &fc.input, None)?;
+            let mut gradients = Net { gru, fc: fc.parameters };
             clip_grad_norm(&mut gradients, MaxNorm::new(1.0))?;
             optimizer.step(&mut net, &gradients)?;
             losses.push(loss.value.into());
@@ -128,35 +131,17 @@ fn tracks(letters: &Alphabet, rhyme: &str) -> (Array2<usize>, Array2<usize>) {
 }
 
 /// Goes on from a prompt until a verse ends or there are 400 letters.
-fn write(
-    (gru, fc): &Net,
-    letters: &Alphabet,
-    prompt: &str,
-    temperature: f64,
-    rng: &mut Mt19937,
-) -> Result<String> {
-    let mut session = gru.session(1)?;
+fn write(net: &Net, letters: &Alphabet, prompt: &str, temperature: f64, rng: &mut Mt19937) -> Result<String> {
+    let mut session = net.gru.session(1)?;
     let (mut text, mut unread) = (prompt.to_owned(), letters.encode(prompt));
     while text.len() < LONGEST && !text.ends_with("\n\n") {
         let x = one_hot(&unread.insert_axis(Axis(1)), letters.size())?; // (steps, 1 track, letters)
         let hidden = session.chunk(&x)?;
-        let logits = fc.forward(&hidden.index_axis(Axis(0), hidden.len_of(Axis(0)) - 1))?;
-        let next = sample(logits.row(0), temperature, rng)?;
-        text.push(letters.letter(next));
-        unread = array![next];
+        let logits = net.fc.forward(&hidden.index_axis(Axis(0), hidden.len_of(Axis(0)) - 1))?;
+        unread = sample(&logits, temperature, rng)?;
+        text.push(letters.letter(unread[0]));
     }
     Ok(text)
-}
-
-/// Draws an index by its probability, softmax(logits / temperature).
-fn sample(logits: ArrayView1<'_, f32>, temperature: f64, rng: &mut Mt19937) -> Result<usize> {
-    let weights = logits.mapv(|logit| libm::exp(f64::from(logit) / temperature));
-    let mut left = uniform(rng)? * weights.iter().sum::<f64>();
-    let drawn = weights.iter().position(|weight| {
-        left -= weight;
-        left < 0.0
-    });
-    Ok(drawn.unwrap_or(weights.len() - 1)) // roundings may leave a little
 }
 
 /// Compares the first losses and the first sample with torch's. Roundings grow: to 1e-4 after 90 steps, to 8e-2

@@ -14,7 +14,9 @@ use ndarray::{Array2, Array3, Axis};
 use ndarray_rnn::loss::MseLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig};
 use ndarray_rnn::random::{self, Mt19937};
-use ndarray_rnn::{Linear, LinearConfig, Nonlinearity, Rnn, RnnConfig, manual_seed};
+use ndarray_rnn::{Linear, LinearConfig, Nonlinearity, Rnn, RnnConfig, manual_seed, parameters};
+
+parameters! { struct Net { embed: Linear, rnn: Rnn, fc: Linear } }
 
 const BITS: usize = 16;
 const BATCH: usize = 64;
@@ -43,26 +45,26 @@ pub fn train() -> Result<Trained> {
         RnnConfig::new(HIDDEN, HIDDEN).num_layers(2).nonlinearity(Nonlinearity::Relu).batch_first(true);
     let rnn = Rnn::<f32>::new(config, &mut rng)?;
     let fc = Linear::<f32>::new(LinearConfig::new(HIDDEN, 1), &mut rng)?;
-    let mut net = (embed, rnn, fc);
+    let mut net = Net { embed, rnn, fc };
     let criterion = MseLoss::new();
     let mut optimizer = Adam::new(AdamConfig::new().lr(1e-3), &net)?;
-    println!("{}\ntanh\n{}\n{}\n\nstep  running loss", net.0, net.1, net.2);
+    println!("{}\ntanh\n{}\n{}\n\nstep  running loss", net.embed, net.rnn, net.fc);
 
     let mut trained = Trained { losses: Vec::new(), running: Vec::new() };
     let bar = progress(STEPS)?;
     for step in 1..=STEPS {
         let (bits, sums) = batch(&mut rng)?;
 
-        let (embed, rnn, fc) = &net;
-        let embedded = embed.forward(&bits)?.mapv_into(libm::tanhf);
-        let (last, _, trace) = rnn.run(&embedded).last_train(&mut rng)?;
-        let loss = criterion.forward(&fc.forward(&last)?, &sums)?;
+        let embedded = net.embed.forward(&bits)?.mapv_into(libm::tanhf);
+        let (last, _, trace) = net.rnn.run(&embedded).last_train(&mut rng)?;
+        let loss = criterion.forward(&net.fc.forward(&last)?, &sums)?;
 
-        let d_fc = fc.backward(&last, &loss.gradient)?;
-        let d_rnn = rnn.back(&trace).last(&d_fc.input).gradients()?;
-        let d_tanh = d_rnn.input * embedded.mapv(|y| 1.0 - y * y);
-        let d_embed = embed.backward(&bits, &d_tanh)?;
-        optimizer.step(&mut net, &(d_embed.parameters, d_rnn.parameters, d_fc.parameters))?;
+        let fc = net.fc.backward(&last, &loss.gradient)?;
+        let rnn = net.rnn.back(&trace).last(&fc.input).gradients()?;
+        let d_tanh = rnn.input * embedded.mapv(|y| 1.0 - y * y);
+        let embed = net.embed.backward(&bits, &d_tanh)?;
+        let gradients = Net { embed: embed.parameters, rnn: rnn.parameters, fc: fc.parameters };
+        optimizer.step(&mut net, &gradients)?;
 
         let running = trained.record(loss.value.into());
         bar.set_message(format!("running loss {running:.4}"));

@@ -18,7 +18,7 @@ use ndarray::{Array2, Array3};
 use ndarray_rnn::loss::MseLoss;
 use ndarray_rnn::optim::{Adam, AdamConfig};
 use ndarray_rnn::random::{self, Mt19937};
-use ndarray_rnn::{Linear, LinearConfig, Rnn, RnnConfig, manual_seed};
+use ndarray_rnn::{Linear, LinearConfig, Rnn, RnnConfig, manual_seed, parameters};
 
 const WINDOW: usize = 7;
 const LENGTH: usize = 500;
@@ -26,7 +26,7 @@ const LENGTH: usize = 500;
 const SPLIT: usize = 350;
 const HIDDEN: usize = 10;
 
-type Net = (Rnn<f32>, Linear<f32>);
+parameters! { struct Net { rnn: Rnn, fc: Linear } }
 
 fn main() -> Result<()> {
     let trained = train()?;
@@ -57,20 +57,19 @@ pub fn train() -> Result<Trained> {
 
     let rnn = Rnn::new(RnnConfig::new(1, HIDDEN).batch_first(true), &mut rng)?;
     let fc = Linear::new(LinearConfig::new(HIDDEN, 1), &mut rng)?;
-    let mut net: Net = (rnn, fc);
+    let mut net = Net { rnn, fc };
     let criterion = MseLoss::new();
     let mut optimizer = Adam::new(AdamConfig::new().lr(0.01), &net)?;
-    println!("{}\n{}\n\n  i  loss of each iteration", net.0, net.1);
+    println!("{}\n{}\n\n  i  loss of each iteration", net.rnn, net.fc);
 
     let mut losses = Vec::new();
     let bar = progress(500)?;
     for i in 0..500 {
-        let (rnn, fc) = &net;
-        let (last, _, trace) = rnn.run(&x).last_train(&mut rng)?;
-        let loss = criterion.forward(&fc.forward(&last)?, &y)?;
-        let d_fc = fc.backward(&last, &loss.gradient)?;
-        let d_rnn = rnn.back(&trace).last(&d_fc.input).parameters()?;
-        optimizer.step(&mut net, &(d_rnn, d_fc.parameters))?;
+        let (last, _, trace) = net.rnn.run(&x).last_train(&mut rng)?;
+        let loss = criterion.forward(&net.fc.forward(&last)?, &y)?;
+        let fc = net.fc.backward(&last, &loss.gradient)?;
+        let rnn = net.rnn.back(&trace).last(&fc.input).parameters()?;
+        optimizer.step(&mut net, &Net { rnn, fc: fc.parameters })?;
 
         losses.push(loss.value.into());
         if (i + 1) % 10 == 0 {
@@ -94,9 +93,9 @@ fn print_ten(losses: &[f64]) {
 }
 
 /// The next number of each window: (windows, 7, 1) to (windows, 1).
-fn forecast((rnn, fc): &Net, x: &Array3<f32>) -> Result<Array2<f32>> {
-    let (last, _) = rnn.run(x).last()?;
-    Ok(fc.forward(&last)?)
+fn forecast(net: &Net, x: &Array3<f32>) -> Result<Array2<f32>> {
+    let (last, _) = net.rnn.run(x).last()?;
+    Ok(net.fc.forward(&last)?)
 }
 
 /// Two waves, and noise in (-0.05, 0.05).

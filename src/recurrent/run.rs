@@ -86,6 +86,31 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
     /// assert_eq!(h_n, array![[16.0]]);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
+    ///
+    /// A loop that carries the state holds an `Option` of arrays, and lends it:
+    ///
+    /// ```
+    /// use ndarray::{Array3, Axis};
+    /// use ndarray_rnn::{Gru, GruConfig, Lstm, LstmConfig, manual_seed};
+    ///
+    /// let (input, mut rng) = (Array3::<f32>::ones((6, 5, 4)), manual_seed(0));
+    /// let gru = Gru::new(GruConfig::new(4, 2), &mut rng)?;
+    /// let mut h = None;
+    /// for chunk in input.axis_chunks_iter(Axis(0), 2) {
+    ///     let (_output, h_n) = gru.forward(&chunk, h.as_deref())?;
+    ///     h = Some(h_n);
+    /// }
+    /// assert_eq!(h, Some(gru.forward(&input, None)?.1)); // the bits of one pass
+    ///
+    /// let lstm = Lstm::new(LstmConfig::new(4, 2), &mut rng)?;
+    /// let mut state: Option<(Array3<f32>, Array3<f32>)> = None;
+    /// for chunk in input.axis_chunks_iter(Axis(0), 2) {
+    ///     let (_output, next) = lstm.forward(&chunk, state.as_ref().map(|(h, c)| (&**h, &**c)))?;
+    ///     state = Some(next);
+    /// }
+    /// assert_eq!(state, Some(lstm.forward(&input, None)?.1));
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
     pub fn forward<D: SequenceDim>(
         &self,
         input: &ArrayRef<A, D>,

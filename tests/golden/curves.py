@@ -197,8 +197,7 @@ def write(net, letters, text):
     while len(text) < 400 and not text.endswith("\n\n"):
         with torch.no_grad():
             logits, h = net(one_hot(unread, letters).unsqueeze(0), h)
-        sums = (logits[0, -1].double() / 0.5).exp().cumsum(0)
-        unread = letters[int((sums <= uniform() * sums[-1]).sum())]
+        unread = letters[torch.multinomial((logits[0, -1] / 0.5).softmax(0), 1).item()]
         text += unread
     return text
 

@@ -1,6 +1,8 @@
 //! Letters as indices and back.
 
-use ndarray::{Array1, ArrayRef, ArrayView1, Axis, Ix2};
+use ndarray::{Array1, ArrayRef, Axis, Ix2};
+use ndarray_rnn::functional::argmax;
+use ndarray_rnn::{Result, Scalar};
 
 /// The letters of a text, each with an index.
 #[derive(Debug)]
@@ -36,12 +38,7 @@ impl Alphabet {
     }
 
     /// The letter with the largest logit in each row (*, letters).
-    pub fn decode<A: Copy + PartialOrd>(&self, logits: &ArrayRef<A, Ix2>) -> String {
-        logits.axis_iter(Axis(0)).map(|row| self.0[argmax(row)]).collect()
+    pub fn decode<A: Scalar>(&self, logits: &ArrayRef<A, Ix2>) -> Result<String> {
+        Ok(argmax(logits, Axis(1))?.into_iter().map(|letter| self.0[letter]).collect())
     }
-}
-
-/// Where the largest value is, the first of equal ones.
-pub fn argmax<A: Copy + PartialOrd>(row: ArrayView1<'_, A>) -> usize {
-    (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
 }

@@ -6,7 +6,7 @@ pub mod chart;
 pub mod letters;
 pub mod torch;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::arr0;
@@ -28,9 +28,9 @@ pub fn uniform(rng: &mut Mt19937) -> Result<f64> {
     Ok(number.into_scalar())
 }
 
-/// The path of a file in the folder `target`, which is made if need be.
+/// The path of a file in cargo's folder of targets, in which the program stands and which cargo marks by a file.
 pub fn target(file: &str) -> Result<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
-    std::fs::create_dir_all(&folder)?;
-    Ok(folder.join(file))
+    let program = std::env::current_exe()?;
+    let folder = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
+    Ok(folder.ok_or("the program is in no folder of cargo's")?.join(file))
 }
