@@ -47,6 +47,8 @@
 //! * [`manual_seed`], torch's generator; [`random`], torch's draws from any generator of `rand`; [`init`], initialisers.
 //! * [`Recurrent`] and [`RecurrentCell`], the types behind these networks and cells, for code over any kind of network.
 //! * [`Error`], what a caller can get wrong. No input makes this crate panic.
+//! * [`guide`]: pages for those who come [from torch](guide::from_torch) or [from Keras](guide::from_keras), on
+//!   [deploying](guide::deploying), [reproducibility](guide::reproducibility) and [speed](guide::speed).
 //!
 //! # Training
 //!
@@ -102,31 +104,11 @@
 //! | `keras-h5` | `io::keras`: Keras's `.keras`, `.h5` and `.weights.h5` |
 //! | `serde` | `Serialize` and `Deserialize` of models (but [`keras::Stacked`]), optimisers and generators |
 //!
-//! # Threads
+//! # Threads and bits
 //!
-//! A pass of fewer than 10 million floating-point operations runs on the calling thread. A larger one runs on the
-//! threads of the current rayon pool, and the calling thread waits for them: from outside a pool it waits until threads
-//! of the global pool are free. A batch is split by sequences. A single sequence of 192 units or more is split by
-//! units; its threads meet after every step, and if the others are busy the calling thread goes on alone. To choose the
-//! number of threads, call from a pool of your own (`pool.install(|| rnn.forward(..))`) or set `RAYON_NUM_THREADS`. No
-//! number of threads changes a bit. Networks are `Send` and `Sync`: several threads can run one at the same time.
-//!
-//! # Reproducibility
-//!
-//! A sum is defined once, as
-//!
-//! ```text
-//! (b_ih + W_ih x) + (b_hh + W_hh h)
-//! ```
-//!
-//! Each bracket is a chain of fused multiply-adds: it starts at its bias and takes its terms in ascending order, each
-//! step rounded once. One addition joins the two chains. Vector lanes, tiles, threads and chunks of time choose which
-//! chains run together, and split none. So the result for a sequence has the same bits on every machine, alone or in a
-//! batch, whole or in chunks, whatever the memory layout of its arrays. tanh is made of basic operations only, and is
-//! within 1.6 ULP in `f32` and 1 in `f64`.
-//! IEEE 754 leaves open which of several NaNs an operation returns, and its sign; so does this crate.
-//!
-//! Randomness is always an argument: there is no global generator, and no call draws more than it documents.
+//! A large pass runs on the threads of the current rayon pool; [`guide::speed`] says when, and what else takes time. The result
+//! for a sequence has the same bits on every machine and any number of threads, alone or in a batch, whole or in chunks, and
+//! randomness is always an argument; [`guide::reproducibility`] has the definition and its limits.
 
 #![forbid(unsafe_code)]
 // docs.rs marks what needs a feature.
@@ -141,6 +123,7 @@ mod embedding;
 mod engine;
 mod error;
 pub mod functional;
+pub mod guide;
 pub mod init;
 mod invariant;
 pub mod io;
