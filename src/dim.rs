@@ -10,6 +10,20 @@ use crate::error::Result;
 use crate::room::{self, room};
 
 /// The number of axes of an input: [`Ix3`](type@Ix3) for a batch, [`Ix2`](type@Ix2) for one sequence. Sealed.
+///
+/// ```
+/// use ndarray::{Array, ArrayRef};
+/// use ndarray_rnn::{Gru, Result, SequenceDim};
+///
+/// /// For a batch and for one sequence.
+/// fn first_pass<D: SequenceDim>(gru: &Gru, input: &ArrayRef<f32, D>) -> Result<Array<f32, D>> {
+///     Ok(gru.forward(input, None)?.0)
+/// }
+/// # let gru = Gru::zeros(ndarray_rnn::GruConfig::new(4, 2))?;
+/// # assert_eq!(first_pass(&gru, &ndarray::Array3::ones((3, 5, 4)))?.dim(), (3, 5, 2));
+/// # assert_eq!(first_pass(&gru, &ndarray::Array2::ones((3, 4)))?.dim(), (3, 2));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
     /// The input as (L, N, width).
     #[doc(hidden)]

@@ -42,6 +42,15 @@ pub struct Dropout {
 }
 
 /// What a pass of [`Dropout`] leaves for the way back: the factor of each element.
+///
+/// ```
+/// use ndarray::Array1;
+/// use ndarray_rnn::{Dropout, manual_seed};
+///
+/// let (output, mask) = Dropout::new(0.5)?.forward_train(&Array1::<f32>::ones(8), &mut manual_seed(0))?;
+/// assert_eq!(mask.backward(&Array1::ones(8))?, output); // of ones: the factors themselves
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct DropoutMask<A, D: Dimension> {
     factors: Array<A, D>,

@@ -105,6 +105,16 @@ impl fmt::Display for EmbeddingConfig {
 }
 
 /// The parameters of an [`Embedding`], or their gradient: `weight` of shape (num_embeddings, embedding_dim).
+///
+/// ```
+/// use ndarray::{Array2, array};
+/// use ndarray_rnn::{Embedding, EmbeddingConfig};
+///
+/// let embedding = Embedding::<f32>::zeros(EmbeddingConfig::new(3, 2))?;
+/// let gradient = embedding.backward(&array![1, 1], &Array2::ones((2, 2)))?;
+/// assert_eq!(gradient.weight(), array![[0.0, 0.0], [2.0, 2.0], [0.0, 0.0]]);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct EmbeddingParameters<A> {
     weight: Array2<A>,

@@ -2,6 +2,17 @@
 //!
 //! Exponentials and logarithms are computed in `f64` by the `libm` crate and rounded to the element type once: the same
 //! bits on every machine, and within 0.6 ULP.
+//!
+//! ```
+//! use ndarray::{Axis, array};
+//! use ndarray_rnn::functional::{accuracy, argmax, softmax};
+//!
+//! let logits = array![[2.0_f32, 2.0], [0.0, 1.0]];
+//! assert_eq!(softmax(&logits, Axis(1))?.row(0), array![0.5, 0.5]);
+//! assert_eq!(argmax(&logits, Axis(1))?, array![0, 1]);
+//! assert_eq!(accuracy(&logits, &array![1, 1])?, 0.5);
+//! # Ok::<(), ndarray_rnn::Error>(())
+//! ```
 
 use ndarray::{Array, ArrayRef, Axis, Dimension, NdProducer};
 use pulp::Arch;
@@ -186,6 +197,15 @@ pub fn relu<A: Scalar, D: Dimension>(input: &ArrayRef<A, D>) -> Result<Array<A, 
 /// # Errors
 /// [`Error::Shape`] for a `d_output` of another shape than the output's, [`Error::SizeOverflow`] for a result that no
 /// memory holds.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::functional::{relu, relu_backward};
+///
+/// let output = relu(&array![-2.0_f32, 3.0])?;
+/// assert_eq!(relu_backward(&output, &array![1.0, 1.0])?, array![0.0, 1.0]);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub fn relu_backward<A: Scalar, D: Dimension>(
     output: &ArrayRef<A, D>,
     d_output: &ArrayRef<A, D>,

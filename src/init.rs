@@ -52,6 +52,12 @@ use crate::random::{self, NormalRng};
 use crate::scalar::Scalar;
 
 /// Zeros. Draws nothing.
+///
+/// ```
+/// let mut bias = ndarray::array![1.0_f32, 2.0];
+/// ndarray_rnn::init::zeros(&mut bias);
+/// assert_eq!(bias, ndarray::array![0.0, 0.0]);
+/// ```
 pub fn zeros<A: Scalar, D: Dimension>(array: &mut ArrayRef<A, D>) {
     array.fill(A::zero());
 }
@@ -61,6 +67,15 @@ pub fn zeros<A: Scalar, D: Dimension>(array: &mut ArrayRef<A, D>) {
 ///
 /// # Errors
 /// [`Error::Rank`] unless the array has two axes; [`Error::OutOfRange`] unless `gain` is finite.
+///
+/// ```
+/// use ndarray::{Array2, array};
+///
+/// let mut weight = Array2::<f32>::zeros((2, 2));
+/// ndarray_rnn::init::eye(&mut weight, 0.5)?;
+/// assert_eq!(weight, array![[0.5, 0.0], [0.0, 0.5]]);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[doc(alias = "identity")]
 #[doc(alias = "irnn")]
 pub fn eye<A: Scalar, D: Dimension>(array: &mut ArrayRef<A, D>, gain: f64) -> Result<()> {
@@ -77,6 +92,16 @@ pub fn eye<A: Scalar, D: Dimension>(array: &mut ArrayRef<A, D>, gain: f64) -> Re
 ///
 /// # Errors
 /// [`Error::Rank`] unless the array has two axes; [`Error::OutOfRange`] unless `gain` is finite.
+///
+/// ```
+/// use ndarray::Array2;
+/// use ndarray_rnn::{init, manual_seed};
+///
+/// let mut weight = Array2::<f32>::zeros((3, 3));
+/// init::xavier_uniform(&mut weight, 1.0, &mut manual_seed(0))?;
+/// assert!(weight.iter().all(|w| w.abs() <= 1.0)); // sqrt(6 / (3 + 3))
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[doc(alias = "glorot_uniform")]
 pub fn xavier_uniform<A: Scalar, D: Dimension, R: Rng + ?Sized>(
     array: &mut ArrayRef<A, D>,
@@ -94,6 +119,16 @@ pub fn xavier_uniform<A: Scalar, D: Dimension, R: Rng + ?Sized>(
 ///
 /// # Errors
 /// [`Error::Rank`] unless the array has two axes; [`Error::OutOfRange`] unless `gain` is finite.
+///
+/// ```
+/// use ndarray::Array2;
+/// use ndarray_rnn::{init, manual_seed};
+///
+/// let mut weight = Array2::<f32>::zeros((8, 2));
+/// init::xavier_normal(&mut weight, 1.0, &mut manual_seed(0))?;
+/// assert!(weight.iter().all(|w| w.abs() < 2.0)); // a standard deviation of sqrt(2 / (8 + 2)) = 0.45
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[doc(alias = "glorot_normal")]
 pub fn xavier_normal<A: Scalar, D: Dimension, R: NormalRng + ?Sized>(
     array: &mut ArrayRef<A, D>,
@@ -121,6 +156,17 @@ fn xavier_std<A: Scalar, D: Dimension>(array: &ArrayRef<A, D>, gain: f64) -> Res
 ///
 /// # Errors
 /// [`Error::Rank`] unless the array has two axes; [`Error::OutOfRange`] unless `gain` is finite.
+///
+/// ```
+/// use ndarray::Array2;
+/// use ndarray_rnn::{init, manual_seed};
+///
+/// let mut weight = Array2::<f64>::zeros((3, 3));
+/// init::orthogonal(&mut weight, 1.0, &mut manual_seed(0))?;
+/// let product = weight.dot(&weight.t());
+/// assert!((product - Array2::<f64>::eye(3)).iter().all(|d| d.abs() < 1e-12));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub fn orthogonal<A: Scalar, D: Dimension, R: NormalRng + ?Sized>(
     array: &mut ArrayRef<A, D>,
     gain: f64,

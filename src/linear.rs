@@ -61,6 +61,14 @@ impl fmt::Display for LinearConfig {
 /// |---|---|
 /// | `weight` | (out_features, in_features) |
 /// | `bias` | (out_features), absent without bias |
+///
+/// ```
+/// use ndarray_rnn::{Linear, LinearConfig};
+///
+/// let linear = Linear::<f32>::zeros(LinearConfig::new(4, 2).bias(false))?;
+/// assert_eq!((linear.parameters().weight().dim(), linear.parameters().bias()), ((2, 4), None));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearParameters<A> {
     weight: Array2<A>,
@@ -98,6 +106,16 @@ impl<A: Scalar> Parameters for LinearParameters<A> {
 }
 
 /// What [`Linear::backward`] returns.
+///
+/// ```
+/// use ndarray::Array2;
+/// use ndarray_rnn::{Linear, LinearConfig};
+///
+/// let linear = Linear::<f32>::zeros(LinearConfig::new(4, 2))?;
+/// let gradients = linear.backward(&Array2::ones((5, 4)), &Array2::ones((5, 2)))?;
+/// assert_eq!((gradients.parameters.weight()[[0, 0]], gradients.input.dim()), (5.0, (5, 4)));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct LinearGradients<A, D: Dimension> {

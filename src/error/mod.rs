@@ -8,6 +8,18 @@ use std::ops::RangeInclusive;
 
 /// What a caller can get wrong. Every variant names the array, option or parameter, what was expected and what came.
 /// After an error nothing has changed.
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::{Error, Rnn, RnnConfig};
+///
+/// let rnn = Rnn::<f32>::zeros(RnnConfig::new(4, 2))?;
+/// match rnn.forward(&Array3::ones((3, 5, 7)), None) {
+///     Err(Error::Width { array, expected, actual, .. }) => assert_eq!((array, expected, actual), ("input", 4, 7)),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -248,6 +260,15 @@ pub enum Error {
 }
 
 /// A result with this crate's [`Error`](enum@Error).
+///
+/// ```
+/// use ndarray_rnn::{Linear, LinearConfig, Result};
+///
+/// fn head(classes: usize) -> Result<Linear> {
+///     Linear::zeros(LinearConfig::new(8, classes))
+/// }
+/// assert_eq!(head(0).unwrap_err().to_string(), "out_features must be greater than zero");
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Checks that a size is not zero.

@@ -16,6 +16,19 @@ use crate::scalar::Scalar;
 ///
 /// Of every kind the parameters are `kernel` (input_dim, G units), `recurrent_kernel` (units, G units) and `bias`, a row or
 /// two of G units, for G gates.
+///
+/// ```
+/// use ndarray::{Array2, Array3};
+/// use ndarray_rnn::Result;
+/// use ndarray_rnn::keras::{Architecture, Gru, GruConfig, Layer};
+///
+/// /// For any kind of layer.
+/// fn last<C: Architecture>(layer: &Layer<C, f32>, input: &Array3<f32>) -> Result<Array2<f32>> {
+///     Ok(layer.call(input).last()?.0)
+/// }
+/// assert_eq!(last(&Gru::zeros(GruConfig::new(4, 2))?, &Array3::ones((3, 5, 4)))?.dim(), (3, 2));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'static {
     /// A state made of arrays `T`: one array, or a pair of them for a kind of layer that carries two.
     type State<T>;

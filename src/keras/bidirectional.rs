@@ -180,6 +180,18 @@ impl<A: Scalar, C: Architecture> Bidirectional<A, C> {
 }
 
 /// What a call in training mode leaves for [`Bidirectional::backward`].
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::keras::{Bidirectional,  MergeMode, SimpleRnnConfig, set_random_seed};
+///
+/// let layer = Bidirectional::<f32>::new(SimpleRnnConfig::new(4, 2), MergeMode::Sum, &mut set_random_seed(0))?;
+/// let input = Array3::ones((3, 5, 4));
+/// let (last, _, trace) = layer.call(&input).last_train(&mut layer.seed_generators())?;
+/// let gradients = layer.backward(&trace, &last, None)?; // of half the sum of squares
+/// assert_eq!(gradients.input.dim(), (3, 5, 4));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct BidirectionalTrace<A: Scalar, C: Architecture> {
     traces: [Trace<C, A>; 2],

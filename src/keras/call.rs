@@ -10,6 +10,19 @@ use crate::scalar::Scalar;
 
 /// What can be called: a [`Layer`](super::Layer), a [`Bidirectional`](super::Bidirectional), its
 /// [`LayerPair`](super::LayerPair), a [`Stacked`](super::Stacked). Sealed.
+///
+/// ```
+/// use ndarray::{Array3, Ix2};
+/// use ndarray_rnn::keras::{Call, Callable, Lstm, LstmConfig};
+///
+/// /// For layers, both directions and stacks.
+/// fn last<M: Callable>(call: Call<'_, M>) -> ndarray_rnn::Result<M::Output<Ix2>> {
+///     Ok(call.last()?.0)
+/// }
+/// let (lstm, input) = (Lstm::<f32>::zeros(LstmConfig::new(4, 2))?, Array3::ones((3, 5, 4)));
+/// assert_eq!(last(lstm.call(&input))?.dim(), (3, 2));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub trait Callable: Sized {
     /// The arrays' element type.
     type Elem: Scalar;

@@ -88,6 +88,15 @@ pub type Gru<A = f32> = Layer<GruConfig, A>;
 pub type GruCell<A = f32> = LayerCell<GruConfig, A>;
 
 /// The parameters of a [`Gru`], or their gradient.
+///
+/// ```
+/// use ndarray_rnn::keras::{Gru, GruConfig, GruParameters};
+///
+/// let layer = Gru::<f32>::zeros(GruConfig::new(4, 2))?;
+/// let parameters: &GruParameters = layer.parameters();
+/// assert_eq!(parameters.kernel().dim(), (4, 6));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub type GruParameters<A = f32> = LayerParameters<GruConfig, A>;
 
 config! {

@@ -49,6 +49,13 @@ enum Kind {
 }
 
 /// What a variance is divided by.
+///
+/// ```
+/// use ndarray_rnn::keras::{Distribution, FanMode, Initializer};
+///
+/// let he_normal = Initializer::variance_scaling(2.0, FanMode::FanIn, Distribution::TruncatedNormal);
+/// assert_eq!(he_normal, Initializer::he_normal());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum FanMode {
@@ -61,6 +68,13 @@ pub enum FanMode {
 }
 
 /// What values of a variance are drawn from.
+///
+/// ```
+/// use ndarray_rnn::keras::{Distribution, FanMode, Initializer};
+///
+/// let glorot = Initializer::variance_scaling(1.0, FanMode::FanAvg, Distribution::Uniform);
+/// assert_eq!(glorot, Initializer::glorot_uniform());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Distribution {

@@ -17,6 +17,16 @@ use crate::scalar::Scalar;
 
 /// A recurrent layer of Keras, keyed by its configuration: [`SimpleRnn`](super::SimpleRnn), [`Lstm`](super::Lstm),
 /// [`Gru`](super::Gru).
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::keras::{Layer, LstmConfig, set_random_seed};
+///
+/// let lstm = Layer::<_, f32>::new(LstmConfig::new(4, 2), &mut set_random_seed(0))?; // a `keras::Lstm`
+/// let (outputs, (h, c)) = lstm.forward(&Array3::ones((3, 5, 4)))?;
+/// assert_eq!((outputs.dim(), h.dim(), c.dim()), ((3, 5, 2), (3, 2), (3, 2)));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Layer<C: Architecture, A: Scalar = f32> {
     config: C,

@@ -44,6 +44,18 @@ pub struct LayerPair<A: Scalar = f32, C: Architecture = SimpleRnnConfig> {
 
 /// The parameters of a [`Bidirectional`](super::Bidirectional), or their gradient: `forward.kernel`, ...,
 /// `backward.kernel`, ..., in the order of Keras's `get_weights`.
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::keras::{Bidirectional, BidirectionalParameters, MergeMode, SimpleRnnConfig, set_random_seed};
+///
+/// let layer = Bidirectional::<f32>::new(SimpleRnnConfig::new(4, 2), MergeMode::Sum, &mut set_random_seed(0))?;
+/// let input = Array3::ones((3, 5, 4));
+/// let (last, _, trace) = layer.call(&input).last_train(&mut layer.seed_generators())?;
+/// let parameters: BidirectionalParameters<f32> = layer.backward(&trace, &last, None)?.parameters;
+/// assert_eq!(parameters.backward.kernel().dim(), (4, 2));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct BidirectionalParameters<A, C: Architecture = SimpleRnnConfig> {
     /// Of the forward layer.
@@ -59,6 +71,19 @@ pub(super) type PairState<C, A> = [<C as Architecture>::State<Array2<A>>; 2];
 pub(super) type PairStateRef<'a, C, A> = [<C as Architecture>::State<&'a ArrayRef2<A>>; 2];
 
 /// The gradients of a loss with respect to what a call of a [`Bidirectional`](super::Bidirectional) read.
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::keras::{Bidirectional, BidirectionalGradients, MergeMode, SimpleRnnConfig, set_random_seed};
+///
+/// let layer = Bidirectional::<f32>::new(SimpleRnnConfig::new(4, 2), MergeMode::Sum, &mut set_random_seed(0))?;
+/// let input = Array3::ones((3, 5, 4));
+/// let (last, _, trace) = layer.call(&input).last_train(&mut layer.seed_generators())?;
+/// let gradients: BidirectionalGradients<f32> = layer.backward(&trace, &last, None)?;
+/// let [forward, backward] = gradients.state;
+/// assert_eq!((forward.dim(), backward.dim()), ((3, 2), (3, 2)));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub type BidirectionalGradients<A, C = SimpleRnnConfig> =
     Gradients<BidirectionalParameters<A, C>, Array3<A>, PairState<C, A>>;
 

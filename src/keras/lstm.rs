@@ -87,6 +87,15 @@ pub type Lstm<A = f32> = Layer<LstmConfig, A>;
 pub type LstmCell<A = f32> = LayerCell<LstmConfig, A>;
 
 /// The parameters of an [`Lstm`], or their gradient.
+///
+/// ```
+/// use ndarray_rnn::keras::{Lstm, LstmConfig, LstmParameters};
+///
+/// let layer = Lstm::<f32>::zeros(LstmConfig::new(4, 2))?;
+/// let parameters: &LstmParameters = layer.parameters();
+/// assert_eq!(parameters.kernel().dim(), (4, 8));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub type LstmParameters<A = f32> = LayerParameters<LstmConfig, A>;
 
 config! {

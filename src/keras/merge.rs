@@ -9,6 +9,17 @@ use crate::scalar::Scalar;
 
 /// How the two layers of a [`Bidirectional`](super::Bidirectional) become one output; Keras's fifth, `None`, is
 /// [`Bidirectional::layers`](super::Bidirectional::layers).
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::keras::{Bidirectional, GruConfig, MergeMode, set_random_seed};
+///
+/// for (mode, width) in [(MergeMode::Concat, 4), (MergeMode::Sum, 2), (MergeMode::Mul, 2), (MergeMode::Ave, 2)] {
+///     let layer = Bidirectional::<f32, _>::new(GruConfig::new(4, 2), mode, &mut set_random_seed(0))?;
+///     assert_eq!(layer.forward(&Array3::ones((3, 5, 4)))?.0.dim(), (3, 5, width));
+/// }
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum MergeMode {

@@ -11,6 +11,15 @@ use crate::scalar::Scalar;
 /// The parameters of a [`Layer`](super::Layer), or their gradient, in the order of Keras's `get_weights`: `kernel`
 /// (input_dim, G units), `recurrent_kernel` (units, G units) and, if the layer has one, `bias`. The columns of the G gates
 /// stand side by side.
+///
+/// ```
+/// use ndarray_rnn::keras::{Lstm, LstmConfig};
+///
+/// let lstm = Lstm::<f32>::zeros(LstmConfig::new(4, 2))?;
+/// let parameters = lstm.parameters();
+/// assert_eq!((parameters.kernel().dim(), parameters.recurrent_kernel().dim()), ((4, 8), (2, 8)));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerParameters<C: Architecture, A> {
     pub(super) kernel: Array2<A>,

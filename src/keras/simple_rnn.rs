@@ -53,11 +53,29 @@ pub type SimpleRnn<A = f32> = Layer<SimpleRnnConfig, A>;
 
 /// One step of a [`SimpleRnn`], `keras.layers.SimpleRNNCell`: `h' = activation(x kernel + bias + h recurrent_kernel)`.
 ///
+/// ```
+/// use ndarray::Array2;
+/// use ndarray_rnn::keras::{SimpleRnnCell, SimpleRnnConfig};
+///
+/// let cell = SimpleRnnCell::<f32>::zeros(SimpleRnnConfig::new(4, 2))?;
+/// assert_eq!(cell.forward(&Array2::ones((3, 4)), &Array2::zeros((3, 2)))?.dim(), (3, 2));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
+///
 /// Source: <https://keras.io/api/layers/recurrent_layers/simple_rnn_cell/>
 #[doc(alias = "keras.layers.SimpleRNNCell")]
 pub type SimpleRnnCell<A = f32> = LayerCell<SimpleRnnConfig, A>;
 
 /// The parameters of a [`SimpleRnn`], or their gradient.
+///
+/// ```
+/// use ndarray_rnn::keras::{SimpleRnn, SimpleRnnConfig, SimpleRnnParameters};
+///
+/// let layer = SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(4, 2))?;
+/// let parameters: &SimpleRnnParameters = layer.parameters();
+/// assert_eq!(parameters.kernel().dim(), (4, 2));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub type SimpleRnnParameters<A = f32> = LayerParameters<SimpleRnnConfig, A>;
 
 config! {

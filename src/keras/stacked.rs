@@ -41,12 +41,38 @@ pub struct Stacked<A: Scalar = f32> {
 }
 
 /// The gradient of a [`Stacked`]'s parameters, under their names: `0.kernel`, ..., `1.forward.kernel`, ...
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::Parameters;
+/// use ndarray_rnn::keras::{Gru, GruConfig, Lstm, LstmConfig, Stacked, StackedParameters};
+///
+/// let (below, above) = (Lstm::<f32>::zeros(LstmConfig::new(4, 3))?, Gru::zeros(GruConfig::new(3, 2))?);
+/// let stack = Stacked::new([below.into(), above.into()])?;
+/// let input = Array3::ones((3, 5, 4));
+/// let (last, _, trace) = stack.call(&input).last_train(&mut stack.seed_generators())?;
+/// let gradients: StackedParameters<f32> = stack.backward(&trace, &last, None)?.parameters;
+/// assert_eq!(gradients.named_parameters()[0].0, "0.kernel");
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct StackedParameters<A> {
     arrays: Vec<(String, ArrayD<A>)>,
 }
 
 /// What a call in training mode leaves for [`Stacked::backward`].
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::keras::{Gru, GruConfig, Lstm, LstmConfig, Stacked, StackedTrace};
+///
+/// let (below, above) = (Lstm::<f32>::zeros(LstmConfig::new(4, 3))?, Gru::zeros(GruConfig::new(3, 2))?);
+/// let stack = Stacked::new([below.into(), above.into()])?;
+/// let input = Array3::ones((3, 5, 4));
+/// let (last, _, trace): (_, _, StackedTrace) = stack.call(&input).last_train(&mut stack.seed_generators())?;
+/// assert_eq!(stack.backward(&trace, &last, None)?.input.dim(), (3, 5, 4));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct StackedTrace {
     layers: Vec<MemberTrace>,

@@ -22,6 +22,15 @@ use crate::recurrent::Gradients;
 use crate::scalar::Scalar;
 
 /// A layer of a [`Stacked`](super::Stacked): a [`Layer`] or a [`Bidirectional`] of any kind, made of it by `into()`.
+///
+/// ```
+/// use ndarray_rnn::keras::{Gru, GruConfig, Lstm, LstmConfig, Stacked, StackedLayer};
+///
+/// let layers: [StackedLayer; 2] =
+///     [Lstm::zeros(LstmConfig::new(4, 3))?.into(), Gru::zeros(GruConfig::new(3, 2))?.into()];
+/// assert_eq!(Stacked::new(layers)?.layers().len(), 2);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub struct StackedLayer<A: Scalar = f32>(pub(super) Box<dyn Member<A>>);
 
 /// What a call in training mode leaves: the layer's own trace.

@@ -20,6 +20,16 @@ use crate::scalar::Scalar;
 ///
 /// With R rows (steps that count, of all sequences) a SimpleRNN keeps `R (input_dim + units)` numbers, and `R units` more
 /// for softsign, gelu and silu; a layer with gates keeps `R (input_dim + 6 units)`, units rounded up to whole cache lines.
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::keras::{Gru, GruConfig, Trace};
+///
+/// let (gru, input) = (Gru::<f32>::zeros(GruConfig::new(4, 2))?, Array3::ones((3, 5, 4)));
+/// let (last, _, trace): (_, _, Trace<_, _>) = gru.call(&input).last_train(&mut gru.seed_generator())?;
+/// assert_eq!(gru.backward(&trace, &last, None)?.input.dim(), (3, 5, 4));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Trace<C: Architecture, A: Scalar> {
     pub(super) origin: Origin<C>,
@@ -31,11 +41,32 @@ pub struct Trace<C: Architecture, A: Scalar> {
 }
 
 /// The gradients of a loss with respect to what a call of a [`Layer`] read.
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::keras::{Gru, GruConfig, LayerGradients};
+///
+/// let (gru, input) = (Gru::<f32>::zeros(GruConfig::new(4, 2))?, Array3::ones((3, 5, 4)));
+/// let (last, _, trace) = gru.call(&input).last_train(&mut gru.seed_generator())?;
+/// let gradients: LayerGradients<GruConfig, f32> = gru.backward(&trace, &last, None)?;
+/// assert_eq!((gradients.parameters.kernel().dim(), gradients.state.dim()), ((4, 6), (3, 2)));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub type LayerGradients<C, A> =
     Gradients<LayerParameters<C, A>, Array3<A>, <C as Architecture>::State<Array2<A>>>;
 
 /// Dropout's factors in one batch, the same for all steps: 0, or `1 / (1 - rate)`. One mask serves all gates, or each gate
 /// has its own, in the order of Keras's gates.
+///
+/// ```
+/// use ndarray_rnn::keras::{GruCell, GruConfig, set_random_seed};
+///
+/// let cell = GruCell::<f32>::new(GruConfig::new(4, 2).dropout(0.5), &mut set_random_seed(0))?;
+/// let mut seeds = cell.seed_generator();
+/// // One draw serves all steps of a batch of 3; the next batch has other masks.
+/// assert_ne!(cell.dropout_masks(3, &mut seeds)?, cell.dropout_masks(3, &mut seeds)?);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct DropoutMasks<A> {
     pub(super) input: Vec<Array2<A>>,

@@ -10,6 +10,16 @@
 //! `forward` reduces to one number, the mean or the [`Sum`](Reduction::Sum); `unreduced` is torch's
 //! `reduction="none"`: one loss for each target, and the gradient for any cotangent of them.
 //!
+//! ```
+//! use ndarray::array;
+//! use ndarray_rnn::loss::CrossEntropyLoss;
+//!
+//! let loss = CrossEntropyLoss::new().forward(&array![[0.0_f64, 0.0]], &array![1])?;
+//! assert!((loss.value - 2.0_f64.ln()).abs() < 1e-15);
+//! assert_eq!(loss.gradient, array![[0.5, -0.5]]);
+//! # Ok::<(), ndarray_rnn::Error>(())
+//! ```
+//!
 //! # Reproducibility
 //! Value and gradient are computed in `f64` and rounded to the element type once. A sum is one chain of additions in
 //! row-major order. Exponentials and logarithms are those of the `libm` crate, the same on every machine.
@@ -32,6 +42,16 @@ use crate::error::{Result, expect_shape};
 use crate::scalar::Scalar;
 
 /// How many losses become one number.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::{MseLoss, Reduction};
+///
+/// let (input, target) = (array![3.0_f32, 1.0], array![1.0, 1.0]);
+/// let sum = MseLoss::new().reduction(Reduction::Sum).forward(&input, &target)?;
+/// assert_eq!((sum.value, MseLoss::new().forward(&input, &target)?.value), (4.0, 2.0));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Reduction {
     /// The mean of the losses; with class weights the weighted mean. The mean of no losses is NaN, as in torch.
@@ -42,6 +62,15 @@ pub enum Reduction {
 }
 
 /// A loss and its gradient.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::L1Loss;
+///
+/// let loss = L1Loss::new().forward(&array![3.0_f32, 0.0], &array![1.0, 1.0])?;
+/// assert_eq!((loss.value, loss.gradient), (1.5, array![0.5, -0.5]));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Loss<A, D: Dimension> {
@@ -54,6 +83,17 @@ pub struct Loss<A, D: Dimension> {
 /// A loss for each target, torch's `reduction="none"`.
 ///
 /// `E` is the targets' dimension: `D` for losses of each element, one less for losses of a row of classes.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::MseLoss;
+///
+/// let losses = MseLoss::new().unreduced(&array![3.0_f32, 0.0], &array![1.0, 1.0])?;
+/// assert_eq!(losses.values, array![4.0, 1.0]);
+/// // The loss is 10 times the first: a weighted sum.
+/// assert_eq!(losses.backward(&array![10.0, 0.0])?, array![40.0, 0.0]);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Losses<A, D: Dimension, E: Dimension> {

@@ -47,6 +47,15 @@ pub(super) fn unreduced<A: Scalar, D: Dimension>(
 }
 
 /// A loss of each element of the input and the target's element at the same place.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::{PointwiseLoss, SquaredError};
+///
+/// let mse = PointwiseLoss::<SquaredError>::new(); // an `MseLoss`
+/// assert_eq!(mse.forward(&array![3.0_f32], &array![1.0])?.value, 4.0);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PointwiseLoss<F> {
     formula: F,
@@ -54,6 +63,18 @@ pub struct PointwiseLoss<F> {
 }
 
 /// The formula of a [`PointwiseLoss`]; sealed.
+///
+/// ```
+/// use ndarray::{ArrayRef1, array};
+/// use ndarray_rnn::loss::{Formula, HuberLoss, PointwiseLoss};
+///
+/// /// For any such loss.
+/// fn root<F: Formula>(loss: &PointwiseLoss<F>, x: &ArrayRef1<f64>, y: &ArrayRef1<f64>) -> ndarray_rnn::Result<f64> {
+///     Ok(loss.forward(x, y)?.value.sqrt())
+/// }
+/// assert_eq!(root(&HuberLoss::new(), &array![2.0, 1.0], &array![0.0, 0.0])?, 1.0);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub trait Formula: private::Formula {}
 
 impl<F: private::Formula> Formula for F {}
@@ -128,6 +149,15 @@ impl<F: Formula> PointwiseLoss<F> {
 pub type MseLoss = PointwiseLoss<SquaredError>;
 
 /// The formula of [`MseLoss`].
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::{PointwiseLoss, SquaredError};
+///
+/// let loss = PointwiseLoss::<SquaredError>::new().forward(&array![2.0_f32], &array![0.0])?;
+/// assert_eq!(loss.value, 4.0);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SquaredError;
 
@@ -157,6 +187,15 @@ impl private::Formula for SquaredError {
 pub type L1Loss = PointwiseLoss<AbsoluteError>;
 
 /// The formula of [`L1Loss`].
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::{PointwiseLoss, AbsoluteError};
+///
+/// let loss = PointwiseLoss::<AbsoluteError>::new().forward(&array![2.0_f32], &array![0.0])?;
+/// assert_eq!(loss.value, 2.0);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AbsoluteError;
 
@@ -188,6 +227,15 @@ impl private::Formula for AbsoluteError {
 pub type SmoothL1Loss = PointwiseLoss<SmoothL1>;
 
 /// The formula of [`SmoothL1Loss`].
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::{PointwiseLoss, SmoothL1};
+///
+/// let loss = PointwiseLoss::<SmoothL1>::new().forward(&array![2.0_f32], &array![0.0])?;
+/// assert_eq!(loss.value, 1.5);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SmoothL1 {
     beta: f64,
@@ -235,6 +283,15 @@ impl private::Formula for SmoothL1 {
 pub type HuberLoss = PointwiseLoss<Huber>;
 
 /// The formula of [`HuberLoss`].
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::loss::{PointwiseLoss, Huber};
+///
+/// let loss = PointwiseLoss::<Huber>::new().forward(&array![2.0_f32], &array![0.0])?;
+/// assert_eq!(loss.value, 1.5);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Huber {
     delta: f64,

@@ -4,6 +4,23 @@
 //! Each step does what torch's `_single_tensor_*` functions do, operation by operation: what torch computes in Python
 //! is computed in `f64`; what torch computes with tensors is computed in the parameters' type, and fused where torch's
 //! kernels fuse. No step sums over elements, so the bits do not depend on the machine.
+//!
+//! ```
+//! use ndarray_rnn::optim::{Adam, AdamConfig, MaxNorm, StepLr, clip_grad_norm};
+//! use ndarray_rnn::{Linear, LinearConfig, Trainable};
+//!
+//! let mut model = Linear::<f32>::zeros(LinearConfig::new(4, 2))?;
+//! let mut adam = Adam::new(AdamConfig::new().lr(0.01), &model)?;
+//! let schedule = StepLr::new(adam.lr(), 10, 0.5)?;
+//! for epoch in 0..20 {
+//!     adam.set_lr(schedule.lr(epoch))?;
+//!     let mut gradients = model.zeros_like(); // what `backward` returns
+//!     clip_grad_norm(&mut gradients, MaxNorm::new(1.0))?;
+//!     adam.step(&mut model, &gradients)?;
+//! }
+//! assert_eq!(adam.lr(), 0.005);
+//! # Ok::<(), ndarray_rnn::Error>(())
+//! ```
 
 mod adam;
 mod clip;
@@ -38,14 +55,47 @@ use crate::parameters::{Parameters, expect_same, shapes, with_elements};
 use crate::scalar::Scalar;
 
 /// Stochastic gradient descent, `torch.optim.SGD`: an [`Optimizer`] with an [`SgdConfig`], where the formula is.
+///
+/// ```
+/// use ndarray_rnn::optim::{Sgd, SgdConfig};
+/// use ndarray_rnn::{Linear, LinearConfig, Trainable};
+///
+/// let mut model = Linear::<f32>::zeros(LinearConfig::new(4, 2))?;
+/// let mut optimizer = Sgd::new(SgdConfig::new().lr(0.01), &model)?;
+/// let gradients = model.zeros_like(); // what `backward` returns
+/// optimizer.step(&mut model, &gradients)?;
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[doc(alias = "SGD")]
 pub type Sgd<A = f32> = Optimizer<SgdConfig, A>;
 
 /// Adam and, with decoupled weight decay, AdamW: an [`Optimizer`] with an [`AdamConfig`], where the formula is.
+///
+/// ```
+/// use ndarray_rnn::optim::{Adam, AdamConfig};
+/// use ndarray_rnn::{Linear, LinearConfig, Trainable};
+///
+/// let mut model = Linear::<f32>::zeros(LinearConfig::new(4, 2))?;
+/// let mut optimizer = Adam::new(AdamConfig::new().lr(0.01), &model)?;
+/// let gradients = model.zeros_like(); // what `backward` returns
+/// optimizer.step(&mut model, &gradients)?;
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[doc(alias = "AdamW")]
 pub type Adam<A = f32> = Optimizer<AdamConfig, A>;
 
 /// RMSprop, `torch.optim.RMSprop`: an [`Optimizer`] with an [`RmsPropConfig`], where the formula is.
+///
+/// ```
+/// use ndarray_rnn::optim::{RmsProp, RmsPropConfig};
+/// use ndarray_rnn::{Linear, LinearConfig, Trainable};
+///
+/// let mut model = Linear::<f32>::zeros(LinearConfig::new(4, 2))?;
+/// let mut optimizer = RmsProp::new(RmsPropConfig::new().lr(0.01), &model)?;
+/// let gradients = model.zeros_like(); // what `backward` returns
+/// optimizer.step(&mut model, &gradients)?;
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[doc(alias = "RMSprop")]
 pub type RmsProp<A = f32> = Optimizer<RmsPropConfig, A>;
 
@@ -214,6 +264,20 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
 }
 
 /// The options of an optimiser, and its formula: [`SgdConfig`], [`AdamConfig`], [`RmsPropConfig`]. Sealed.
+///
+/// ```
+/// use ndarray_rnn::optim::{Algorithm, Optimizer, Sgd, SgdConfig};
+/// use ndarray_rnn::{Linear, LinearConfig};
+///
+/// /// For any optimiser.
+/// fn halve<C: Algorithm>(optimizer: &mut Optimizer<C>) -> ndarray_rnn::Result<()> {
+///     optimizer.set_lr(0.5 * optimizer.lr())
+/// }
+/// let mut sgd = Sgd::new(SgdConfig::new().lr(0.1), &Linear::zeros(LinearConfig::new(4, 2))?)?;
+/// halve(&mut sgd)?;
+/// assert_eq!(sgd.lr(), 0.05);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub trait Algorithm: Debug + Clone + private::Sealed {
     /// Checks every option, for parameters of a type.
     #[doc(hidden)]

@@ -9,6 +9,16 @@ use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
 /// What an [`Optimizer`] keeps from step to step, and its options, of which the learning rate is one; for a file.
+///
+/// ```
+/// use ndarray_rnn::optim::{Adam, AdamConfig, OptimizerState};
+/// use ndarray_rnn::{Linear, LinearConfig};
+///
+/// let model = Linear::<f32>::zeros(LinearConfig::new(4, 2))?;
+/// let state: OptimizerState<AdamConfig, f32> = Adam::new(AdamConfig::new(), &model)?.state_dict();
+/// assert_eq!((state.step, state.arrays.len()), (0, 4)); // two moments of weight and bias each
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct OptimizerState<C, A> {
@@ -21,6 +31,17 @@ pub struct OptimizerState<C, A> {
 }
 
 /// A group of parameters in an [`OptimizerState`].
+///
+/// ```
+/// use ndarray_rnn::optim::{Adam, AdamConfig, ParamGroup};
+/// use ndarray_rnn::{Linear, LinearConfig};
+///
+/// let model = Linear::<f32>::zeros(LinearConfig::new(4, 2))?;
+/// let adam = Adam::new(AdamConfig::new(), &model)?.group(AdamConfig::new().lr(0.1), |name| name == "bias")?;
+/// let [_, ParamGroup { config, params }] = &adam.state_dict().groups[..] else { panic!("two groups") };
+/// assert_eq!((config.lr, &params[..]), (0.1, &["bias".to_owned()][..]));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct ParamGroup<C> {

@@ -11,6 +11,16 @@ use crate::room::{self, filled, room};
 use crate::setters::setters;
 
 /// Where the padding stands.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::{Padding, PaddingSide, pad_sequence};
+///
+/// let sequences = [array![[1.0], [2.0]], array![[3.0]]];
+/// let padding = Padding::new(0.0).batch_first(true).side(PaddingSide::Left);
+/// assert_eq!(pad_sequence(&sequences, padding)?, array![[[1.0], [2.0]], [[0.0], [3.0]]]);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[doc(alias = "padding_side")]
 pub enum PaddingSide {

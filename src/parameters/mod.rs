@@ -157,6 +157,15 @@ pub trait Trainable: Parameters {
 }
 
 /// The type of a model's gradient, such as `GradientOf<Net>`.
+///
+/// ```
+/// use ndarray_rnn::{GradientOf, Linear, Result, Trainable};
+///
+/// /// What `backward` of a `Linear` returns.
+/// fn none(linear: &Linear) -> GradientOf<Linear> {
+///     linear.zeros_like()
+/// }
+/// ```
 pub type GradientOf<M> = <M as Trainable>::Gradient;
 
 /// Zeros of the same names and shapes.

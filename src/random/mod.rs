@@ -13,6 +13,16 @@
 //! | [`multinomial`] | `torch.multinomial` of one draw | the same indices |
 //! | [`normal`] | `Tensor.normal_` | within 1e-6 (`f32`): torch's logarithm and cosine differ between machines, and the crate's do not |
 //!
+//! ```
+//! use ndarray::{Array1, array};
+//! use ndarray_rnn::{manual_seed, random};
+//!
+//! let (mut rng, mut values) = (manual_seed(0), Array1::<f32>::zeros(2));
+//! random::uniform(&mut values, 0.0, 1.0, &mut rng)?;
+//! assert_eq!(values, array![0.49625659, 0.7682218]); // torch.manual_seed(0); torch.rand(2)
+//! # Ok::<(), ndarray_rnn::Error>(())
+//! ```
+//!
 //! Source: `ATen/native/cpu/DistributionTemplates.h` and `ATen/core/DistributionsHelper.h`.
 
 mod mt19937;

@@ -33,6 +33,13 @@ pub struct Sizes {
 ///
 /// The trait is sealed, since a kind is code of the engine. Code over all kinds takes any [`Architecture`] or
 /// [`CellArchitecture`].
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::{Kind, LstmConfig};
+///
+/// let state: <LstmConfig as Kind>::State<Array3<f32>> = (Array3::zeros((1, 5, 2)), Array3::zeros((1, 5, 2)));
+/// ```
 pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + private::Sealed + 'static {
     /// A state of arrays of type `T`: one, or a pair (h, c).
     type State<T>;
@@ -83,9 +90,32 @@ pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + private::Sea
 }
 
 /// A kind of network, known by its configuration, such as [`RnnConfig`](crate::RnnConfig). Sealed.
+///
+/// ```
+/// use ndarray::{Array2, Array3};
+/// use ndarray_rnn::{Architecture, Gru, GruConfig, Recurrent, Result};
+///
+/// /// For any kind of network.
+/// fn last<C: Architecture>(network: &Recurrent<C>, input: &Array3<f32>) -> Result<Array2<f32>> {
+///     Ok(network.run(input).last()?.0)
+/// }
+/// assert_eq!(last(&Gru::zeros(GruConfig::new(4, 2))?, &Array3::ones((3, 5, 4)))?.dim(), (5, 2));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub trait Architecture: Kind {}
 
 /// A kind of cell, known by its configuration, such as [`RnnCellConfig`](crate::RnnCellConfig). Sealed.
+///
+/// ```
+/// use ndarray_rnn::{CellArchitecture, GruCell, GruCellConfig, Parameters, RecurrentCell};
+///
+/// /// For any kind of cell.
+/// fn size<C: CellArchitecture>(cell: &RecurrentCell<C>) -> usize {
+///     cell.named_parameters().iter().map(|(_, array)| array.len()).sum()
+/// }
+/// assert_eq!(size(&GruCell::zeros(GruCellConfig::new(4, 2))?), 48);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub trait CellArchitecture: Kind {}
 
 impl Sizes {

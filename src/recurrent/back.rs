@@ -17,6 +17,18 @@ use crate::scalar::Scalar;
 /// first state, `S`. A reset state is a constant and has none.
 ///
 /// Each has the shape of what it is the gradient of. In padding `input` is zero.
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::{Gradients, Gru, GruConfig, manual_seed};
+///
+/// let mut rng = manual_seed(0);
+/// let gru = Gru::<f32>::new(GruConfig::new(4, 2), &mut rng)?;
+/// let (output, _, trace) = gru.forward_train(&Array3::ones((3, 5, 4)), None, &mut rng)?;
+/// let Gradients { parameters: _, input, state } = gru.backward(&trace, &output, None)?;
+/// assert_eq!((input.dim(), state.dim()), ((3, 5, 4), (1, 5, 2)));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gradients<P, X, S> {
     /// Of the parameters, under their names.

@@ -25,6 +25,16 @@ use crate::scalar::Scalar;
 
 /// One step of one layer. The type of its configuration says of which kind: for an [`RnnCell`](crate::RnnCell) it
 /// is [`RnnCellConfig`](crate::RnnCellConfig).
+///
+/// ```
+/// use ndarray::Array2;
+/// use ndarray_rnn::{LstmCellConfig, RecurrentCell, manual_seed};
+///
+/// let cell = RecurrentCell::<_, f32>::new(LstmCellConfig::new(4, 2), &mut manual_seed(0))?; // an `LstmCell`
+/// let (h, c) = cell.forward(&Array2::ones((3, 4)), None)?;
+/// assert_eq!((h.dim(), c.dim()), ((3, 2), (3, 2)));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct RecurrentCell<C: CellArchitecture, A: Scalar = f32> {
     config: C,
@@ -34,6 +44,16 @@ pub struct RecurrentCell<C: CellArchitecture, A: Scalar = f32> {
 
 /// What a step in training leaves for [`RecurrentCell::backward`]: `N (input_size + 2 hidden_size)` numbers for an
 /// [`RnnCell`](crate::RnnCell), `N (input_size + 7 hidden_size)` for the others, `hidden_size` rounded up to a cache line.
+///
+/// ```
+/// use ndarray::Array2;
+/// use ndarray_rnn::{GruCell, GruCellConfig};
+///
+/// let cell = GruCell::<f32>::zeros(GruCellConfig::new(4, 2))?;
+/// let (h, trace) = cell.forward_train(&Array2::ones((3, 4)), None)?;
+/// assert_eq!(cell.backward(&trace, &h)?.input.dim(), (3, 4));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct CellTrace<C, A: Scalar> {
     origin: Origin<C>,
@@ -222,6 +242,16 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
 of_parameters!(RecurrentCell<CellArchitecture> -> CellParameters<A>);
 
 /// The number of axes of a step's input: [`Ix2`](type@Ix2) for a batch, [`Ix1`](type@Ix1) for one row. Sealed.
+///
+/// ```
+/// use ndarray::{Array1, Array2};
+/// use ndarray_rnn::{GruCell, GruCellConfig};
+///
+/// let cell = GruCell::<f32>::zeros(GruCellConfig::new(4, 2))?;
+/// assert_eq!(cell.forward(&Array2::ones((3, 4)), None)?.dim(), (3, 2)); // a batch
+/// assert_eq!(cell.forward(&Array1::ones(4), None)?.dim(), 2); // one row
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub trait CellDim:
     Dimension<Larger: RemoveAxis<Smaller = Self> + 'static> + private::Sealed + 'static
 {

@@ -20,6 +20,16 @@ use crate::scalar::Scalar;
 
 /// A recurrent network. The type of its configuration says of which kind: for an [`Rnn`](crate::Rnn) it is
 /// [`RnnConfig`](crate::RnnConfig).
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::{GruConfig, Recurrent, manual_seed};
+///
+/// let gru = Recurrent::<_, f32>::new(GruConfig::new(4, 2), &mut manual_seed(0))?; // a `Gru`
+/// let (output, h_n) = gru.forward(&Array3::ones((3, 5, 4)), None)?;
+/// assert_eq!((output.dim(), h_n.dim()), ((3, 5, 2), (1, 5, 2)));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Recurrent<C: Architecture, A: Scalar = f32> {
     config: C,

@@ -19,6 +19,14 @@ use crate::scalar::Scalar;
 /// | `weight_hr` | (proj_size, hidden_size), absent without projection |
 ///
 /// An [`RnnCell`](crate::RnnCell) has one gate.
+///
+/// ```
+/// use ndarray_rnn::{GruCell, GruCellConfig};
+///
+/// let cell = GruCell::<f32>::zeros(GruCellConfig::new(4, 2))?;
+/// assert_eq!(cell.parameters().weight_ih().dim(), (6, 4)); // three gates
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct CellParameters<A> {
     pub(crate) weight_ih: Array2<A>,
@@ -29,6 +37,15 @@ pub struct CellParameters<A> {
 }
 
 /// The way a direction runs through time.
+///
+/// ```
+/// use ndarray_rnn::{Direction, Rnn, RnnConfig};
+///
+/// let parameters = Rnn::<f32>::zeros(RnnConfig::new(4, 2))?.parameters().clone();
+/// assert!(parameters.weight_ih(0, Direction::Forward).is_some());
+/// assert!(parameters.weight_ih(0, Direction::Reverse).is_none()); // not bidirectional
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From the first step to the last.
@@ -42,6 +59,16 @@ pub enum Direction {
 /// Their names are those of [`CellParameters`], followed by `_l{k}` for layer k, and by `_reverse` in the reverse
 /// direction. They are ordered by layer, then direction, then as in [`CellParameters`]. For k > 0 `input_size` is
 /// the width of an output row.
+///
+/// ```
+/// use ndarray_rnn::{Direction, Lstm, LstmConfig, Parameters};
+///
+/// let lstm = Lstm::<f32>::zeros(LstmConfig::new(4, 2).num_layers(2).bidirectional(true))?;
+/// let parameters = lstm.parameters();
+/// assert_eq!(parameters.named_parameters()[4].0, "weight_ih_l0_reverse");
+/// assert_eq!(parameters.weight_ih(1, Direction::Forward).map(|weight| weight.dim()), Some((8, 4)));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecurrentParameters<A> {
     /// By layer, then direction.

@@ -83,6 +83,13 @@ pub type Rnn<A = f32> = Recurrent<RnnConfig, A>;
 pub type RnnCell<A = f32> = RecurrentCell<RnnCellConfig, A>;
 
 /// The activation of torch's RNN.
+///
+/// ```
+/// use ndarray_rnn::{Nonlinearity, RnnConfig};
+///
+/// assert_eq!(RnnConfig::new(4, 2).nonlinearity, Nonlinearity::Tanh);
+/// assert_eq!(RnnConfig::new(4, 2).nonlinearity(Nonlinearity::Relu).to_string(), "RNN(4, 2, nonlinearity=relu)");
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum Nonlinearity {

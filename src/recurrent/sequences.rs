@@ -14,6 +14,21 @@ use crate::steps::Steps;
 
 /// Sequences in an array, a batch (3-D) or one sequence (2-D), or in a [`PackedSequence`]: what a network reads,
 /// and what it returns. Sealed.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_rnn::{Gru, GruConfig, PackedSequence, Result, Sequences};
+///
+/// /// For a batch, one sequence and a packed sequence.
+/// fn outputs<I: Sequences<f32> + ?Sized>(gru: &Gru, input: &I) -> Result<I::Output> {
+///     Ok(gru.run(input).forward()?.0)
+/// }
+/// let gru = Gru::zeros(GruConfig::new(1, 2))?;
+/// let words = [array![[1.0], [2.0]], array![[3.0]]];
+/// assert_eq!(outputs(&gru, &words[0])?.dim(), (2, 2));
+/// assert_eq!(outputs(&gru, &PackedSequence::from_sequences(&words)?)?.batch(), 2);
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub trait Sequences<A>: private::Sealed {
     /// The number of axes of the state that belongs to them.
     type Dim: SequenceDim;

@@ -17,6 +17,18 @@ use crate::steps::Steps;
 
 /// What a [`Session`](crate::Session) runs: a [`Recurrent`] network or a [`RecurrentCell`], or a borrow or an [`Arc`]
 /// of one. Sealed.
+///
+/// ```
+/// use ndarray::Array2;
+/// use ndarray_rnn::{Gru, GruConfig, Result, Session, Stepwise};
+///
+/// /// For sessions over any kind of network, owned, shared or borrowed.
+/// fn steps<N: Stepwise>(session: &mut Session<N>, inputs: &[Array2<N::Elem>]) -> Result<()> {
+///     inputs.iter().try_for_each(|input| session.step(input).map(drop))
+/// }
+/// steps(&mut Gru::<f32>::zeros(GruConfig::new(4, 2))?.session(3)?, &[Array2::ones((3, 4))])?;
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 pub trait Stepwise: private::Sealed {
     /// The configuration.
     type Kind: Kind;

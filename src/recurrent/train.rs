@@ -26,6 +26,17 @@ use crate::scalar::Scalar;
 /// [`Lstm`](crate::Lstm) or a [`Gru`](crate::Gru) holds `5 R K D hidden_size` more, `hidden_size` rounded up to a cache
 /// line, and with a projection another `R K D hidden_size`. When the trace is dropped its memory goes back to the network, for the next pass; what that pass does not use is
 /// freed. A clone of the network has no such memory.
+///
+/// ```
+/// use ndarray::Array3;
+/// use ndarray_rnn::{Gru, GruConfig, Trace, manual_seed};
+///
+/// let mut rng = manual_seed(0);
+/// let gru = Gru::<f32>::new(GruConfig::new(4, 2), &mut rng)?;
+/// let (output, _, trace): (_, _, Trace<GruConfig, f32>) = gru.forward_train(&Array3::ones((3, 5, 4)), None, &mut rng)?;
+/// assert_eq!(gru.backward(&trace, &output, None)?.input.dim(), (3, 5, 4));
+/// # Ok::<(), ndarray_rnn::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Trace<C, A: Scalar, O = Array3<A>> {
     pub(super) origin: Origin<C>,

@@ -8,6 +8,12 @@ use crate::error::{
 use crate::setters::setters;
 
 /// How a [`OneCycleLr`] goes from one learning rate to the next.
+///
+/// ```
+/// use ndarray_rnn::optim::{AnnealStrategy, OneCycleConfig};
+///
+/// assert_eq!(OneCycleConfig::new(0.1, 500).anneal_strategy, AnnealStrategy::Cos);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AnnealStrategy {
     /// Along half a cosine.

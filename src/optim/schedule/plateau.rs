@@ -6,6 +6,13 @@ use crate::scalar::Scalar;
 use crate::setters::setters;
 
 /// Whether a metric is to be small or large.
+///
+/// ```
+/// use ndarray_rnn::optim::{PlateauConfig, PlateauMode};
+///
+/// let accuracy = PlateauConfig::new().mode(PlateauMode::Max).patience(3);
+/// assert_eq!(PlateauConfig::new().mode, PlateauMode::Min);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum PlateauMode {
@@ -17,6 +24,13 @@ pub enum PlateauMode {
 }
 
 /// What the threshold of an improvement is a share of.
+///
+/// ```
+/// use ndarray_rnn::optim::{PlateauConfig, ThresholdMode};
+///
+/// let config = PlateauConfig::new().threshold(0.01).threshold_mode(ThresholdMode::Abs); // better by 0.01
+/// assert_eq!(PlateauConfig::new().threshold_mode, ThresholdMode::Rel);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ThresholdMode {
