@@ -148,7 +148,7 @@ pub struct Options {
     pub(super) use_bias: bool,
     pub(super) dropout: f64,
     pub(super) recurrent_dropout: f64,
-    pub(super) go_backwards: bool,
+    pub(crate) go_backwards: bool,
     pub(super) zero_output_for_mask: bool,
     pub(super) seed: Option<i64>,
 }

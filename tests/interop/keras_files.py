@@ -283,8 +283,10 @@ def parts(layer):
 
 def ours():
     """The model that tests/keras_files writes."""
+    cells = [layers.LSTMCell(3), layers.GRUCell(2, use_bias=False), layers.SimpleRNNCell(3), layers.LSTMCell(2)]
     model = keras.Sequential([
-        keras.Input((None, 4)),
+        keras.Input((None,), dtype="int32"),
+        layers.Embedding(6, 4),
         layers.SimpleRNN(3, return_sequences=True),
         layers.Bidirectional(layers.SimpleRNN(2, return_sequences=True)),
         layers.LSTM(3, return_sequences=True),
@@ -292,11 +294,15 @@ def ours():
         layers.GRU(3, reset_after=False, return_sequences=True),
         layers.Bidirectional(layers.LSTM(2, return_sequences=True)),
         layers.Bidirectional(layers.GRU(2, return_sequences=True), merge_mode="sum"),
+        layers.RNN(cells, return_sequences=True),
+        layers.Bidirectional(layers.LSTM(2, return_sequences=True), merge_mode="ave"),
+        layers.GRU(2, go_backwards=True, return_sequences=True),
         layers.SimpleRNN(2, use_bias=False, activation="relu"),
+        layers.Dense(3),
     ])
     model.load_weights(OURS)
     (HERE / OURS.name).write_bytes(OURS.read_bytes())
-    x = uniform(400, 2, 5, 4)
+    x = np.random.default_rng(400).integers(0, 6, (2, 5))
     return {"x": listed(x), "output": listed(model(x))}
 
 

@@ -14,13 +14,15 @@ mod versions;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array3, ArrayD, Ix3};
+use ndarray::{Array3, ArrayD, Ix2, Ix3};
 use ndarray_rnn::io::keras::{LoadKeras, Model, Weights};
 use ndarray_rnn::keras::{
     Activation, Bidirectional, Gru, GruConfig, Lstm, LstmConfig, MergeMode, SimpleRnn, SimpleRnnConfig,
-    set_random_seed,
+    Stacked, set_random_seed,
 };
-use ndarray_rnn::{Error, FileError, Parameters};
+use ndarray_rnn::{
+    Embedding, EmbeddingConfig, Error, FileError, Linear, LinearConfig, Parameters, manual_seed,
+};
 use serde_json::Value;
 
 use common::{Real, TestResult, in_both_types, largest_difference};
@@ -178,6 +180,7 @@ fn element_types() -> TestResult {
 /// The layers of the model that `tests/interop/keras_files.py` loads our weights into.
 #[derive(Debug, PartialEq)]
 struct Ours<A: Real> {
+    table: Embedding<A>,
     first: SimpleRnn<A>,
     both: Bidirectional<A>,
     lstm: Lstm<A>,
@@ -185,7 +188,10 @@ struct Ours<A: Real> {
     before: Gru<A>,
     both_lstm: Bidirectional<A, LstmConfig>,
     both_gru: Bidirectional<A, GruConfig>,
+    cells: Stacked<A>,
+    sequential: Stacked<A>,
     last: SimpleRnn<A>,
+    head: Linear<A>,
 }
 
 /// Parameters of one's own, biases that are not zero among them.
@@ -201,6 +207,7 @@ impl<A: Real> Ours<A> {
     fn new() -> TestResult<Self> {
         let rng = &mut set_random_seed(0);
         Ok(Self {
+            table: filled(Embedding::new(EmbeddingConfig::new(6, 4), &mut manual_seed(0)))?,
             first: filled(SimpleRnn::new(SimpleRnnConfig::new(4, 3), rng))?,
             both: filled(Bidirectional::new(SimpleRnnConfig::new(3, 2), MergeMode::Concat, rng))?,
             lstm: filled(Lstm::new(LstmConfig::new(4, 3), rng))?,
@@ -208,16 +215,31 @@ impl<A: Real> Ours<A> {
             before: filled(Gru::new(GruConfig::new(2, 3).reset_after(false), rng))?,
             both_lstm: filled(Bidirectional::new(LstmConfig::new(3, 2), MergeMode::Concat, rng))?,
             both_gru: filled(Bidirectional::new(GruConfig::new(4, 2), MergeMode::Sum, rng))?,
+            // Two of the same kind are apart, and a kind stands before another that is earlier in the alphabet.
+            cells: filled(Stacked::new([
+                Lstm::new(LstmConfig::new(2, 3), rng)?.into(),
+                Gru::new(GruConfig::new(3, 2).use_bias(false), rng)?.into(),
+                SimpleRnn::new(SimpleRnnConfig::new(2, 3), rng)?.into(),
+                Lstm::new(LstmConfig::new(3, 2), rng)?.into(),
+            ]))?,
+            sequential: filled(Stacked::new([
+                Bidirectional::new(LstmConfig::new(2, 2), MergeMode::Ave, rng)?.into(),
+                Gru::new(GruConfig::new(2, 2).go_backwards(true), rng)?.into(),
+            ]))?,
             last: filled(SimpleRnn::new(
                 SimpleRnnConfig::new(2, 2).use_bias(false).activation(Activation::Relu),
                 rng,
             ))?,
+            head: filled(Linear::new(LinearConfig::new(2, 3), &mut manual_seed(1)))?,
         })
     }
 
     fn weights(&self) -> Weights<'_, A> {
-        let weights = Weights::new().layer(&self.first).layer(&self.both).layer(&self.lstm).layer(&self.gru);
-        weights.layer(&self.before).layer(&self.both_lstm).layer(&self.both_gru).layer(&self.last)
+        let weights = Weights::new().layer(&self.table).layer(&self.first).layer(&self.both);
+        let weights = weights.layer(&self.lstm).layer(&self.gru).layer(&self.before);
+        let weights = weights.layer(&self.both_lstm).layer(&self.both_gru).layer(&self.cells);
+        let weights = self.sequential.layers().iter().fold(weights, Weights::layer);
+        weights.layer(&self.last).layer(&self.head)
     }
 }
 
@@ -238,11 +260,14 @@ fn keras_loaded_these_very_bytes_and_computes_the_same() -> TestResult {
         "not the bytes of the fixture"
     );
     let expected = &expected()?["ours"];
-    let x = ours.first.forward(&batch(&expected["x"])?)?.0;
+    let indices = array(&expected["x"])?.mapv(|x| x as usize).into_dimensionality::<Ix2>()?;
+    let x = ours.first.forward(&ours.table.forward(&indices)?)?.0;
     let x = ours.lstm.forward(&ours.both.forward(&x)?.0)?.0;
     let x = ours.before.forward(&ours.gru.forward(&x)?.0)?.0;
     let x = ours.both_gru.forward(&ours.both_lstm.forward(&x)?.0)?.0;
-    assert_close(&ours.last.call(&x).last()?.0.into_dyn(), &expected["output"])
+    let x = ours.sequential.forward(&ours.cells.forward(&x)?.0)?.0;
+    let output = ours.head.forward(&ours.last.call(&x).last()?.0)?;
+    assert_close(&output.into_dyn(), &expected["output"])
 }
 
 /// A layer of a file loads into one of other weights.
@@ -268,7 +293,44 @@ fn weights_written_read_back<A: Real>() -> TestResult {
     expect_loads(&model, "gru_1", &ours.before)?;
     expect_loads(&model, "bidirectional_1", &ours.both_lstm)?;
     expect_loads(&model, "bidirectional_2", &ours.both_gru)?;
-    expect_loads(&model, "simple_rnn_1", &ours.last)
+    expect_loads(&model, "rnn", &ours.cells)?;
+    expect_loads(&model, "simple_rnn_1", &ours.last)?;
+    expect_loads(&model, "embedding", &ours.table)?;
+    expect_loads(&model, "dense", &ours.head)
 }
 
 in_both_types!(weights_written_read_back);
+
+/// Layers of a Sequential each have a group of their own; what no `RNN` of cells is has none.
+#[test]
+fn stacked_layers_that_are_no_cells() -> TestResult {
+    let ours = Ours::<f32>::new()?;
+    let message = |layer: Stacked| {
+        let error = Weights::new().layer(&layer).to_bytes().err();
+        error.map_or("written".into(), |error| error.to_string())
+    };
+    let refused = |class: &str| {
+        format!(
+            "Keras: RNN of stacked cells: a {class} layer that is no cell taken forwards, is not supported"
+        )
+    };
+    let [both, backwards] = [0, 1].map(|i| ours.sequential.layers()[i].clone());
+    assert_eq!(message(Stacked::new([both])?), refused("Bidirectional"));
+    assert_eq!(message(Stacked::new([backwards])?), refused("GRU"));
+    assert_eq!(message(ours.cells.clone()), "written");
+
+    // Of other cells than the file's: fewer, more, or of other kinds.
+    let model = Model::from_bytes(&ours.weights().to_bytes()?)?;
+    let cells = ours.cells.layers();
+    let mut others = [
+        Stacked::new(cells[..3].to_vec())?,
+        Stacked::new([cells, &cells[2..3]].concat())?,
+        Stacked::new([0, 3, 2, 3].map(|i| cells[i].clone()))?,
+    ];
+    for other in &mut others {
+        let before = other.clone();
+        assert!(model.load("rnn", other).is_err());
+        assert_eq!(*other, before);
+    }
+    Ok(())
+}

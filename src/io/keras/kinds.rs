@@ -15,7 +15,7 @@ use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
 /// A model that a layer's weights can be loaded into. Sealed.
-pub trait LoadKeras: Parameters {
+pub trait LoadKeras: Parameters + Sized {
     /// What such a layer is called where none is found.
     #[doc(hidden)]
     const KIND: &'static str;
@@ -28,6 +28,12 @@ pub trait LoadKeras: Parameters {
     #[doc(hidden)]
     fn named_weights(layer: &Layer) -> Result<StateDict> {
         layer.weights().cloned()
+    }
+
+    /// Loads the layer's weights.
+    #[doc(hidden)]
+    fn load(&mut self, layer: &Layer) -> Result<()> {
+        Self::named_weights(layer)?.load_into(self)
     }
 }
 
@@ -247,6 +253,37 @@ impl<A: Scalar> LoadKeras for Stacked<A> {
             .class()
             .map_or_else(|| layer.shape("0.kernel").is_some(), |class| class == "RNN(StackedRNNCells)")
     }
+
+    /// A file of weights alone has the cells class by class; this model says in which order they go.
+    fn load(&mut self, layer: &Layer) -> Result<()> {
+        let weights = layer.weights()?;
+        if layer.class().is_some() {
+            return weights.load_into(self);
+        }
+        let parameters = self.named_parameters();
+        let own = gates(parameters.iter().map(|(name, array)| (&**name, array.shape())));
+        let theirs = gates(weights.iter().map(|(name, array)| (name, array.shape())));
+        let (mut unread, mut ordered): (Vec<_>, _) = ((0..theirs.len()).collect(), StateDict::new());
+        for (i, gates) in own.into_iter().enumerate() {
+            let found = unread.iter().position(|&j| theirs[j] == gates).map(|at| unread.remove(at));
+            let cell = found.map(|j| weights.under(&format!("{j}."))).unwrap_or_default();
+            for (name, array) in cell.iter() {
+                ordered.insert(format!("{i}.{name}"), array.clone())?;
+            }
+        }
+        // Cells that are left over are those of another model, as the names and shapes say.
+        if unread.is_empty() { ordered.load_into(self) } else { weights.load_into(self) }
+    }
+}
+
+/// The number of gates of each cell, as many as the recurrent kernel has columns for a unit.
+fn gates<'a>(arrays: impl Iterator<Item = (&'a str, &'a [usize])>) -> Vec<usize> {
+    let recurrent = arrays.filter(|(name, _)| name.ends_with(".recurrent_kernel"));
+    let count = |shape: &[usize]| match *shape {
+        [units, columns] => columns.checked_div(units).unwrap_or_default(),
+        _ => 0,
+    };
+    recurrent.map(|(_, shape)| count(shape)).collect()
 }
 
 impl<A: Scalar> FromKeras for Stacked<A> {

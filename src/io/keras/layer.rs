@@ -31,7 +31,7 @@ impl From<usize> for LayerId<'_> {
 
 /// A set of a layer's arrays: those of its one cell, of one direction, of one of stacked cells, or of the layer itself.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Part {
+pub struct Part {
     /// What stands before the names of the arrays.
     pub(super) prefix: String,
     /// Where the arrays are within the layer's group, in a file of the new format.
@@ -70,6 +70,11 @@ impl Part {
             Self { prefix, group, name, ..Self::cell() }
         });
         parts.into()
+    }
+
+    /// Whether the array of this name, which begins with the part's prefix, is one of the part's.
+    pub(super) fn has(&self, name: &str) -> bool {
+        name.strip_prefix(&*self.prefix).is_some_and(|name| self.names.contains(&name))
     }
 }
 

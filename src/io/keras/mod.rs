@@ -39,7 +39,7 @@
 //   config                                 what a configuration says of layers, whatever their class
 //   weights, legacy                        layers of files in the new format, and in the old one
 //   activation, entries, kinds, dense      from what a file says of a layer to the layer itself
-//   model, write                           whole files
+//   model, writable, write                 whole files
 mod activation;
 mod arrays;
 mod config;
@@ -53,13 +53,15 @@ mod legacy;
 mod model;
 mod texts;
 mod weights;
+mod writable;
 mod write;
 
 pub use dense::DenseActivation;
 pub use kinds::{FromConfig, FromKeras, LoadKeras};
 pub use layer::{Layer, LayerId};
 pub use model::Model;
-pub use write::{Weights, WriteKeras};
+pub use writable::WriteKeras;
+pub use write::Weights;
 
 /// The format's name in errors.
 const FORMAT: &str = "Keras";

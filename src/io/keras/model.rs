@@ -152,7 +152,7 @@ impl Model {
     /// [`Error::UnexpectedParameter`](crate::Error::UnexpectedParameter) for the weights of another layer; `into` is
     /// unchanged then.
     pub fn load<'a, L: LoadKeras>(&self, layer: impl Into<LayerId<'a>>, into: &mut L) -> Result<()> {
-        L::named_weights(self.find::<L>(layer.into())?)?.load_into(into)
+        into.load(self.find::<L>(layer.into())?)
     }
 
     fn find<L: LoadKeras>(&self, id: LayerId<'_>) -> Result<&Layer> {

@@ -1,6 +1,5 @@
 //! Writing `.weights.h5` files.
 
-use std::fmt::Debug;
 use std::path::Path;
 
 use hdf5_pure::{AttrValue, FileBuilder, GroupBuilder};
@@ -8,10 +7,10 @@ use ndarray::ArrayViewD;
 
 use super::FORMAT;
 use super::config::{numbered, snake_case};
+use super::layer::Part;
+use super::writable::WriteKeras;
 use crate::error::Result;
 use crate::io::files::{self, unsupported};
-use crate::keras::{Architecture, Bidirectional, Layer};
-use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
 /// Layers to be written into a `.weights.h5` file, in the order of the Keras model that is to load them.
@@ -36,46 +35,6 @@ pub struct Weights<'a, A: Scalar> {
     layers: Vec<&'a dyn WriteKeras<A>>,
 }
 
-/// A layer whose weights [`Weights`] writes: a [`Layer`] of any kind, or a [`Bidirectional`] of two. Sealed.
-pub trait WriteKeras<A: Scalar>: Debug + Sync {
-    /// Keras's name of the class.
-    #[doc(hidden)]
-    fn class(&self) -> &'static str;
-
-    #[doc(hidden)]
-    fn cells(&self) -> Vec<CellWeights<'_, A>>;
-}
-
-/// The weights of a cell.
-#[derive(Debug)]
-pub struct CellWeights<'a, A> {
-    /// The group of the layer around the cell, if that is one within the layer.
-    way: Option<&'static str>,
-    /// The parameters in Keras's order.
-    parameters: Vec<(String, ArrayViewD<'a, A>)>,
-}
-
-impl<C: Architecture, A: Scalar> WriteKeras<A> for Layer<C, A> {
-    fn class(&self) -> &'static str {
-        C::CLASS
-    }
-
-    fn cells(&self) -> Vec<CellWeights<'_, A>> {
-        vec![CellWeights { way: None, parameters: self.named_parameters() }]
-    }
-}
-
-impl<C: Architecture, A: Scalar> WriteKeras<A> for Bidirectional<A, C> {
-    fn class(&self) -> &'static str {
-        "Bidirectional"
-    }
-
-    fn cells(&self) -> Vec<CellWeights<'_, A>> {
-        let ways = [("backward_layer", self.backward_layer()), ("forward_layer", self.forward_layer())];
-        ways.map(|(way, layer)| CellWeights { way: Some(way), parameters: layer.named_parameters() }).into()
-    }
-}
-
 impl<A: Scalar> Default for Weights<'_, A> {
     fn default() -> Self {
         Self { layers: Vec::new() }
@@ -88,8 +47,16 @@ impl<'a, A: Scalar> Weights<'a, A> {
         Self::default()
     }
 
-    /// Adds a [`Layer`], such as a [`SimpleRnn`](crate::keras::SimpleRnn), [`Lstm`](crate::keras::Lstm) or
-    /// [`Gru`](crate::keras::Gru), or a [`Bidirectional`] of two.
+    /// Adds a layer:
+    ///
+    /// | here | in Keras |
+    /// |---|---|
+    /// | a [`Layer`], such as a [`SimpleRnn`](crate::keras::SimpleRnn), [`Lstm`](crate::keras::Lstm) or [`Gru`](crate::keras::Gru) | `SimpleRNN`, `LSTM`, `GRU` |
+    /// | a [`Bidirectional`] of two | `Bidirectional` |
+    /// | a [`Stacked`] of layers that go forwards | `RNN([cells])` |
+    /// | each of [`Stacked::layers`] | the layers of a `Sequential` |
+    /// | a [`Linear`] | `Dense`: its `kernel` is the weight transposed |
+    /// | an [`Embedding`] | `Embedding` |
     pub fn layer(mut self, layer: &'a impl WriteKeras<A>) -> Self {
         self.layers.push(layer);
         self
@@ -107,7 +74,8 @@ impl<'a, A: Scalar> Weights<'a, A> {
     /// The bytes that [`write`](Self::write) writes.
     ///
     /// # Errors
-    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for what HDF5 cannot hold.
+    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for a [`Stacked`] with a layer that is no cell of an `RNN`,
+    /// a [`Bidirectional`] or one that goes backwards, and for what HDF5 cannot hold.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut file = FileBuilder::new();
         let mut layers = file.create_group("layers");
@@ -115,17 +83,22 @@ impl<'a, A: Scalar> Weights<'a, A> {
         let names = numbered(self.layers.iter().map(|layer| snake_case(layer.class())));
         for (layer, name) in self.layers.iter().zip(names) {
             let mut group = layers.create_group(&name);
-            for weights in layer.cells() {
-                match weights.way {
-                    None => weights.write(&mut group),
-                    Some(way) => {
-                        let mut inner = group.create_group(way);
-                        weights.write(&mut inner);
-                        group.add_group(inner.finish());
-                    }
-                }
+            // The layer's own variables stand where its name does; recurrent layers have none.
+            let mut own = group.create_group("vars");
+            own.set_attr("name", AttrValue::String(name));
+            let (parts, arrays) = (layer.parts()?, layer.arrays());
+            let of_part = |part: &'_ Part| {
+                arrays.iter().filter(|(name, _)| part.has(name)).map(|(_, array)| array.view()).collect()
+            };
+            let (of_layer, within): (Vec<Located<'_, A>>, Vec<_>) = parts
+                .iter()
+                .map(|part| (&*part.group, of_part(part)))
+                .partition(|(path, _)| *path == "vars/");
+            for (_, arrays) in of_layer {
+                fill(&mut own, &[("", arrays)]);
             }
-            variables(&mut group, &name);
+            group.add_group(own.finish());
+            fill(&mut group, &within);
             layers.add_group(group.finish());
         }
         file.add_group(layers.finish());
@@ -133,29 +106,37 @@ impl<'a, A: Scalar> Weights<'a, A> {
     }
 }
 
-impl<A: Scalar> CellWeights<'_, A> {
-    /// Writes the cell into the group of its layer.
-    fn write(&self, layer: &mut GroupBuilder) {
-        let mut cell = layer.create_group("cell");
-        let mut vars = cell.create_group("vars");
-        for (i, (_, value)) in self.parameters.iter().enumerate() {
-            let values = value.iter().map(|value| value.into_f64());
-            let dataset = vars.create_dataset(&i.to_string());
-            if A::SINGLE {
-                dataset.with_f32_data(&values.map(|value| value as f32).collect::<Vec<_>>());
-            } else {
-                dataset.with_f64_data(&values.collect::<Vec<_>>());
-            }
-            dataset.with_shape(&value.shape().iter().map(|&size| size as u64).collect::<Vec<_>>());
-        }
-        cell.add_group(vars.finish());
-        layer.add_group(cell.finish());
+/// Arrays, and the path of the group that they stand in.
+type Located<'a, A> = (&'a str, Vec<ArrayViewD<'a, A>>);
+
+/// Writes arrays into the groups within a group that their paths name.
+fn fill<A: Scalar>(group: &mut GroupBuilder, parts: &[Located<'_, A>]) {
+    let name = |path: &str| path.split_once('/').map(|(name, _)| name.to_owned());
+    for parts in parts.chunk_by(|(path, _), (other, _)| name(path) == name(other)) {
+        let Some(name) = name(parts[0].0) else {
+            parts
+                .iter()
+                .flat_map(|(_, arrays)| arrays)
+                .enumerate()
+                .for_each(|(i, array)| write(group, i, array));
+            continue;
+        };
+        let mut inner = group.create_group(&name);
+        let within: Vec<_> =
+            parts.iter().map(|(path, arrays)| (&path[name.len() + 1..], arrays.clone())).collect();
+        fill(&mut inner, &within);
+        group.add_group(inner.finish());
     }
 }
 
-/// The group of the layer's own variables, of which there are none; it holds the layer's name.
-fn variables(layer: &mut GroupBuilder, name: &str) {
-    let mut vars = layer.create_group("vars");
-    vars.set_attr("name", AttrValue::String(name.into()));
-    layer.add_group(vars.finish());
+/// Writes an array under its number.
+fn write<A: Scalar>(group: &mut GroupBuilder, number: usize, array: &ArrayViewD<'_, A>) {
+    let values = array.iter().map(|value| value.into_f64());
+    let dataset = group.create_dataset(&number.to_string());
+    if A::SINGLE {
+        dataset.with_f32_data(&values.map(|value| value as f32).collect::<Vec<_>>());
+    } else {
+        dataset.with_f64_data(&values.collect::<Vec<_>>());
+    }
+    dataset.with_shape(&array.shape().iter().map(|&size| size as u64).collect::<Vec<_>>());
 }
