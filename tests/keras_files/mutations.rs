@@ -2,7 +2,7 @@
 
 use ndarray_rnn::io::keras::{DenseActivation, FromConfig, Model};
 use ndarray_rnn::keras::{
-    Bidirectional, Gru, GruConfig, Layer, LayerPair, LstmConfig, SimpleRnn, SimpleRnnConfig, Stacked,
+    Bidirectional, Gru, GruConfig, Layer, LayerPair, Lstm, LstmConfig, SimpleRnn, SimpleRnnConfig, Stacked,
 };
 use ndarray_rnn::{Embedding, Linear};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use crate::fixture;
 use crate::mutated::{change, expect_modest};
 use crate::refused::zipped;
 
-const FILES: [&str; 19] = [
+const FILES: [&str; 21] = [
     "model.keras",
     "model.h5",
     "model.weights.h5",
@@ -32,6 +32,8 @@ const FILES: [&str; 19] = [
     "keras-2.12.0.keras",
     "keras-3.8.0.keras",
     "keras-3.15.1.h5",
+    "keras-1.2.2-gates.h5",
+    "keras-2.1.6-gates.h5",
 ];
 
 /// Reads a file, and makes all that can be made of it.
@@ -47,6 +49,11 @@ fn read(bytes: &[u8]) {
         drop(model.layer::<(Linear, DenseActivation)>(i));
         if let Ok(mut layer) = SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(4, 3)) {
             drop(model.load(i, &mut layer));
+        }
+        if let Ok(mut layer) = Lstm::<f32>::zeros(LstmConfig::new(4, 3)) {
+            drop(model.load(i, &mut layer));
+            let mut cells = Stacked::new([layer.into()]);
+            drop(cells.as_mut().map(|cells| model.load(i, cells)));
         }
         if let Ok(mut layer) = Gru::<f32>::zeros(GruConfig::new(3, 3)) {
             drop(model.load(i, &mut layer));

@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, Array3, ArrayD, Ix3};
 use ndarray_rnn::io::keras::{DenseActivation, Model};
-use ndarray_rnn::keras::{Activation, Bidirectional, Gru, Lstm, SimpleRnn, Stacked};
-use ndarray_rnn::{Embedding, Linear};
+use ndarray_rnn::keras::{Activation, Bidirectional, Gru, GruConfig, Lstm, LstmConfig, SimpleRnn, Stacked};
+use ndarray_rnn::{Embedding, Error, Linear};
 use serde_json::Value;
 
 use crate::common::TestResult;
@@ -20,11 +20,26 @@ struct Version {
 
 impl Version {
     fn all() -> impl Iterator<Item = TestResult<Self>> {
-        VERSIONS.into_iter().map(|name| {
-            let expected: Value = serde_json::from_slice(&std::fs::read(fixture(&format!("{name}.json")))?)?;
-            let file = expected["file"].as_str().ok_or("no file")?;
-            Ok(Self { name, model: Model::read(fixture(file))?, expected })
-        })
+        VERSIONS.into_iter().map(Self::read)
+    }
+
+    fn read(name: &'static str) -> TestResult<Self> {
+        let expected: Value = serde_json::from_slice(&std::fs::read(fixture(&format!("{name}.json")))?)?;
+        let file = expected["file"].as_str().ok_or("no file")?;
+        Ok(Self { name, model: Model::read(fixture(file))?, expected })
+    }
+
+    /// The same file without its configuration, if it is one of the old format.
+    fn bare(&self) -> TestResult<Option<Model>> {
+        let file = self.expected["file"].as_str().ok_or("no file")?;
+        if !file.ends_with(".h5") {
+            return Ok(None);
+        }
+        let mut bytes = std::fs::read(fixture(file))?;
+        let attribute = b"model_config";
+        let at = bytes.windows(attribute.len()).position(|window| window == attribute);
+        bytes[at.ok_or("no configuration")?] = b'n';
+        Ok(Some(Model::from_bytes(&bytes)?))
     }
 
     fn is_oldest(&self) -> bool {
@@ -126,19 +141,9 @@ fn every_weight_is_read() -> TestResult {
 #[test]
 fn the_same_files_without_a_description() -> TestResult {
     for version in Version::all() {
-        let Version { name, model, expected } = version?;
-        let file = expected["file"].as_str().ok_or("no file")?;
-        if !file.ends_with(".h5") {
-            continue;
-        }
-        let mut bytes = std::fs::read(fixture(file))?;
-        let attribute = b"model_config";
-        let at = bytes
-            .windows(attribute.len())
-            .position(|window| window == attribute)
-            .ok_or("no configuration")?;
-        bytes[at] = b'n';
-        let bare = Model::from_bytes(&bytes)?;
+        let version = version?;
+        let Some(bare) = version.bare()? else { continue };
+        let Version { name, model, .. } = version;
         assert_eq!(bare.weights()?, model.weights()?, "{name}");
         for path in ["first", "inner/first", "inner/second"] {
             let whole: SimpleRnn = model.layer(path)?;
@@ -159,5 +164,55 @@ fn the_same_files_without_a_description() -> TestResult {
             [&model, &bare].map(|model| model.layers().iter().find(|layer| layer.path() == "dense"));
         assert_eq!(whole.ok_or("none")?.weights()?, bare.ok_or("none")?.weights()?, "{name}");
     }
+    Ok(())
+}
+
+/// Keras 1's `consume_less="gpu"` has one array for all gates, and Keras 2's layers of cuDNN have theirs in another order.
+#[test]
+fn gates_whose_weights_lie_in_another_way() -> TestResult {
+    for (name, gates) in [("1.2.2-gates", Activation::HardSigmoid2), ("2.1.6-gates", Activation::Sigmoid)] {
+        let version = Version::read(name)?;
+        let model = &version.model;
+        let x: Vec<Vec<Vec<f32>>> = serde_json::from_value(version.expected["x"].clone())?;
+        let x = Array3::from_shape_vec((2, 5, 4), x.concat().concat())?;
+        let (lstm, back): (Lstm, Lstm) = (model.layer("lstm")?, model.layer("back")?);
+        let gru: Gru = model.layer("gru")?;
+        let both_lstm: Bidirectional<f32, LstmConfig> = model.layer("both_lstm")?;
+        let both_gru: Bidirectional<f32, GruConfig> = model.layer("both_gru")?;
+        assert_eq!((lstm.config().recurrent_activation, gru.config().recurrent_activation), (gates, gates));
+        assert_eq!(gru.config().reset_after, name.starts_with('2'));
+        assert!(back.config().go_backwards && both_lstm.backward_layer().config().go_backwards);
+
+        version.expect("lstm", lstm.forward(&x)?.0.into_dyn())?;
+        version.expect("gru", gru.forward(&version.output("lstm")?)?.0.into_dyn())?;
+        version.expect("back", back.forward(&version.output("gru")?)?.0.into_dyn())?;
+        version.expect("both_lstm", both_lstm.forward(&version.output("back")?)?.0.into_dyn())?;
+        version.expect("both_gru", both_gru.forward(&version.output("both_lstm")?)?.0.into_dyn())?;
+
+        let bare = version.bare()?.ok_or("of the new format")?;
+        crate::expect_loads(&bare, "lstm", &lstm)?;
+        crate::expect_loads(&bare, "back", &back)?;
+        crate::expect_loads(&bare, "gru", &gru)?;
+        crate::expect_loads(&bare, "both_lstm", &both_lstm)?;
+        crate::expect_loads(&bare, "both_gru", &both_gru)?;
+    }
+    Ok(())
+}
+
+/// As in Keras, the weights of cuDNN's GRU are not those of a GRU without `reset_after`.
+#[test]
+fn layers_of_cudnn_are_of_one_kind() -> TestResult {
+    let model = Version::read("2.1.6-gates")?.model;
+    let classes: Vec<_> = model.layers().iter().filter_map(|layer| layer.class()).collect();
+    let both = ["Bidirectional(CuDNNLSTM)", "Bidirectional(CuDNNGRU)"];
+    assert_eq!(classes, [&["CuDNNLSTM", "CuDNNGRU", "CuDNNLSTM"], &both[..]].concat());
+    assert!(model.layer::<Gru>("lstm").is_err() && model.layer::<Lstm>("gru").is_err());
+    let mut before = Gru::<f32>::zeros(GruConfig::new(3, 3).reset_after(false))?;
+    let error = model.load("gru", &mut before).err();
+    let expected = Error::Shape { array: "bias".into(), expected: vec![9], actual: vec![2, 9] };
+    assert_eq!(error, Some(expected));
+    // A kernel of another width is loaded nowhere.
+    let mut other = Lstm::<f32>::zeros(LstmConfig::new(5, 3))?;
+    assert!(matches!(model.load("lstm", &mut other), Err(Error::Shape { array, .. }) if array == "kernel"));
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::FORMAT;
 use super::json::Entry;
-use super::layer::Part;
+use super::layer::{PARAMETERS, Part};
+use super::{CUDNN, FORMAT};
 use crate::error::Result;
 use crate::io::budget::Budget;
 use crate::io::files::{expect_at_most, malformed};
@@ -168,6 +168,7 @@ impl<'a> Node<'a> {
             "Bidirectional" => {
                 Part::both(name(fields.layer), name(fields.backward_layer).or(name(fields.layer)))
             }
+            class if class.starts_with(CUDNN) => vec![Part::own(&PARAMETERS)],
             "Dense" => vec![Part::own(&["kernel", "bias"])],
             "Embedding" => vec![Part::own(&["embeddings"])],
             _ => Vec::new(),

@@ -32,6 +32,16 @@ impl<'a> Entries<'a> {
         Some((node.class(), Self { fields: node.fields(), layer: self.layer }))
     }
 
+    /// The options of a layer of cuDNN's as those of LSTM or GRU; it has no others.
+    pub(super) fn of_cudnn(&self) -> Self {
+        let Fields { units, unit_forget_bias, .. } = self.fields;
+        let recurrent_activation = Entry::of("\"sigmoid\"");
+        let reset_after = Entry::of("true");
+        let fields =
+            Fields { units, unit_forget_bias, recurrent_activation, reset_after, ..Fields::default() };
+        Self { fields, layer: self.layer }
+    }
+
     /// The error for an entry that is something else than expected.
     pub(super) fn refused(&self, name: &str, expected: &str, entry: Entry<'_>) -> Error {
         // A configuration is quoted in part: it may be of any length.

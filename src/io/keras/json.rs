@@ -58,6 +58,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
+    /// An entry of this text.
+    pub(super) fn of(text: &'a str) -> Self {
+        Self(serde_json::from_str(text).ok())
+    }
+
     /// The text.
     pub(super) fn text(self) -> Option<&'a str> {
         self.0.map(RawValue::get)

@@ -1,9 +1,9 @@
 //! Kinds of layers: from what a file says of one to the layer itself.
 
-use super::FORMAT;
 use super::config::Fields;
 use super::entries::Entries;
 use super::layer::Layer;
+use super::{CUDNN, FORMAT, cudnn};
 use crate::error::{Error, Result, expect_shape};
 use crate::io::StateDict;
 use crate::io::files::unsupported;
@@ -102,15 +102,18 @@ from_config!(LstmConfig, "LSTM", |cell| .recurrent_activation(cell.recurrent_act
 from_config!(GruConfig, "GRU", |cell| .recurrent_activation(cell.recurrent_activation()?)
     .reset_after(cell.reset_after()?));
 
-/// The class of a layer of a kind, and that of a general layer around the kind's cell.
-fn classes<C: Architecture>() -> [String; 2] {
-    [C::CLASS.into(), format!("RNN({}Cell)", C::CLASS)]
+/// The classes of layers of a kind: Keras's own, a general layer around the kind's cell, and Keras 2's of cuDNN.
+fn classes<C: Architecture>() -> [String; 3] {
+    [C::CLASS.into(), format!("RNN({}Cell)", C::CLASS), format!("{CUDNN}{}", C::CLASS)]
 }
 
 /// A layer's configuration for a kind; `prefix` is that of its arrays.
 fn config<C: FromConfig>(entries: &Entries<'_>, class: &str, prefix: &str) -> Result<C> {
-    let cell = entries.inner(entries.fields.cell).filter(|_| class.starts_with("RNN"));
-    sized(cell.as_ref().map_or(entries, |(_, cell)| cell), entries, prefix)
+    let cell = match class {
+        _ if class.starts_with("RNN") => entries.inner(entries.fields.cell).map(|(_, cell)| cell),
+        _ => class.starts_with(CUDNN).then(|| entries.of_cudnn()),
+    };
+    sized(cell.as_ref().unwrap_or(entries), entries, prefix)
 }
 
 /// The configuration of a cell and the layer around it, for the arrays of a prefix.
@@ -152,6 +155,10 @@ impl<C: FromConfig, A: Scalar> LoadKeras for crate::keras::Layer<C, A> {
             None => fits::<C>(layer, ""),
         }
     }
+
+    fn named_weights(layer: &Layer) -> Result<StateDict> {
+        cudnn::converted::<C, A>(layer.weights()?)
+    }
 }
 
 impl<C: FromConfig, A: Scalar> FromKeras for crate::keras::Layer<C, A> {
@@ -160,7 +167,7 @@ impl<C: FromConfig, A: Scalar> FromKeras for crate::keras::Layer<C, A> {
     fn make(layer: &Layer) -> Result<Self> {
         let entries = Entries::of(layer)?;
         let mut made = Self::zeros(config(&entries, layer.class().unwrap_or_default(), "")?)?;
-        layer.weights()?.load_into(&mut made)?;
+        made.load(layer)?;
         Ok(made)
     }
 }
@@ -178,6 +185,10 @@ impl<C: FromConfig, A: Scalar> LoadKeras for Bidirectional<A, C> {
 
     fn is(layer: &Layer) -> bool {
         is_bidirectional::<C>(layer)
+    }
+
+    fn named_weights(layer: &Layer) -> Result<StateDict> {
+        cudnn::converted::<C, A>(layer.weights()?)
     }
 }
 
@@ -204,7 +215,7 @@ fn bidirectional<C: FromConfig, A: Scalar>(
     };
     let [forward, backward] = [forward, backward].map(crate::keras::Layer::zeros);
     let mut made = Bidirectional::from_layers(forward?, backward?, merge_mode)?;
-    entries.layer.weights()?.load_into(&mut made)?;
+    made.load(entries.layer)?;
     Ok(made)
 }
 
@@ -228,6 +239,10 @@ impl<C: FromConfig, A: Scalar> LoadKeras for LayerPair<A, C> {
 
     fn is(layer: &Layer) -> bool {
         is_bidirectional::<C>(layer)
+    }
+
+    fn named_weights(layer: &Layer) -> Result<StateDict> {
+        cudnn::converted::<C, A>(layer.weights()?)
     }
 }
 

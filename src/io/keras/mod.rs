@@ -30,7 +30,8 @@
 //! Keras 1 or 2 names `hard_sigmoid`, which until Keras 2.3 was the default of the gates of LSTM and GRU: that was
 //! 0.2 x + 0.5 and is x / 6 + 0.5 now, each from 0 to 1. A GRU of a file that does not say `reset_after`, an early file of
 //! Keras 1 or 2, has its reset gate before the product. Initialisers are not read, as the weights are there; and dropout in
-//! training is that of Keras 3, whatever `implementation` the file names. Keras 2's `CuDNNLSTM` and `CuDNNGRU` are not made.
+//! training is that of Keras 3, whatever `implementation` or `consume_less` the file names. Keras 2's `CuDNNLSTM` and
+//! `CuDNNGRU` are made as the LSTM and the GRU into which Keras loads their weights: that GRU has `reset_after`.
 
 // Each imports only from those before it:
 //
@@ -38,11 +39,13 @@
 //   layer, arrays                          a layer of a file, and its arrays under Keras's names
 //   config                                 what a configuration says of layers, whatever their class
 //   weights, legacy                        layers of files in the new format, and in the old one
-//   activation, entries, kinds, dense      from what a file says of a layer to the layer itself
+//   activation, entries, cudnn, kinds,
+//   dense                                  from what a file says of a layer to the layer itself
 //   model, writable, write                 whole files
 mod activation;
 mod arrays;
 mod config;
+mod cudnn;
 mod dense;
 mod entries;
 mod hdf5;
@@ -65,3 +68,6 @@ pub use write::Weights;
 
 /// The format's name in errors.
 const FORMAT: &str = "Keras";
+
+/// What the classes of Keras 2's layers of cuDNN begin with.
+const CUDNN: &str = "CuDNN";
