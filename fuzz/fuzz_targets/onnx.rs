@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use ndarray::Array3;
-use ndarray_rnn::io::onnx::{self, Model, Node};
-use ndarray_rnn::{GruConfig, LstmConfig, RnnConfig};
+use ndarray_rnn::io::onnx::{self, KerasKind, Model, Node};
+use ndarray_rnn::{GruConfig, LstmConfig, RnnConfig, keras as layers};
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = onnx::from_bytes(bytes);
@@ -14,10 +14,16 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = model.to_network::<GruConfig>();
     for node in model.nodes() {
         run(node);
-        let _ = node.to_simple_rnn();
-        let _ = node.to_bidirectional();
+        keras::<layers::SimpleRnnConfig>(node);
+        keras::<layers::LstmConfig>(node);
+        keras::<layers::GruConfig>(node);
     }
 });
+
+fn keras<C: KerasKind>(node: &Node<f32>) {
+    let _ = node.to_layer::<C>();
+    let _ = node.to_bidirectional::<C>();
+}
 
 fn run(node: &Node<f32>) {
     if node.input_size() > 100 || node.hidden_size() > 100 {

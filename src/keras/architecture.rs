@@ -143,13 +143,13 @@ pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'sta
 /// What configurations of every kind have.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    pub(super) input_dim: usize,
+    pub(crate) input_dim: usize,
     pub(crate) units: usize,
     pub(super) use_bias: bool,
     pub(super) dropout: f64,
     pub(super) recurrent_dropout: f64,
     pub(crate) go_backwards: bool,
-    pub(super) zero_output_for_mask: bool,
+    pub(crate) zero_output_for_mask: bool,
     pub(super) seed: Option<i64>,
 }
 

@@ -11,6 +11,7 @@ use super::merge::MergeMode;
 use super::parameters::LayerParameters;
 use super::simple_rnn::SimpleRnnConfig;
 use crate::arrays::{elements, standard};
+use crate::engine::Order;
 use crate::error::{Error, Result};
 use crate::invariant::Invariant;
 use crate::kernels::Activation;
@@ -160,7 +161,7 @@ fn layer_of<C: Counterpart, A: Scalar>(network: &Recurrent<C::Torch, A>) -> Resu
     let [cell] = &network.parameters().cells[..] else {
         return unsupported(FROM, "the network is not one layer in one direction");
     };
-    Layer::of_cell(C::of_torch(network.config())?, cell)
+    Layer::of_cell(C::of_torch(network.config())?, cell, C::Torch::ORDER)
 }
 
 fn both_of<C: Counterpart, A: Scalar>(network: &Recurrent<C::Torch, A>) -> Result<Bidirectional<A, C>> {
@@ -169,8 +170,8 @@ fn both_of<C: Counterpart, A: Scalar>(network: &Recurrent<C::Torch, A>) -> Resul
         return unsupported(FROM, "the network is not one layer in two directions");
     };
     let [forwards, backwards] = C::of_torch(network.config())?.both_ways();
-    let (forward, backward) = (Layer::of_cell(forwards, forward)?, Layer::of_cell(backwards, backward)?);
-    Bidirectional::from_layers(forward, backward, MergeMode::Concat)
+    let of_cell = |config, cell| Layer::of_cell(config, cell, C::Torch::ORDER);
+    Bidirectional::from_layers(of_cell(forwards, forward)?, of_cell(backwards, backward)?, MergeMode::Concat)
 }
 
 fn network_of<C: Counterpart, A: Scalar>(layer: &Layer<C, A>) -> Result<Recurrent<C::Torch, A>> {
@@ -198,10 +199,10 @@ fn torch_config<C: Counterpart>(config: &C, directions: usize) -> Result<C::Torc
     config.to_torch(directions)
 }
 
-impl<A: Scalar, C: Counterpart> Layer<C, A> {
-    /// A layer of one direction's weights in torch's layout.
-    pub(crate) fn of_cell(config: C, cell: &CellParameters<A>) -> Result<Self> {
-        let (theirs, ours) = (C::Torch::ORDER, C::ORDER);
+impl<A: Scalar, C: Architecture> Layer<C, A> {
+    /// A layer of one direction's weights in torch's layout; `theirs` is the order of its gates.
+    pub(crate) fn of_cell(config: C, cell: &CellParameters<A>, theirs: Order) -> Result<Self> {
+        let ours = C::ORDER;
         let kernel = standard(&reordered(&cell.weight_ih, theirs.input, ours.input).t());
         let recurrent_kernel = standard(&reordered(&cell.weight_hh, theirs.hidden, ours.hidden).t());
         let dim = config.bias_dim();

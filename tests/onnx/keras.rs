@@ -1,37 +1,91 @@
 //! Keras's layers as models: ONNX Runtime ran the same bytes.
 
-use ndarray::{Array2, Array3, ArrayD};
-use ndarray_rnn::Parameters;
-use ndarray_rnn::io::onnx::{ExportKeras, KerasLayer, Model};
-use ndarray_rnn::keras::{Activation, Bidirectional, MergeMode, SimpleRnn, SimpleRnnConfig, set_random_seed};
+use ndarray::{Array2, Array3, ArrayD, ArrayRef2, Axis};
+use ndarray_rnn::io::onnx::{ExportKeras, KerasKind, Model};
+use ndarray_rnn::keras::{
+    Activation, Bidirectional, GruConfig, Layer, LstmConfig, MergeMode, SimpleRnnConfig, set_random_seed,
+};
+use ndarray_rnn::{Direction, Parameters};
 
 use crate::common::golden::Golden;
 use crate::common::{TestResult, largest_difference};
 use crate::exports::three_axes;
 
-enum Layer {
-    SimpleRnn(Box<SimpleRnn<f32>>),
-    Bidirectional(Box<Bidirectional<f32>>),
+/// A kind of layer, and what its models are tested with.
+pub(crate) trait Kind: KerasKind {
+    /// What the names of its cases begin with.
+    const PREFIX: &'static str;
+
+    /// Of 4 features; the activation is also that of the gates of every other layer, by `number`, which also tells where the
+    /// reset gate stands. The flags are `go_backwards`, `use_bias` and `zero_output_for_mask`.
+    fn of(units: usize, activation: Activation, number: u32, flags: [bool; 3]) -> Self;
+
+    fn state_of<T>(planes: Vec<T>) -> Option<Self::State<T>>;
+
+    fn planes_of<T>(state: Self::State<T>) -> Vec<T>;
+
+    /// What the names of the planes end in.
+    const PLANES: &'static [&'static str] = &[""];
+}
+
+macro_rules! kind {
+    ($config:ident, $prefix:literal, $more:expr, [$($plane:ident),+] => $state:tt $(, $names:expr)?) => {
+        impl Kind for $config {
+            const PREFIX: &'static str = $prefix;
+            $(const PLANES: &'static [&'static str] = $names;)?
+
+            fn of(units: usize, activation: Activation, number: u32, flags: [bool; 3]) -> Self {
+                let [go_backwards, use_bias, zero_output_for_mask] = flags;
+                let config = $config::new(4, units).activation(activation).go_backwards(go_backwards);
+                $more(config.use_bias(use_bias).zero_output_for_mask(zero_output_for_mask), activation, number)
+            }
+
+            fn state_of<T>(planes: Vec<T>) -> Option<Self::State<T>> {
+                let mut planes = planes.into_iter();
+                $(let $plane = planes.next()?;)+
+                planes.next().is_none().then_some($state)
+            }
+
+            fn planes_of<T>(state: Self::State<T>) -> Vec<T> {
+                let $state = state;
+                vec![$($plane),+]
+            }
+        }
+    };
+}
+
+kind!(SimpleRnnConfig, "keras", |config, _, _| config, [h] => h);
+// The cell state of gates of softplus, which are above 1, grows without bound.
+kind!(LstmConfig, "keras-lstm", |config: LstmConfig, activation, number| {
+    if number % 2 == 1 && activation != Activation::Softplus { config.recurrent_activation(activation) } else { config }
+}, [h, c] => (h, c), &["_h", "_c"]);
+kind!(GruConfig, "keras-gru", |config: GruConfig, activation, number: u32| {
+    let config = config.reset_after(number.count_ones() % 2 == 0);
+    if number % 2 == 1 { config.recurrent_activation(activation) } else { config }
+}, [h] => h);
+
+enum Of<C: Kind> {
+    One(Box<Layer<C, f32>>),
+    Both(Box<Bidirectional<f32, C>>),
 }
 
 /// A layer, and the inputs and outputs of its model.
-pub(crate) struct Case {
+pub(crate) struct Case<C: Kind> {
     pub(crate) name: String,
-    layer: Layer,
+    layer: Of<C>,
     /// Lengths and states go in, states come out.
     extended: bool,
     sequences: bool,
 }
 
-impl Case {
+impl<C: Kind> Case<C> {
     pub(crate) fn bytes(&self) -> TestResult<Vec<u8>> {
-        let layer: KerasLayer<'_, f32> = match &self.layer {
-            Layer::SimpleRnn(layer) => (&**layer).into(),
-            Layer::Bidirectional(layer) => (&**layer).into(),
+        let export = match &self.layer {
+            Of::One(layer) => ExportKeras::new(&**layer),
+            Of::Both(layer) => ExportKeras::new(&**layer),
         };
-        let export = ExportKeras::new(layer).return_sequences(self.sequences);
         let extended = export.sequence_lens(self.extended).initial_state(self.extended);
-        Ok(extended.return_state(self.extended).to_bytes()?)
+        Ok(extended.return_sequences(self.sequences).return_state(self.extended).to_bytes()?)
     }
 }
 
@@ -54,59 +108,59 @@ const ACTIVATIONS: [Activation; 8] = [
     Activation::Softplus,
 ];
 
-pub(crate) fn cases() -> TestResult<Vec<Case>> {
+pub(crate) fn cases<C: Kind>() -> TestResult<Vec<Case<C>>> {
     let rng = &mut set_random_seed(0);
     let mut cases = Vec::new();
-    for activation in ACTIVATIONS {
-        let config = SimpleRnnConfig::new(4, 3).activation(activation);
-        let layer = Layer::SimpleRnn(Box::new(changed(SimpleRnn::new(config, rng)?)));
-        cases.push(Case { name: format!("keras-{activation}"), layer, extended: false, sequences: true });
+    let tanh = Activation::Tanh;
+    let mut add = |name: String, layer, extended, sequences| {
+        cases.push(Case { name: format!("{}-{name}", C::PREFIX), layer, extended, sequences });
+    };
+    for (i, activation) in (0..).zip(ACTIVATIONS) {
+        let config = C::of(3, activation, i, [false, true, false]);
+        add(activation.to_string(), Of::One(Box::new(changed(Layer::new(config, rng)?))), false, true);
     }
     for bits in 0..8 {
         let (backwards, extended, sequences) = (bits & 1 == 1, bits & 2 == 2, bits & 4 == 4);
-        let config = SimpleRnnConfig::new(4, 3).go_backwards(backwards).use_bias(!extended);
-        let layer =
-            Layer::SimpleRnn(Box::new(changed(SimpleRnn::new(config.zero_output_for_mask(sequences), rng)?)));
-        cases.push(Case { name: format!("keras-options-{bits}"), layer, extended, sequences });
+        let config = C::of(3, tanh, bits, [backwards, !extended, sequences]);
+        let layer = Of::One(Box::new(changed(Layer::new(config, rng)?)));
+        add(format!("options-{bits}"), layer, extended, sequences);
     }
     let modes = [MergeMode::Concat, MergeMode::Sum, MergeMode::Mul, MergeMode::Ave];
-    for (i, mode) in modes.into_iter().enumerate() {
+    for (i, mode) in (0..).zip(modes) {
         for extended in [false, true] {
-            let forward = SimpleRnn::new(SimpleRnnConfig::new(4, 3).activation(Activation::Softsign), rng)?;
+            let forward = Layer::new(C::of(3, Activation::Softsign, i, [false, true, false]), rng)?;
             let units = if mode == MergeMode::Concat { 2 } else { 3 };
-            let backward = SimpleRnn::new(SimpleRnnConfig::new(4, units).go_backwards(true), rng)?;
-            let layer =
-                Layer::Bidirectional(Box::new(changed(Bidirectional::from_layers(forward, backward, mode)?)));
-            let name = format!("keras-both-{i}{}", if extended { "-extended" } else { "" });
-            cases.push(Case { name, layer, extended, sequences: extended });
+            let backward = Layer::new(C::of(units, tanh, 0, [true, true, false]), rng)?;
+            let layer = Bidirectional::from_layers(forward, backward, mode)?;
+            let name = format!("both-{i}{}", if extended { "-extended" } else { "" });
+            add(name, Of::Both(Box::new(changed(layer))), extended, extended);
         }
     }
     for bits in 0..4 {
         let (backwards, sequences) = (bits & 1 == 1, bits & 2 == 2);
-        let config = SimpleRnnConfig::new(4, 3).go_backwards(backwards).zero_output_for_mask(!sequences);
-        let layer = Layer::SimpleRnn(Box::new(changed(SimpleRnn::new(config, rng)?)));
-        cases.push(Case { name: format!("keras-hidden-{bits}"), layer, extended: true, sequences });
+        let config = C::of(3, tanh, bits, [backwards, true, !sequences]);
+        add(format!("hidden-{bits}"), Of::One(Box::new(changed(Layer::new(config, rng)?))), true, sequences);
     }
-    let config = SimpleRnnConfig::new(4, 3).zero_output_for_mask(true);
-    let layer = Bidirectional::new(config, MergeMode::Concat, rng)?;
-    let layer = Layer::Bidirectional(Box::new(changed(layer)));
-    cases.push(Case { name: "keras-both-hidden".into(), layer, extended: true, sequences: false });
+    let layer = Bidirectional::new(C::of(3, tanh, 0, [false, true, true]), MergeMode::Concat, rng)?;
+    add("both-hidden".into(), Of::Both(Box::new(changed(layer))), true, false);
     Ok(cases)
 }
 
 /// The arrays that ONNX Runtime was given and those that it computed.
-struct Values<'a> {
+struct Values<'a, C: Kind> {
     golden: &'a Golden,
-    case: &'a Case,
+    case: &'a Case<C>,
 }
 
-impl Values<'_> {
+impl<C: Kind> Values<'_, C> {
     fn get(&self, name: &str) -> TestResult<ArrayD<f32>> {
         self.golden.array(&format!("ours.{}.{name}", self.case.name))
     }
 
-    fn state(&self, name: &str) -> TestResult<Array2<f32>> {
-        Ok(self.get(name)?.into_dimensionality()?)
+    /// The planes of a state.
+    fn state(&self, name: &str) -> TestResult<Vec<Array2<f32>>> {
+        let plane = |plane: &&str| Ok(self.get(&format!("{name}{plane}"))?.into_dimensionality()?);
+        C::PLANES.iter().map(plane).collect()
     }
 
     fn expect(&self, name: &str, ours: &ArrayD<f32>) -> TestResult {
@@ -114,6 +168,17 @@ impl Values<'_> {
         assert!(difference < 1e-6, "{}: {name}: {difference}", self.case.name);
         Ok(())
     }
+
+    fn expect_state(&self, name: &str, ours: C::State<Array2<f32>>) -> TestResult {
+        let ours = C::planes_of(ours).into_iter().zip(C::PLANES);
+        ours.into_iter()
+            .try_for_each(|(ours, plane)| self.expect(&format!("{name}{plane}"), &ours.into_dyn()))
+    }
+}
+
+/// A state for a call.
+fn lent<C: Kind>(planes: &[Array2<f32>]) -> TestResult<C::State<&ArrayRef2<f32>>> {
+    Ok(C::state_of(planes.iter().map(|plane| &**plane).collect()).ok_or("another number of planes")?)
 }
 
 /// The first 2, 5 and 1 steps.
@@ -121,7 +186,7 @@ fn mask() -> Array2<bool> {
     Array2::from_shape_fn((3, 5), |(n, t)| t < [2, 5, 1][n])
 }
 
-fn run_simple(layer: &SimpleRnn<f32>, input: &Array3<f32>, values: &Values<'_>) -> TestResult {
+fn run_one<C: Kind>(layer: &Layer<C, f32>, input: &Array3<f32>, values: &Values<'_, C>) -> TestResult {
     if !values.case.extended {
         let call = layer.call(input);
         return match values.case.sequences {
@@ -130,7 +195,7 @@ fn run_simple(layer: &SimpleRnn<f32>, input: &Array3<f32>, values: &Values<'_>) 
         };
     }
     let (mask, first) = (mask(), values.state("initial_state")?);
-    let call = layer.call(input).mask(&mask).initial_state(&first);
+    let call = layer.call(input).mask(&mask).initial_state(lent::<C>(&first)?);
     let (output, state) = if values.case.sequences {
         let (output, state) = call.forward()?;
         (output.into_dyn(), state)
@@ -139,56 +204,95 @@ fn run_simple(layer: &SimpleRnn<f32>, input: &Array3<f32>, values: &Values<'_>) 
         (output.into_dyn(), state)
     };
     values.expect("output", &output)?;
-    values.expect("state", &state.into_dyn())
+    values.expect_state("state", state)
 }
 
-fn run_both(layer: &Bidirectional<f32>, input: &Array3<f32>, values: &Values<'_>) -> TestResult {
+fn run_both<C: Kind>(
+    layer: &Bidirectional<f32, C>,
+    input: &Array3<f32>,
+    values: &Values<'_, C>,
+) -> TestResult {
     if !values.case.extended {
         return values.expect("output", &layer.call(input).last()?.0.into_dyn());
     }
     let mask = mask();
     let first = [values.state("forward_initial_state")?, values.state("backward_initial_state")?];
-    let call = layer.call(input).mask(&mask).initial_state([&first[0], &first[1]]);
+    let call = layer.call(input).mask(&mask).initial_state([lent::<C>(&first[0])?, lent::<C>(&first[1])?]);
     let (output, [forward, backward]) = match values.case.sequences {
         true => call.forward().map(|(output, states)| (output.into_dyn(), states))?,
         false => call.last().map(|(output, states)| (output.into_dyn(), states))?,
     };
     values.expect("output", &output)?;
-    values.expect("forward_state", &forward.into_dyn())?;
-    values.expect("backward_state", &backward.into_dyn())
+    values.expect_state("forward_state", forward)?;
+    values.expect_state("backward_state", backward)
 }
 
-#[test]
-fn onnx_runtime_computes_what_the_layers_compute() -> TestResult {
+fn onnx_runtime_computes_what_the_layers_compute<C: Kind>() -> TestResult {
     let golden = crate::golden()?;
-    for case in cases()? {
+    for case in cases::<C>()? {
         let stored = golden.bytes(&format!("ours.{}.model", case.name))?;
         assert!(case.bytes()? == stored, "{}: not the bytes of the fixture", case.name);
         let values = Values { golden: &golden, case: &case };
         let input = three_axes(&golden, &format!("ours.{}.input", case.name))?;
         match &case.layer {
-            Layer::SimpleRnn(layer) => run_simple(layer, &input, &values)?,
-            Layer::Bidirectional(layer) => run_both(layer, &input, &values)?,
+            Of::One(layer) => run_one(layer, &input, &values)?,
+            Of::Both(layer) => run_both(layer, &input, &values)?,
         }
     }
     Ok(())
 }
 
-#[test]
-fn layers_read_back_with_their_bits() -> TestResult {
-    for case in cases()? {
+fn layers_read_back_with_their_bits<C: Kind>() -> TestResult {
+    for case in cases::<C>()? {
         let model = Model::<f32>::from_bytes(&case.bytes()?)?;
         let layers = match &case.layer {
-            Layer::SimpleRnn(layer) => vec![&**layer],
-            Layer::Bidirectional(layer) => vec![layer.forward_layer(), layer.backward_layer()],
+            Of::One(layer) => vec![&**layer],
+            Of::Both(layer) => vec![layer.forward_layer(), layer.backward_layer()],
         };
         assert_eq!(model.nodes().len(), layers.len());
         for (node, layer) in model.nodes().iter().zip(layers) {
-            let read = node.to_simple_rnn()?;
+            let read: Layer<C, f32> = node.to_layer()?;
             assert_eq!(read.parameters(), layer.parameters(), "{}", case.name);
-            assert_eq!(read.config().activation, layer.config().activation);
-            assert_eq!(read.config().go_backwards, layer.config().go_backwards);
+            // A node does not say what hidden steps show.
+            let text =
+                |layer: &Layer<C, f32>| layer.config().to_string().replace(", zero_output_for_mask=True", "");
+            assert_eq!(text(&read), text(layer), "{}", case.name);
+
+            let x = Array3::from_shape_fn((2, 5, 4), |(n, t, i)| ((n * 20 + t * 4 + i) as f32).sin());
+            let rows = x.view().permuted_axes([1, 0, 2]).as_standard_layout().into_owned();
+            let y = node.run(&rows).forward()?.y.index_axis_move(Axis(1), 0).permuted_axes([1, 0, 2]);
+            let mut output = read.forward(&x)?.0;
+            if node.directions() == [Direction::Reverse] {
+                output.invert_axis(Axis(1));
+            }
+            assert_eq!(output, y, "{}", case.name);
         }
     }
     Ok(())
+}
+
+macro_rules! of_every_kind {
+    ($($test:ident: $rnn:ident, $lstm:ident, $gru:ident;)*) => {
+        $(
+            #[test]
+            fn $rnn() -> TestResult {
+                $test::<SimpleRnnConfig>()
+            }
+
+            #[test]
+            fn $lstm() -> TestResult {
+                $test::<LstmConfig>()
+            }
+
+            #[test]
+            fn $gru() -> TestResult {
+                $test::<GruConfig>()
+            }
+        )*
+    };
+}
+
+of_every_kind! {
+    onnx_runtime_computes_what_the_layers_compute: simple_rnn_there, lstm_there, gru_there;
+    layers_read_back_with_their_bits: simple_rnn_back, lstm_back, gru_back;
 }

@@ -16,6 +16,7 @@ mod nodes;
 mod operators;
 mod random_nodes;
 mod refused;
+mod teams;
 mod write;
 
 use std::fs;
@@ -24,6 +25,7 @@ use std::path::Path;
 use common::TestResult;
 use common::golden::Golden;
 use exports::Exported;
+use ndarray_rnn::keras as layers;
 use ndarray_rnn::{GruConfig, LstmConfig, RnnConfig};
 
 fn golden() -> TestResult<Golden> {
@@ -48,8 +50,13 @@ fn write_models() -> TestResult {
     write::<RnnConfig>(&folder)?;
     write::<LstmConfig>(&folder)?;
     write::<GruConfig>(&folder)?;
-    for case in keras::cases()? {
-        fs::write(folder.join(format!("{}.onnx", case.name)), case.bytes()?)?;
+    fn write_keras<C: keras::Kind>(folder: &Path) -> TestResult {
+        for case in keras::cases::<C>()? {
+            fs::write(folder.join(format!("{}.onnx", case.name)), case.bytes()?)?;
+        }
+        Ok(())
     }
-    Ok(())
+    write_keras::<layers::SimpleRnnConfig>(&folder)?;
+    write_keras::<layers::LstmConfig>(&folder)?;
+    write_keras::<layers::GruConfig>(&folder)
 }

@@ -1,7 +1,7 @@
 //! Changed models: they are read or refused, without a panic, within memory in proportion to the file.
 
 use ndarray_rnn::io::onnx::Model;
-use ndarray_rnn::{GruConfig, LstmConfig, RnnConfig};
+use ndarray_rnn::{GruConfig, LstmConfig, RnnConfig, keras};
 use proptest::prelude::*;
 
 use crate::common::TestResult;
@@ -37,7 +37,11 @@ fn read(bytes: &[u8]) {
         drop(model.to_network::<RnnConfig>());
         drop(model.to_network::<LstmConfig>());
         drop(model.to_network::<GruConfig>());
-        model.nodes().iter().for_each(|node| drop(node.to_simple_rnn()));
+        for node in model.nodes() {
+            drop(node.to_layer::<keras::SimpleRnnConfig>());
+            drop(node.to_layer::<keras::LstmConfig>());
+            drop(node.to_layer::<keras::GruConfig>());
+        }
     }
     drop(ndarray_rnn::io::onnx::from_bytes(bytes));
     drop(Model::<f64>::from_bytes(bytes));

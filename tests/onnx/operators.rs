@@ -2,7 +2,7 @@
 
 use ndarray::Array3;
 use ndarray_rnn::io::onnx::{AnyActivation, Model, Node, Numbered};
-use ndarray_rnn::{Error, GruConfig, LstmConfig, RnnConfig};
+use ndarray_rnn::{Error, GruConfig, LstmConfig, RnnConfig, keras};
 
 use crate::common::TestResult;
 use crate::write::{field, float, floats, initializer, int, model, node, number};
@@ -125,8 +125,37 @@ fn what_no_network_has_is_refused_by_name() -> TestResult {
 
     assert_eq!(text(read("LSTM", &[])?.to_network::<RnnConfig>()), refused("the operator LSTM", "Rnn"));
     assert_eq!(text(read("RNN", &[])?.to_network::<LstmConfig>()), refused("the operator RNN", "Lstm"));
-    let layer = "ONNX: Y: the operator GRU in a layer of Keras is not supported";
-    assert_eq!(text(read("GRU", &[])?.to_simple_rnn()), layer);
+    Ok(())
+}
+
+#[test]
+fn what_no_layer_of_keras_has_is_refused_by_name() -> TestResult {
+    let refused = |feature: &str, class: &str| {
+        format!("ONNX: Y: {feature} in a layer of class {class} is not supported")
+    };
+    let lstm = |attributes: &[Vec<u8>]| -> TestResult<String> {
+        Ok(text(read("LSTM", attributes)?.to_layer::<keras::LstmConfig>()))
+    };
+    let activations = |names: &[&str]| words("activations", names);
+    assert_eq!(lstm(&[])?, "read");
+    assert_eq!(lstm(&[activations(&["HardSigmoid", "Relu", "Relu"])])?, "read");
+    let two = refused("activations [Sigmoid, Tanh, Relu]", "LSTM");
+    assert_eq!(lstm(&[activations(&["Sigmoid", "Tanh", "Relu"])])?, two);
+    let leaky = refused("activations [LeakyRelu { alpha: 0.01 }, Tanh, Tanh]", "LSTM");
+    assert_eq!(lstm(&[activations(&["LeakyRelu", "Tanh", "Tanh"])])?, leaky);
+    assert_eq!(lstm(&[int("input_forget", 1)])?, refused("input_forget", "LSTM"));
+    assert_eq!(lstm(&[float("clip", 0.5)])?, refused("clip 0.5", "LSTM"));
+    let peepholes = Model::<f32>::from_bytes(&bytes("LSTM", &NAMES, &[]))?.nodes()[0].clone();
+    assert_eq!(text(peepholes.to_layer::<keras::LstmConfig>()), refused("peepholes", "LSTM"));
+
+    let gru = read("GRU", &[])?;
+    assert!(!gru.to_layer::<keras::GruConfig>()?.config().reset_after);
+    let after = read("GRU", &[int("linear_before_reset", 1)])?;
+    assert!(after.to_layer::<keras::GruConfig>()?.config().reset_after);
+    let other = text(gru.to_layer::<keras::SimpleRnnConfig>());
+    assert_eq!(other, refused("the operator GRU", "SimpleRNN"));
+    let other = text(gru.to_bidirectional::<keras::LstmConfig>());
+    assert_eq!(other, "ONNX: Y: one direction in a Bidirectional of a layer of class LSTM is not supported");
     Ok(())
 }
 

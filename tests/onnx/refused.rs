@@ -1,9 +1,9 @@
 //! What is refused, and by which name.
 
 use ndarray::Array3;
-use ndarray_rnn::io::onnx::{Export, Model, Node, NodeOutput};
-use ndarray_rnn::keras::{Activation, SimpleRnn, SimpleRnnConfig};
-use ndarray_rnn::{Error, FileError, Rnn, RnnConfig, manual_seed};
+use ndarray_rnn::io::onnx::{Export, ExportKeras, KerasKind, Model, Node, NodeOutput};
+use ndarray_rnn::keras::{Activation, Layer, SimpleRnnConfig};
+use ndarray_rnn::{Error, FileError, Rnn, RnnConfig, keras, manual_seed};
 
 use crate::common::{TestResult, expect_error};
 
@@ -34,23 +34,28 @@ fn what_a_network_has_not() -> TestResult {
 
 #[test]
 fn what_a_layer_has_not() -> TestResult {
-    let error = unsupported("the_node", "two directions in a layer of class SimpleRnn");
-    assert_eq!(node("both")?.to_simple_rnn().err(), Some(error));
-    let error = unsupported("the_node", "one direction in a layer of class Bidirectional");
-    assert_eq!(node("forward")?.to_bidirectional().err(), Some(error));
-    let error = unsupported("the_node", "clip 0.4 in a layer of Keras");
-    assert_eq!(node("clip")?.to_simple_rnn().err(), Some(error));
-    assert!(node("layout-both")?.to_bidirectional().is_ok());
+    let error = unsupported("the_node", "two directions in a layer of class SimpleRNN");
+    assert_eq!(node("both")?.to_layer::<SimpleRnnConfig>().err(), Some(error));
+    let error = unsupported("the_node", "one direction in a Bidirectional of a layer of class SimpleRNN");
+    assert_eq!(node("forward")?.to_bidirectional::<SimpleRnnConfig>().err(), Some(error));
+    let error = unsupported("the_node", "clip 0.4 in a layer of class SimpleRNN");
+    assert_eq!(node("clip")?.to_layer::<SimpleRnnConfig>().err(), Some(error));
+    assert!(node("layout-both")?.to_bidirectional::<SimpleRnnConfig>().is_ok());
     Ok(())
 }
 
 #[test]
 fn activations_that_the_operator_has_not() -> TestResult {
-    for activation in [Activation::Selu, Activation::Gelu, Activation::Silu] {
-        let layer = SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(4, 2).activation(activation))?;
-        let result = ndarray_rnn::io::onnx::ExportKeras::new(&layer).to_bytes();
+    fn expect_refused<C: KerasKind>(config: C, op_type: &str, activation: Activation) -> TestResult {
+        let result = ExportKeras::new(&Layer::<C, f32>::zeros(config)?).to_bytes();
         let feature = format!("{activation}, which the operator has not,");
-        assert_eq!(result.err(), Some(unsupported("RNN.activations", &feature)));
+        assert_eq!(result.err(), Some(unsupported(&format!("{op_type}.activations"), &feature)));
+        Ok(())
+    }
+    for activation in [Activation::Selu, Activation::Gelu, Activation::Silu] {
+        expect_refused(SimpleRnnConfig::new(4, 2).activation(activation), "RNN", activation)?;
+        expect_refused(keras::LstmConfig::new(4, 2).activation(activation), "LSTM", activation)?;
+        expect_refused(keras::GruConfig::new(4, 2).recurrent_activation(activation), "GRU", activation)?;
     }
     Ok(())
 }

@@ -255,7 +255,7 @@ impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
             let cell = self.network.parameters().cell(k, direction).invariant(THERE);
             DirectionWeights {
                 direction,
-                activation: self.network.config().activation(),
+                activations: self.network.config().activation().into_iter().collect(),
                 weight_ih: cell.weight_ih.view(),
                 weight_hh: cell.weight_hh.view(),
                 biases: cell
@@ -270,7 +270,8 @@ impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
         let blocks: Vec<_> = (0..C::BLOCKS.len())
             .map(|own| C::BLOCKS.iter().position(|&block| block == own).unwrap_or(own))
             .collect();
-        let form = Form { kind: C::KIND, blocks: &blocks, suffix: &format!("_l{k}") };
+        let (suffix, kind) = (format!("_l{k}"), C::KIND);
+        let form = Form { kind, linear_before_reset: true, blocks: &blocks, suffix: &suffix };
         let inputs = Inputs { x, sequence_lens, initial_h: first.h, initial_c: first.c.unwrap_or_default() };
         let outputs = [y, last.h, last.c.unwrap_or_default()];
         layer::write(graph, form, &cells, inputs, &outputs)

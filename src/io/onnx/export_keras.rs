@@ -2,42 +2,22 @@
 
 use std::path::Path;
 
-use ndarray::Array1;
-
 use super::builder::{Builder, element_type, int, ints};
 use super::export::{fixed, free, squeeze};
+use super::keras_kinds::{KerasDirection, KerasLayer};
 use super::layer::{self, DirectionWeights, Form, Inputs};
 use super::operator::Kind;
 use super::proto::data_type;
 use crate::error::Result;
 use crate::io::files;
-use crate::keras::{Bidirectional, MergeMode, SimpleRnn};
+use crate::keras::MergeMode;
+use crate::planes::Planes;
 use crate::recurrent::Direction;
 use crate::scalar::Scalar;
 
-/// A layer of Keras: a [`SimpleRnn`] or a [`Bidirectional`].
-#[derive(Debug, Clone, Copy)]
-pub enum KerasLayer<'a, A: Scalar> {
-    /// In one direction of time.
-    SimpleRnn(&'a SimpleRnn<A>),
-    /// In both directions of time.
-    Bidirectional(&'a Bidirectional<A>),
-}
-
-impl<'a, A: Scalar> From<&'a SimpleRnn<A>> for KerasLayer<'a, A> {
-    fn from(layer: &'a SimpleRnn<A>) -> Self {
-        Self::SimpleRnn(layer)
-    }
-}
-
-impl<'a, A: Scalar> From<&'a Bidirectional<A>> for KerasLayer<'a, A> {
-    fn from(layer: &'a Bidirectional<A>) -> Self {
-        Self::Bidirectional(layer)
-    }
-}
-
-/// Writes a layer of Keras as a model of ONNX's `RNN` nodes: what [`SimpleRnn::call`] or [`Bidirectional::call`]
-/// returns.
+/// Writes a layer of Keras as a model of ONNX's `RNN`, `LSTM` or `GRU` nodes: what its [`call`](crate::keras::Layer::call)
+/// returns. The layer is a [`SimpleRnn`](crate::keras::SimpleRnn), [`Lstm`](crate::keras::Lstm) or
+/// [`Gru`](crate::keras::Gru), or a [`Bidirectional`](crate::keras::Bidirectional) of two.
 ///
 /// | | name | shape |
 /// |---|---|---|
@@ -47,9 +27,11 @@ impl<'a, A: Scalar> From<&'a Bidirectional<A>> for KerasLayer<'a, A> {
 /// | output | `output` | (N, units), with `return_sequences` (N, T, units); of a Bidirectional layer merged |
 /// | output, if asked for | `state`; `forward_state` and `backward_state` | (N, units) |
 ///
+/// The state of an LSTM is a pair: its names end in `_h` and `_c`, such as `initial_state_h` and `backward_state_c`.
+///
 /// N and T may have any length. `sequence_lens` stands for a mask that hides the steps after a sequence's end: a hidden
 /// step shows the output of the step before it, or zero where the layer does, as with `zero_output_for_mask`; so does
-/// the last output. Dropout, which only training has, is not written. ONNX's operator does not have the activations selu,
+/// the last output. Dropout, which only training has, is not written. ONNX's operators do not have the activations selu,
 /// gelu and silu.
 ///
 /// ```
@@ -58,13 +40,13 @@ impl<'a, A: Scalar> From<&'a Bidirectional<A>> for KerasLayer<'a, A> {
 ///
 /// let layer = SimpleRnn::<f32>::new(SimpleRnnConfig::new(4, 2), &mut set_random_seed(0))?;
 /// let bytes = ExportKeras::new(&layer).return_sequences(true).to_bytes()?;
-/// let read = Model::<f32>::from_bytes(&bytes)?.nodes()[0].to_simple_rnn()?;
+/// let read: SimpleRnn = Model::from_bytes(&bytes)?.nodes()[0].to_layer()?;
 /// assert_eq!(read.parameters(), layer.parameters());
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct ExportKeras<'a, A: Scalar> {
-    layer: KerasLayer<'a, A>,
+    layer: &'a dyn KerasLayer<A>,
     sequence_lens: bool,
     initial_state: bool,
     return_sequences: bool,
@@ -72,17 +54,34 @@ pub struct ExportKeras<'a, A: Scalar> {
 }
 
 /// One direction of a layer, and the prefix of its values' names.
-struct Part<'a, A: Scalar> {
-    layer: &'a SimpleRnn<A>,
+struct Part<'a, A> {
+    layer: KerasDirection<'a, A>,
     prefix: &'static str,
+}
+
+/// The names of a plane of the state: as the model's input and output, as the node's input and output.
+type Names = [String; 4];
+
+impl<A> Part<'_, A> {
+    fn states(&self) -> Planes<Names> {
+        let names = |of_layer: &str, plane: &str| {
+            let names = [format!("initial_state{of_layer}"), format!("state{of_layer}")];
+            let [first, last] = names.map(|name| format!("{}{name}", self.prefix));
+            [first, last, format!("{}initial_{plane}", self.prefix), format!("{}Y_{plane}", self.prefix)]
+        };
+        match self.layer.kind {
+            Kind::Lstm => Planes { h: names("_h", "h"), c: Some(names("_c", "c")) },
+            Kind::Rnn | Kind::Gru => Planes { h: names("", "h"), c: None },
+        }
+    }
 }
 
 impl<'a, A: Scalar> ExportKeras<'a, A> {
     /// The model with the input `input` and the last output.
     #[must_use]
-    pub fn new(layer: impl Into<KerasLayer<'a, A>>) -> Self {
+    pub fn new(layer: &'a impl KerasLayer<A>) -> Self {
         Self {
-            layer: layer.into(),
+            layer,
             sequence_lens: false,
             initial_state: false,
             return_sequences: false,
@@ -130,18 +129,15 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
     /// [`FileError::TooLarge`](crate::FileError::TooLarge) for 2 GiB and more.
     pub fn to_bytes(self) -> Result<Vec<u8>> {
         let mut graph = Builder::default();
-        let parts = match self.layer {
-            KerasLayer::SimpleRnn(layer) => vec![Part { layer, prefix: "" }],
-            KerasLayer::Bidirectional(layer) => vec![
-                Part { layer: layer.forward_layer(), prefix: "forward_" },
-                Part { layer: layer.backward_layer(), prefix: "backward_" },
-            ],
-        };
+        let directions = self.layer.directions();
+        let prefixes = if directions.len() == 1 { [""; 2] } else { ["forward_", "backward_"] };
+        let parts: Vec<_> =
+            directions.into_iter().zip(prefixes).map(|(layer, prefix)| Part { layer, prefix }).collect();
         self.declare(&mut graph, &parts);
         graph.node("Transpose", &["input"], &["input_time_major"], vec![ints("perm", &[1, 0, 2])]);
         let outputs = parts.iter().map(|part| self.part(&mut graph, part)).collect::<Result<Vec<_>>>()?;
-        if let (KerasLayer::Bidirectional(layer), [forward, backward]) = (self.layer, &*outputs) {
-            let (op_type, attributes) = match layer.merge_mode() {
+        if let (Some(mode), [forward, backward]) = (self.layer.merge_mode(), &*outputs) {
+            let (op_type, attributes) = match mode {
                 MergeMode::Concat => ("Concat", vec![int("axis", -1)]),
                 MergeMode::Sum => ("Add", Vec::new()),
                 MergeMode::Mul => ("Mul", Vec::new()),
@@ -149,22 +145,19 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
             };
             graph.node(op_type, &[forward, backward], &["output"], attributes);
         }
-        graph.into_bytes("SimpleRNN")
+        graph.into_bytes(parts[0].layer.class)
     }
 
     /// The inputs and outputs.
     fn declare(&self, graph: &mut Builder, parts: &[Part<'_, A>]) {
         let elem = element_type::<A>();
-        let input_dim = parts[0].layer.config().input_dim;
-        graph.input("input", elem, &[free("N"), free("T"), fixed(input_dim)]);
+        graph.input("input", elem, &[free("N"), free("T"), fixed(parts[0].layer.input_dim)]);
         if self.sequence_lens {
             graph.input("sequence_lens", data_type::INT32, &[free("N")]);
         }
-        let units = |part: &Part<'_, A>| part.layer.config().units;
-        let width = match self.layer {
-            KerasLayer::Bidirectional(layer) if layer.merge_mode() == MergeMode::Concat => {
-                parts.iter().map(units).sum()
-            }
+        let units = |part: &Part<'_, A>| part.layer.units;
+        let width = match self.layer.merge_mode() {
+            Some(MergeMode::Concat) => parts.iter().map(units).sum(),
             _ => units(&parts[0]),
         };
         match self.return_sequences {
@@ -173,62 +166,68 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
         }
         for part in parts {
             let state = [free("N"), fixed(units(part))];
-            if self.initial_state {
-                graph.input(&format!("{}initial_state", part.prefix), elem, &state);
-            }
-            if self.return_state {
-                graph.output(&format!("{}state", part.prefix), elem, &state);
-            }
+            part.states().map(|[first, last, ..]| {
+                if self.initial_state {
+                    graph.input(&first, elem, &state);
+                }
+                if self.return_state {
+                    graph.output(&last, elem, &state);
+                }
+            });
         }
     }
 
     /// Adds the nodes of one direction and returns the name of its output.
     fn part(&self, graph: &mut Builder, part: &Part<'_, A>) -> Result<String> {
-        let (layer, prefix) = (part.layer, part.prefix);
-        let mut initial_h = String::new();
-        if self.initial_state {
-            initial_h = format!("{prefix}initial_h");
-            let axes = graph.integers(format!("{prefix}initial_h_axes"), &[0]);
-            let state = format!("{prefix}initial_state");
-            graph.node("Unsqueeze", &[&state, &axes], &[&initial_h], Vec::new());
-        }
-        let (y, y_h) = (format!("{prefix}Y"), format!("{prefix}Y_h"));
+        let (layer, prefix) = (&part.layer, part.prefix);
+        let states = part.states();
+        let initial = states.as_ref().map(|[first, _, inner, _]| {
+            if !self.initial_state {
+                return "";
+            }
+            let axes = graph.integers(format!("{inner}_axes"), &[0]);
+            graph.node("Unsqueeze", &[first, &axes], &[inner], Vec::new());
+            inner
+        });
+        let y = format!("{prefix}Y");
         let inputs = Inputs {
             x: "input_time_major",
             sequence_lens: if self.sequence_lens { "sequence_lens" } else { "" },
-            initial_h: &initial_h,
-            initial_c: "",
+            initial_h: initial.h,
+            initial_c: initial.c.unwrap_or_default(),
         };
-        let zeros = Array1::zeros(layer.config().units);
         let cell = DirectionWeights {
-            direction: if layer.config().go_backwards { Direction::Reverse } else { Direction::Forward },
-            activation: Some(layer.config().activation),
-            weight_ih: layer.parameters().kernel().t(),
-            weight_hh: layer.parameters().recurrent_kernel().t(),
-            biases: layer.parameters().bias().map(|bias| [bias.view(), zeros.view()]),
+            direction: if layer.go_backwards { Direction::Reverse } else { Direction::Forward },
+            activations: layer.activations.clone(),
+            weight_ih: layer.kernel.t(),
+            weight_hh: layer.recurrent_kernel.t(),
+            biases: layer.biases.as_ref().map(|biases| biases.each_ref().map(|bias| bias.view())),
         };
         let suffix = prefix.strip_suffix('_').map_or(String::new(), |direction| format!("_{direction}"));
-        let form = Form { kind: Kind::Rnn, blocks: &[0], suffix: &suffix };
-        layer::write(graph, form, &[cell], inputs, &[&y, &y_h])?;
-        Ok(self.outputs(graph, part, &y, &y_h))
+        let (kind, linear_before_reset) = (layer.kind, layer.linear_before_reset);
+        let form = Form { kind, linear_before_reset, blocks: &layer.blocks, suffix: &suffix };
+        let last = states.as_ref().map(|[.., last]| &**last);
+        layer::write(graph, form, &[cell], inputs, &[&y, last.h, last.c.unwrap_or_default()])?;
+        Ok(self.outputs(graph, part, &y))
     }
 
     /// Adds the nodes that turn Y and Y_h into what the layer returns, and returns the name of its output.
-    fn outputs(&self, graph: &mut Builder, part: &Part<'_, A>, y: &str, y_h: &str) -> String {
+    fn outputs(&self, graph: &mut Builder, part: &Part<'_, A>, y: &str) -> String {
         let prefix = part.prefix;
         let output = format!("{prefix}output");
-        let state = format!("{prefix}state");
+        let states = part.states();
         if self.return_state {
-            squeeze(graph, y_h, 0, &state);
+            states.as_ref().map(|[_, last, _, inner]| squeeze(graph, inner, 0, last));
         }
+        let [_, state, _, y_h] = &states.h;
         let mut rows = format!("{prefix}rows");
         // A Bidirectional layer shows zeros for hidden steps among all steps, and nowhere else.
         let zero = match prefix {
-            "" => part.layer.config().zero_output_for_mask,
+            "" => part.layer.zero_output_for_mask,
             _ => self.return_sequences,
         };
         // Only a layer that goes forwards comes to hidden steps after others.
-        let hides = self.sequence_lens && !part.layer.config().go_backwards;
+        let hides = self.sequence_lens && !part.layer.go_backwards;
         if !self.return_sequences {
             match (hides && zero, self.return_state) {
                 (true, _) => {
@@ -238,7 +237,7 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
                     graph.node("Gather", &[&rows, &last], &[&step], vec![int("axis", 0)]);
                     squeeze(graph, &step, 0, &output);
                 }
-                (false, true) => graph.node("Identity", &[&state], &[&output], Vec::new()),
+                (false, true) => graph.node("Identity", &[state], &[&output], Vec::new()),
                 (false, false) => squeeze(graph, y_h, 0, &output),
             }
             return output;
@@ -249,7 +248,7 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
         }
         // A single layer with `go_backwards` returns its outputs in the order in which it made them: the last step
         // first.
-        if part.layer.config().go_backwards && prefix.is_empty() {
+        if part.layer.go_backwards && prefix.is_empty() {
             let name = |word: &str| format!("{rows}_{word}");
             let starts = graph.integers(name("starts"), &[-1]);
             let ends = graph.integers(name("ends"), &[i64::MIN]);

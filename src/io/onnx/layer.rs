@@ -15,6 +15,8 @@ use crate::scalar::Scalar;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Form<'a> {
     pub(super) kind: Kind,
+    /// Whether a GRU's reset gate stands behind the recurrent product.
+    pub(super) linear_before_reset: bool,
     /// Which of the owner's blocks of rows each of the node's is.
     pub(super) blocks: &'a [usize],
     /// What the names of the weights end in.
@@ -26,8 +28,8 @@ pub(super) struct Form<'a> {
 #[derive(Debug)]
 pub(super) struct DirectionWeights<'a, A> {
     pub(super) direction: Direction,
-    /// The activation of an RNN; other nodes have their operator's.
-    pub(super) activation: Option<Activation>,
+    /// The activations, in the operator's order; none where they are the operator's own.
+    pub(super) activations: Vec<Activation>,
     pub(super) weight_ih: ArrayView2<'a, A>,
     pub(super) weight_hh: ArrayView2<'a, A>,
     pub(super) biases: Option<[ArrayView1<'a, A>; 2]>,
@@ -48,7 +50,7 @@ pub(super) struct Inputs<'a> {
 /// [`FileError::Unsupported`](crate::FileError::Unsupported) for an activation that the operator does not have.
 pub(super) fn write<A: Scalar>(
     graph: &mut Builder,
-    Form { kind, blocks, suffix }: Form<'_>,
+    Form { kind, linear_before_reset, blocks, suffix }: Form<'_>,
     cells: &[DirectionWeights<'_, A>],
     inputs: Inputs<'_>,
     outputs: &[&str],
@@ -79,8 +81,8 @@ pub(super) fn write<A: Scalar>(
         _ => "forward",
     };
     let (mut names, mut alphas, mut betas) = (Vec::new(), Vec::new(), Vec::new());
-    for of_cell in cells.iter().filter_map(|cell| cell.activation) {
-        let (name, alpha, beta) = activation(of_cell)?;
+    for &of_cell in cells.iter().flat_map(|cell| &cell.activations) {
+        let (name, alpha, beta) = activation(kind, of_cell)?;
         names.push(name);
         alphas.extend(alpha);
         betas.extend(beta);
@@ -90,7 +92,7 @@ pub(super) fn write<A: Scalar>(
         attributes.push(strings("activations", &names));
     }
     if kind == Kind::Gru {
-        attributes.push(int("linear_before_reset", 1));
+        attributes.push(int("linear_before_reset", linear_before_reset.into()));
     }
     let numbers = [("activation_alpha", alphas), ("activation_beta", betas)];
     attributes
@@ -101,7 +103,7 @@ pub(super) fn write<A: Scalar>(
 }
 
 /// ONNX's name of an activation, and the numbers that it takes.
-fn activation(activation: Activation) -> Result<(&'static str, Option<f32>, Option<f32>)> {
+fn activation(kind: Kind, activation: Activation) -> Result<(&'static str, Option<f32>, Option<f32>)> {
     Ok(match activation {
         Activation::Tanh => ("Tanh", None, None),
         Activation::Relu => ("Relu", None, None),
@@ -113,7 +115,8 @@ fn activation(activation: Activation) -> Result<(&'static str, Option<f32>, Opti
         Activation::HardSigmoid => ("HardSigmoid", Some(1.0 / 6.0), Some(0.5)),
         Activation::HardSigmoid2 => ("HardSigmoid", Some(0.2), Some(0.5)),
         Activation::Selu | Activation::Gelu | Activation::Silu => {
-            return Err(unsupported("RNN.activations", format!("{activation}, which the operator has not,")));
+            let field = format!("{}.activations", kind.op_type());
+            return Err(unsupported(&field, format!("{activation}, which the operator has not,")));
         }
     })
 }

@@ -33,8 +33,8 @@
 //! The messages are protobuf's; a graph is read field by field, so that a model that is refused takes no memory.
 
 // Each imports only from those before it: proto, wire, operator, graph, external, tensor, fold; for reading
-// attributes, inputs, node with engine, run, kinds with network, to_keras; chain, model; and for writing builder, layer,
-// head, export, export_keras.
+// attributes, inputs, node with engine, run, kinds with network, keras_kinds, to_keras; chain, model; and for writing
+// builder, layer, head, export, export_keras.
 mod attributes;
 mod builder;
 mod chain;
@@ -46,6 +46,7 @@ mod fold;
 mod graph;
 mod head;
 mod inputs;
+mod keras_kinds;
 mod kinds;
 mod layer;
 mod model;
@@ -59,7 +60,8 @@ mod to_keras;
 mod wire;
 
 pub use export::Export;
-pub use export_keras::{ExportKeras, KerasLayer};
+pub use export_keras::ExportKeras;
+pub use keras_kinds::{KerasKind, KerasLayer};
 pub use kinds::NodeKind;
 pub use model::{Model, from_bytes, read};
 pub use node::Node;
