@@ -92,7 +92,7 @@ pub(super) type PairArguments<'a, C, A> = Arguments<'a, A, PairStateRef<'a, C, A
 
 impl<A: Scalar, C: Architecture> LayerPair<A, C> {
     /// The forward and the backward layer.
-    pub(super) fn directions(&self) -> [&Layer<C, A>; 2] {
+    pub(crate) fn directions(&self) -> [&Layer<C, A>; 2] {
         [&self.forward, &self.backward]
     }
 

@@ -318,6 +318,9 @@ fn stacked_layers_that_are_no_cells() -> TestResult {
     assert_eq!(message(Stacked::new([both])?), refused("Bidirectional"));
     assert_eq!(message(Stacked::new([backwards])?), refused("GRU"));
     assert_eq!(message(ours.cells.clone()), "written");
+    // Whether outputs are merged is no matter of weights.
+    let pair = Weights::new().layer(ours.both.layers()).to_bytes()?;
+    assert_eq!(pair, Weights::new().layer(&ours.both).to_bytes()?);
 
     // Of other cells than the file's: fewer, more, or of other kinds.
     let model = Model::from_bytes(&ours.weights().to_bytes()?)?;

@@ -3,7 +3,8 @@
 use ndarray::{Array2, Array3, ArrayD, ArrayRef2, Axis};
 use ndarray_rnn::io::onnx::{ExportKeras, KerasKind, Model};
 use ndarray_rnn::keras::{
-    Activation, Bidirectional, GruConfig, Layer, LstmConfig, MergeMode, SimpleRnnConfig, set_random_seed,
+    Activation, Bidirectional, GruConfig, Layer, LayerPair, LstmConfig, MergeMode, SimpleRnnConfig,
+    set_random_seed,
 };
 use ndarray_rnn::{Direction, Parameters};
 
@@ -67,6 +68,7 @@ kind!(GruConfig, "keras-gru", |config: GruConfig, activation, number: u32| {
 enum Of<C: Kind> {
     One(Box<Layer<C, f32>>),
     Both(Box<Bidirectional<f32, C>>),
+    Pair(Box<LayerPair<f32, C>>),
 }
 
 /// A layer, and the inputs and outputs of its model.
@@ -83,6 +85,7 @@ impl<C: Kind> Case<C> {
         let export = match &self.layer {
             Of::One(layer) => ExportKeras::new(&**layer),
             Of::Both(layer) => ExportKeras::new(&**layer),
+            Of::Pair(layers) => ExportKeras::new(&**layers),
         };
         let extended = export.sequence_lens(self.extended).initial_state(self.extended);
         Ok(extended.return_sequences(self.sequences).return_state(self.extended).to_bytes()?)
@@ -143,6 +146,12 @@ pub(crate) fn cases<C: Kind>() -> TestResult<Vec<Case<C>>> {
     }
     let layer = Bidirectional::new(C::of(3, tanh, 0, [false, true, true]), MergeMode::Concat, rng)?;
     add("both-hidden".into(), Of::Both(Box::new(changed(layer))), true, false);
+    for extended in [false, true] {
+        let layer: Bidirectional<f32, C> =
+            Bidirectional::new(C::of(2, tanh, 0, [false, true, false]), MergeMode::Concat, rng)?;
+        let name = format!("pair{}", if extended { "-extended" } else { "" });
+        add(name, Of::Pair(Box::new(changed(layer.layers().clone()))), extended, extended);
+    }
     Ok(cases)
 }
 
@@ -227,6 +236,27 @@ fn run_both<C: Kind>(
     values.expect_state("backward_state", backward)
 }
 
+fn run_pair<C: Kind>(layers: &LayerPair<f32, C>, input: &Array3<f32>, values: &Values<'_, C>) -> TestResult {
+    let (outputs, states) = if values.case.extended {
+        let mask = mask();
+        let first = [values.state("forward_initial_state")?, values.state("backward_initial_state")?];
+        let call = layers.call(input).mask(&mask);
+        let call = call.initial_state([lent::<C>(&first[0])?, lent::<C>(&first[1])?]);
+        let (outputs, states) = call.forward()?;
+        (outputs.map(|output| output.into_dyn()), states)
+    } else {
+        let (outputs, states) = layers.call(input).last()?;
+        (outputs.map(|output| output.into_dyn()), states)
+    };
+    for (way, (output, state)) in ["forward", "backward"].into_iter().zip(outputs.iter().zip(states)) {
+        values.expect(&format!("{way}_output"), output)?;
+        if values.case.extended {
+            values.expect_state(&format!("{way}_state"), state)?;
+        }
+    }
+    Ok(())
+}
+
 fn onnx_runtime_computes_what_the_layers_compute<C: Kind>() -> TestResult {
     let golden = crate::golden()?;
     for case in cases::<C>()? {
@@ -237,6 +267,7 @@ fn onnx_runtime_computes_what_the_layers_compute<C: Kind>() -> TestResult {
         match &case.layer {
             Of::One(layer) => run_one(layer, &input, &values)?,
             Of::Both(layer) => run_both(layer, &input, &values)?,
+            Of::Pair(layers) => run_pair(layers, &input, &values)?,
         }
     }
     Ok(())
@@ -248,6 +279,7 @@ fn layers_read_back_with_their_bits<C: Kind>() -> TestResult {
         let layers = match &case.layer {
             Of::One(layer) => vec![&**layer],
             Of::Both(layer) => vec![layer.forward_layer(), layer.backward_layer()],
+            Of::Pair(_) => continue,
         };
         assert_eq!(model.nodes().len(), layers.len());
         for (node, layer) in model.nodes().iter().zip(layers) {

@@ -12,7 +12,8 @@ use crate::error::Result;
 use crate::invariant::Invariant;
 use crate::io::files::unsupported;
 use crate::keras::{
-    Architecture, Bidirectional, GruConfig, Layer, LstmConfig, SimpleRnnConfig, Stacked, StackedLayer,
+    Architecture, Bidirectional, GruConfig, Layer, LayerPair, LstmConfig, SimpleRnnConfig, Stacked,
+    StackedLayer,
 };
 use crate::linear::Linear;
 use crate::parameters::Parameters;
@@ -57,7 +58,7 @@ impl<C: Architecture, A: Scalar> WriteKeras<A> for Layer<C, A> {
     }
 }
 
-impl<C: Architecture, A: Scalar> WriteKeras<A> for Bidirectional<A, C> {
+impl<C: Architecture, A: Scalar> WriteKeras<A> for LayerPair<A, C> {
     fn class(&self) -> &'static str {
         "Bidirectional"
     }
@@ -68,6 +69,20 @@ impl<C: Architecture, A: Scalar> WriteKeras<A> for Bidirectional<A, C> {
 
     fn arrays(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
         self.named_parameters()
+    }
+}
+
+impl<C: Architecture, A: Scalar> WriteKeras<A> for Bidirectional<A, C> {
+    fn class(&self) -> &'static str {
+        self.layers().class()
+    }
+
+    fn parts(&self) -> Result<Vec<Part>> {
+        self.layers().parts()
+    }
+
+    fn arrays(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+        self.layers().arrays()
     }
 }
 

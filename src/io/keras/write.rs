@@ -51,12 +51,12 @@ impl<'a, A: Scalar> Weights<'a, A> {
     ///
     /// | here | in Keras |
     /// |---|---|
-    /// | a [`Layer`], such as a [`SimpleRnn`](crate::keras::SimpleRnn), [`Lstm`](crate::keras::Lstm) or [`Gru`](crate::keras::Gru) | `SimpleRNN`, `LSTM`, `GRU` |
-    /// | a [`Bidirectional`] of two | `Bidirectional` |
-    /// | a [`Stacked`] of layers that go forwards | `RNN([cells])` |
-    /// | each of [`Stacked::layers`] | the layers of a `Sequential` |
-    /// | a [`Linear`] | `Dense`: its `kernel` is the weight transposed |
-    /// | an [`Embedding`] | `Embedding` |
+    /// | a [`Layer`](crate::keras::Layer), such as a [`SimpleRnn`](crate::keras::SimpleRnn), [`Lstm`](crate::keras::Lstm) or [`Gru`](crate::keras::Gru) | `SimpleRNN`, `LSTM`, `GRU` |
+    /// | a [`Bidirectional`](crate::keras::Bidirectional) of two, or a [`LayerPair`](crate::keras::LayerPair) | `Bidirectional` |
+    /// | a [`Stacked`](crate::keras::Stacked) of layers that go forwards | `RNN([cells])` |
+    /// | each of [`Stacked::layers`](crate::keras::Stacked::layers) | the layers of a `Sequential` |
+    /// | a [`Linear`](crate::Linear) | `Dense`: its `kernel` is the weight transposed |
+    /// | an [`Embedding`](crate::Embedding) | `Embedding` |
     pub fn layer(mut self, layer: &'a impl WriteKeras<A>) -> Self {
         self.layers.push(layer);
         self
@@ -74,8 +74,8 @@ impl<'a, A: Scalar> Weights<'a, A> {
     /// The bytes that [`write`](Self::write) writes.
     ///
     /// # Errors
-    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for a [`Stacked`] with a layer that is no cell of an `RNN`,
-    /// a [`Bidirectional`] or one that goes backwards, and for what HDF5 cannot hold.
+    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for a [`Stacked`](crate::keras::Stacked) with a layer that is no cell of an `RNN`,
+    /// a [`Bidirectional`](crate::keras::Bidirectional) or one that goes backwards, and for what HDF5 cannot hold.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut file = FileBuilder::new();
         let mut layers = file.create_group("layers");

@@ -17,14 +17,15 @@ use crate::scalar::Scalar;
 
 /// Writes a layer of Keras as a model of ONNX's `RNN`, `LSTM` or `GRU` nodes: what its [`call`](crate::keras::Layer::call)
 /// returns. The layer is a [`SimpleRnn`](crate::keras::SimpleRnn), [`Lstm`](crate::keras::Lstm) or
-/// [`Gru`](crate::keras::Gru), or a [`Bidirectional`](crate::keras::Bidirectional) of two.
+/// [`Gru`](crate::keras::Gru), a [`Bidirectional`](crate::keras::Bidirectional) of two, or a
+/// [`LayerPair`](crate::keras::LayerPair).
 ///
 /// | | name | shape |
 /// |---|---|---|
 /// | input | `input` | (N, T, input_dim) |
 /// | input, if asked for | `sequence_lens` | (N), `int32`, from 1 to T |
 /// | input, if asked for | `initial_state`; `forward_initial_state` and `backward_initial_state` | (N, units) |
-/// | output | `output` | (N, units), with `return_sequences` (N, T, units); of a Bidirectional layer merged |
+/// | output | `output` | (N, units), with `return_sequences` (N, T, units); of a Bidirectional layer merged, of a LayerPair `forward_output` and `backward_output` |
 /// | output, if asked for | `state`; `forward_state` and `backward_state` | (N, units) |
 ///
 /// The state of an LSTM is a pair: its names end in `_h` and `_c`, such as `initial_state_h` and `backward_state_c`.
@@ -156,13 +157,14 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
             graph.input("sequence_lens", data_type::INT32, &[free("N")]);
         }
         let units = |part: &Part<'_, A>| part.layer.units;
-        let width = match self.layer.merge_mode() {
-            Some(MergeMode::Concat) => parts.iter().map(units).sum(),
-            _ => units(&parts[0]),
+        let outputs = match self.layer.merge_mode() {
+            Some(MergeMode::Concat) => vec![("output".into(), parts.iter().map(units).sum())],
+            Some(_) => vec![("output".into(), units(&parts[0]))],
+            None => parts.iter().map(|part| (format!("{}output", part.prefix), units(part))).collect(),
         };
-        match self.return_sequences {
-            true => graph.output("output", elem, &[free("N"), free("T"), fixed(width)]),
-            false => graph.output("output", elem, &[free("N"), fixed(width)]),
+        let steps = if self.return_sequences { &[free("N"), free("T")][..] } else { &[free("N")] };
+        for (output, width) in outputs {
+            graph.output(&output, elem, &[steps, &[fixed(width)]].concat());
         }
         for part in parts {
             let state = [free("N"), fixed(units(part))];

@@ -6,7 +6,8 @@ use ndarray::{Array1, ArrayView2};
 
 use super::operator::Kind;
 use crate::keras::{
-    Activation, Architecture, Bidirectional, GruConfig, Layer, LstmConfig, MergeMode, SimpleRnnConfig,
+    Activation, Architecture, Bidirectional, GruConfig, Layer, LayerPair, LstmConfig, MergeMode,
+    SimpleRnnConfig,
 };
 use crate::scalar::Scalar;
 
@@ -81,15 +82,18 @@ impl KerasKind for GruConfig {
     }
 }
 
-/// A layer that [`ExportKeras`](super::ExportKeras) writes: a [`Layer`] of any kind, or a [`Bidirectional`] of two. Sealed.
+/// A layer that [`ExportKeras`](super::ExportKeras) writes: a [`Layer`] of any kind, a [`Bidirectional`] of two, or a
+/// [`LayerPair`]. Sealed.
 pub trait KerasLayer<A: Scalar>: Debug {
     /// Each direction.
     #[doc(hidden)]
     fn directions(&self) -> Vec<KerasDirection<'_, A>>;
 
-    /// How the outputs of two directions become one.
+    /// How the outputs of two directions become one, if they do.
     #[doc(hidden)]
-    fn merge_mode(&self) -> Option<MergeMode>;
+    fn merge_mode(&self) -> Option<MergeMode> {
+        None
+    }
 }
 
 /// A layer of one direction, whatever its kind.
@@ -139,15 +143,17 @@ impl<C: KerasKind, A: Scalar> KerasLayer<A> for Layer<C, A> {
             biases,
         }]
     }
+}
 
-    fn merge_mode(&self) -> Option<MergeMode> {
-        None
+impl<C: KerasKind, A: Scalar> KerasLayer<A> for LayerPair<A, C> {
+    fn directions(&self) -> Vec<KerasDirection<'_, A>> {
+        LayerPair::directions(self).into_iter().flat_map(KerasLayer::directions).collect()
     }
 }
 
 impl<C: KerasKind, A: Scalar> KerasLayer<A> for Bidirectional<A, C> {
     fn directions(&self) -> Vec<KerasDirection<'_, A>> {
-        [self.forward_layer(), self.backward_layer()].into_iter().flat_map(KerasLayer::directions).collect()
+        KerasLayer::directions(self.layers())
     }
 
     fn merge_mode(&self) -> Option<MergeMode> {
