@@ -6,6 +6,7 @@ mod common;
 mod mutated;
 
 mod byte_by_byte;
+mod checks;
 mod exports;
 mod graphs;
 mod heads;
