@@ -3,12 +3,13 @@
     python tests/interop/onnx_files.py         # in an environment with torch, onnx, onnxruntime and safetensors
 
 Every model passes onnx.checker. Running it twice writes the same bytes. The metadata is one key, JSON text, an
-object of three lists of cases; a model is stored as the bytes of its file, {list}.{name}.model.
+object of four lists of cases; a model is stored as the bytes of its file, {list}.{name}.model.
 
 ours        The models that the crate writes, as tests/onnx/exports.rs, heads.rs and keras.rs name them: their inputs,
             and ONNX Runtime's outputs.
 torch       What torch's exporter writes of torch.nn.RNN, LSTM and GRU, and the module's parameters; input, output, h_n,
             and with an LSTM c_n.
+mixed       What torch's exporter writes of an LSTM, a GRU and an RNN of two layers, one upon another: input, output.
 node        One RNN node each, with the case's attributes: X, sequence_lens and initial_h if the node has them, and
             ONNX Runtime's Y and Y_h. It does not know layout 1: these Y are those of the same node in layout 0,
             exchanged as the operator's definition says.
@@ -33,7 +34,7 @@ OURS = ROOT / "target/interop/onnx"
 TOLERANCE = 1e-6
 
 tensors = {}
-cases = {"ours": [], "torch": [], "node": []}
+cases = {"ours": [], "torch": [], "mixed": [], "node": []}
 
 
 def uniform(seed, *shape):
@@ -42,8 +43,11 @@ def uniform(seed, *shape):
 
 def run(model, feeds):
     onnx.checker.check_model(onnx.load_from_string(model), full_check=True)
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    return session.run(None, feeds)
+    return session(model).run(None, feeds)
+
+
+def session(model):
+    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
 
 def store(kind, case, model, arrays):
@@ -73,7 +77,8 @@ def ours():
             if types[name].elem_type == TensorProto.INT64:
                 feeds[name] = np.random.default_rng([i, k]).integers(0, 7, shape)
         outputs = dict(zip([output.name for output in graph.output], run(model, feeds)))
-        store("ours", {"name": path.stem}, model, feeds | outputs)
+        metadata = session(model).get_modelmeta().custom_metadata_map
+        store("ours", {"name": path.stem, "metadata": metadata}, model, feeds | outputs)
 
 
 # torch
@@ -133,6 +138,30 @@ def torch_models():
             output = rnn(torch.relu(x))[0].detach().numpy()
             x = torch.relu(x)
         store("torch", case, file.getvalue(), {"input": x.numpy(), "output": output, **dict(zip(states, last)), **arrays})
+
+
+class Mixed(torch.nn.Module):
+    """Networks of three kinds, one upon another."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = torch.nn.LSTM(4, 3, bidirectional=True)
+        self.gru = torch.nn.GRU(6, 2)
+        self.rnn = torch.nn.RNN(2, 3, num_layers=2, nonlinearity="relu")
+
+    def forward(self, x):
+        return self.rnn(self.gru(self.lstm(x)[0])[0])[0]
+
+
+def mixed():
+    torch.manual_seed(100)
+    module, x, file = Mixed(), torch.from_numpy(uniform(2000, 5, 3, 4)), io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module.eval(), (x,), file, dynamo=False, input_names=["input"], output_names=["output"])
+    (output,) = run(file.getvalue(), {"input": x.numpy()})
+    assert abs(output - module(x).detach().numpy()).max() < TOLERANCE
+    store("mixed", {"name": "mixed"}, file.getvalue(), {"input": x.numpy(), "output": output})
 
 
 # Single nodes
@@ -237,6 +266,7 @@ def main():
     subprocess.run(command, cwd=ROOT, check=True)
     ours()
     torch_models()
+    mixed()
     nodes()
     path = pathlib.Path(__file__).parent / "fixtures/onnx/models.safetensors"
     save_file(tensors, path, {"cases": json.dumps(cases)})

@@ -1,7 +1,7 @@
 //! What is checked of a model, each check by a model that has only that fault; and what is not folded.
 
 use ndarray::Array3;
-use ndarray_rnn::io::onnx::Model;
+use ndarray_rnn::io::onnx::{self, Model};
 use ndarray_rnn::{Error, RnnConfig};
 
 use crate::common::TestResult;
@@ -156,7 +156,7 @@ fn attributes_and_weights_are_checked() -> TestResult {
 }
 
 #[test]
-fn nodes_and_messages_are_checked() {
+fn nodes_and_messages_are_checked() -> TestResult {
     let of_others = [field(2, b"Z"), field(4, b"RNN"), field(7, b"com.other")].concat();
     let of_others = field(1, &of_others);
     let error = text(&model(&[weights(), of_others.clone()]));
@@ -169,6 +169,12 @@ fn nodes_and_messages_are_checked() {
     let rnn = model(&[weights(), node("RNN", &["x", "W", "R"], &["Y"], &[])]);
     let error = text(&[&*rnn, &[0x0f]].concat());
     assert_eq!(error, "ONNX: ModelProto: expected a field, got 1 bytes that are none");
+    let entry = field(14, &[field(1, b"key"), field(2, b"value")].concat());
+    let dict = onnx::from_bytes(&[&*rnn, &*entry].concat())?;
+    assert_eq!(dict.metadata().get("key").map(String::as_str), Some("value"));
+    let error = onnx::from_bytes(&[&*rnn, &*entry, &*entry].concat()).err().ok_or("read")?.to_string();
+    assert_eq!(error, "ONNX: metadata_props.key: expected one of its name, got 2");
+    Ok(())
 }
 
 /// Two nodes, the second of which reads the rows of the first.
@@ -206,7 +212,9 @@ fn layers_of_a_network_are_alike() -> TestResult {
     let error = two([1, 3, 2], [1, 3, 3], &[], Vec::new())?;
     assert_eq!(error, Error::Shape { array: "Y.W".into(), expected: vec![2, 2], actual: vec![3, 2] });
     let error = two(w, r, &[], field(12, &field(1, b"Y1")))?;
-    assert_eq!(error.to_string(), refused("Y1: outputs that the graph's output Y1 reads beside Y"));
+    let expected =
+        "Y1: outputs that the graph's output Y1 reads beside Y, in a stack of layers, is not supported";
+    assert_eq!(error.to_string(), format!("ONNX: {expected}"));
     Ok(())
 }
 

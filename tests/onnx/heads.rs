@@ -1,5 +1,7 @@
 //! Models with an embedding before the network and a linear layer behind it: ONNX Runtime ran the same bytes.
 
+use std::collections::BTreeMap;
+
 use ndarray::{Array2, ArrayD};
 use ndarray_rnn::io::onnx::{self, Export, Model};
 use ndarray_rnn::{
@@ -47,7 +49,9 @@ impl<C: Exported> Case<C> {
         if let Some(linear) = &self.linear {
             export = export.linear(linear);
         }
-        Ok(export.to_bytes()?)
+        // One model of each kind holds text beside the graph.
+        let metadata = if self.name.ends_with('0') { metadata() } else { BTreeMap::new() };
+        Ok(export.metadata(&metadata).to_bytes()?)
     }
 
     fn compare(&self) -> TestResult {
@@ -75,6 +79,10 @@ impl<C: Exported> Case<C> {
 
         assert_eq!(Model::from_bytes(&bytes)?.to_network::<C>()?, self.network, "{}", self.name);
         let dict = onnx::from_bytes(&bytes)?;
+        let cases = golden.metadata["ours"].as_array().ok_or("no list of cases")?;
+        let case = cases.iter().find(|case| case["name"] == self.name).ok_or("no such case")?;
+        assert_eq!(serde_json::to_value(dict.metadata())?, case["metadata"]);
+        assert_eq!(dict.metadata().len(), if self.name.ends_with('0') { 2 } else { 0 });
         if let Some(linear) = &self.linear {
             assert_eq!(&Linear::<f32>::from_state_dict(&dict.under("linear."))?, linear);
         }
@@ -87,6 +95,10 @@ impl<C: Exported> Case<C> {
         }
         Ok(())
     }
+}
+
+fn metadata() -> BTreeMap<String, String> {
+    [("epoch", "17"), ("author", "J\u{f6}rg")].map(|(key, value)| (key.into(), value.into())).into()
 }
 
 pub(crate) fn cases<C: Exported>() -> TestResult<Vec<Case<C>>> {

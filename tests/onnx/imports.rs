@@ -33,6 +33,23 @@ fn compare<C: Exported>(golden: &Golden, case: &Value, check: impl Fn(&Recurrent
     c_n.map_or(Ok(()), |c_n| expect("c_n", &c_n))
 }
 
+/// Each kind has a network of its own, and the nodes say that these follow one another.
+#[test]
+fn networks_of_several_kinds_one_upon_another() -> TestResult {
+    let golden = super::golden()?;
+    let model = Model::<f32>::from_bytes(golden.bytes("mixed.mixed.model")?)?;
+    let [lstm, gru, below, above] = model.stacked()? else { return Err("not four nodes".into()) };
+    let x = three_axes(&golden, "mixed.mixed.input")?;
+    let x = lstm.to_network::<LstmConfig>()?.run(&x).forward()?.0;
+    let x = gru.to_network::<GruConfig>()?.run(&x).forward()?.0;
+    let x = below.to_network::<RnnConfig>()?.run(&x).forward()?.0;
+    let x = above.to_network::<RnnConfig>()?.run(&x).forward()?.0;
+    assert!(largest_difference(&x, &three_axes(&golden, "mixed.mixed.output")?) < 1e-6);
+    let error = model.to_network::<LstmConfig>().err().ok_or("one network of several kinds")?.to_string();
+    assert!(error.contains("the operator GRU in a network of class Lstm"), "{error}");
+    Ok(())
+}
+
 #[test]
 fn models_of_torch_are_its_networks() -> TestResult {
     let golden = super::golden()?;

@@ -61,7 +61,7 @@ kind!(LstmConfig, "keras-lstm", |config: LstmConfig, activation, number| {
     if number % 2 == 1 && activation != Activation::Softplus { config.recurrent_activation(activation) } else { config }
 }, [h, c] => (h, c), &["_h", "_c"]);
 kind!(GruConfig, "keras-gru", |config: GruConfig, activation, number: u32| {
-    let config = config.reset_after(number.count_ones() % 2 == 0);
+    let config = config.reset_after(number.count_ones().is_multiple_of(2));
     if number % 2 == 1 { config.recurrent_activation(activation) } else { config }
 }, [h] => h);
 

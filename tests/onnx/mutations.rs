@@ -86,6 +86,9 @@ fn many_empty_messages_take_no_memory() -> Result<(), TestCaseError> {
         let bytes = field(7, &graph);
         expect_modest(bytes.len(), || read(&bytes))?;
     }
+    let keys = (0..1_u32 << 17).flat_map(|key| field(14, &field(1, format!("{key:x}").as_bytes())));
+    let bytes: Vec<u8> = field(7, b"").into_iter().chain(keys).collect();
+    expect_modest(bytes.len(), || read(&bytes))?;
     Ok(())
 }
 

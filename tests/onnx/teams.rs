@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use ndarray::{Array1, Array2, Array3, ArrayD, Axis, array};
+use ndarray::{Array1, Array2, Array3, ArrayD, ArrayView1, ArrayView2, Axis, array};
 use ndarray_rnn::io::onnx::Model;
 
 use crate::common::TestResult;
@@ -17,13 +17,17 @@ fn numbers(name: &str, shape: &[usize]) -> ArrayD<f64> {
     let mut state = name.bytes().fold(1_u64, |state, byte| state * 31 + u64::from(byte));
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f64 / (1 << 23) as f64 - 1.0
+        (state >> 40) as f64 / f64::from(1 << 23) - 1.0
     };
     ArrayD::from_shape_simple_fn(shape, || next() / 4.0)
 }
 
 fn sigmoid(sums: &Array1<f64>) -> Array1<f64> {
-    sums.mapv(|x| 1.0 / (1.0 + (-x).exp()))
+    sums.mapv(|x| 1.0 / (1.0 + libm::exp(-x)))
+}
+
+fn product(weights: &ArrayView2<'_, f64>, x: &ArrayView1<'_, f64>) -> Array1<f64> {
+    weights.outer_iter().map(|row| row.iter().zip(x).map(|(weight, x)| weight * x).sum()).collect()
 }
 
 /// ONNX's definition of an LSTM with peepholes, its gates in the order i, o, f, c, for one sequence; its last h and c.
@@ -34,13 +38,13 @@ fn defined(weights: &[ArrayD<f64>; 3], x: &Array2<f64>) -> Result<[Array1<f64>; 
     let p = p.into_shape_with_order((3, UNITS))?;
     let (mut h, mut c) = (Array1::<f64>::zeros(UNITS), Array1::<f64>::zeros(UNITS));
     for x in x.outer_iter() {
-        let sums = w.dot(&x) + r.dot(&h);
+        let sums = product(&w, &x) + product(&r, &h.view());
         let gate = |k: usize| sums.slice_axis(Axis(0), (k * UNITS..(k + 1) * UNITS).into()).to_owned();
         let i = sigmoid(&(gate(0) + &p.row(0) * &c));
         let f = sigmoid(&(gate(2) + &p.row(2) * &c));
-        c = &f * &c + &i * &gate(3).mapv(f64::tanh);
+        c = &f * &c + &i * &gate(3).mapv(libm::tanh);
         let o = sigmoid(&(gate(1) + &p.row(1) * &c));
-        h = o * c.mapv(f64::tanh);
+        h = o * c.mapv(libm::tanh);
     }
     Ok([h, c])
 }

@@ -1,12 +1,15 @@
 //! Writing a graph node by node.
 
+use std::collections::BTreeMap;
+
 use ndarray::ArrayViewD;
 use prost::Message;
 
 use super::FORMAT;
 use super::proto::{
-    AttributeProto, Dim, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type, data_type,
+    AttributeProto, Dim, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
+    StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    attribute_type, data_type,
 };
 use crate::error::Result;
 use crate::io::Tensor;
@@ -90,16 +93,21 @@ impl Builder {
         });
     }
 
-    /// The bytes of the model.
+    /// The bytes of the model, which holds text beside the graph.
     ///
     /// # Errors
     /// [`FileError::TooLarge`](crate::FileError::TooLarge) for 2 GiB and more, which a protobuf message cannot have.
-    pub(super) fn into_bytes(self, name: &str) -> Result<Vec<u8>> {
+    pub(super) fn into_bytes(self, name: &str, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>> {
+        let entry = |(key, value): (&String, &String)| StringStringEntryProto {
+            key: Some(key.clone()),
+            value: Some(value.clone()),
+        };
         let model = ModelProto {
             ir_version: Some(IR_VERSION),
             producer_name: Some(env!("CARGO_PKG_NAME").into()),
             graph: Some(GraphProto { name: Some(name.into()), ..self.graph }),
             opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(OPSET) }],
+            metadata_props: metadata.iter().map(entry).collect(),
         };
         expect_at_most(FORMAT, "model", MAX_BYTES, model.encoded_len())?;
         Ok(model.encode_to_vec())

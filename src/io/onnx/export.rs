@@ -1,5 +1,6 @@
 //! Writing a network as an ONNX model.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::builder::{Builder, element_type, int, ints};
@@ -54,13 +55,18 @@ pub struct Export<'a, C: NodeKind, A: Scalar> {
     last: bool,
     embedding: Option<&'a Embedding<A>>,
     linear: Option<&'a Linear<A>>,
+    metadata: &'a BTreeMap<String, String>,
 }
+
+/// No metadata.
+pub(super) static NONE: BTreeMap<String, String> = BTreeMap::new();
 
 impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
     /// The model of a network, with the one input `input`.
     #[must_use]
     pub fn new(network: &'a Recurrent<C, A>) -> Self {
-        Self { network, sequence_lens: false, state: false, last: false, embedding: None, linear: None }
+        let (embedding, linear, metadata) = (None, None, &NONE);
+        Self { network, sequence_lens: false, state: false, last: false, embedding, linear, metadata }
     }
 
     /// Whether the model takes each sequence's length. Default false: every sequence has L steps.
@@ -107,6 +113,26 @@ impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
     #[must_use]
     pub fn linear(self, linear: &'a Linear<A>) -> Self {
         Self { linear: Some(linear), ..self }
+    }
+
+    /// Text that the file holds beside the graph, ONNX's `metadata_props`; [`read`](super::read) gives it with the arrays.
+    /// Default none.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    ///
+    /// use ndarray_rnn::io::onnx::{self, Export};
+    /// use ndarray_rnn::{Rnn, RnnConfig, manual_seed};
+    ///
+    /// let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut manual_seed(0))?;
+    /// let metadata = BTreeMap::from([("epoch".into(), "17".into())]);
+    /// let bytes = Export::new(&rnn).metadata(&metadata).to_bytes()?;
+    /// assert_eq!(onnx::from_bytes(&bytes)?.metadata(), &metadata);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    #[must_use]
+    pub fn metadata(self, metadata: &'a BTreeMap<String, String>) -> Self {
+        Self { metadata, ..self }
     }
 
     /// Writes the model into a file: whole or not at all, the same bytes each time.
@@ -162,7 +188,7 @@ impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
         graph.output("output", elem, &[of_output, &[fixed(width)]].concat());
         self.planes().map(|[_, last]| graph.output(last, elem, &state));
         self.nodes(&mut graph)?;
-        graph.into_bytes(C::KIND.op_type())
+        graph.into_bytes(C::KIND.op_type(), self.metadata)
     }
 
     /// The names of the first and the last state.

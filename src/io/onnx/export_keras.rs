@@ -1,9 +1,10 @@
 //! Writing Keras's layers as ONNX models.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::builder::{Builder, element_type, int, ints};
-use super::export::{fixed, free, squeeze};
+use super::export::{NONE, fixed, free, squeeze};
 use super::keras_kinds::{KerasDirection, KerasLayer};
 use super::layer::{self, DirectionWeights, Form, Inputs};
 use super::operator::Kind;
@@ -52,6 +53,7 @@ pub struct ExportKeras<'a, A: Scalar> {
     initial_state: bool,
     return_sequences: bool,
     return_state: bool,
+    metadata: &'a BTreeMap<String, String>,
 }
 
 /// One direction of a layer, and the prefix of its values' names.
@@ -87,6 +89,7 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
             initial_state: false,
             return_sequences: false,
             return_state: false,
+            metadata: &NONE,
         }
     }
 
@@ -112,6 +115,12 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
     #[must_use]
     pub fn return_state(self, return_state: bool) -> Self {
         Self { return_state, ..self }
+    }
+
+    /// As [`Export::metadata`](super::Export::metadata). Default none.
+    #[must_use]
+    pub fn metadata(self, metadata: &'a BTreeMap<String, String>) -> Self {
+        Self { metadata, ..self }
     }
 
     /// Writes the model into a file: whole or not at all, the same bytes each time.
@@ -146,7 +155,7 @@ impl<'a, A: Scalar> ExportKeras<'a, A> {
             };
             graph.node(op_type, &[forward, backward], &["output"], attributes);
         }
-        graph.into_bytes(parts[0].layer.class)
+        graph.into_bytes(parts[0].layer.class, self.metadata)
     }
 
     /// The inputs and outputs.

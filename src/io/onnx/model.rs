@@ -1,5 +1,6 @@
 //! The recurrent nodes of a model.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::chain::Chain;
@@ -7,13 +8,15 @@ use super::external::Folder;
 use super::fold::Fold;
 use super::graph::Graph;
 use super::kinds::NodeKind;
-use super::network::{network, not_of};
+use super::network::network;
 use super::node::Node;
+use super::proto::{StringStringEntryProto, tag};
 use super::tensor::tensor;
-use super::wire::decode;
+use super::wire::{Fields, decode};
 use super::{FORMAT, unsupported};
 use crate::error::{Error, FileError, Result};
 use crate::io::budget::Budget;
+use crate::io::files::malformed;
 use crate::io::{StateDict, files};
 use crate::recurrent::Recurrent;
 use crate::scalar::Scalar;
@@ -98,6 +101,36 @@ impl<A: Scalar> Model<A> {
         &self.nodes
     }
 
+    /// The nodes, of whatever kinds, if each but the first reads all outputs of the one before, which nothing else reads:
+    /// run one after the other, they compute what the graph computes from the input of the first.
+    ///
+    /// ```no_run
+    /// use ndarray_rnn::io::onnx::Model;
+    /// use ndarray_rnn::{GruConfig, LstmConfig};
+    ///
+    /// let model = Model::<f32>::read("model.onnx")?;
+    /// let [lstm, gru] = model.stacked()? else { panic!("not two layers") };
+    /// let (lstm, gru) = (lstm.to_network::<LstmConfig>()?, gru.to_network::<GruConfig>()?);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FileError::Unsupported`] with the name of the first node that is not so.
+    pub fn stacked(&self) -> Result<&[Node<A>]> {
+        for (k, pair) in self.nodes.windows(2).enumerate() {
+            let [below, node] = pair else { continue };
+            if !self.chain.follows[k] {
+                let feature = format!("an input that is not the outputs of {}", below.name());
+                return Err(unsupported(node.name(), feature));
+            }
+            if let Some(reader) = &self.chain.others[k] {
+                let feature = format!("outputs that {reader} reads beside {}", node.name());
+                return Err(unsupported(below.name(), format!("{feature}, in a stack of layers,")));
+            }
+        }
+        Ok(&self.nodes)
+    }
+
     /// The network whose layers are the nodes, each of which reads the one before: an [`Rnn`](crate::Rnn),
     /// [`Lstm`](crate::Lstm) or [`Gru`](crate::Gru). It is `batch_first` if the graph takes sequences first, and gives
     /// none or gives them first.
@@ -117,22 +150,12 @@ impl<A: Scalar> Model<A> {
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
     pub fn to_network<C: NodeKind>(&self) -> Result<Recurrent<C, A>> {
-        for (k, pair) in self.nodes.windows(2).enumerate() {
-            let [below, node] = pair else { continue };
-            if !self.chain.follows[k] {
-                let feature = format!("an input that is not the outputs of {}", below.name());
-                return Err(unsupported(node.name(), feature));
-            }
-            if let Some(reader) = &self.chain.others[k] {
-                let feature = format!("outputs that {reader} reads beside {}", node.name());
-                return Err(not_of::<C, A>(below, feature));
-            }
-        }
+        let nodes = self.stacked()?;
         let layout = |node: Option<&Node<A>>| node.is_some_and(Node::batch_first);
         let takes = layout(self.nodes.first()) != self.chain.first_exchanged;
         let last = layout(self.nodes.last());
         let gives = self.chain.last_exchanged.is_none_or(|exchanged| last != exchanged);
-        network(&self.nodes, takes && gives)
+        network(nodes, takes && gives)
     }
 }
 
@@ -158,7 +181,8 @@ impl<C: NodeKind, A: Scalar> Recurrent<C, A> {
     }
 }
 
-/// The arrays of a model's file, its initializers, under their names. Arrays of text or complex numbers are left out.
+/// The arrays of a model's file, its initializers, under their names, and the file's metadata. Arrays of text or complex
+/// numbers are left out.
 ///
 /// torch's exporter keeps a module's names, such as `fc.weight`, except for weights that it folds into others, such as
 /// those of recurrent nodes. With `do_constant_folding=False` it keeps all names, and the dict holds the module:
@@ -182,7 +206,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
 /// The arrays that [`read`] gives, of a file's bytes.
 ///
 /// # Errors
-/// [`FileError::Malformed`] for bytes that are no ONNX model; [`FileError::Unsupported`] for an array in another file.
+/// [`FileError::Malformed`] for bytes that are no ONNX model, and for two entries of metadata of one key; [`FileError::Unsupported`] for an array in another file.
 pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
     initializers(bytes, Folder::default())
 }
@@ -197,7 +221,27 @@ fn initializers(bytes: &[u8], mut folder: Folder) -> Result<StateDict> {
             Err(error) => return Err(error),
         }
     }
+    *dict.metadata_mut() = metadata(bytes, &mut budget)?;
     Ok(dict)
+}
+
+/// The bytes that an entry of metadata is counted with beside its text.
+const ENTRY: usize = 128;
+
+/// The text that a model holds beside its graph.
+fn metadata(bytes: &[u8], budget: &mut Budget) -> Result<BTreeMap<String, String>> {
+    let mut metadata = BTreeMap::new();
+    for field in Fields::new("ModelProto", bytes) {
+        let (tag::MODEL_METADATA, Some(entry)) = field? else { continue };
+        budget.take("metadata_props", entry.len().saturating_add(ENTRY))?;
+        let StringStringEntryProto { key, value } = decode("StringStringEntryProto", entry)?;
+        let key = key.unwrap_or_default();
+        let field = format!("metadata_props.{key}");
+        if metadata.insert(key, value.unwrap_or_default()).is_some() {
+            return Err(malformed(FORMAT, field, "one of its name", 2));
+        }
+    }
+    Ok(metadata)
 }
 
 /// The error for a graph without recurrent nodes.

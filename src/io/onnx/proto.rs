@@ -15,6 +15,8 @@ pub(super) struct ModelProto {
     pub(super) graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
     pub(super) opset_import: Vec<OperatorSetIdProto>,
+    #[prost(message, repeated, tag = "14")]
+    pub(super) metadata_props: Vec<StringStringEntryProto>,
 }
 
 /// A set of operators and its version.
@@ -211,6 +213,7 @@ pub(super) enum Dim {
 /// Tags of fields that are read without decoding their message.
 pub(super) mod tag {
     pub(in super::super) const MODEL_GRAPH: u32 = 7;
+    pub(in super::super) const MODEL_METADATA: u32 = 14;
     pub(in super::super) const MODEL_FUNCTION: u32 = 25;
     pub(in super::super) const FUNCTION_NODE: u32 = 7;
     pub(in super::super) const GRAPH_NODE: u32 = 1;
