@@ -26,6 +26,7 @@ fn bytes(op_type: &str, inputs: &[&str], attributes: &[Vec<u8>]) -> Vec<u8> {
         array("B", &[1, 4 * gates]),
         array("P", &[1, 6]),
         array("short", &[1, 4]),
+        array("state", &[1, 1, 2]),
     ];
     model(&[weights.concat(), node(op_type, inputs, &["Y"], attributes)])
 }
@@ -156,6 +157,23 @@ fn what_no_layer_of_keras_has_is_refused_by_name() -> TestResult {
     assert_eq!(other, refused("the operator GRU", "SimpleRNN"));
     let other = text(gru.to_bidirectional::<keras::LstmConfig>());
     assert_eq!(other, "ONNX: Y: one direction in a Bidirectional of a layer of class LSTM is not supported");
+    Ok(())
+}
+
+/// A model may fix the first cell state alone.
+#[test]
+fn a_cell_state_that_is_a_constant() -> TestResult {
+    let inputs = ["x", "W", "R", "B", "", "", "state"];
+    let fixed = Model::<f32>::from_bytes(&bytes("LSTM", &inputs, &[]))?.nodes()[0].clone();
+    let c = ndarray::array![[[-0.5_f32, -0.4375]]];
+    assert_eq!((fixed.initial_h(), fixed.initial_c()), (None, Some(&c)));
+    let x = Array3::ones((4, 1, 3));
+    assert_eq!(fixed.run(&x).forward()?, read("LSTM", &[])?.run(&x).initial_c(&c).forward()?);
+    assert!(fixed.run(&x).forward()? != read("LSTM", &[])?.run(&x).forward()?);
+    let feature = "an initial_c that is a constant other than zero";
+    let refused = |place: &str| format!("ONNX: Y: {feature} in a {place} is not supported");
+    assert_eq!(text(fixed.to_network::<LstmConfig>()), refused("network of class Lstm"));
+    assert_eq!(text(fixed.to_layer::<keras::LstmConfig>()), refused("layer of class LSTM"));
     Ok(())
 }
 
