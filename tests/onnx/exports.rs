@@ -145,31 +145,10 @@ fn models_read_back_as_the_networks<C: Exported>() -> TestResult {
     Ok(())
 }
 
-macro_rules! of_every_kind {
-    ($($test:ident: $rnn:ident, $lstm:ident, $gru:ident;)*) => {
-        $(
-            #[test]
-            fn $rnn() -> TestResult {
-                $test::<RnnConfig>()
-            }
-
-            #[test]
-            fn $lstm() -> TestResult {
-                $test::<LstmConfig>()
-            }
-
-            #[test]
-            fn $gru() -> TestResult {
-                $test::<GruConfig>()
-            }
-        )*
-    };
-}
-
 of_every_kind! {
-    models_are_the_bytes_that_onnx_runtime_ran: bytes_of_rnn, bytes_of_lstm, bytes_of_gru;
-    onnx_runtime_computes_the_same: rnn_there, lstm_there, gru_there;
-    models_read_back_as_the_networks: rnn_back, lstm_back, gru_back;
+    models_are_the_bytes_that_onnx_runtime_ran: bytes_of_rnn of RnnConfig, bytes_of_lstm of LstmConfig, bytes_of_gru of GruConfig;
+    onnx_runtime_computes_the_same: rnn_there of RnnConfig, lstm_there of LstmConfig, gru_there of GruConfig;
+    models_read_back_as_the_networks: rnn_back of RnnConfig, lstm_back of LstmConfig, gru_back of GruConfig;
 }
 
 fn a_model_is_of_the_network_s_element_type<A: Real>() -> TestResult {

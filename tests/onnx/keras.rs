@@ -303,28 +303,7 @@ fn layers_read_back_with_their_bits<C: Kind>() -> TestResult {
     Ok(())
 }
 
-macro_rules! of_every_kind {
-    ($($test:ident: $rnn:ident, $lstm:ident, $gru:ident;)*) => {
-        $(
-            #[test]
-            fn $rnn() -> TestResult {
-                $test::<SimpleRnnConfig>()
-            }
-
-            #[test]
-            fn $lstm() -> TestResult {
-                $test::<LstmConfig>()
-            }
-
-            #[test]
-            fn $gru() -> TestResult {
-                $test::<GruConfig>()
-            }
-        )*
-    };
-}
-
 of_every_kind! {
-    onnx_runtime_computes_what_the_layers_compute: simple_rnn_there, lstm_there, gru_there;
-    layers_read_back_with_their_bits: simple_rnn_back, lstm_back, gru_back;
+    onnx_runtime_computes_what_the_layers_compute: simple_rnn_there of SimpleRnnConfig, lstm_there of LstmConfig, gru_there of GruConfig;
+    layers_read_back_with_their_bits: simple_rnn_back of SimpleRnnConfig, lstm_back of LstmConfig, gru_back of GruConfig;
 }

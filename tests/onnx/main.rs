@@ -5,6 +5,18 @@ mod common;
 #[path = "../common/mutations.rs"]
 mod mutated;
 
+/// Tests that are a function of a kind, called with each.
+macro_rules! of_every_kind {
+    ($($test:ident: $($name:ident of $kind:ty),+;)*) => {
+        $($(
+            #[test]
+            fn $name() -> TestResult {
+                $test::<$kind>()
+            }
+        )+)*
+    };
+}
+
 mod byte_by_byte;
 mod checks;
 mod exports;
