@@ -19,10 +19,14 @@
 //! # What is promised
 //!
 //! * A file is not trusted. Whatever its bytes, reading it gives a result or an [`Error`](crate::Error), never panics and
-//!   executes nothing. A file that would take more than 16 times its size in memory, and more than 1 MiB, is refused.
+//!   executes nothing. A file that would take more than 16 times its size in memory, and more than 16 MiB, is refused.
 //! * A model is changed only after the whole file has been found right.
 //! * A file's bytes are in memory once, and its arrays once more.
-//! * A file is written whole or not at all, and the same dict gives the same bytes.
+//! * A file is written whole or not at all, and the same dict gives the same bytes. A new file takes the place of the old
+//!   one, with the old one's permissions: another hard link to the old file keeps the old content. Symbolic links are
+//!   followed. What is no file, such as a device, a pipe or `/dev/stdout`, is written to; a read-only file is refused.
+//!   A writer that is killed leaves a file such as `.model.pt.ndarray-rnn-Xs3k0b.tmp`.
+//! * A device or a pipe is read to its end, of at most 256 MiB. Whoever has more reads it and calls `from_bytes`.
 //! * Big-endian machines read and write the same files.
 
 #[cfg(feature = "_zip")]
@@ -48,6 +52,8 @@ pub mod onnx;
 mod optimizer;
 #[cfg(feature = "pt")]
 pub mod pt;
+#[cfg(feature = "_files")]
+mod replace;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;
 #[cfg(feature = "serde")]
