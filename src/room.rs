@@ -35,6 +35,17 @@ fn ask<A>(name: &str, shape: &[usize]) -> Result<Vec<A>> {
     }
 }
 
+/// A copy of some elements.
+///
+/// # Errors
+/// As [`room`].
+#[cfg(feature = "_files")]
+pub(crate) fn copied<A: Copy>(name: &str, elements: &[A]) -> Result<Vec<A>> {
+    let mut copy = room(name, &[elements.len()])?;
+    copy.extend_from_slice(elements);
+    Ok(copy)
+}
+
 /// As many of one value as an array has elements.
 ///
 /// # Errors

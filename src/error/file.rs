@@ -67,7 +67,7 @@ pub enum FileError {
     },
 
     /// A pickle asks for a function or class that no state dict needs. It was not called.
-    #[error("{format}: {global} is no part of a state dict, and is never called")]
+    #[error("{format}: {global} is no part of a state dict, and is never called{}", advice(global))]
     ForbiddenGlobal {
         /// The format.
         format: &'static str,
@@ -86,12 +86,50 @@ pub enum FileError {
         actual: String,
     },
 
-    /// A model or layer is not in the file, or not under this prefix.
+    /// A model's parameter is not among the arrays, or not under this prefix.
+    #[error("{}", missing(name, prefix, found_under, present))]
+    MissingWeights {
+        /// The name of the parameter, without the prefix.
+        name: String,
+        /// The prefix under which it was looked for, such as `encoder.`; empty for the whole file.
+        prefix: String,
+        /// The prefixes under which the file has a parameter of this name.
+        found_under: Vec<String>,
+        /// The names in the file, at most the first twenty.
+        present: Vec<String>,
+    },
+
+    /// A layer or node is not in the file.
     #[error("no {name} among the names {present:?}")]
     NotFound {
-        /// The name of the model's first parameter, or what was looked for.
+        /// What was looked for.
         name: &'static str,
         /// The names in the file, at most the first twenty.
         present: Vec<String>,
     },
+}
+
+/// What the writer of a pickle had better save.
+fn advice(global: &str) -> &'static str {
+    let (module, name) = global.rsplit_once('.').unwrap_or(("", global));
+    if module.starts_with("numpy") {
+        "; save a number as `float(value)`, and an array as a tensor"
+    } else if module.starts_with("torch.optim") {
+        "; save `optimizer.state_dict()`"
+    } else if name.starts_with(|first: char| first.is_ascii_uppercase()) {
+        "; of a module saved whole, save `module.state_dict()`"
+    } else {
+        ""
+    }
+}
+
+fn missing(name: &str, prefix: &str, found_under: &[String], present: &[String]) -> String {
+    let place = if prefix.is_empty() { String::new() } else { format!(" under {prefix:?}") };
+    match found_under {
+        [] => format!("no {name}{place} among the names {present:?}"),
+        [one] => format!("no {name}{place}: did you mean `under({one:?})`?"),
+        [first, ..] => {
+            format!("no {name}{place}: found under {found_under:?}; did you mean `under({first:?})`?")
+        }
+    }
 }

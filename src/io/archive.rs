@@ -8,6 +8,7 @@ use zip::result::ZipError;
 use super::budget::Budget;
 use super::files::{malformed, unsupported};
 use crate::error::{Error, Result};
+use crate::room::room;
 
 /// An archive to be read.
 pub(super) struct Archive<'a> {
@@ -55,13 +56,14 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// [`FileError::Malformed`](crate::FileError::Malformed) if the archive has no such entry or the entry is damaged;
     /// [`FileError::Unsupported`](crate::FileError::Unsupported) for encryption and compression other than deflate;
-    /// [`FileError::TooLarge`](crate::FileError::TooLarge) if the content exceeds the budget.
+    /// [`FileError::TooLarge`](crate::FileError::TooLarge) if the content exceeds the budget;
+    /// [`Error::SizeOverflow`] if no memory holds it.
     pub(super) fn read(&mut self, name: &str) -> Result<Vec<u8>> {
         let refused = |error: &ZipError| refused(self.format, name, error);
         let mut entry = self.zip.by_name(name).map_err(|error| refused(&error))?;
         let size = usize::try_from(entry.size()).unwrap_or(usize::MAX);
         self.budget.take(name, size)?;
-        let mut content = Vec::with_capacity(size);
+        let mut content = room(name, &[size])?;
         // One byte more than the directory says shows that the entry is larger.
         let limit = entry.size().saturating_add(1);
         entry.by_ref().take(limit).read_to_end(&mut content).map_err(|error| refused(&error.into()))?;

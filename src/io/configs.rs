@@ -2,7 +2,7 @@
 
 use super::{StateDict, Tensor};
 use crate::embedding::EmbeddingConfig;
-use crate::error::{Error, FileError, Result, expect_shape};
+use crate::error::{Error, Result, expect_shape};
 use crate::linear::LinearConfig;
 use crate::recurrent::{
     GruCellConfig, GruConfig, LstmCellConfig, LstmConfig, Nonlinearity, RnnCellConfig, RnnConfig,
@@ -180,6 +180,7 @@ impl StateDict {
     fn expect(&self, name: String, expected: [usize; 2]) -> Result<()> {
         match self.get(&name) {
             Some(tensor) => expect_shape(&name, &expected, tensor.shape()),
+            None if self.skipped().contains_key(&name) => Err(self.missing(&name)),
             None => Err(Error::MissingParameter { name, expected: expected.into() }),
         }
     }
@@ -187,10 +188,6 @@ impl StateDict {
 
 /// The shape of a matrix.
 pub(super) fn matrix(state_dict: &StateDict, name: &'static str) -> Result<[usize; 2]> {
-    let not_found = || {
-        let present = state_dict.names().take(20).map(str::to_owned).collect();
-        FileError::NotFound { name, present }
-    };
-    let shape = state_dict.get(name).map(Tensor::shape).ok_or_else(not_found)?;
+    let shape = state_dict.get(name).map(Tensor::shape).ok_or_else(|| state_dict.missing(name))?;
     shape.try_into().map_err(|_| Error::Rank { array: name, expected: 2, actual: shape.len() })
 }

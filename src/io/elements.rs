@@ -7,7 +7,7 @@ use super::{Dtype, Tensor};
 use crate::error::{Result, expect_addressable};
 
 /// The most axes of NumPy's arrays.
-const MAX_AXES: usize = 64;
+pub(super) const MAX_AXES: usize = 64;
 
 /// A block of bytes that holds one array or several.
 #[derive(Debug, Clone)]

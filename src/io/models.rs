@@ -16,7 +16,7 @@ impl<A: Scalar> Rnn<A> {
     ///
     /// # Errors
     /// [`Error::WrongKind`](crate::Error::WrongKind) for the weights of an LSTM or a GRU, known by the rows of
-    /// `weight_hh_l0`; [`FileError::NotFound`](crate::FileError::NotFound) without a `weight_ih_l0`,
+    /// `weight_hh_l0`; [`FileError::MissingWeights`](crate::FileError::MissingWeights) without a `weight_ih_l0`,
     /// [`FileError::Dtype`](crate::FileError::Dtype) for arrays of another element type;
     /// [`Error::UnexpectedParameter`](crate::Error::UnexpectedParameter),
     /// [`Error::MissingParameter`](crate::Error::MissingParameter), [`Error::Shape`](crate::Error::Shape),
@@ -172,7 +172,7 @@ from_state_dict! {
     /// use ndarray_rnn::io::{StateDict, Tensor};
     ///
     /// let mut dict = StateDict::new();
-    /// dict.insert("weight", Tensor::from_array(&array![[1.0_f32, 2.0]]))?;
+    /// dict.insert("weight", Tensor::from_array(&array![[1.0_f32, 2.0]])?)?;
     /// assert_eq!(Linear::<f32>::from_state_dict(&dict)?.forward(&array![3.0, 4.0])?, array![11.0]);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
@@ -196,7 +196,7 @@ impl<A: Scalar> Embedding<A> {
     /// use ndarray_rnn::io::{StateDict, Tensor};
     ///
     /// let mut dict = StateDict::new();
-    /// dict.insert("weight", Tensor::from_array(&array![[0.0_f64, 0.0], [3.0, 4.0]]))?;
+    /// dict.insert("weight", Tensor::from_array(&array![[0.0_f64, 0.0], [3.0, 4.0]])?)?;
     /// let embedding = Embedding::<f64>::from_state_dict(&dict, Some(0))?;
     /// assert_eq!(embedding.forward(&array![1])?, array![[3.0, 4.0]]);
     /// assert_eq!(embedding.backward(&array![0], &array![[1.0, 1.0]])?.weight(), array![[0.0, 0.0], [0.0, 0.0]]);

@@ -6,7 +6,7 @@
 //!
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let path = folder.path().join("input.npy");
-//! npy::write(&path, &Tensor::from_array(&array![[1.0_f32, 2.0], [3.0, 4.0]]))?;
+//! npy::write(&path, &Tensor::from_array(&array![[1.0_f32, 2.0], [3.0, 4.0]])?)?;
 //! let array: ArrayD<f32> = npy::read(&path)?.to_array("input")?;
 //! assert_eq!(array[[1, 0]], 3.0);
 //! # Ok::<(), ndarray_rnn::Error>(())
@@ -14,40 +14,40 @@
 
 use std::path::Path;
 
-use ndarray_npy::npy::header::{Header, Layout};
-
-use super::elements::{Elements, contiguous};
-use super::files::{self, malformed, unsupported};
+use super::elements::{Elements, MAX_AXES, contiguous};
+use super::files::{self, expect_at_most, expect_format, malformed, unsupported};
 use super::{Dtype, Tensor};
-use crate::error::{FileError, Result, expect_addressable};
+use crate::error::{Result, expect_addressable};
+use crate::room::{copied, room};
 
+const FORMAT: &str = "npy";
+const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// The longest header that NumPy reads, in bytes.
 const MAX_HEADER: usize = 10_000;
-/// The deepest nesting of brackets in a header; a dict that holds a tuple needs 2.
-const MAX_NESTING: usize = 4;
 
 /// The array of a file.
 ///
 /// # Errors
-/// [`FileError::System`] for a file that cannot be read; as [`from_bytes`].
+/// [`FileError::System`](crate::FileError::System) for a file that cannot be read; as [`from_bytes`].
 pub fn read(path: impl AsRef<Path>) -> Result<Tensor> {
-    parse("npy", "array", files::read(path.as_ref())?)
+    parse(files::read(path.as_ref())?)
 }
 
 /// The array of a file's bytes.
 ///
 /// # Errors
-/// [`FileError::Malformed`] for a header that NumPy does not read, and for more or fewer bytes than the shape needs;
-/// [`FileError::TooLarge`] for a header of more than 10000 bytes; [`FileError::Unsupported`] for text, records and
-/// objects; [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed.
+/// [`FileError::Malformed`](crate::FileError::Malformed) for a header that NumPy does not read, and for more or fewer
+/// bytes than the shape needs; [`FileError::TooLarge`](crate::FileError::TooLarge) for a header of more than 10000 bytes
+/// and for more than 64 axes; [`FileError::Unsupported`](crate::FileError::Unsupported) for text, records and objects;
+/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed.
 pub fn from_bytes(bytes: &[u8]) -> Result<Tensor> {
-    parse("npy", "array", bytes.into())
+    parse(copied("file", bytes)?)
 }
 
 /// Writes an array into a file: whole or not at all, the same bytes each time.
 ///
 /// # Errors
-/// [`FileError::System`] for a file that cannot be written; as [`to_bytes`].
+/// [`FileError::System`](crate::FileError::System) for a file that cannot be written; as [`to_bytes`].
 pub fn write(path: impl AsRef<Path>, tensor: &Tensor) -> Result<()> {
     files::write(path.as_ref(), &to_bytes(tensor)?)
 }
@@ -55,75 +55,166 @@ pub fn write(path: impl AsRef<Path>, tensor: &Tensor) -> Result<()> {
 /// The bytes that [`write()`] writes.
 ///
 /// # Errors
-/// [`FileError::Unsupported`] for an element type that NumPy does not have.
+/// [`FileError::Unsupported`](crate::FileError::Unsupported) for an element type that NumPy does not have,
+/// [`FileError::TooLarge`](crate::FileError::TooLarge) for more than 64 axes.
 pub fn to_bytes(tensor: &Tensor) -> Result<Vec<u8>> {
-    format("npy", "array", tensor)
+    format(FORMAT, "array", tensor)
 }
 
-/// The array of an entry `name` of a file of some format.
-pub(super) fn parse(format: &'static str, name: &str, mut bytes: Vec<u8>) -> Result<Tensor> {
-    expect_small_header(format, name, &bytes)?;
-    let mut data = &bytes[..];
-    let header =
-        Header::from_reader(&mut data).map_err(|error| malformed(format, name, "an npy header", error))?;
-    let descriptor = header.type_descriptor.as_string();
-    let (big_endian, dtype) = descriptor
-        .and_then(|text| dtype(text))
-        .ok_or_else(|| unsupported(format, name, format!("element type {}", header.type_descriptor)))?;
-    let mut strides = contiguous(dtype, name, &header.shape)?;
-    if header.layout.is_fortran() {
-        let reversed: Vec<_> = header.shape.iter().rev().copied().collect();
+fn parse(bytes: Vec<u8>) -> Result<Tensor> {
+    expect_format(FORMAT, &bytes)?;
+    match content(FORMAT, "array", bytes)? {
+        Content::Array(tensor) => Ok(tensor),
+        Content::Other(descr) => Err(unsupported(FORMAT, "array", format!("element type {descr}"))),
+    }
+}
+
+/// What an npy file holds.
+#[derive(Debug)]
+pub(super) enum Content {
+    Array(Tensor),
+    /// Text, records or objects, of this NumPy type.
+    Other(String),
+}
+
+/// What an entry `name` of a file of some format holds.
+pub(super) fn content(format: &'static str, name: &str, mut bytes: Vec<u8>) -> Result<Content> {
+    let (text, size) = header_text(format, name, &bytes)?;
+    let Some(Header { descr, fortran_order, shape }) = Header::parse(&text) else {
+        let text: String = text.chars().take(80).collect();
+        return Err(malformed(format, name, "an npy header", text.trim()));
+    };
+    let Some((big_endian, dtype)) = dtype(descr) else { return Ok(Content::Other(descr.into())) };
+    let mut strides = contiguous(dtype, name, &shape)?;
+    if fortran_order {
+        let reversed: Vec<_> = shape.iter().rev().copied().collect();
         strides = contiguous(dtype, name, &reversed)?;
         strides.reverse();
     }
-    let size = expect_addressable(name, &header.shape, dtype.size())?;
-    if data.len() != size {
-        let expected = format!("{size} bytes for shape {:?}", header.shape);
-        return Err(malformed(format, name, expected, format!("{} bytes", data.len())));
+    let expected = expect_addressable(name, &shape, dtype.size())?;
+    bytes.drain(..size);
+    if bytes.len() != expected {
+        let expected = format!("{expected} bytes for shape {shape:?}");
+        return Err(malformed(format, name, expected, format!("{} bytes", bytes.len())));
     }
-    bytes.drain(..bytes.len() - size);
-    Elements { dtype, bytes: bytes.into(), big_endian }.gather(format, name, 0, header.shape, &strides)
+    let elements = Elements { dtype, bytes: bytes.into(), big_endian };
+    Ok(Content::Array(elements.gather(format, name, 0, shape, &strides)?))
 }
 
-/// Checks that a header is short and hardly nested before it is parsed: the parser calls itself for every bracket.
-fn expect_small_header(format: &'static str, name: &str, bytes: &[u8]) -> Result<()> {
+/// The dict of a header as text, and the size of everything before the elements.
+fn header_text(format: &'static str, name: &str, bytes: &[u8]) -> Result<(String, usize)> {
     let short = || malformed(format, name, "an npy header", format!("{} bytes", bytes.len()));
-    let (&[.., major, _], rest) = bytes.split_first_chunk::<8>().ok_or_else(short)?;
-    let size = if major == 1 { 2 } else { 4 };
-    let (size, rest) = rest.split_at_checked(size).ok_or_else(short)?;
-    let length = size.iter().rev().fold(0, |length, &byte| length << 8 | usize::from(byte));
-    let too_large = |field: &str, limit, actual| {
-        FileError::TooLarge { format, field: format!("{name}: {field}"), limit, actual }.into()
-    };
-    if length > MAX_HEADER {
-        return Err(too_large("header", MAX_HEADER, length));
+    let (start, rest) = bytes.split_first_chunk::<8>().ok_or_else(short)?;
+    let &[magic @ .., major, _] = start;
+    if magic != *MAGIC || !(1..=3).contains(&major) {
+        return Err(malformed(format, name, "npy 1 to 3", format!("{}", start.escape_ascii())));
     }
-    let mut nesting = 0_usize;
-    for byte in rest.get(..length).ok_or_else(short)? {
-        match byte {
-            b'(' | b'[' | b'{' => nesting += 1,
-            b')' | b']' | b'}' => nesting = nesting.saturating_sub(1),
+    let (size, rest) = rest.split_at_checked(if major == 1 { 2 } else { 4 }).ok_or_else(short)?;
+    let length = size.iter().rev().fold(0, |length, &byte| length << 8 | usize::from(byte));
+    expect_at_most(format, format!("{name}: header"), MAX_HEADER, length)?;
+    let text = rest.get(..length).ok_or_else(short)?;
+    Ok((String::from_utf8_lossy(text).into_owned(), start.len() + size.len() + length))
+}
+
+/// A header, such as `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`.
+#[derive(Debug)]
+struct Header<'a> {
+    /// As it stands in the file; NumPy writes a list of pairs for records.
+    descr: &'a str,
+    fortran_order: bool,
+    shape: Vec<usize>,
+}
+
+impl<'a> Header<'a> {
+    /// `None` unless the text is a dict of the three entries, in any order.
+    fn parse(text: &'a str) -> Option<Self> {
+        let (mut descr, mut fortran_order, mut shape) = (None, None, None);
+        let mut rest = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim_start();
+        while !rest.is_empty() {
+            let end = end_of_item(rest)?;
+            let (key, value) = rest[..end].split_once(':')?;
+            let (key, value) = (key.trim(), value.trim());
+            let new = match quoted(key)? {
+                "descr" => descr.replace(value).is_none(),
+                "fortran_order" => fortran_order.replace(boolean(value)?).is_none(),
+                "shape" => shape.replace(sizes(value)?).is_none(),
+                _ => false,
+            };
+            if !new {
+                return None;
+            }
+            let after = &rest[end..];
+            rest = after.strip_prefix(',').unwrap_or(after).trim_start();
+        }
+        Some(Self { descr: descr?, fortran_order: fortran_order?, shape: shape? })
+    }
+}
+
+/// Where the first comma outside brackets and quotes is, or the end of the text.
+fn end_of_item(text: &str) -> Option<usize> {
+    let (mut depth, mut quote) = (0_usize, None);
+    for (i, character) in text.char_indices() {
+        match (quote, character) {
+            (Some(open), _) => quote = Some(open).filter(|&open| open != character),
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth = depth.checked_sub(1)?,
+            (None, ',') if depth == 0 => return Some(i),
             _ => {}
         }
-        if nesting > MAX_NESTING {
-            return Err(too_large("nesting", MAX_NESTING, nesting));
-        }
     }
-    Ok(())
+    (depth == 0 && quote.is_none()).then_some(text.len())
 }
 
-/// The npy bytes of an entry `name` of a file of some format.
+/// The content of a text in quotes, which holds no other quotes.
+fn quoted(text: &str) -> Option<&str> {
+    let inner = ['\'', '"'].iter().find_map(|&quote| text.strip_prefix(quote)?.strip_suffix(quote))?;
+    (!inner.contains(['\'', '"', '\\'])).then_some(inner)
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "True" => Some(true),
+        "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// The sizes of a tuple. A Python 2 wrote long integers, which end in `L`.
+fn sizes(text: &str) -> Option<Vec<usize>> {
+    let items = text.strip_prefix('(')?.strip_suffix(')')?.trim();
+    if items.is_empty() {
+        return Some(Vec::new());
+    }
+    // A tuple of one item needs a comma after it; others may have one.
+    let list = items.strip_suffix(',').unwrap_or(items);
+    let is_tuple = items.contains(',');
+    let size = |item: &str| {
+        let digits = item.trim();
+        let digits = digits.strip_suffix('L').unwrap_or(digits);
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    };
+    if is_tuple { list.split(',').map(size).collect() } else { None }
+}
+
+/// The npy bytes of an entry `name` of a file of some format. They are 64-byte aligned, as NumPy's.
 pub(super) fn format(format: &'static str, name: &str, tensor: &Tensor) -> Result<Vec<u8>> {
-    let unsupported = |feature: String| unsupported(format, name, feature);
-    let (text, _) = DTYPES
-        .iter()
-        .find(|(_, dtype)| *dtype == tensor.dtype())
-        .ok_or_else(|| unsupported(format!("element type {}", tensor.dtype())))?;
+    let unsupported = || unsupported(format, name, format!("element type {}", tensor.dtype()));
+    let (text, _) = DTYPES.iter().find(|(_, dtype)| *dtype == tensor.dtype()).ok_or_else(unsupported)?;
+    expect_at_most(format, format!("{name}: number of axes"), MAX_AXES, tensor.shape().len())?;
     let order = if tensor.dtype().size() == 1 { '|' } else { '<' };
-    let type_descriptor =
-        format!("'{order}{text}'").parse().map_err(|_| unsupported("this element type".into()))?;
-    let header = Header { type_descriptor, layout: Layout::Standard, shape: tensor.shape().into() };
-    let mut bytes = header.to_bytes().map_err(|error| unsupported(error.to_string()))?;
+    let shape = match tensor.shape() {
+        [axis] => format!("({axis},)"),
+        axes => format!("({})", axes.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    let dict = format!("{{'descr': '{order}{text}', 'fortran_order': False, 'shape': {shape}}}");
+    let start = MAGIC.len() + 4;
+    let length = (start + dict.len() + 1).next_multiple_of(64) - start;
+    let mut bytes = room(name, &[start + length + tensor.bytes().len()])?;
+    bytes.extend(MAGIC);
+    // 64 axes of 20 digits are fewer than 2^16 bytes.
+    bytes.extend([1, 0, length as u8, (length >> 8) as u8]);
+    bytes.extend(format!("{dict:<0$}\n", length - 1).bytes());
     bytes.extend(tensor.bytes());
     Ok(bytes)
 }
@@ -147,8 +238,8 @@ const DTYPES: [(&str, Dtype); 14] = [
 ];
 
 /// Whether the elements are big-endian, and their type.
-fn dtype(descriptor: &str) -> Option<(bool, Dtype)> {
-    let (order, text) = descriptor.split_at_checked(1)?;
+fn dtype(descr: &str) -> Option<(bool, Dtype)> {
+    let (order, text) = quoted(descr)?.split_at_checked(1)?;
     let (_, dtype) = DTYPES.iter().find(|(name, _)| *name == text)?;
     match order {
         "<" => Some((false, *dtype)),

@@ -15,12 +15,14 @@
 //! ```
 //!
 //! In Python: `numpy.savez(path, **{name: value.numpy() for name, value in module.state_dict().items()})` and
-//! `numpy.load(path)`. What `savez_compressed` writes is read too.
+//! `numpy.load(path)`. What `savez_compressed` writes is read too. Arrays of text, records and objects are left out, and
+//! [listed](StateDict::skipped).
 
 use std::path::Path;
 
 use super::archive::{Archive, pack};
-use super::files::{self, malformed};
+use super::files::{self, expect_format};
+use super::npy::Content;
 use super::{StateDict, npy};
 use crate::error::Result;
 
@@ -39,18 +41,24 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
 ///
 /// # Errors
 /// [`FileError::Malformed`](crate::FileError::Malformed) unless the file is a zip archive of npy files,
-/// [`FileError::TooLarge`](crate::FileError::TooLarge) if the file would take more than 16 times its size unpacked,
+/// [`FileError::TooLarge`](crate::FileError::TooLarge) if its arrays take more than 16 times its size, and more than
+/// 16 MiB,
 /// [`FileError::Unsupported`](crate::FileError::Unsupported) for encryption, or compression other than deflate;
 /// as [`npy::from_bytes`] for each array.
 pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
+    expect_format(FORMAT, bytes)?;
     let mut archive = Archive::open(FORMAT, bytes)?;
     let mut dict = StateDict::new();
     for entry in archive.names()? {
-        let name = entry.strip_suffix(SUFFIX);
-        let name = name.ok_or_else(|| malformed(FORMAT, "directory", "names that end in .npy", &entry))?;
-        let content = archive.read(&entry)?;
-        archive.budget.take(name, content.len())?;
-        dict.insert(name, npy::parse(FORMAT, name, content)?)?;
+        // NumPy gives such an entry as bytes.
+        let Some(name) = entry.strip_suffix(SUFFIX) else {
+            dict.skip(entry, "no npy file");
+            continue;
+        };
+        match npy::content(FORMAT, name, archive.read(&entry)?)? {
+            Content::Array(tensor) => dict.insert(name, tensor)?,
+            Content::Other(descr) => dict.skip(name, format!("an array of element type {descr}")),
+        }
     }
     Ok(dict)
 }

@@ -153,7 +153,7 @@ impl File<'_> {
             let Some(tensor) = self.dict.get(&format!("{}{name}", self.prefix)) else {
                 return self.parsed(&name, "the number of steps");
             };
-            let step = tensor.to::<f64>().to_array::<f64>(&name)?.first().copied().unwrap_or(f64::NAN);
+            let step = tensor.to::<f64>()?.to_array::<f64>(&name)?.first().copied().unwrap_or(f64::NAN);
             let is_count = step >= 0.0 && step.fract() == 0.0 && step < 2_f64.powi(53);
             if is_count { Ok(step as u64) } else { Err(malformed(FORMAT, name, "the number of steps", step)) }
         });

@@ -31,9 +31,10 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::files::{self, expect_at_most, malformed, unsupported};
+use super::files::{self, expect_at_most, expect_format, malformed, unsupported};
 use super::{Dtype, StateDict, Tensor};
 use crate::error::Result;
+use crate::room::{copied, room};
 
 const FORMAT: &str = "safetensors";
 const METADATA: &str = "__metadata__";
@@ -56,12 +57,13 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
 /// less than a byte; [`Error::DuplicateParameter`](crate::Error::DuplicateParameter) for a name that comes twice;
 /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed.
 pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
+    expect_format(FORMAT, bytes)?;
     let (header, data) = split(bytes)?;
     let mut header: Header = serde_json::from_slice(header)
         .map_err(|error| malformed(FORMAT, "header", "a JSON object of tensors", error))?;
     header.tensors.sort_by_key(|(_, info)| info.data_offsets);
     let mut dict = StateDict::new();
-    dict.metadata_mut().append(&mut header.metadata);
+    dict.metadata_mut().append(&mut header.metadata.unwrap_or_default());
     let mut start = 0;
     for (name, info) in header.tensors {
         let (begin, end) = info.data_offsets;
@@ -71,7 +73,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
         };
         start = end;
         let dtype = dtype(&name, info.dtype)?;
-        let tensor = Tensor::from_bytes(FORMAT, &name, dtype, info.shape, bytes.to_vec())?;
+        let tensor = Tensor::from_bytes(FORMAT, &name, dtype, info.shape, copied(&name, bytes)?)?;
         dict.insert(name, tensor)?;
     }
     if start != data.len() {
@@ -121,21 +123,22 @@ pub fn to_bytes(state_dict: &StateDict) -> Result<Vec<u8>> {
         end += tensor.bytes().len();
         (name.to_owned(), TensorInfo { dtype, shape: tensor.shape().into(), data_offsets: (begin, end) })
     });
-    let header = Header { metadata: state_dict.metadata().clone(), tensors: infos.collect() };
+    let metadata = Some(state_dict.metadata().clone()).filter(|metadata| !metadata.is_empty());
+    let header = Header { metadata, tensors: infos.collect() };
     let mut header = serde_json::to_vec(&header)
         .map_err(|error| malformed(FORMAT, "header", "names that JSON can write", error))?;
     header.resize(header.len().next_multiple_of(8), b' ');
     expect_at_most(FORMAT, "header", MAX_HEADER, header.len())?;
-    let mut bytes = Vec::with_capacity(8 + header.len() + end);
+    let mut bytes = room("file", &[8 + header.len() + end])?;
     bytes.extend((header.len() as u64).to_le_bytes());
     bytes.extend(header);
     tensors.iter().for_each(|(_, _, tensor)| bytes.extend(tensor.bytes()));
     Ok(bytes)
 }
 
-/// The names and places of the arrays, and the metadata.
+/// The names and places of the arrays, and the metadata, which may be missing or `null`.
 struct Header {
-    metadata: BTreeMap<String, String>,
+    metadata: Option<BTreeMap<String, String>>,
     tensors: Vec<(String, TensorInfo)>,
 }
 
@@ -161,7 +164,7 @@ impl<'de> Deserialize<'de> for Header {
                         return Err(M::Error::duplicate_field(METADATA));
                     }
                 }
-                Ok(Header { metadata: metadata.unwrap_or_default(), tensors })
+                Ok(Header { metadata: metadata.flatten(), tensors })
             }
         }
 
@@ -172,8 +175,8 @@ impl<'de> Deserialize<'de> for Header {
 impl Serialize for Header {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        if !self.metadata.is_empty() {
-            map.serialize_entry(METADATA, &self.metadata)?;
+        if let Some(metadata) = &self.metadata {
+            map.serialize_entry(METADATA, metadata)?;
         }
         self.tensors.iter().try_for_each(|(name, info)| map.serialize_entry(name, info))?;
         map.end()

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use ndarray::ArrayD;
 
 use super::Tensor;
-use crate::error::{Error, Result};
+use crate::error::{Error, FileError, Result};
 use crate::invariant::Invariant;
 use crate::parameters::{Parameters, expect_fit, with_elements};
 use crate::scalar::Scalar;
+
+/// How many names an error lists.
+const LISTED: usize = 20;
 
 /// Named arrays of any element type, in the file's order, and the file's metadata: torch's `state_dict`.
 ///
@@ -30,13 +33,33 @@ use crate::scalar::Scalar;
 /// dict.under("head.").load_into(&mut copy)?; // strict: names, shapes and element type must match
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct StateDict {
     entries: Vec<(String, Tensor)>,
     /// Where in the list each name is.
     index: BTreeMap<String, usize>,
     metadata: BTreeMap<String, String>,
+    skipped: BTreeMap<String, String>,
+    /// The part of a larger dict that this one is, for errors.
+    origin: Origin,
 }
+
+/// Where a dict is from.
+#[derive(Debug, Clone, Default)]
+struct Origin {
+    prefix: String,
+    /// The names of the larger dict, if none begins with the prefix.
+    names: Vec<String>,
+}
+
+/// Equal arrays in the same order, equal metadata and equal lists of what was skipped.
+impl PartialEq for StateDict {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries && self.metadata == other.metadata && self.skipped == other.skipped
+    }
+}
+
+impl Eq for StateDict {}
 
 impl StateDict {
     /// An empty dict.
@@ -54,7 +77,7 @@ impl StateDict {
         for (name, value) in model.named_parameters() {
             let name = format!("{prefix}{name}");
             self.expect_new(&name)?;
-            added.insert(name, Tensor::from_array(&value))?;
+            added.insert(name, Tensor::from_array(&value)?)?;
         }
         added.entries.into_iter().try_for_each(|(name, tensor)| self.insert(name, tensor))
     }
@@ -112,19 +135,77 @@ impl StateDict {
         &self.metadata
     }
 
+    /// What a file holds beside the arrays and was not read, under the names that arrays there would have: each says
+    /// what it is, such as `a sparse tensor`. Empty unless a file was read.
+    #[must_use]
+    pub fn skipped(&self) -> &BTreeMap<String, String> {
+        &self.skipped
+    }
+
+    /// Lists what is not read.
+    #[cfg(any(feature = "npz", feature = "pt"))]
+    pub(super) fn skip(&mut self, name: impl Into<String>, what: impl Into<String>) {
+        self.skipped.insert(name.into(), what.into());
+    }
+
     /// The metadata, to be changed.
     pub fn metadata_mut(&mut self) -> &mut BTreeMap<String, String> {
         &mut self.metadata
     }
 
     /// The arrays whose names begin with a prefix such as `"encoder.rnn."`, under names without the prefix; the
-    /// metadata is kept, and elements are shared, not copied.
+    /// metadata is kept, and elements are shared, not copied. If no name does, a model of the empty dict fails with an
+    /// error that names the prefix, and those under which the model's parameters are.
+    ///
+    /// ```
+    /// use ndarray_rnn::io::StateDict;
+    /// use ndarray_rnn::{Gru, GruConfig};
+    ///
+    /// let mut dict = StateDict::new();
+    /// dict.add("encoder.rnn.", &Gru::<f32>::zeros(GruConfig::new(4, 2))?)?;
+    /// let error = Gru::<f32>::from_state_dict(&dict.under("encoder.gru.")).unwrap_err();
+    /// let expected = r#"no weight_ih_l0 under "encoder.gru.": did you mean `under("encoder.rnn.")`?"#;
+    /// assert_eq!(error.to_string(), expected);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
     #[must_use]
     pub fn under(&self, prefix: &str) -> Self {
-        let named = self.iter().filter_map(|(name, tensor)| {
-            name.strip_prefix(prefix).map(|name| (name.to_owned(), tensor.clone()))
-        });
-        self.with_entries(named.collect())
+        let stripped = |name: &str| name.strip_prefix(prefix).map(str::to_owned);
+        let named = self.iter().filter_map(|(name, tensor)| Some((stripped(name)?, tensor.clone())));
+        let mut part = self.with_entries(named.collect());
+        let skipped = self.skipped.iter().filter_map(|(name, what)| Some((stripped(name)?, what.clone())));
+        part.skipped = skipped.collect();
+        part.origin.prefix.push_str(prefix);
+        if part.is_empty() && !self.is_empty() {
+            part.origin.names = self.full_names().collect();
+        }
+        part
+    }
+
+    /// Every name with the prefix of the part that this dict is.
+    fn full_names(&self) -> impl Iterator<Item = String> {
+        self.names().map(|name| format!("{}{name}", self.origin.prefix))
+    }
+
+    /// The error for a dict without an array that a model needs.
+    pub(super) fn missing(&self, name: &str) -> Error {
+        if let Some(what) = self.skipped.get(name) {
+            let (format, field) = ("state dict", format!("{}{name}", self.origin.prefix));
+            return FileError::Unsupported { format, field, feature: what.clone() }.into();
+        }
+        let names: Vec<_> =
+            if self.is_empty() { self.origin.names.clone() } else { self.full_names().collect() };
+        let ends =
+            |full: &String| full.strip_suffix(name).filter(|prefix| prefix.ends_with('.')).map(str::to_owned);
+        let found_under = names.iter().filter_map(ends).take(LISTED).collect();
+        let present = names.iter().take(LISTED).cloned().collect();
+        FileError::MissingWeights {
+            name: name.into(),
+            prefix: self.origin.prefix.clone(),
+            found_under,
+            present,
+        }
+        .into()
     }
 
     /// The dict with every float array converted to `A`, rounded to the nearest; a number too large for `A` becomes
@@ -137,17 +218,21 @@ impl StateDict {
     /// let mut dict = StateDict::new();
     /// dict.add("", &Rnn::<f64>::zeros(RnnConfig::new(4, 2))?)?;
     /// assert!(Rnn::<f32>::from_state_dict(&dict, Nonlinearity::Tanh).is_err());
-    /// Rnn::<f32>::from_state_dict(&dict.to::<f32>(), Nonlinearity::Tanh)?;
+    /// Rnn::<f32>::from_state_dict(&dict.to::<f32>()?, Nonlinearity::Tanh)?;
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
-    #[must_use]
-    pub fn to<A: Scalar>(&self) -> Self {
-        self.with_entries(self.iter().map(|(name, tensor)| (name.to_owned(), tensor.to::<A>())).collect())
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds them.
+    pub fn to<A: Scalar>(&self) -> Result<Self> {
+        let converted = self.iter().map(|(name, tensor)| Ok((name.to_owned(), tensor.to::<A>()?)));
+        Ok(self.with_entries(converted.collect::<Result<_>>()?))
     }
 
     fn with_entries(&self, entries: Vec<(String, Tensor)>) -> Self {
         let index = entries.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
-        Self { entries, index, metadata: self.metadata.clone() }
+        let (metadata, skipped, origin) = (self.metadata.clone(), self.skipped.clone(), self.origin.clone());
+        Self { entries, index, metadata, skipped, origin }
     }
 
     /// Every array, in the dict's order, as [`Tensor::to_array`] gives it.
@@ -161,8 +246,18 @@ impl StateDict {
     /// Sets every parameter of a model to the array of its name; strict, as torch's `load_state_dict`.
     ///
     /// # Errors
-    /// As [`Parameters::load_state_dict`] and [`arrays`](Self::arrays); the model is unchanged then.
+    /// As [`Parameters::load_state_dict`] and [`arrays`](Self::arrays);
+    /// [`FileError::MissingWeights`](crate::FileError::MissingWeights) if the dict has none of the parameters, and
+    /// [`FileError::Unsupported`](crate::FileError::Unsupported) for a parameter that was [skipped](Self::skipped). The model
+    /// is unchanged then.
     pub fn load_into<M: Parameters>(&self, model: &mut M) -> Result<()> {
+        let needed = model.named_parameters();
+        let skipped = needed.iter().find(|(name, _)| self.skipped.contains_key(name));
+        let foreign = needed.iter().all(|(name, _)| self.get(name).is_none());
+        let elsewhere = foreign && !(self.is_empty() && self.origin.prefix.is_empty());
+        if let Some((name, _)) = skipped.or(needed.first().filter(|_| elsewhere)) {
+            return Err(self.missing(name));
+        }
         self.iter().try_for_each(|(name, tensor)| tensor.expect_fits::<M::Elem>(name))?;
         let mut targets = model.named_parameters_mut();
         let shapes = self.index.iter().map(|(name, &i)| (&name[..], self.entries[i].1.shape())).collect();

@@ -1,12 +1,14 @@
 //! An array as a file holds it, of any element type.
 
+use std::any::type_name;
 use std::sync::Arc;
 
 use ndarray::{ArrayD, ArrayRef, Dimension, IxDyn};
 
 use super::Dtype;
-use crate::error::{FileError, Result};
+use crate::error::{Error, FileError, Result};
 use crate::invariant::Invariant;
+use crate::room::{self, room, zeros};
 use crate::scalar::Scalar;
 
 /// An array of any element type, as files hold it: a shape, and elements in row-major order.
@@ -17,13 +19,13 @@ use crate::scalar::Scalar;
 /// use ndarray::{ArrayD, array};
 /// use ndarray_rnn::io::{Dtype, Tensor};
 ///
-/// let tensor = Tensor::from_array(&array![[1.0_f32, 2.0]]);
+/// let tensor = Tensor::from_array(&array![[1.0_f32, 2.0]])?;
 /// assert_eq!((tensor.dtype(), tensor.shape()), (Dtype::F32, &[1, 2][..]));
 ///
 /// let array: ArrayD<f32> = tensor.to_array("weight")?;
 /// assert_eq!(array, array![[1.0, 2.0]].into_dyn());
 /// assert!(tensor.to_array::<f64>("weight").is_err()); // not converted unless asked
-/// assert_eq!(tensor.to::<f64>().to_array::<f64>("weight")?[[0, 1]], 2.0);
+/// assert_eq!(tensor.to::<f64>()?.to_array::<f64>("weight")?[[0, 1]], 2.0);
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,23 +38,54 @@ pub struct Tensor {
 
 impl Tensor {
     /// A copy of an array.
-    #[must_use]
-    pub fn from_array<A: Scalar, D: Dimension>(array: &ArrayRef<A, D>) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds the copy: a broadcast view has more elements than memory.
+    pub fn from_array<A: Scalar, D: Dimension>(array: &ArrayRef<A, D>) -> Result<Self> {
         let values = array.iter().map(|value| value.into_f64());
         let dtype = if A::SINGLE { Dtype::F32 } else { Dtype::F64 };
-        let mut bytes = Vec::with_capacity(array.len() * dtype.size());
+        let mut bytes = bytes_for(array.shape(), dtype)?;
         if A::SINGLE {
             values.for_each(|value| bytes.extend((value as f32).to_le_bytes()));
         } else {
             values.for_each(|value| bytes.extend(value.to_le_bytes()));
         }
-        Self { dtype, shape: array.shape().into(), bytes: bytes.into() }
+        Ok(Self { dtype, shape: array.shape().into(), bytes: bytes.into() })
+    }
+
+    /// A copy of an array of whole numbers, such as token ids or lengths, as `int64`, torch's type of them.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for a number beyond `i64`.
+    ///
+    /// ```
+    /// use ndarray::{ArrayD, array};
+    /// use ndarray_rnn::io::{Dtype, Tensor};
+    ///
+    /// let tokens = Tensor::from_ints(&array![[3_usize, 1], [4, 1]])?;
+    /// assert_eq!((tensor_type(&tokens), tokens.shape()), ("int64".into(), &[2, 2][..]));
+    /// let tokens: ArrayD<usize> = tokens.to_ints("tokens")?;
+    /// assert_eq!(tokens[[1, 0]], 4);
+    /// # fn tensor_type(tensor: &Tensor) -> String { tensor.dtype().to_string() }
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    pub fn from_ints<I: Copy + TryInto<i64>, D: Dimension>(array: &ArrayRef<I, D>) -> Result<Self> {
+        let mut bytes = bytes_for(array.shape(), Dtype::I64)?;
+        for &value in array {
+            let value: i64 = value.try_into().map_err(|_| Error::OutOfRange {
+                name: "tensor",
+                expected: "whole numbers of 64 bits",
+                actual: f64::INFINITY,
+            })?;
+            bytes.extend(value.to_le_bytes());
+        }
+        Ok(Self { dtype: Dtype::I64, shape: array.shape().into(), bytes: bytes.into() })
     }
 
     /// An array of little-endian elements in row-major order.
     ///
     /// # Errors
-    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a shape that cannot be addressed,
+    /// [`Error::SizeOverflow`] for a shape that cannot be addressed,
     /// [`FileError::Malformed`] unless there are as many bytes as the shape has elements.
     #[cfg(feature = "_files")]
     pub(crate) fn from_bytes(
@@ -106,13 +139,48 @@ impl Tensor {
     /// [`FileError::Dtype`] with the `name` given for any other pair of types; see [`to`](Self::to).
     pub fn to_array<A: Scalar>(&self, name: &str) -> Result<ArrayD<A>> {
         self.expect_fits::<A>(name)?;
-        Ok(self.converted())
+        self.converted(name)
+    }
+
+    /// The elements of whole numbers as an array of any type of them, such as `usize`; bools as 0 and 1.
+    ///
+    /// # Errors
+    /// [`FileError::Dtype`] with the `name` given for floats and complex numbers, and for a number that `I` does not have.
+    pub fn to_ints<I: TryFrom<i128>>(&self, name: &str) -> Result<ArrayD<I>> {
+        let size = self.dtype.size();
+        let signed = matches!(self.dtype, Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8);
+        let unsigned = matches!(self.dtype, Dtype::U64 | Dtype::U32 | Dtype::U16 | Dtype::U8 | Dtype::Bool);
+        let wrong = |actual: String| FileError::Dtype {
+            name: name.into(),
+            expected: type_name::<I>().into(),
+            actual,
+        };
+        if !signed && !unsigned {
+            return Err(wrong(self.dtype.to_string()).into());
+        }
+        let mut elements = room(name, &self.shape)?;
+        for bytes in self.bytes.chunks_exact(size) {
+            let bits = bytes.iter().rev().fold(0_i128, |bits, &byte| bits << 8 | i128::from(byte));
+            let value = match self.dtype {
+                Dtype::Bool => i128::from(bits != 0),
+                _ if signed && bits >> (8 * size - 1) == 1 => bits - (1 << (8 * size)),
+                _ => bits,
+            };
+            elements.push(I::try_from(value).map_err(|_| wrong(format!("{} {value}", self.dtype)))?);
+        }
+        Ok(room::array(&self.shape[..], elements))
     }
 
     /// The array with floats converted to `A`, rounded to the nearest; elements of other types stay as they are.
-    #[must_use]
-    pub fn to<A: Scalar>(&self) -> Self {
-        if self.dtype.is_float() { Self::from_array(&self.converted::<A>()) } else { self.clone() }
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds them.
+    pub fn to<A: Scalar>(&self) -> Result<Self> {
+        if self.dtype.is_float() {
+            Self::from_array(&self.converted::<A>("tensor")?)
+        } else {
+            Ok(self.clone())
+        }
     }
 
     /// Checks that [`to_array`](Self::to_array) gives elements of type `A`.
@@ -130,9 +198,14 @@ impl Tensor {
     }
 
     /// Every element, rounded to the nearest; the element type is a float.
-    fn converted<A: Scalar>(&self) -> ArrayD<A> {
-        let mut array = ArrayD::zeros(IxDyn(&self.shape));
+    fn converted<A: Scalar>(&self, name: &str) -> Result<ArrayD<A>> {
+        let mut array = zeros(name, IxDyn(&self.shape))?;
         self.write_to(array.as_slice_mut().invariant("an array made of zeros is in standard layout"));
-        array
+        Ok(array)
     }
+}
+
+/// Room for the bytes of an array.
+fn bytes_for(shape: &[usize], dtype: Dtype) -> Result<Vec<u8>> {
+    room("tensor", &[shape, &[dtype.size()]].concat())
 }

@@ -54,10 +54,10 @@ proptest! {
 fn every_number_and_shape_comes_back() -> TestResult {
     let numbers = [0.0, -0.0, f32::MIN_POSITIVE, 1e-45, -1e-45, f32::MAX, f32::INFINITY, f32::NEG_INFINITY];
     let mut dict = StateDict::new();
-    dict.insert("numbers", Tensor::from_array(&ndarray::arr1(&numbers)))?;
-    dict.insert("scalar", Tensor::from_array(&ndarray::arr0(1.5_f64)))?;
-    dict.insert("empty", Tensor::from_array(&ndarray::Array3::<f32>::zeros((2, 0, 3))))?;
-    dict.insert("transposed", Tensor::from_array(&ndarray::array![[1.0_f64, 2.0], [3.0, 4.0]].t()))?;
+    dict.insert("numbers", Tensor::from_array(&ndarray::arr1(&numbers))?)?;
+    dict.insert("scalar", Tensor::from_array(&ndarray::arr0(1.5_f64))?)?;
+    dict.insert("empty", Tensor::from_array(&ndarray::Array3::<f32>::zeros((2, 0, 3)))?)?;
+    dict.insert("transposed", Tensor::from_array(&ndarray::array![[1.0_f64, 2.0], [3.0, 4.0]].t())?)?;
     for format in FORMATS {
         let read = (format.from_bytes)(&(format.to_bytes)(&dict)?)?;
         assert_eq!(read.len(), dict.len());

@@ -9,6 +9,7 @@ mod common;
 mod mutated;
 
 mod atomic;
+mod beside;
 mod bytes;
 mod mutations;
 mod optimizers;

@@ -99,7 +99,7 @@ fn save<C: Network + Serialize>(
     dict.add("network.", network)?;
     let state = adam.state_dict();
     for (name, array) in &state.arrays {
-        dict.insert(format!("adam.{name}"), Tensor::from_array(array))?;
+        dict.insert(format!("adam.{name}"), Tensor::from_array(array)?)?;
     }
     let config = serde_json::to_string(network.config())?;
     Ok(Saved { config, arrays: (format.to_bytes)(&dict)?, step: state.step, groups: state.groups })

@@ -19,13 +19,18 @@ big_endian.pt            views.pt as a big-endian machine writes it
 old.pt                   rnn.pt with only the entries that torch 1.6 wrote
 protocol4.pt             rnn.pt in pickle protocol 4
 small_floats.json        FNV-1a of the f32 bits that torch makes of every value of each small float
-module.pt, legacy.pt, evil.pt, sparse.pt, cyclic.pt   to be refused
+beside.pt                tensors beside what is left out: sparse and meta tensors, odd keys, layouts and more
+numpy.pt                 tensors beside scalars and arrays of NumPy, which weights_only refuses
+beside.npz               an array beside text, objects, records and an entry that is no npy file
+sparse.pt                no tensor but a sparse one
+module.pt, legacy.pt, evil.pt, cyclic.pt   to be refused
 """
 
 import io
 import json
 import os
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +54,15 @@ def bits(tensor):
 
 
 def flat(value, path=""):
-    """The tensors of nested containers, named by their paths."""
+    """The tensors of nested containers that hold plain elements, named by their paths of text and numbers."""
     if isinstance(value, torch.Tensor):
-        return {path: value}
+        odd = value.layout != torch.strided or value.is_meta or value.is_quantized or value.is_conj() or value.is_neg()
+        return {} if odd else {path: value}
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
     found = {}
     for key, item in items:
+        if type(key) not in (str, int):
+            continue
         found |= flat(item, f"{path}.{key}" if path else str(key))
     return found
 
@@ -165,6 +173,36 @@ def layouts():
             "scalar": np.array(2.5), "empty": np.zeros((0, 3), np.float32)}
 
 
+def beside():
+    torch.manual_seed(9)
+    weight, number = torch.rand(2, 2), torch.tensor([1 + 2j])
+    parameter = torch.nn.Parameter(weight[0].clone())
+    parameter.note = "an attribute"
+    odd = {1.5: weight, None: weight, True: weight, (1, 2): weight, 7: weight}
+    return {"weight": weight, "buffer": torch.nn.Buffer(weight[1].clone()), "parameter": parameter, "odd": odd,
+            "sparse": weight.to_sparse(), "rows": weight.to_sparse_csr(), "meta": torch.empty(2, 2, device="meta"),
+            "quantised": torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8),
+            "channels": torch.quantize_per_channel(weight, torch.ones(2), torch.zeros(2), 0, torch.quint8),
+            "conjugate": number.conj(), "negative": number.clone().conj().imag, "layout": torch.strided,
+            "scheme": torch.per_tensor_affine, "storage": torch.ones(2).untyped_storage(), "counter": Counter("aab"),
+            "complex": 1 + 2j, "bytes": b"ab", "array": bytearray(b"ab"), "set": {1}, "large": 1 << 80,
+            "device": torch.device("cpu"), "dtype": torch.float32, "nothing": None}
+
+
+def of_numpy():
+    torch.manual_seed(10)
+    return {"weight": torch.rand(2), "loss": np.float64(0.5), "losses": [np.float32(0.5), 0.25], "array": np.arange(3),
+            "texts": np.array(["a", "bc"]), "objects": np.array([{}, "x"], dtype=object)}
+
+
+def beside_npz(path):
+    records = np.zeros(2, dtype=[("a", "<f4"), ("b", "<i8", (2,))])
+    np.savez(path, weight=np.arange(6, dtype=np.float32).reshape(2, 3), texts=np.array(["a", "bc"]), bytes=np.array([b"ab"]),
+             objects=np.array([{}, "x"], dtype=object), records=records, dates=np.array(["2020-01-01"], dtype="M8[D]"))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo("read.me"), b"no array")
+
+
 def entries(path, change=lambda name, data: data):
     """Rewrites a zip archive. Each entry is changed or, if the change returns nothing, left out."""
     with zipfile.ZipFile(path) as old:
@@ -224,7 +262,8 @@ def small_floats():
 
 
 WRITTEN = {"checkpoint.pt": "checkpoint.pt", "dtypes.pt": "dtypes.pt", "rnn.pt": "rnn.npz"}
-REFUSED = {"module.pt", "evil.pt", "legacy.pt", "sparse.pt", "cyclic.pt"}
+REFUSED = {"module.pt", "evil.pt", "legacy.pt", "cyclic.pt"}
+PICKLED = {"protocol4", "numpy"}
 
 
 def numbers(path):
@@ -232,9 +271,11 @@ def numbers(path):
     if path.suffix == ".safetensors":
         arrays = safetensors.torch.load_file(path)
     elif path.suffix == ".npz":
-        arrays = {name: torch.from_numpy(value.astype(value.dtype.newbyteorder("="))) for name, value in np.load(path).items()}
+        arrays = np.load(path, allow_pickle=True)
+        arrays = {name: value for name, value in arrays.items() if isinstance(value, np.ndarray) and value.dtype.kind in "fiubc"}
+        arrays = {name: torch.from_numpy(value.astype(value.dtype.newbyteorder("="))) for name, value in arrays.items()}
     else:
-        arrays = flat(torch.load(path, weights_only=path.stem != "protocol4"))
+        arrays = flat(torch.load(path, weights_only=path.stem not in PICKLED))
     return {name: bits(value) for name, value in arrays.items()}
 
 
@@ -275,8 +316,7 @@ def main():
     def save(file, value, **options):
         torch.save(value, HERE / file, **options)
         if file not in REFUSED:
-            again = flat(torch.load(HERE / file, weights_only=options.get("pickle_protocol", 2) == 2))
-            expected[file] = {name: bits(tensor) for name, tensor in again.items()}
+            expected[file] = numbers(HERE / file)
 
     network = rnn()
     state = network.state_dict()
@@ -315,6 +355,10 @@ def main():
         save("legacy.pt", state, _use_new_zipfile_serialization=False)
     save("evil.pt", {"weight": state["bias_hh_l0"], "evil": Evil()})
     save("sparse.pt", {"sparse": torch.eye(2).to_sparse()})
+    save("beside.pt", beside())
+    save("numpy.pt", of_numpy())
+    beside_npz(HERE / "beside.npz")
+    expected["beside.npz"] = numbers(HERE / "beside.npz")
     save("cyclic.pt", cyclic())
     (HERE / "small_floats.json").write_text(json.dumps(small_floats(), indent=1) + "\n")
     lines = [f'{json.dumps(file)}: {{\n' + ",\n".join(f" {json.dumps(n)}: {json.dumps(v)}" for n, v in arrays.items())

@@ -170,7 +170,7 @@ fn element_types() -> TestResult {
     let error = model.load("float64", &mut layer).err();
     assert!(matches!(error, Some(Error::File(FileError::Dtype { .. }))), "{error:?}");
     assert_eq!(layer, SimpleRnn::zeros(SimpleRnnConfig::new(4, 4))?);
-    model.layers()[0].weights()?.to::<f32>().load_into(&mut layer)?;
+    model.layers()[0].weights()?.to::<f32>()?.load_into(&mut layer)?;
     assert_weights(&layer, &expected["float64"])?;
     let mut layer = SimpleRnn::<f64>::zeros(SimpleRnnConfig::new(4, 4))?;
     model.load("float64", &mut layer)?;

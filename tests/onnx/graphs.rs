@@ -39,7 +39,7 @@ impl<'a> Case<'a> {
         for name in self.names.iter().filter_map(|name| name.strip_prefix(&prefix)) {
             if name.contains("weight") || name.contains("bias") {
                 let array: ArrayD<f32> = self.golden.array(&format!("{prefix}{name}"))?;
-                weights.insert(name, Tensor::from_array(&array))?;
+                weights.insert(name, Tensor::from_array(&array)?)?;
             }
         }
         Ok(Model::from_bytes_with(self.bytes()?, &weights)?)
@@ -185,7 +185,7 @@ fn weights_among_the_inputs_must_be_given() -> TestResult {
         "ONNX: /RNN.W: the graph's input weight_ih_l0, of which no array is given, is not supported";
     assert_eq!(text, expected);
     let mut weights = StateDict::new();
-    weights.insert("weight_ih_l0", Tensor::from_array(&ndarray::array![[1.0_f64]]))?;
+    weights.insert("weight_ih_l0", Tensor::from_array(&ndarray::array![[1.0_f64]])?)?;
     let text = Model::<f32>::from_bytes_with(bytes, &weights).err().ok_or("read")?.to_string();
     assert_eq!(text, "/RNN.W: expected dtype float32, got float64");
     Ok(())

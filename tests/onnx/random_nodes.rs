@@ -173,7 +173,7 @@ fn onnx_s_own_tests_pass() -> TestResult {
         let mut weights = StateDict::new();
         for part in ["W", "R", "B", "P"] {
             if let Some(weight) = array(part)? {
-                weights.insert(part, Tensor::from_array(&weight))?;
+                weights.insert(part, Tensor::from_array(&weight)?)?;
             }
         }
         let model = Model::<f32>::from_bytes_with(golden.bytes(&format!("{prefix}model"))?, &weights)?;

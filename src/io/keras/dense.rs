@@ -81,7 +81,7 @@ impl<A: Scalar> LoadKeras for Linear<A> {
             match name {
                 "kernel" | "vars/0" => {
                     let kernel = tensor.to_array::<A>(name)?;
-                    dict.insert("weight", Tensor::from_array(&kernel.t()))?;
+                    dict.insert("weight", Tensor::from_array(&kernel.t())?)?;
                 }
                 "vars/1" => dict.insert("bias", tensor.clone())?,
                 _ => dict.insert(name, tensor.clone())?,

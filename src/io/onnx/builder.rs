@@ -43,9 +43,9 @@ impl Builder {
     }
 
     /// Adds a constant array and returns its name.
-    pub(super) fn constant<A: Scalar>(&mut self, name: String, array: &ArrayViewD<'_, A>) -> String {
-        let tensor = Tensor::from_array(array);
-        self.tensor(name, element_type::<A>(), array.shape(), tensor.into_bytes())
+    pub(super) fn constant<A: Scalar>(&mut self, name: String, array: &ArrayViewD<'_, A>) -> Result<String> {
+        let tensor = Tensor::from_array(array)?;
+        Ok(self.tensor(name, element_type::<A>(), array.shape(), tensor.into_bytes()))
     }
 
     /// Adds a constant list of whole numbers and returns its name.

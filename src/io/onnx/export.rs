@@ -209,7 +209,7 @@ impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
         });
         let mut below = "input".to_owned();
         if let Some(embedding) = self.embedding {
-            head::embedding(graph, embedding, &below, "embedded");
+            head::embedding(graph, embedding, &below, "embedded")?;
             below = "embedded".into();
         }
         let rows = if self.linear.is_some() { "rows" } else { "output" };
@@ -238,7 +238,7 @@ impl<'a, C: NodeKind, A: Scalar> Export<'a, C, A> {
             graph.node("Transpose", &[&below], &[rows], vec![ints("perm", &[1, 0, 2])]);
         }
         if let Some(linear) = self.linear {
-            head::linear(graph, linear, rows, "output");
+            head::linear(graph, linear, rows, "output")?;
         }
         if layers > 1 {
             self.planes().zip(last_states).map(|([_, last], states)| {

@@ -69,10 +69,10 @@ pub(super) fn write<A: Scalar>(
             b.row_mut(d).assign(&biases);
         }
     }
-    let w = graph.constant(format!("W{suffix}"), &w.view().into_dyn());
-    let r = graph.constant(format!("R{suffix}"), &r.view().into_dyn());
+    let w = graph.constant(format!("W{suffix}"), &w.view().into_dyn())?;
+    let r = graph.constant(format!("R{suffix}"), &r.view().into_dyn())?;
     let b = match cells.iter().any(|cell| cell.biases.is_some()) {
-        true => graph.constant(format!("B{suffix}"), &b.view().into_dyn()),
+        true => graph.constant(format!("B{suffix}"), &b.view().into_dyn())?,
         false => String::new(),
     };
     let direction = match cells {

@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::arr0;
 
 use super::write::{Item, to_bytes};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::io::files;
 use crate::io::{StateDict, Tensor};
 use crate::optim::{Algorithm, Optimizer, OptionMut};
@@ -48,7 +48,7 @@ impl Checkpoint {
         self
     }
 
-    /// Adds arrays, for a module's `load_state_dict`; the metadata is left out.
+    /// Adds arrays, for a module's `load_state_dict`, without the [`metadata`](Self::metadata).
     #[must_use]
     pub fn state_dict(self, name: &str, state_dict: &StateDict) -> Self {
         self.part(name, Item::State(state_dict.clone()))
@@ -59,7 +59,57 @@ impl Checkpoint {
     /// no buffers.
     #[must_use]
     pub fn optimizer<C: Algorithm, A: Scalar>(self, name: &str, optimizer: &Optimizer<C, A>) -> Self {
-        self.part(name, of_optimizer(optimizer))
+        self.part(name, of_optimizer(optimizer).unwrap_or_else(Item::Refused))
+    }
+
+    /// Adds the metadata of a dict, a dict of texts.
+    #[must_use]
+    pub fn metadata(self, name: &str, state_dict: &StateDict) -> Self {
+        let texts = state_dict.metadata().iter().map(|(key, value)| (text(key), text(value)));
+        self.part(name, Item::Dict(texts.collect()))
+    }
+
+    /// Adds a dict of parts.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ndarray_rnn::io::{Tensor, pt};
+    ///
+    /// let history = pt::Checkpoint::new().floats("loss", &[0.5, 0.25]).texts("files", &["a.txt"]);
+    /// let lengths = Tensor::from_ints(&array![3, 5])?;
+    /// let checkpoint = pt::Checkpoint::new().checkpoint("history", &history).tensor("lengths", &lengths);
+    ///
+    /// let read = pt::from_bytes(&checkpoint.to_bytes()?)?;
+    /// assert_eq!((&read.metadata()["history.loss.1"][..], read.get("lengths")), ("0.25", Some(&lengths)));
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    #[must_use]
+    pub fn checkpoint(self, name: &str, parts: &Self) -> Self {
+        self.part(name, parts.item())
+    }
+
+    /// Adds an array.
+    #[must_use]
+    pub fn tensor(self, name: &str, tensor: &Tensor) -> Self {
+        self.part(name, Item::Tensor(tensor.clone()))
+    }
+
+    /// Adds a list of whole numbers.
+    #[must_use]
+    pub fn ints(self, name: &str, values: &[usize]) -> Self {
+        self.part(name, Item::List(values.iter().map(|&value| Item::Int(value)).collect()))
+    }
+
+    /// Adds a list of numbers.
+    #[must_use]
+    pub fn floats(self, name: &str, values: &[f64]) -> Self {
+        self.part(name, Item::List(values.iter().map(|&value| Item::Float(value)).collect()))
+    }
+
+    /// Adds a list of texts.
+    #[must_use]
+    pub fn texts(self, name: &str, values: &[impl AsRef<str>]) -> Self {
+        self.part(name, Item::List(values.iter().map(|value| text(value.as_ref())).collect()))
     }
 
     /// Adds a whole number.
@@ -74,10 +124,16 @@ impl Checkpoint {
         self.part(name, Item::Float(value))
     }
 
+    /// Adds `True` or `False`.
+    #[must_use]
+    pub fn flag(self, name: &str, value: bool) -> Self {
+        self.part(name, Item::Flag(value))
+    }
+
     /// Adds a text.
     #[must_use]
     pub fn text(self, name: &str, value: &str) -> Self {
-        self.part(name, Item::Text(value.into()))
+        self.part(name, text(value))
     }
 
     /// Writes the file: whole or not at all, the same bytes each time.
@@ -91,20 +147,18 @@ impl Checkpoint {
     /// The bytes that [`write`](Self::write) writes.
     ///
     /// # Errors
-    /// [`Error::DuplicateParameter`] for two parts of one name; as [`pt::to_bytes`](super::to_bytes).
+    /// [`Error::DuplicateParameter`](crate::Error::DuplicateParameter) for two parts of one name; as [`pt::to_bytes`](super::to_bytes).
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        for (i, (name, _)) in self.parts.iter().enumerate() {
-            if self.parts[..i].iter().any(|(earlier, _)| earlier == name) {
-                return Err(Error::DuplicateParameter { name: name.clone() });
-            }
-        }
-        let parts = self.parts.iter().map(|(name, item)| (Item::Text(name.clone()), item.clone()));
-        to_bytes(&Item::Dict(parts.collect()))
+        to_bytes(&self.item())
+    }
+
+    fn item(&self) -> Item {
+        Item::Dict(self.parts.iter().map(|(name, item)| (text(name), item.clone())).collect())
     }
 }
 
 /// `{"state": {0: {"step": .., ..}, ..}, "param_groups": [{"lr": .., "params": [0, ..]}, ..]}`.
-fn of_optimizer<C: Algorithm, A: Scalar>(optimizer: &Optimizer<C, A>) -> Item {
+fn of_optimizer<C: Algorithm, A: Scalar>(optimizer: &Optimizer<C, A>) -> Result<Item> {
     let state = optimizer.state_dict();
     let (mut members, mut groups) = (Vec::new(), Vec::new());
     for mut group in state.groups {
@@ -113,11 +167,11 @@ fn of_optimizer<C: Algorithm, A: Scalar>(optimizer: &Optimizer<C, A>) -> Item {
         for name in &group.params {
             let of_parameter = state.arrays.iter().filter_map(|(full, array)| {
                 let (parameter, buffer) = full.rsplit_once('.')?;
-                (parameter == name).then(|| (text(buffer), Item::Tensor(Tensor::from_array(array))))
+                (parameter == name).then(|| Ok((text(buffer), Item::Tensor(Tensor::from_array(array)?))))
             });
-            let step = Item::Tensor(Tensor::from_array(&arr0(state.step as f32)));
-            let step = C::COUNTS_STEPS.then(|| (text("step"), step));
-            let buffers = step.into_iter().chain(of_parameter).collect();
+            let step = Item::Tensor(Tensor::from_array(&arr0(state.step as f32))?);
+            let step = C::COUNTS_STEPS.then(|| Ok((text("step"), step)));
+            let buffers = step.into_iter().chain(of_parameter).collect::<Result<_>>()?;
             members.push((Item::Int(members.len()), Item::Dict(buffers)));
         }
         let numbers = (first..members.len()).map(Item::Int).collect();
@@ -127,7 +181,7 @@ fn of_optimizer<C: Algorithm, A: Scalar>(optimizer: &Optimizer<C, A>) -> Item {
     if state.step == 0 {
         members.clear();
     }
-    Item::Dict(vec![(text("state"), Item::Dict(members)), (text("param_groups"), Item::List(groups))])
+    Ok(Item::Dict(vec![(text("state"), Item::Dict(members)), (text("param_groups"), Item::List(groups))]))
 }
 
 fn of_option((name, value): (&str, OptionMut<'_>)) -> (Item, Item) {

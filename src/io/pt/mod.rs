@@ -18,13 +18,22 @@
 //! In Python: `torch.save(module.state_dict(), path)` and `module.load_state_dict(torch.load(path))`.
 //!
 //! Such a file holds a pickle, and a pickle is a program. This crate follows the few dozen instructions that build
-//! tensors, dicts, lists, tuples, numbers and text, as `torch.load(weights_only=True)` does. A pickle that asks for
-//! anything else, such as the class of a module saved whole, is [refused by name](crate::FileError::ForbiddenGlobal).
+//! tensors, dicts, lists, tuples, numbers and text, as `torch.load(weights_only=True)` does.
 //!
 //! Nested values are named by their path. In `{"model": module.state_dict(), "epoch": 3}` the arrays are those
 //! `under("model.")`; items of lists and tuples are numbered; numbers, bools and text go into the metadata, here
-//! `"epoch"` as `"3"`. A tensor saved alone is named `"tensor"`. Sets and bytes are left out. Tensors that overlap in
-//! one storage become separate arrays.
+//! `"epoch"` as `"3"`. A tensor saved alone is named `"tensor"`. Tensors that overlap in one storage become separate
+//! arrays.
+//!
+//! What stands beside the weights and is neither of these is left out, and [listed](StateDict::skipped):
+//!
+//! * tensors without plain elements: sparse, quantised, meta, conjugate and negative ones; storages
+//! * scalars and arrays of NumPy, which `weights_only` refuses: `float(loss)` would be read
+//! * what a key leads to that is neither text nor a whole number
+//! * bytes, sets, counters, complex numbers, whole numbers of more than 64 bits, devices, types and layouts
+//!
+//! Nothing is read of a file whose pickle asks for anything else, such as the class of a module saved whole, a `Path` or
+//! an `argparse.Namespace`: it is [refused by name](crate::FileError::ForbiddenGlobal).
 //!
 //! # Go on from a torch checkpoint, and back
 //!
@@ -78,12 +87,10 @@ use std::path::Path;
 
 use super::StateDict;
 use super::archive::Archive;
-use super::files::{self, malformed, unsupported};
+use super::files::{self, expect_format, malformed};
 use crate::error::Result;
 
 const FORMAT: &str = "pt";
-/// How a file of torch before 1.6 begins, which is no zip archive: a pickle of torch's magic number.
-const BEFORE_1_6: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19";
 
 /// The arrays, numbers and text of a file.
 ///
@@ -97,17 +104,13 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
 ///
 /// # Errors
 /// [`FileError::ForbiddenGlobal`](crate::FileError::ForbiddenGlobal) for a pickle of anything but tensors and plain
-/// values; [`FileError::Malformed`](crate::FileError::Malformed) for a damaged file, for one whose tensors are not in
-/// it, and for one without checksums, as torch writes after `torch.serialization.set_crc32_options(False)`;
-/// [`FileError::Unsupported`](crate::FileError::Unsupported) for a file of torch before 1.6 and for quantised, sparse,
-/// conjugate and negative tensors; [`FileError::TooLarge`](crate::FileError::TooLarge) for a file that would take more
-/// than 16 times its size in memory, or is nested too deep;
+/// values; [`FileError::Malformed`](crate::FileError::Malformed) for a damaged file, for one of torch before 1.6, for one
+/// whose tensors are not in it, and for one without checksums, as torch writes after
+/// `torch.serialization.set_crc32_options(False)`; [`FileError::TooLarge`](crate::FileError::TooLarge) for a file that would take more
+/// than 16 times its size in memory, and more than 16 MiB, or is nested too deep;
 /// [`Error::DuplicateParameter`](crate::Error::DuplicateParameter) for two arrays of one name.
 pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
-    if bytes.starts_with(BEFORE_1_6) {
-        let feature = "the format of torch before 1.6, which is no zip archive,";
-        return Err(unsupported(FORMAT, "file", feature));
-    }
+    expect_format(FORMAT, bytes)?;
     let mut archive = Archive::open(FORMAT, bytes)?;
     let names = archive.names()?;
     let folder = folder(&names)?;
@@ -142,7 +145,8 @@ fn big_endian(order: &[u8]) -> Result<bool> {
 }
 
 /// Writes the arrays into a file, as the state dict of a module: whole or not at all, the same bytes each time.
-/// A module's state dict has no place for the metadata, which is left out.
+/// A module's state dict has no place for the metadata, which is left out; a [`Checkpoint`] has, and for numbers, texts
+/// and nested dicts too.
 ///
 /// # Errors
 /// [`FileError::System`](crate::FileError::System) for a file that cannot be written; as [`to_bytes`].

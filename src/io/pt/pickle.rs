@@ -104,7 +104,7 @@ impl Machine<'_> {
         };
         let length = self.length(width)?;
         self.take(length)?;
-        self.push(Value::Other)
+        self.push(Value::Other("bytes"))
     }
 
     /// Puts the last value into the memo, or a value of the memo onto the stack.
@@ -166,7 +166,7 @@ impl Machine<'_> {
         match self.last_mut()? {
             Value::Dict(items) => items.extend(pairs),
             // A Counter is filled like a dict.
-            Value::Other => {}
+            Value::Other(_) => {}
             other => return Err(wrong("a dict", other.kind())),
         }
         Ok(())
@@ -177,7 +177,7 @@ impl Machine<'_> {
         if opcode != 0x8f {
             self.above_mark()?;
         }
-        if opcode == 0x90 { Ok(()) } else { self.push(Value::Other) }
+        if opcode == 0x90 { Ok(()) } else { self.push(Value::Other("a set")) }
     }
 
     fn global(&mut self, opcode: u8) -> Result<()> {
@@ -202,7 +202,7 @@ impl Machine<'_> {
                 self.pop()?;
                 let object = self.last_mut()?;
                 return match object {
-                    Value::Dict(_) | Value::Other => Ok(()),
+                    Value::Dict(_) | Value::Other(_) => Ok(()),
                     other => Err(wrong("a dict", other.kind())),
                 };
             }
@@ -301,11 +301,11 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// An integer in two's complement. One of more than 64 bits is no size, and stands for nothing.
+/// An integer in two's complement. One of more than 64 bits is no size.
 fn long(bytes: &[u8]) -> Value {
     let negative = bytes.last().is_some_and(|&byte| byte >= 0x80);
     if bytes.len() > 8 {
-        return Value::Other;
+        return Value::Other("a whole number of more than 64 bits");
     }
     let mut wide = [if negative { 0xff } else { 0 }; 8];
     wide[..bytes.len()].copy_from_slice(bytes);

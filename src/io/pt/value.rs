@@ -24,8 +24,8 @@ pub(super) enum Value {
     Global(Global),
     Storage(Rc<Storage>),
     Tensor(Box<Stored>),
-    /// A value without a tensor that goes nowhere: bytes, a set, a device.
-    Other,
+    /// A value that goes nowhere, and what it is.
+    Other(&'static str),
 }
 
 /// A function or type that a pickle may name.
@@ -43,8 +43,10 @@ pub(super) enum Global {
     Storage(Option<Dtype>),
     /// `torch.float32` and its like.
     Dtype(Dtype),
-    /// A function whose result is a [`Value::Other`].
-    Other,
+    /// `torch._tensor._rebuild_from_type_v2`.
+    FromType,
+    /// A type, or a function, whose result is a [`Value::Other`] of these words.
+    Other(&'static str),
 }
 
 /// An entry of the archive that holds elements.
@@ -127,7 +129,7 @@ impl Value {
             Self::Global(_) => "a type or function",
             Self::Storage(_) => "a storage",
             Self::Tensor(_) => "a tensor",
-            Self::Other => "another object",
+            Self::Other(what) => what,
         }
     }
 }

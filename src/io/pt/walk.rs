@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::FORMAT;
-use super::value::{Id, Stored, Value, Values};
+use super::value::{Id, Stored, Value, Values, wrong};
 use crate::error::{Error, Result, expect_addressable};
 use crate::io::archive::Archive;
 use crate::io::elements::Elements;
-use crate::io::files::{expect_at_most, malformed, unsupported};
+use crate::io::files::{expect_at_most, malformed};
 use crate::io::{StateDict, Tensor};
 
 /// No checkpoint is nested as deep as this, and a value that contains itself is nested without end.
@@ -29,7 +29,12 @@ pub(super) fn state_dict(
     let alone = matches!(values.get(root), Value::Tensor(_));
     let path = if alone { "tensor" } else { "" }.to_owned();
     let mut walk = Walk { values, archive, folder, big_endian, storages, path, dict: StateDict::new() };
-    walk.visit(root, 0)?;
+    match values.get(root) {
+        root @ (Value::Other(_) | Value::Global(_) | Value::Storage(_)) => {
+            return Err(wrong("tensors, or containers of them", root.kind()));
+        }
+        _ => walk.visit(root, 0)?,
+    }
     Ok(walk.dict)
 }
 
@@ -51,8 +56,15 @@ impl Walk<'_> {
         expect_at_most(FORMAT, format!("nesting at {path}"), MAX_DEPTH, depth)?;
         match self.values.get(id) {
             Value::Dict(items) => {
-                for &(key, value) in items {
-                    let key = self.key(key)?;
+                for (i, &(key, value)) in items.iter().enumerate() {
+                    let key: Rc<str> = match self.values.get(key) {
+                        Value::Text(text) => text.clone(),
+                        Value::Int(int) => int.to_string().into(),
+                        other => {
+                            self.skip(Some(i), format!("what has {} as its key", other.kind()))?;
+                            continue;
+                        }
+                    };
                     self.visit_under(&key, value, depth)?;
                 }
                 Ok(())
@@ -72,7 +84,9 @@ impl Walk<'_> {
                 self.archive.budget.take("data.pkl", value.len())?;
                 self.note(value.to_string())
             }
-            Value::None | Value::Global(_) | Value::Storage(_) | Value::Other => Ok(()),
+            // Nothing is lost.
+            Value::None => Ok(()),
+            other => self.skip(None, other.kind()),
         }
     }
 
@@ -87,12 +101,14 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn key(&self, key: Id) -> Result<Rc<str>> {
-        match self.values.get(key) {
-            Value::Text(text) => Ok(text.clone()),
-            Value::Int(int) => Ok(int.to_string().into()),
-            other => Err(unsupported(FORMAT, &self.path, format!("a key that is {}", other.kind()))),
-        }
+    /// Lists what is left out: the value, or the item of a dict of this number.
+    fn skip(&mut self, item: Option<usize>, what: impl Into<String>) -> Result<()> {
+        let what = what.into();
+        let dot = if self.path.is_empty() { "" } else { "." };
+        let name = item.map_or_else(|| self.path.clone(), |i| format!("{}{dot}[{i}]", self.path));
+        self.archive.budget.take("data.pkl", VISIT + name.len() + what.len())?;
+        self.dict.skip(name, what);
+        Ok(())
     }
 
     fn note(&mut self, text: String) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::FORMAT;
 use super::globals::DTYPES;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::archive::pack;
 use crate::io::elements::contiguous;
 use crate::io::files::{malformed, unsupported};
@@ -24,6 +24,8 @@ pub(super) enum Item {
     Int(usize),
     Flag(bool),
     Text(String),
+    /// A value that could not be made.
+    Refused(Error),
 }
 
 /// An archive of one value, in protocol 2. Each tensor has a storage of its own.
@@ -53,7 +55,11 @@ fn value<'a>(pickle: &mut Vec<u8>, storages: &mut Vec<&'a Tensor>, item: &'a Ite
         }
         Item::Dict(items) => {
             pickle.extend(b"}(");
-            for (key, item) in items {
+            for (i, (key, item)) in items.iter().enumerate() {
+                if let (Item::Text(name), true) = (key, items[..i].iter().any(|(earlier, _)| earlier == key))
+                {
+                    return Err(Error::DuplicateParameter { name: name.clone() });
+                }
                 value(pickle, storages, key)?;
                 value(pickle, storages, item)?;
             }
@@ -77,6 +83,7 @@ fn value<'a>(pickle: &mut Vec<u8>, storages: &mut Vec<&'a Tensor>, item: &'a Ite
         Item::Int(number) => int(pickle, *number)?,
         Item::Flag(flag) => pickle.push(if *flag { 0x88 } else { 0x89 }),
         Item::Text(words) => text(pickle, words)?,
+        Item::Refused(error) => return Err(error.clone()),
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Models under serde: a configuration, and the parameters by name. For any format that serde has; a file is read by
-//! [`Deserialize`] into a new model, or not at all.
+//! [`Deserialize`] into a new model, or not at all. A text format is refused a model with NaN or infinity. In JSON an `f64`
+//! keeps its bits, since this crate's feature `serde` turns serde_json's `float_roundtrip` on.
 //!
 //! Optimisers stand beside their private parts, in `optim`.
 
@@ -156,7 +157,22 @@ where
     S: Serializer,
 {
     let parameters = Views(model.named_parameters());
+    if serializer.is_human_readable() {
+        expect_finite(&parameters)?;
+    }
     Written { config: model.config(), parameters }.serialize(serializer)
+}
+
+/// Checks that every number can be written as text: JSON has no NaN and no infinity, and serde_json writes `null` for them,
+/// which no reader takes for a number.
+fn expect_finite<A: Scalar, E: serde::ser::Error>(parameters: &Views<'_, A>) -> Result<(), E> {
+    for (name, array) in &parameters.0 {
+        if let Some(value) = array.iter().find(|value| !value.into_f64().is_finite()) {
+            let text = "and a text format such as JSON has only finite numbers: write a binary format or safetensors";
+            return Err(E::custom(format!("{name} holds {}, {text}", value.into_f64())));
+        }
+    }
+    Ok(())
 }
 
 fn deserialize<'de, M, D>(deserializer: D) -> Result<M, D::Error>
@@ -171,7 +187,7 @@ where
 fn checked<M: Configured>(config: M::Config, parameters: Arrays<M::Elem>) -> Result<M> {
     let mut dict = StateDict::new();
     for (name, array) in parameters.0 {
-        dict.insert(name, Tensor::from_array(&array))?;
+        dict.insert(name, Tensor::from_array(&array)?)?;
     }
     let inferred = M::inferred(&dict, &config)?;
     if inferred != config {
