@@ -2,11 +2,12 @@
 
 use std::cell::Cell;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{hint, thread};
 
 use crate::element::Element;
+use crate::invariant::Invariant;
 
 /// How often a waiting thread looks before it yields its core, which another member may need: a few microseconds.
 const SPINS: usize = 64;
@@ -23,6 +24,8 @@ pub(super) struct Team {
     members: AtomicUsize,
     /// How many times members have arrived at a meeting.
     arrivals: AtomicUsize,
+    /// Whether a member has panicked, and will arrive no more.
+    broken: AtomicBool,
     /// The state's bits, of even and of odd steps, so that no member writes what others may still read.
     states: [Vec<Bits>; 2],
 }
@@ -76,7 +79,7 @@ impl Team {
     pub(super) fn new(hidden: usize) -> Self {
         let states = || (0..hidden).map(|_| Bits::default()).collect();
         let [joined, members, arrivals] = [0; 3].map(AtomicUsize::new);
-        Self { joined, members, arrivals, states: [states(), states()] }
+        Self { joined, members, arrivals, broken: AtomicBool::new(false), states: [states(), states()] }
     }
 
     /// Makes the first member once `helpers` threads have come, or after `patience` with those that have come.
@@ -119,11 +122,22 @@ impl Member<'_> {
         }
         self.team.arrivals.fetch_add(1, Ordering::AcqRel);
         let all = meeting * self.members;
-        wait_until(|| self.team.arrivals.load(Ordering::Acquire) >= all);
+        let have_met = || self.team.arrivals.load(Ordering::Acquire) >= all;
+        wait_until(|| have_met() || self.team.broken.load(Ordering::Relaxed));
+        have_met().then_some(()).invariant("no member of a team panics");
         for (i, (to, from)) in state.iter_mut().zip(shared).enumerate() {
             if !own.contains(&i) {
                 *to = A::from_f64(f64::from_bits(from.load()));
             }
+        }
+    }
+}
+
+impl Drop for Member<'_> {
+    /// A member that panics takes the others with it: they would wait for it without end.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.team.broken.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -137,5 +151,29 @@ fn wait_until(done: impl Fn() -> bool) {
         } else {
             thread::yield_now();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The others panic too, and nobody waits.
+    #[test]
+    #[expect(clippy::panic, reason = "a member that is wrong")]
+    fn a_member_that_panics_ends_the_team() {
+        let team = Team::new(2);
+        let ends = thread::scope(|scope| {
+            let helper = scope.spawn(|| {
+                let _member = team.join();
+                panic!("a member that is wrong");
+            });
+            let lead = scope.spawn(|| {
+                let member = team.lead(1, Duration::from_secs(60));
+                member.exchange(0..1, &mut [1.0_f32, 2.0]);
+            });
+            [helper.join().is_err(), lead.join().is_err()]
+        });
+        assert_eq!(ends, [true, true]);
     }
 }

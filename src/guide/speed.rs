@@ -63,6 +63,9 @@
 //! number of threads, call from a pool of your own (`pool.install(|| rnn.forward(..))`) or set `RAYON_NUM_THREADS`. No
 //! number of threads changes a bit. Networks are `Send` and `Sync`: several threads can run one at the same time.
 //!
+//! A thread of a pool that waits for its pass takes other work of the pool meanwhile, as always with rayon. Whoever holds a
+//! mutex over a pass, and has other work of the same pool lock it, waits for itself: make the pass first, then lock.
+//!
 //! # Which type
 //!
 //! `f64` takes twice the memory, and a vector holds half as many numbers. `f32` is what torch and Keras take by default.
