@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let (packed_output, packed_h_n) = rnn.run(&packed).forward()?;
     let (padded_again, same_lengths) = packed_output.to_padded(Padding::new(0.0).batch_first(true))?;
-    for (n, (word, (alone, h))) in packed_output.to_sequences().iter().zip(&alone).enumerate() {
+    for (n, (word, (alone, h))) in packed_output.to_sequences()?.iter().zip(&alone).enumerate() {
         assert_eq!(word, alone, "{}: packed and alone", WORDS[n]);
         assert_eq!(last.row(n), alone.row(lengths[n] - 1), "{}: last output", WORDS[n]);
         assert_eq!(h_n.index_axis(Axis(1), n), h, "{}: final state", WORDS[n]);

@@ -32,8 +32,9 @@ pub fn one_hot<A: Scalar, D: Dimension>(
     indices: &ArrayRef<usize, D>,
     num_classes: usize,
 ) -> Result<Array<A, D::Larger>> {
-    expect_indices("indices", "num_classes", num_classes, indices)?;
+    // Before the indices are read: a broadcast array may have more of them than memory.
     let mut rows = zeros("one_hot", with_last_axis(indices, num_classes))?;
+    expect_indices("indices", "num_classes", num_classes, indices)?;
     let last = Axis(indices.ndim());
     for (mut row, &index) in rows.lanes_mut(last).into_iter().zip(indices) {
         row[index] = A::one();
@@ -258,7 +259,8 @@ impl<A: Scalar> Embedding<A> {
     /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for an index not below `num_embeddings`,
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result that no memory holds.
     pub fn forward<D: Dimension>(&self, indices: &ArrayRef<usize, D>) -> Result<Array<A, D::Larger>> {
-        let mut output = zeros("output", self.output_dim(indices)?)?;
+        let mut output = zeros("output", with_last_axis(indices, self.config.embedding_dim))?;
+        expect_indices("indices", "num_embeddings", self.config.num_embeddings, indices)?;
         let rows = output.lanes_mut(Axis(indices.ndim())).into_iter();
         for (mut row, &index) in rows.zip(indices) {
             row.assign(&self.weight().row(index));
@@ -281,7 +283,9 @@ impl<A: Scalar> Embedding<A> {
         indices: &ArrayRef<usize, D>,
         d_output: &ArrayRef<A, D::Larger>,
     ) -> Result<EmbeddingParameters<A>> {
-        expect_shape("d_output", self.output_dim(indices)?.slice(), d_output.shape())?;
+        let expected = with_last_axis(indices, self.config.embedding_dim);
+        expect_indices("indices", "num_embeddings", self.config.num_embeddings, indices)?;
+        expect_shape("d_output", expected.slice(), d_output.shape())?;
         let EmbeddingConfig { num_embeddings, embedding_dim, padding_idx, .. } = self.config;
         let mut weight = zeros("d_weight", (num_embeddings, embedding_dim))?;
         let rows = d_output.lanes(Axis(indices.ndim())).into_iter();
@@ -289,11 +293,6 @@ impl<A: Scalar> Embedding<A> {
             weight.row_mut(index).zip_mut_with(&row, |sum, &d| *sum += d);
         }
         Ok(EmbeddingParameters { weight })
-    }
-
-    fn output_dim<D: Dimension>(&self, indices: &ArrayRef<usize, D>) -> Result<D::Larger> {
-        expect_indices("indices", "num_embeddings", self.config.num_embeddings, indices)?;
-        Ok(with_last_axis(indices, self.config.embedding_dim))
     }
 }
 

@@ -44,11 +44,12 @@
 //! torch's own default, U(-1/sqrt(H), 1/sqrt(H)) for every parameter, is what [`Rnn::new`](crate::Rnn::new) draws, and
 //! the other networks likewise.
 
-use ndarray::{Array2, ArrayRef, Axis, Dimension};
+use ndarray::{Array2, ArrayRef, ArrayView1, ArrayViewMut2, Axis, Dimension};
 use rand::Rng;
 
 use crate::error::{Error, Result, expect_finite};
 use crate::random::{self, NormalRng};
+use crate::room;
 use crate::scalar::Scalar;
 
 /// Zeros. Draws nothing.
@@ -155,7 +156,8 @@ fn xavier_std<A: Scalar, D: Dimension>(array: &ArrayRef<A, D>, gain: f64) -> Res
 /// [`manual_seed`](crate::manual_seed) up to the rounding of its QR. Computed in `f64`.
 ///
 /// # Errors
-/// [`Error::Rank`] unless the array has two axes; [`Error::OutOfRange`] unless `gain` is finite.
+/// [`Error::Rank`] unless the array has two axes; [`Error::OutOfRange`] unless `gain` is finite;
+/// [`Error::SizeOverflow`] if no memory holds three copies of the array. Nothing is drawn then.
 ///
 /// ```
 /// use ndarray::Array2;
@@ -174,52 +176,76 @@ pub fn orthogonal<A: Scalar, D: Dimension, R: NormalRng + ?Sized>(
 ) -> Result<()> {
     let [rows, columns] = matrix(array)?;
     expect_finite("gain", gain)?;
-    let mut normal = Array2::<A>::zeros((rows, columns));
+    // Before a draw, since memory may be short.
+    let mut qr = Qr::new(rows.max(columns), rows.min(columns))?;
+    let mut normal = room::zeros::<A, _>("weight", (rows, columns))?;
     random::normal(&mut normal, 0.0, 1.0, rng)?;
-    let normal = normal.mapv(A::into_f64);
-    let q = if rows < columns { signed_q(normal.reversed_axes()).reversed_axes() } else { signed_q(normal) };
+    let tall = if rows < columns { normal.t() } else { normal.view() };
+    qr.a.zip_mut_with(&tall, |a, &x| *a = x.into_f64());
+    let q = qr.signed_q();
+    let q = if rows < columns { q.reversed_axes() } else { q };
     array.iter_mut().zip(&q).for_each(|(value, q)| *value = A::from_f64(q * gain));
     Ok(())
 }
 
-/// Q of the QR decomposition of a tall matrix by Householder's reflections, its columns times the signs of R's
-/// diagonal.
-pub(crate) fn signed_q(mut a: Array2<f64>) -> Array2<f64> {
-    let (rows, columns) = a.dim();
-    let mut reflections = Vec::with_capacity(columns);
-    let mut signs = Vec::with_capacity(columns);
-    for k in 0..columns {
-        let mut v: Vec<f64> = (k..rows).map(|i| a[[i, k]]).collect();
-        let norm = v.iter().fold(0.0, |sum: f64, x| x.mul_add(*x, sum)).sqrt();
-        let diagonal = if v[0] > 0.0 { -norm } else { norm };
-        v[0] -= diagonal;
-        reflect(&mut a, &v, k);
-        reflections.push(v);
-        signs.push(if diagonal < 0.0 { -1.0 } else { 1.0 });
-    }
-    let mut q = Array2::eye(rows);
-    q.slice_axis_inplace(Axis(1), (..columns).into());
-    for (k, v) in reflections.iter().enumerate().rev() {
-        reflect(&mut q, v, k);
-    }
-    for (mut column, sign) in q.axis_iter_mut(Axis(1)).zip(signs) {
-        column.mapv_inplace(|x| x * sign);
-    }
-    q
+/// The QR decomposition of a tall matrix by Householder's reflections, with all the memory that it needs.
+#[derive(Debug)]
+pub(crate) struct Qr {
+    /// The matrix.
+    pub(crate) a: Array2<f64>,
+    q: Array2<f64>,
+    signs: Vec<f64>,
 }
 
-/// Applies `I - 2 v v' / v'v` to the rows of `a` from `first` on.
-fn reflect(a: &mut Array2<f64>, v: &[f64], first: usize) {
+impl Qr {
+    /// For a matrix of at least as many rows as columns.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds it.
+    pub(crate) fn new(rows: usize, columns: usize) -> Result<Self> {
+        let mut q = room::zeros("weight", (rows, columns))?;
+        q.diag_mut().fill(1.0);
+        Ok(Self { a: room::zeros("weight", (rows, columns))?, q, signs: room::room("weight", &[columns])? })
+    }
+
+    /// Q, its columns times the signs of R's diagonal.
+    pub(crate) fn signed_q(self) -> Array2<f64> {
+        let Self { mut a, mut q, mut signs } = self;
+        for k in 0..a.ncols() {
+            let (done, rest) = a.view_mut().split_at(Axis(1), k + 1);
+            let (mut column, rest) = (from_row(done, k).index_axis_move(Axis(1), k), from_row(rest, k));
+            let norm = column.iter().fold(0.0, |sum: f64, x| x.mul_add(*x, sum)).sqrt();
+            let diagonal = if column[0] > 0.0 { -norm } else { norm };
+            column[0] -= diagonal;
+            // Nothing needs R, so the vector of the reflection stays in its place.
+            reflect(rest, column.view());
+            signs.push(if diagonal < 0.0 { -1.0 } else { 1.0 });
+        }
+        for k in (0..a.ncols()).rev() {
+            reflect(from_row(q.view_mut(), k), from_row(a.view_mut(), k).column(k));
+        }
+        for (mut column, sign) in q.axis_iter_mut(Axis(1)).zip(signs) {
+            column.mapv_inplace(|x| x * sign);
+        }
+        q
+    }
+}
+
+/// The rows from the k-th on.
+fn from_row(matrix: ArrayViewMut2<'_, f64>, k: usize) -> ArrayViewMut2<'_, f64> {
+    matrix.split_at(Axis(0), k).1
+}
+
+/// Applies `I - 2 v v' / v'v` to a matrix.
+fn reflect(mut a: ArrayViewMut2<'_, f64>, v: ArrayView1<'_, f64>) {
     let square = v.iter().fold(0.0, |sum: f64, x| x.mul_add(*x, sum));
     if square == 0.0 {
         return;
     }
     for mut column in a.axis_iter_mut(Axis(1)) {
-        let tail = column.iter_mut().skip(first);
-        let tail: Vec<&mut f64> = tail.collect();
-        let projection = tail.iter().zip(v).fold(0.0, |sum: f64, (x, v)| v.mul_add(**x, sum));
+        let projection = column.iter().zip(v).fold(0.0, |sum: f64, (x, v)| v.mul_add(*x, sum));
         let scale = -2.0 * projection / square;
-        tail.into_iter().zip(v).for_each(|(x, v)| *x = v.mul_add(scale, *x));
+        column.iter_mut().zip(v).for_each(|(x, v)| *x = v.mul_add(scale, *x));
     }
 }
 

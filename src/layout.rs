@@ -20,32 +20,42 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Sequences of one length, in the caller's order.
+    /// Sequences of one length, in the caller's order. Without sequences there are no steps, however long they would be.
     pub(crate) fn equal(len: usize, batch: usize) -> Self {
+        let len = if batch == 0 { 0 } else { len };
         Self { steps: Steps::Equal { len, batch }, order: None }
     }
 
     /// Sequences of some lengths, in any order.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless there are `batch` lengths, [`Error::EntryOutOfRange`] if one is over `len`.
+    /// [`Error::Shape`] unless there are `batch` lengths, [`Error::EntryOutOfRange`] if one is over `len`,
+    /// [`Error::SizeOverflow`] if no memory holds a number for each step.
     pub(crate) fn sorted(lengths: &[usize], len: usize, batch: usize) -> Result<Self> {
         expect_shape("lengths", &[batch], &[lengths.len()])?;
         if let Some((index, &actual)) = lengths.iter().enumerate().find(|&(_, &length)| length > len) {
             return Err(Error::EntryOutOfRange { list: "lengths", index, expected: 0..=len, actual });
         }
-        Ok(Self::of_lengths(lengths))
+        Self::of_lengths(lengths)
     }
 
     /// Sequences of lengths that have been checked.
-    pub(crate) fn of_lengths(lengths: &[usize]) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds a number for each step.
+    pub(crate) fn of_lengths(lengths: &[usize]) -> Result<Self> {
         let order = longest_first(lengths);
         let longest = order.first().map_or(0, |&n| lengths[n]);
-        let mut batches = vec![0; longest];
+        let mut starts = filled_elements("lengths", &[longest.saturating_add(1)], 0)?;
         for &n in &order {
-            batches[..lengths[n]].iter_mut().for_each(|batch| *batch += 1);
+            starts[1..=lengths[n]].iter_mut().for_each(|batch| *batch += 1);
         }
-        Self { steps: Steps::ragged(batches), order: Some(order) }
+        let mut end = 0;
+        for start in &mut starts {
+            end += *start;
+            *start = end;
+        }
+        Ok(Self { steps: Steps::Ragged { starts }, order: Some(order) })
     }
 
     /// The rows of a state (count, N, width), called `name`, in the order of the steps' rows.

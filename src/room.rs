@@ -35,6 +35,15 @@ fn ask<A>(name: &str, shape: &[usize]) -> Result<Vec<A>> {
     }
 }
 
+/// Asks for memory for the elements of an array, and gives it back: arrays each of which finds memory need not find it
+/// together, and the system may not say so before it is written.
+///
+/// # Errors
+/// As [`room`].
+pub(crate) fn expect_room<A>(name: &str, shape: &[usize]) -> Result<()> {
+    if is_small::<A>(shape) { Ok(()) } else { ask::<A>(name, shape).map(drop) }
+}
+
 /// A copy of some elements.
 ///
 /// # Errors

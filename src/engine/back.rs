@@ -15,6 +15,7 @@ use super::threads;
 use super::weights::BackWeights;
 use crate::cell::Cell;
 use crate::element::Element;
+use crate::error::Result;
 use crate::planes::Planes;
 use crate::rows::Source;
 use crate::steps::Steps;
@@ -42,6 +43,16 @@ pub struct BackWrites<'a, A> {
 }
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
+    /// Checks that there is memory for the gradients of the sums, before the way back is asked for.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if there is not.
+    pub(crate) fn expect_back(&self, kept: &Kept<A>) -> Result<()> {
+        let (rows, directions) = (kept.course.layout.steps.rows(), self.depth() * self.directions());
+        let width = self.sums_width() + if self.is_projected() { self.features() } else { 0 };
+        kept.spares.lock().expect_room("trace", &[directions, rows, width])
+    }
+
     /// The way back of [`forward`](Stack::forward). It makes the gradient of every sum first, with sequences split
     /// among threads, and then the gradient of every parameter, with units split among threads.
     #[inline(always)]

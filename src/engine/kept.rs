@@ -79,7 +79,8 @@ pub struct Kept<A: Element> {
 }
 
 impl<A: Element> Kept<A> {
-    /// Runs a pass in training by `run`, which turns the first states into the final ones.
+    /// Runs a pass in training by `run`, which turns the first states into the final ones. `draw` makes the factors of
+    /// dropout, given room for some layers' outputs, once there is memory for everything.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds the record, before the pass runs.
@@ -88,7 +89,7 @@ impl<A: Element> Kept<A> {
         course: Course<A>,
         source: Source<'_, A>,
         state: Planes<&mut [A]>,
-        factors: Factors<A>,
+        (between, draw): (usize, impl FnOnce(Vec<Vec<A>>) -> Result<Factors<A>>),
         spares: &Arc<Spares<A>>,
         run: impl FnOnce(Reads<'_, A>, Writes<'_, A>),
     ) -> Result<Box<Self>> {
@@ -96,15 +97,18 @@ impl<A: Element> Kept<A> {
         let rows = steps.rows();
         let mut shelf = spares.lock();
         shelf.renew();
-        let mut room = |width: usize| shelf.try_take("trace", [rows, width]);
-        let mut rooms =
-            |count: usize, width: usize| (0..count).map(|_| room(width)).collect::<Result<Vec<_>>>();
         let directions = layers * stack.directions();
-        let mut outputs = rooms(layers, stack.width())?;
-        let mut kept = rooms(if stack.cell.keeps() { directions } else { 0 }, stack.row_width())?;
-        let mut cells = rooms(if stack.is_projected() { directions } else { 0 }, stack.units())?;
-        let mut inputs = room(source.width())?;
+        let lists = [
+            (layers, stack.width()),
+            (if stack.cell.keeps() { directions } else { 0 }, stack.row_width()),
+            (if stack.is_projected() { directions } else { 0 }, stack.units()),
+            (between, stack.width()),
+            (1, source.width()),
+        ];
+        let [mut outputs, mut kept, mut cells, between, inputs] = shelf.try_take_all("trace", rows, lists)?;
+        let mut inputs = inputs.into_iter().next().invariant("a list of one was asked for");
         drop(shelf);
+        let factors = draw(between)?;
         let first = state.as_ref().map(|plane| to_vec(plane));
         let (last, lower) = outputs.split_last_mut().invariant("a stack has a layer");
         let writes = Writes {

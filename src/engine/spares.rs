@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::stack::Scratch;
 use crate::element::Element;
 use crate::error::Result;
-use crate::room::filled_elements;
+use crate::room::{expect_room, filled_elements};
 
 /// Vectors that are free to be used again, for all passes of a network. Their elements mean nothing.
 #[derive(Debug)]
@@ -44,13 +44,42 @@ impl<A: Element> Shelf<A> {
         self.spare(len).unwrap_or_else(|| vec![A::zero(); len])
     }
 
-    /// As [`take`](Self::take), for rows of an array that is called `name`.
+    /// As [`take`](Self::take), for lists of arrays: of each the number of arrays, and the width of their rows.
     ///
     /// # Errors
-    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds them.
-    pub(crate) fn try_take(&mut self, name: &str, [rows, width]: [usize; 2]) -> Result<Vec<A>> {
-        let new = || filled_elements(name, &[rows, width], A::zero());
-        self.spare(rows.saturating_mul(width)).map_or_else(new, Ok)
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) with this name if no memory holds them all together.
+    pub(crate) fn try_take_all<const N: usize>(
+        &mut self,
+        name: &str,
+        rows: usize,
+        lists: [(usize, usize); N],
+    ) -> Result<[Vec<Vec<A>>; N]> {
+        let mut lacking = 0_usize;
+        let found = lists.map(|(count, width)| {
+            let mut find = || {
+                let spare = self.spare(rows.saturating_mul(width));
+                lacking = lacking.saturating_add(if spare.is_none() { width } else { 0 });
+                spare
+            };
+            (width, (0..count).map(|_| find()).collect::<Vec<_>>())
+        });
+        expect_room::<A>(name, &[rows, lacking])?;
+        let mut taken = [(); N].map(|()| Vec::new());
+        for ((width, spares), list) in found.into_iter().zip(&mut taken) {
+            for spare in spares {
+                list.push(spare.map_or_else(|| filled_elements(name, &[rows, width], A::zero()), Ok)?);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Checks that [`take`](Self::take) finds memory for an array of this name.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if it does not.
+    pub(super) fn expect_room(&self, name: &str, shape: &[usize]) -> Result<()> {
+        let len = shape.iter().fold(1, |len: usize, &axis| len.saturating_mul(axis));
+        if self.fitting(len).next().is_some() { Ok(()) } else { expect_room::<A>(name, shape) }
     }
 
     /// A vector that was given back, with `len` elements.
@@ -83,12 +112,16 @@ impl<A: Element> Shelf<A> {
         self.old = self.vectors.len();
     }
 
+    /// The places and capacities of the vectors that have room for `len` elements, and not for many more.
+    fn fitting(&self, len: usize) -> impl Iterator<Item = (usize, usize)> {
+        let fitting = len.max(1)..=len.saturating_mul(2);
+        let capacities = self.vectors.iter().map(Vec::capacity).enumerate();
+        capacities.filter(move |(_, capacity)| fitting.contains(capacity))
+    }
+
     /// The smallest vector that has room for `len` elements, and not for many more.
     fn find(&mut self, len: usize) -> Option<Vec<A>> {
-        let fitting = len.max(1)..=len.saturating_mul(2);
-        let vectors = self.vectors.iter().enumerate();
-        let fitting = vectors.filter(|(_, spare)| fitting.contains(&spare.capacity()));
-        let (mut place, _) = fitting.min_by_key(|(_, spare)| spare.capacity())?;
+        let (mut place, _) = self.fitting(len).min_by_key(|&(_, capacity)| capacity)?;
         if place < self.old {
             // The old vectors stay the first.
             self.old -= 1;

@@ -14,13 +14,18 @@ pub(super) struct Budget {
 impl Budget {
     /// The limit, in sizes of the file.
     const FACTOR: usize = 16;
-    /// The least limit, in bytes. A small file may be mostly zeros, which zip packs up to 1000 times: an identity of
-    /// 1000 rows takes 4 MB, and 5 kB in a file. 16 MiB harm no machine.
-    const FLOOR: usize = 16 << 20;
+    /// The least limit, in bytes: a small file may be zeros, which zip packs more than 16 times.
+    const FLOOR: usize = 1 << 20;
 
     /// The budget of a file of `file` bytes.
     pub(super) fn new(format: &'static str, file: usize) -> Self {
         Self { format, limit: file.saturating_mul(Self::FACTOR).max(Self::FLOOR), taken: 0 }
+    }
+
+    /// Raises the limit to some bytes, if it is lower.
+    #[cfg(feature = "npz")]
+    pub(super) fn at_least(&mut self, limit: usize) {
+        self.limit = self.limit.max(limit);
     }
 
     /// Adds another file, of `file` bytes, to the one whose budget this is.

@@ -19,7 +19,8 @@
 //! # What is promised
 //!
 //! * A file is not trusted. Whatever its bytes, reading it gives a result or an [`Error`](crate::Error), never panics and
-//!   executes nothing. A file that would take more than 16 times its size in memory, and more than 16 MiB, is refused.
+//!   executes nothing. A file that would take more than 16 times its size in memory, and more than 1 MiB (an
+//!   `npz`: 16 MiB), is refused.
 //! * A model is changed only after the whole file has been found right.
 //! * A file's bytes are in memory once, and its arrays once more.
 //! * A file is written whole or not at all, and the same dict gives the same bytes. A new file takes the place of the old

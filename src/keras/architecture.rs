@@ -127,16 +127,16 @@ pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'sta
 
     /// Checks every option.
     #[doc(hidden)]
-    fn validate(&self) -> Result<()> {
+    fn validate<A: Scalar>(&self) -> Result<()> {
         let options = self.options();
         expect_positive("input_dim", options.input_dim)?;
         expect_positive("units", options.units)?;
         expect_probability("dropout", options.dropout)?;
         expect_probability("recurrent_dropout", options.recurrent_dropout)?;
         let [kernel, recurrent, bias] = self.initializers();
-        kernel.validate(2)?;
-        recurrent.validate(2)?;
-        bias.validate(self.bias_dim().ndim())
+        kernel.validate::<A>(2)?;
+        recurrent.validate::<A>(2)?;
+        bias.validate::<A>(self.bias_dim().ndim())
     }
 }
 

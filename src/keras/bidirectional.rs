@@ -71,11 +71,13 @@ impl<A: Scalar, C: Architecture> Bidirectional<A, C> {
     /// # Errors
     /// As [`Layer::new`]; [`Error::Unsupported`] for a configuration that goes backwards itself.
     pub fn new<R: Rng + ?Sized>(config: C, merge_mode: MergeMode, rng: &mut R) -> Result<Self> {
-        config.validate()?;
+        config.validate::<A>()?;
         expect_ways(config.options().go_backwards, true)?;
-        let _pattern = config.clone().seeded(rng);
-        let [forward, backward] = config.both_ways();
-        Self::from_layers(Layer::new(forward, rng)?, Layer::new(backward, rng)?, merge_mode)
+        // Before a draw, since memory may be short.
+        let [forward, backward] = config.clone().both_ways().map(Layer::zeros);
+        let (forward, backward) = (forward?, backward?);
+        let _pattern = config.seeded(rng);
+        Self::from_layers(forward.initialised(rng)?, backward.initialised(rng)?, merge_mode)
     }
 
     /// Of two layers: Keras's `backward_layer`.

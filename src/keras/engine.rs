@@ -85,7 +85,7 @@ pub(super) fn forward_train<C: Architecture, A: Scalar>(
     let mut kept = None;
     layout.with_sorted_state(&mut state, |state| {
         let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| C::forward(stack, reads, writes);
-        kept = Some(Kept::of(stack, course, source, state, factors, spares, run));
+        kept = Some(Kept::of(stack, course, source, state, (0, |_| Ok(factors)), spares, run));
     })?;
     Ok((of_one_layer(state), kept.invariant("the pass ran")?))
 }
@@ -139,6 +139,7 @@ pub(super) fn backward<C: Architecture, A: Scalar>(
         order: C::ORDER,
     };
     let d_output = d_outputs.map(|rows| Source::rows(rows, units, &layout.steps, 0));
+    stack.expect_back(kept)?;
     layout.with_sorted_state(&mut d_state, |d_state| {
         let writes = BackWrites { d_state, d_input: Some(&mut input), d_parameters: vec![gradient] };
         C::backward(stack, &BackReads { weights, kept, d_output }, writes);

@@ -3,9 +3,9 @@
 use ndarray::{ArrayD, ArrayRef, Dimension};
 use rand::Rng;
 
-use super::seeds::{SeedGenerator, default_seed, normal_matrix};
+use super::seeds::{SeedGenerator, default_seed};
 use crate::error::{Error, Result, expect_finite, expect_number};
-use crate::init::signed_q;
+use crate::init::Qr;
 use crate::scalar::Scalar;
 
 /// The standard deviation of a standard normal variable truncated at 2, by which Keras divides.
@@ -189,13 +189,15 @@ impl Initializer {
     ///
     /// # Errors
     /// [`Error::Rank`] for an identity or orthogonal matrix of other than two axes; [`Error::OutOfRange`] for an
-    /// argument that is not finite, a negative standard deviation or a scale that is not positive.
+    /// argument that is not finite, a negative standard deviation or a scale that is not positive;
+    /// [`Error::SizeOverflow`] if no memory holds two copies of an orthogonal matrix in `f64`. Nothing is drawn then.
     pub fn fill<A: Scalar, D: Dimension, R: Rng + ?Sized>(
         &self,
         array: &mut ArrayRef<A, D>,
         rng: &mut R,
     ) -> Result<()> {
-        self.clone().seeded(rng).fill_seeded(array)
+        self.validate::<A>(array.ndim())?;
+        self.filled_by(array, || self.seed.unwrap_or_else(|| default_seed(rng)))
     }
 
     /// The same initialiser with a seed, which a random one without a seed draws as Keras does when it makes one.
@@ -207,8 +209,15 @@ impl Initializer {
 
     /// Fills an array. An initialiser without a seed takes seed 0: only [`validate`](Self::validate) calls one.
     pub(super) fn fill_seeded<A: Scalar, D: Dimension>(&self, array: &mut ArrayRef<A, D>) -> Result<()> {
-        let seed = self.seed.unwrap_or(0);
-        let mut seeds = SeedGenerator::new(seed);
+        self.filled_by(array, || self.seed.unwrap_or(0))
+    }
+
+    /// Fills an array from a seed, if it needs one.
+    fn filled_by<A: Scalar, D: Dimension>(
+        &self,
+        array: &mut ArrayRef<A, D>,
+        seed: impl FnOnce() -> i64,
+    ) -> Result<()> {
         match self.kind {
             Kind::Constant { value } => {
                 // Keras makes a tensor of single precision of the value before it knows the array's element type.
@@ -217,12 +226,16 @@ impl Initializer {
                 Ok(())
             }
             Kind::Identity { gain } => crate::init::eye(array, gain),
-            Kind::Uniform { low, high } => seeds.uniform(array, low, high),
-            Kind::Normal { mean, std, truncated: false } => seeds.normal(array, mean, std),
-            Kind::Normal { mean, std, truncated: true } => seeds.truncated_normal(array, mean, std),
+            Kind::Uniform { low, high } => SeedGenerator::new(seed()).uniform(array, low, high),
+            Kind::Normal { mean, std, truncated: false } => {
+                SeedGenerator::new(seed()).normal(array, mean, std)
+            }
+            Kind::Normal { mean, std, truncated: true } => {
+                SeedGenerator::new(seed()).truncated_normal(array, mean, std)
+            }
             Kind::VarianceScaling { scale, mode, distribution } => {
                 let variance = variance(scale, array.shape(), mode)?;
-                scaled(array, variance, distribution, &mut seeds)
+                scaled(array, variance, distribution, &mut SeedGenerator::new(seed()))
             }
             Kind::Orthogonal { gain } => orthogonal(array, gain, seed),
         }
@@ -233,8 +246,8 @@ impl Initializer {
     }
 
     /// Checks the arguments by filling the smallest array of so many axes.
-    pub(super) fn validate(&self, axes: usize) -> Result<()> {
-        self.fill_seeded(&mut ArrayD::<f64>::zeros(vec![1; axes]))
+    pub(super) fn validate<A: Scalar>(&self, axes: usize) -> Result<()> {
+        self.fill_seeded(&mut ArrayD::<A>::zeros(vec![1; axes]))
     }
 }
 
@@ -279,12 +292,18 @@ fn fan(shape: &[usize], mode: FanMode) -> f64 {
     }
 }
 
-fn orthogonal<A: Scalar, D: Dimension>(array: &mut ArrayRef<A, D>, gain: f64, seed: i64) -> Result<()> {
+fn orthogonal<A: Scalar, D: Dimension>(
+    array: &mut ArrayRef<A, D>,
+    gain: f64,
+    seed: impl FnOnce() -> i64,
+) -> Result<()> {
     expect_finite("gain", gain)?;
     let &[rows, columns] = array.shape() else {
         return Err(Error::Rank { array: "weight", expected: 2, actual: array.ndim() });
     };
-    let q = signed_q(normal_matrix::<A>(seed, (rows.max(columns), rows.min(columns))));
+    let mut qr = Qr::new(rows.max(columns), rows.min(columns))?;
+    SeedGenerator::new(seed()).standard_normal::<A>(&mut qr.a);
+    let q = qr.signed_q();
     let q = if rows < columns { q.reversed_axes() } else { q };
     // Keras rounds Q before it multiplies by the gain.
     array.iter_mut().zip(&q).for_each(|(x, &q)| *x = A::from_f64(gain) * A::from_f64(q));

@@ -46,13 +46,17 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a dropout outside [0, 1] or an initialiser's argument that
     /// is not in its range, [`Error::SizeOverflow`](crate::Error::SizeOverflow) for parameters that no memory holds.
     pub fn new<R: Rng + ?Sized>(config: C, rng: &mut R) -> Result<Self> {
-        let mut layer = Self::zeros(config)?;
-        layer.config = layer.config.seeded(rng);
-        let [kernel, recurrent_kernel, _] = layer.config.initializers();
-        kernel.fill_seeded(&mut layer.parameters.kernel)?;
-        recurrent_kernel.fill_seeded(&mut layer.parameters.recurrent_kernel)?;
-        layer.parameters.bias.as_mut().map_or(Ok(()), |bias| layer.config.fill_bias(bias))?;
-        Ok(layer)
+        Self::zeros(config)?.initialised(rng)
+    }
+
+    /// The layer with Keras's initial parameters.
+    pub(super) fn initialised<R: Rng + ?Sized>(mut self, rng: &mut R) -> Result<Self> {
+        self.config = self.config.seeded(rng);
+        let [kernel, recurrent_kernel, _] = self.config.initializers();
+        kernel.fill_seeded(&mut self.parameters.kernel)?;
+        recurrent_kernel.fill_seeded(&mut self.parameters.recurrent_kernel)?;
+        self.parameters.bias.as_mut().map_or(Ok(()), |bias| self.config.fill_bias(bias))?;
+        Ok(self)
     }
 
     /// A layer whose parameters are zero, to be loaded.
@@ -60,7 +64,7 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn zeros(config: C) -> Result<Self> {
-        config.validate()?;
+        config.validate::<A>()?;
         let parameters = LayerParameters::zeros(&config)?;
         Ok(Self { config, parameters, cache: Cache::default() })
     }

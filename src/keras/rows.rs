@@ -78,11 +78,12 @@ impl Rows {
     pub(super) fn masked(mask: &ArrayRef2<bool>, backwards: bool, zero: bool) -> Result<Self> {
         let (batch, len) = mask.dim();
         let counts = |n: usize, place: usize| mask[[n, if backwards { len - 1 - place } else { place }]];
-        let lengths: Vec<_> =
-            (0..batch).map(|n| (0..len).filter(|&place| counts(n, place)).count()).collect();
-        let layout = Layout::of_lengths(&lengths);
-        let mut places = filled_elements("mask", &[layout.steps.rows()], 0)?;
+        // Before the mask is read: a broadcast one may have more steps than memory.
         let mut shown = filled("mask", (batch, len), None)?;
+        let mut lengths = room("mask", &[batch])?;
+        lengths.extend((0..batch).map(|n| (0..len).filter(|&place| counts(n, place)).count()));
+        let layout = Layout::of_lengths(&lengths)?;
+        let mut places = filled_elements("mask", &[layout.steps.rows()], 0)?;
         for (b, &n) in layout.order.iter().flatten().enumerate() {
             let (mut step, mut row) = (0, None);
             for place in 0..len {
@@ -211,8 +212,8 @@ impl Rows {
     fn gather<A: Scalar>(&self, gradient: &ArrayRef3<A>) -> Result<Vec<A>> {
         let units = gradient.len_of(Axis(2));
         let mut rows = self.layout.zero_rows::<A>("d_output", units)?;
-        for place in 0..self.len {
-            for n in 0..self.batch {
+        for n in 0..self.batch {
+            for place in 0..self.len {
                 if let Some(row) = self.shown(n, place) {
                     let terms = rows[row * units..][..units].iter_mut();
                     terms.zip(gradient.index_axis(Axis(0), n).row(place)).for_each(|(d, &term)| *d += term);

@@ -6,7 +6,6 @@ use rand::Rng;
 use super::philox::Philox;
 use crate::element::Element;
 use crate::error::{Result, expect_finite, expect_non_negative, expect_probability};
-use crate::invariant::Invariant;
 use crate::random::Mt19937;
 use crate::scalar::Scalar;
 
@@ -168,6 +167,12 @@ impl SeedGenerator {
         Ok(())
     }
 
+    /// Fills an array with standard normal values of type `A`, widened.
+    pub(super) fn standard_normal<A: Element>(&mut self, array: &mut Array2<f64>) {
+        let values = self.next().normal::<A>();
+        array.iter_mut().zip(values).for_each(|(x, value)| *x = value.into_f64());
+    }
+
     /// The next draw's stream.
     fn next(&mut self) -> Philox {
         let seeds = [self.seed, self.count as i64].map(|seed| seed.rem_euclid(MODULUS) as u64);
@@ -189,10 +194,4 @@ fn moved<A: Scalar, D: Dimension, I: Iterator<Item = A>>(
     let [mean, std] = [mean, std].map(A::from_f64);
     array.iter_mut().zip(draw()).for_each(|(x, value)| *x = value * std + mean);
     Ok(())
-}
-
-/// A matrix of standard normal values of type `A`, widened to `f64`: what the orthogonal initialiser decomposes.
-pub(super) fn normal_matrix<A: Element>(seed: i64, shape: (usize, usize)) -> Array2<f64> {
-    let mut values = SeedGenerator::new(seed).next().normal::<A>();
-    Array2::from_shape_simple_fn(shape, || values.next().invariant("a stream of draws has no end").into_f64())
 }

@@ -255,13 +255,16 @@ impl Options {
         row: impl Fn(&mut [f64], usize, f64) -> f64,
     ) -> Result<Loss<A, D>> {
         let axis = self.check(input, target)?;
+        // Before the targets are read: a broadcast array may have more of them than memory.
+        let gradient = zeros("gradient", input.raw_dim())?;
+        self.expect_targets(input, target)?;
         let counted = target.iter().filter(|&&target| Some(target) != self.ignore_index);
         let total = match self.reduction {
             Reduction::Mean => counted.fold(0.0, |sum, &target| sum + self.weight_of(target)),
             Reduction::Sum => 1.0,
         };
         let mut sum = 0.0;
-        let gradient = self.each_row(input, target, axis, total, row, |loss| sum += loss)?;
+        let gradient = self.each_row((input, gradient), target, axis, total, row, |loss| sum += loss)?;
         Ok(Loss { value: A::from_f64(sum / total), gradient })
     }
 
@@ -276,7 +279,10 @@ impl Options {
     ) -> Result<Losses<A, D, D::Smaller>> {
         let axis = self.check(input, target)?;
         let (mut values, mut reaches) = (room("values", target.shape())?, room("values", target.shape())?);
-        let gradient = self.each_row(input, target, axis, 1.0, row, |loss| values.push(A::from_f64(loss)))?;
+        let gradient = zeros("gradient", input.raw_dim())?;
+        self.expect_targets(input, target)?;
+        let store = |loss| values.push(A::from_f64(loss));
+        let gradient = self.each_row((input, gradient), target, axis, 1.0, row, store)?;
         let counts = |target| Some(target) != self.ignore_index;
         reaches
             .extend(target.iter().map(|&target| if counts(target) { reach(target) } else { Reach::Nothing }));
@@ -285,17 +291,16 @@ impl Options {
         Ok(Losses { values, gradient, rows: Some((axis, reaches)) })
     }
 
-    /// Hands every row's loss to `store`, and returns the gradient over `divisor`.
+    /// Hands every row's loss to `store`, and returns the gradient over `divisor`, which is given as zeros.
     fn each_row<A: Scalar, D: Dimension>(
         &self,
-        input: &ArrayRef<A, D>,
+        (input, mut gradient): (&ArrayRef<A, D>, Array<A, D>),
         target: &ArrayRef<usize, D::Smaller>,
         axis: Axis,
         divisor: f64,
         row: impl Fn(&mut [f64], usize, f64) -> f64,
         mut store: impl FnMut(f64),
     ) -> Result<Array<A, D>> {
-        let mut gradient = zeros("gradient", input.raw_dim())?;
         // An empty batch too has the width of a row.
         let mut buffer = filled("input", Ix1(input.len_of(axis)), 0.0)?;
         let rows = input.lanes(axis).into_iter().zip(gradient.lanes_mut(axis));
@@ -311,7 +316,7 @@ impl Options {
         Ok(gradient)
     }
 
-    /// The axis of the classes, once the arrays' shapes and the targets are checked.
+    /// The axis of the classes, once the arrays' shapes are checked.
     fn check<A: Scalar, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,
@@ -324,11 +329,21 @@ impl Options {
         expect_shape("target", &expected, target.shape())?;
         self.expect_weights(classes)?;
         expect_addressable("gradient", input.shape(), size_of::<A>())?;
+        Ok(axis)
+    }
+
+    /// Checks that every target that counts is a class.
+    fn expect_targets<A, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<usize, D::Smaller>,
+    ) -> Result<()> {
+        let classes = classes(input.shape())?;
         let counted = target.iter().filter(|&&target| Some(target) != self.ignore_index);
         for &target in counted {
             expect_index("target", "num_classes", classes, target)?;
         }
-        Ok(axis)
+        Ok(())
     }
 
     pub(super) fn expect_weights(&self, classes: usize) -> Result<()> {

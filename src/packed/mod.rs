@@ -12,6 +12,7 @@ use std::ops::Deref;
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, Axis};
 
 use crate::error::{Error, Result, expect_shape};
+use crate::room::{self, expect_room, room};
 use batches::{Batches, expect_one_each};
 use padding::{collect_rows, lengths_and_features, longest, steps_first};
 
@@ -124,7 +125,7 @@ impl<A: Clone> PackedSequence<A> {
     /// let sequences: [Array2<u32>; 2] = [array![[7]], array![[8], [9]]];
     /// let packed = PackedSequence::from_sequences(&sequences)?;
     /// assert_eq!(packed.data(), array![[8], [7], [9]]);
-    /// assert_eq!(packed.to_sequences(), sequences);
+    /// assert_eq!(packed.to_sequences()?, sequences);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
     ///
@@ -178,7 +179,7 @@ impl<A: Clone> PackedSequence<A> {
     /// let tokens = PackedSequence::from_sequences(&[array![[2]], array![[0], [1]]])?;
     /// let one_hot = Array2::from_shape_fn((3, 3), |(row, k)| f32::from(tokens.data()[[row, 0]] == k));
     /// let one_hot = tokens.with_data(one_hot)?;
-    /// assert_eq!(one_hot.to_sequences()[0], array![[0.0, 0.0, 1.0]]);
+    /// assert_eq!(one_hot.to_sequences()?[0], array![[0.0, 0.0, 1.0]]);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
     pub fn with_data<B: Clone>(&self, data: Array2<B>) -> Result<PackedSequence<B>> {
@@ -223,24 +224,34 @@ impl<A: Clone> PackedSequence<A> {
 
     /// The sequences, each (its length, features), in the caller's order.
     ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds a copy of all rows.
+    ///
     /// ```
     /// use ndarray::array;
     /// use ndarray_rnn::PackedSequence;
     ///
     /// let sequences = [array![[1]], array![[2], [3]]];
-    /// assert_eq!(PackedSequence::from_sequences(&sequences)?.to_sequences(), sequences);
+    /// assert_eq!(PackedSequence::from_sequences(&sequences)?.to_sequences()?, sequences);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
     ///
     /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.unpack_sequence.html>
-    #[must_use]
     #[doc(alias = "unpack_sequence")]
-    pub fn to_sequences(&self) -> Vec<Array2<A>> {
-        let mut rows = vec![Vec::new(); self.batch()];
-        for (row, (_, n)) in self.batches.places().enumerate() {
-            rows[n].push(row);
+    pub fn to_sequences(&self) -> Result<Vec<Array2<A>>> {
+        let (rows, features) = self.data.dim();
+        expect_room::<A>("data", &[rows, features])?;
+        let mut sequences = room("sequences", &[self.batch()])?;
+        for length in self.lengths() {
+            sequences.push((room("data", &[length, features])?, length));
         }
-        rows.iter().map(|rows| self.data.select(Axis(0), rows)).collect()
+        if features > 0 {
+            for (row, (_, n)) in self.data.outer_iter().zip(self.batches.places()) {
+                sequences[n].0.extend(row.iter().cloned());
+            }
+        }
+        let array = |(data, length)| room::array((length, features), data);
+        Ok(sequences.into_iter().map(array).collect())
     }
 
     /// A packed batch of the row of every step and sequence.

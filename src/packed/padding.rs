@@ -7,7 +7,7 @@ use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, ArrayView3, Axis
 use super::batches::{expect_lengths, expect_one_each};
 use crate::error::{Error, Result, expect_shape};
 use crate::invariant::Invariant;
-use crate::room::{self, filled, room};
+use crate::room::{self, expect_room, filled, room};
 use crate::setters::setters;
 
 /// Where the padding stands.
@@ -101,6 +101,9 @@ impl<A: Clone> Padding<A> {
         }
         let outer = if self.batch_first { [lengths.len(), total] } else { [total, lengths.len()] };
         let mut padded = filled("padded", (outer[0], outer[1], features), self.value)?;
+        if padded.is_empty() {
+            return Ok(padded); // any number of rows of no width
+        }
         for (t, n, row) in rows {
             let t = t + self.side.first_step(total, lengths[n]);
             let [i, j] = if self.batch_first { [n, t] } else { [t, n] };
@@ -192,6 +195,8 @@ pub fn unpad_sequence<A: Clone>(
     }
     expect_one_each(lengths, batch)?;
     expect_lengths(lengths, 0, len)?;
+    let rows = lengths.iter().fold(0, |sum: usize, &length| sum.saturating_add(length));
+    expect_room::<A>("data", &[rows, features])?;
     let sequences = steps.axis_iter(Axis(1)).zip(lengths).map(|(sequence, &length)| {
         let first = padding.side.first_step(len, length);
         collect_rows([length, features], sequence.outer_iter().skip(first))
@@ -207,7 +212,8 @@ pub(super) fn collect_rows<'a, A: Clone + 'a>(
     rows: impl Iterator<Item = ArrayView1<'a, A>>,
 ) -> Result<Array2<A>> {
     let mut data = room("data", &shape)?;
-    for row in rows.take(shape[0]) {
+    // There may be any number of rows of no width.
+    for row in rows.take(if shape[1] == 0 { 0 } else { shape[0] }) {
         match row.as_slice() {
             Some(row) => data.extend_from_slice(row),
             None => data.extend(row.iter().cloned()),

@@ -9,6 +9,7 @@ use rand::{Rng, TryRng};
 
 use super::{unit, unit_f64};
 use crate::error::{Result, expect_finite, expect_non_negative};
+use crate::room::room;
 use crate::scalar::Scalar;
 
 /// A generator that keeps half a pair of normal values, as torch's does. Whatever draws normal values takes one.
@@ -106,8 +107,8 @@ impl<R: Rng> NormalRng for WithSpare<R> {
 /// of 16, the last 16 are drawn again. A value takes one word (`f32`) or two (`f64`). A kept half stays as it is.
 ///
 /// # Errors
-/// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `mean` is finite and `std` finite and not negative; nothing
-/// is drawn then.
+/// [`Error::OutOfRange`](crate::Error::OutOfRange) unless `mean` is finite and `std` finite and not negative;
+/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds a copy of the array. Nothing is drawn then.
 ///
 /// ```
 /// use ndarray::Array1;
@@ -132,7 +133,8 @@ pub fn normal<A: Scalar, D: Dimension, R: NormalRng + ?Sized>(
     if array.len() < BLOCK {
         array.iter_mut().for_each(|x| *x = A::from_f64(standard(rng).mul_add(std, mean)));
     } else {
-        let values = blocks(array.len(), A::from_f64(mean), A::from_f64(std), rng);
+        let values =
+            blocks(room("normal", array.shape())?, array.len(), A::from_f64(mean), A::from_f64(std), rng);
         array.iter_mut().zip(values).for_each(|(x, value)| *x = value);
     }
     Ok(())
@@ -154,9 +156,9 @@ fn standard<R: NormalRng + ?Sized>(rng: &mut R) -> f64 {
 /// The number of values that torch transforms together.
 const BLOCK: usize = 16;
 
-/// At least one block of normal values.
-fn blocks<A: Scalar, R: Rng + ?Sized>(n: usize, mean: A, std: A, rng: &mut R) -> Vec<A> {
-    let mut values: Vec<A> = (0..n).map(|_| unit(rng)).collect();
+/// At least one block of normal values, in a vector that has room for them.
+fn blocks<A: Scalar, R: Rng + ?Sized>(mut values: Vec<A>, n: usize, mean: A, std: A, rng: &mut R) -> Vec<A> {
+    values.extend((0..n).map(|_| unit::<A, R>(rng)));
     for block in values.chunks_exact_mut(BLOCK) {
         transform(block, mean, std);
     }

@@ -118,6 +118,9 @@ pub trait Architecture: Kind {}
 /// ```
 pub trait CellArchitecture: Kind {}
 
+/// The most layers of a network: every layer takes time, and a layer of one unit hardly memory.
+const MAX_LAYERS: f64 = 65536.0;
+
 impl Sizes {
     /// Those of a cell.
     pub(super) fn of_cell(input_size: usize, hidden_size: usize, bias: bool) -> Self {
@@ -174,7 +177,7 @@ impl Sizes {
         // An upper bound in bytes. Its error does not matter: nothing near the limit fits any memory.
         let bytes = 8.0 * directions * (of_layer(input) + (layers - 1.0) * of_layer(directions * features));
         if bytes < isize::MAX as f64 {
-            return Ok(());
+            return expect_number("num_layers", layers, "at most 65536", |layers| layers <= MAX_LAYERS);
         }
         Err(Error::SizeOverflow {
             name: "parameters".into(),

@@ -214,6 +214,7 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         let cells = parameters.cells.iter_mut();
         let reads = BackReads { weights: self.back_weights(), kept, d_output };
         let d_parameters = cells.map(|cell: &mut CellParameters<A>| cell.lend(C::ORDER)).collect();
+        self.stack().expect_back(kept)?;
         layout.with_sorted_state(&mut d_state, |d_state| {
             C::backward(self.stack(), &reads, BackWrites { d_state, d_input, d_parameters });
         })?;

@@ -137,7 +137,15 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         };
         let source = Source::grid(&rows, layout.order.as_deref());
         let planes = state.as_mut().map(|plane| elements_mut(plane));
-        let kept = Kept::of(stack, course, source, planes, Factors::default(), self.cache.spares(), run)?;
+        let kept = Kept::of(
+            stack,
+            course,
+            source,
+            planes,
+            (0, |_| Ok(Factors::default())),
+            self.cache.spares(),
+            run,
+        )?;
         let trace = CellTrace { origin: self.cache.origin(&self.config), kept, shape: input.shape().into() };
         Ok((C::state(state.map(D::from_rows)), trace))
     }
@@ -189,6 +197,7 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
             d_input: Some(elements_mut(&mut d_input)),
             d_parameters: vec![parameters.lend(C::ORDER)],
         };
+        self.stack().expect_back(&trace.kept)?;
         C::backward(self.stack(), &reads, writes);
         Ok(Gradients { parameters, input: D::from_rows(d_input), state: C::state(d_state.map(D::from_rows)) })
     }

@@ -110,8 +110,8 @@ pub struct GruConfig {
     pub bias: bool,
     /// Whether batches come and go as (N, L, features) and not (L, N, features); states do not. Default false.
     pub batch_first: bool,
-    /// The probability, in [0, 1], that training zeroes an element of the output of any layer but the last.
-    /// Default 0.
+    /// The probability, in [0, 1], that training zeroes an element of the output of any layer but the last: with one layer
+    /// none, as in torch, which warns of it. Default 0.
     pub dropout: f64,
     /// Whether each layer also runs from the last step to the first. Default false.
     pub bidirectional: bool,

@@ -11,6 +11,7 @@ use crate::error::{Result, expect_shape, expect_steps, expect_width};
 use crate::invariant::Invariant;
 use crate::layout::Layout;
 use crate::planes::Planes;
+use crate::room::expect_room;
 use crate::scalar::Scalar;
 
 /// One pass of a network over a batch (3-D), one sequence (2-D) or a [`PackedSequence`](crate::PackedSequence),
@@ -233,6 +234,8 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         let layers = self.network.config().sizes().num_layers;
         let mut outputs = Vec::new();
         let mut pass = self.pass(|layout| {
+            let [rows, width] = [layout.steps.rows(), self.network.config().sizes().output_size()];
+            expect_room::<A>("output", &[layers, rows, width])?;
             outputs = (0..layers).map(|_| self.room(layout)).collect::<Result<Vec<_>>>()?;
             Ok(())
         })?;

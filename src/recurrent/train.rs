@@ -138,10 +138,10 @@ impl<C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'_, C, A, I> {
         let spares = network.cache.spares();
         let sizes = network.config().sizes();
         let gaps = if sizes.dropout > 0.0 { sizes.num_layers - 1 } else { 0 };
-        let factors = |_| spares.lock().try_take("trace", [course.layout.steps.rows(), sizes.output_size()]);
-        let mut between = (0..gaps).map(factors).collect::<Result<Vec<_>>>()?;
-        between.iter_mut().try_for_each(|factors| random::dropout(factors, sizes.dropout, rng))?;
-        let factors = Factors { between, ..Factors::default() };
+        let draw = |mut between: Vec<Vec<A>>| {
+            between.iter_mut().try_for_each(|factors| random::dropout(factors, sizes.dropout, rng))?;
+            Ok(Factors { between, ..Factors::default() })
+        };
         let layout = course.layout.clone();
         let stack = network.stack();
         let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| {
@@ -150,7 +150,7 @@ impl<C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'_, C, A, I> {
         let source = rows.source(&layout);
         let mut kept = None;
         layout.with_sorted_state(&mut state, |state| {
-            kept = Some(Kept::of(stack, course, source, state, factors, spares, run));
+            kept = Some(Kept::of(stack, course, source, state, (gaps, draw), spares, run));
         })?;
         let kept = kept.invariant("the pass ran")?;
         let origin = network.cache.origin(network.config());

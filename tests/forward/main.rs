@@ -7,6 +7,7 @@ mod allocations;
 mod errors;
 mod golden;
 mod instruction_sets;
+mod limits;
 mod nonfinite;
 mod parameters;
 mod random;

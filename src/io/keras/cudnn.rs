@@ -27,8 +27,8 @@ pub(super) fn converted<C: Architecture, A: Scalar>(weights: &StateDict) -> Resu
             _ => false,
         };
         let tensor = match is_cudnn && PARAMETERS.contains(&own) {
-            true if own == "bias" => Tensor::from_array(&bias::<C, A>(tensor.to_array(name)?)),
-            true => Tensor::from_array(&kernel::<C, A>(tensor.to_array(name)?)),
+            true if own == "bias" => Tensor::from_array(&bias::<C, A>(tensor.to_array(name)?))?,
+            true => Tensor::from_array(&kernel::<C, A>(tensor.to_array(name)?))?,
             false => tensor.clone(),
         };
         converted.insert(name, tensor)?;

@@ -107,7 +107,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
 /// values; [`FileError::Malformed`](crate::FileError::Malformed) for a damaged file, for one of torch before 1.6, for one
 /// whose tensors are not in it, and for one without checksums, as torch writes after
 /// `torch.serialization.set_crc32_options(False)`; [`FileError::TooLarge`](crate::FileError::TooLarge) for a file that would take more
-/// than 16 times its size in memory, and more than 16 MiB, or is nested too deep;
+/// than 16 times its size in memory, and more than 1 MiB, or is nested too deep;
 /// [`Error::DuplicateParameter`](crate::Error::DuplicateParameter) for two arrays of one name.
 pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
     expect_format(FORMAT, bytes)?;

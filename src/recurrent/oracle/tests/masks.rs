@@ -17,7 +17,7 @@ use crate::scalar::Scalar;
 pub fn pass<K: Oracle, A: Scalar>(problem: &Problem<K, A>) -> Result<Vec<(String, ArrayD<A>)>> {
     let (network, masks) = (&problem.network, problem.masks.dim().1);
     let (stack, dim) = (network.stack(), problem.input.dim());
-    let layout = Layout::of_lengths(&problem.lengths);
+    let layout = Layout::of_lengths(&problem.lengths)?;
     // By direction, mask, row of a step, feature.
     let factors = problem.masks.select(Axis(2), &problem.order()).into_iter().collect();
     let factors = Factors { between: Vec::new(), masks: [None, Some((factors, masks))] };
@@ -31,10 +31,17 @@ pub fn pass<K: Oracle, A: Scalar>(problem: &Problem<K, A>) -> Result<Vec<(String
     let source = Source::grid(&input, layout.order.as_deref());
     let (mut state, mut kept) = (problem.state.clone(), None);
     layout.with_sorted_state(&mut state, |state| {
-        kept =
-            Some(Kept::of(stack, course, source, state, factors, network.cache.spares(), |reads, writes| {
+        kept = Some(Kept::of(
+            stack,
+            course,
+            source,
+            state,
+            (0, |_| Ok(factors)),
+            network.cache.spares(),
+            |reads, writes| {
                 K::forward(stack, reads, writes, &mut Scratch::default());
-            }));
+            },
+        ));
     })?;
     let kept = kept.expect("the pass ran")?;
     let padded =
