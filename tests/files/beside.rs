@@ -161,7 +161,7 @@ fn whole_numbers_come_and_go() -> TestResult {
     Ok(())
 }
 
-/// A checkpoint of nested parts, as `interop/run.py` has torch read it too.
+/// A checkpoint of nested parts; `interop/torch_files.py` has torch read the same bytes.
 #[test]
 fn nested_checkpoints_come_back() -> TestResult {
     let mut dict = StateDict::new();
@@ -176,7 +176,10 @@ fn nested_checkpoints_come_back() -> TestResult {
         .tensor("tokens", &tokens)
         .texts("labels", &["yes", "no"])
         .flag("done", true);
-    let read = pt::from_bytes(&whole.to_bytes()?)?;
+    let written = whole.to_bytes()?;
+    let path = path("../written/nested.pt");
+    assert_eq!(written, std::fs::read(path)?);
+    let read = pt::from_bytes(&written)?;
     assert_eq!(read.under("model."), {
         let mut arrays = StateDict::new();
         dict.iter().try_for_each(|(name, tensor)| arrays.insert(name, tensor.clone()))?;

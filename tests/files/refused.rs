@@ -246,7 +246,19 @@ fn broken_npy_are_refused() -> TestResult {
 /// Any beginning of a file that ends too early.
 #[test]
 fn truncated_files_are_refused() -> TestResult {
-    for file in ["rnn.pt", "rnn.npz", "compressed.npz", "rnn.safetensors"] {
+    for file in [
+        "rnn.pt",
+        "rnn.npz",
+        "compressed.npz",
+        "rnn.safetensors",
+        "checkpoint.pt",
+        "beside.pt",
+        "numpy.pt",
+        "beside.npz",
+        "layouts.npz",
+        "dtypes.pt",
+        "dtypes.safetensors",
+    ] {
         let bytes = bytes(file)?;
         let format = crate::format(file)?;
         for length in 0..bytes.len() {

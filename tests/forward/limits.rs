@@ -121,6 +121,19 @@ fn layers_are_counted_together() -> TestResult {
     Ok(())
 }
 
+/// Last outputs need no memory for all outputs.
+#[test]
+fn last_outputs_of_years() -> TestResult {
+    let rnn = Rnn::<f32>::new(RnnConfig::new(4, 2), &mut manual_seed(0))?;
+    let value = Array3::ones((1, 1, 1));
+    let years = broadcast(&value, (1 << 50, 1, 4))?;
+    let (last, h_n) = rnn.run(&years).lengths(&[3]).last()?;
+    let expected = rnn.run(&Array3::ones((3, 1, 4))).last()?;
+    assert_eq!((last, h_n), expected);
+    expect_overflow(rnn.run(&years).lengths(&[3]).forward(), "output", &[1 << 50, 1, 2]);
+    Ok(())
+}
+
 /// No sequences, of years.
 #[test]
 fn batches_of_none() -> TestResult {

@@ -279,6 +279,16 @@ def numbers(path):
     return {name: bits(value) for name, value in arrays.items()}
 
 
+def nested():
+    """What files/beside.rs writes, with whole numbers, texts and dicts as torch has them."""
+    read = torch.load(HERE.parent / "written" / "nested.pt", weights_only=True)
+    tokens, model = read.pop("tokens"), read.pop("model")
+    assert torch.equal(tokens, torch.tensor([[3, 1]])) and tokens.dtype == torch.int64
+    torch.nn.ModuleDict({"rnn": torch.nn.RNN(3, 2)}).load_state_dict(model)
+    assert read == {"notes": {"note": "word"}, "history": {"loss": [0.5, 0.25], "epochs": [1, 2]}, "labels": ["yes", "no"],
+                    "done": True}
+
+
 def check(convert, folder):
     """Every file in every format that has its element types, read again by torch, safetensors and NumPy."""
     count = 0
@@ -306,6 +316,7 @@ def check(convert, folder):
         target.parent.mkdir(exist_ok=True)
         convert(HERE / source, target)
         assert numbers(target) == numbers(HERE / source)
+    nested()
     print(f"torch: {count} files written here and read there, bit for bit")
 
 
