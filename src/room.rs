@@ -48,7 +48,7 @@ pub(crate) fn expect_room<A>(name: &str, shape: &[usize]) -> Result<()> {
 ///
 /// # Errors
 /// As [`room`].
-#[cfg(feature = "_files")]
+#[cfg(any(feature = "npz", feature = "safetensors"))]
 pub(crate) fn copied<A: Copy>(name: &str, elements: &[A]) -> Result<Vec<A>> {
     let mut copy = room(name, &[elements.len()])?;
     copy.extend_from_slice(elements);

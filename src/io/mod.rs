@@ -53,6 +53,8 @@ pub mod onnx;
 mod optimizer;
 #[cfg(feature = "pt")]
 pub mod pt;
+#[cfg(any(feature = "npz", feature = "pt", feature = "safetensors"))]
+mod recognise;
 #[cfg(feature = "_files")]
 mod replace;
 #[cfg(feature = "safetensors")]

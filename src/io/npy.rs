@@ -15,7 +15,8 @@
 use std::path::Path;
 
 use super::elements::{Elements, MAX_AXES, contiguous};
-use super::files::{self, expect_at_most, expect_format, malformed, unsupported};
+use super::files::{self, expect_at_most, malformed, unsupported};
+use super::recognise::expect_format;
 use super::{Dtype, Tensor};
 use crate::error::{Result, expect_addressable};
 use crate::room::{copied, room};

@@ -21,8 +21,9 @@
 use std::path::Path;
 
 use super::archive::{Archive, pack};
-use super::files::{self, expect_format};
+use super::files;
 use super::npy::Content;
+use super::recognise::expect_format;
 use super::{StateDict, npy};
 use crate::error::Result;
 

@@ -31,7 +31,8 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::files::{self, expect_at_most, expect_format, malformed, unsupported};
+use super::files::{self, expect_at_most, malformed, unsupported};
+use super::recognise::expect_format;
 use super::{Dtype, StateDict, Tensor};
 use crate::error::Result;
 use crate::room::{copied, room};

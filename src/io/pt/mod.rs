@@ -87,7 +87,8 @@ use std::path::Path;
 
 use super::StateDict;
 use super::archive::Archive;
-use super::files::{self, expect_format, malformed};
+use super::files::{self, malformed};
+use super::recognise::expect_format;
 use crate::error::Result;
 
 const FORMAT: &str = "pt";
