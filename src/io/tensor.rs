@@ -63,10 +63,9 @@ impl Tensor {
     /// use ndarray_rnn::io::{Dtype, Tensor};
     ///
     /// let tokens = Tensor::from_ints(&array![[3_usize, 1], [4, 1]])?;
-    /// assert_eq!((tensor_type(&tokens), tokens.shape()), ("int64".into(), &[2, 2][..]));
+    /// assert_eq!((tokens.dtype(), tokens.shape()), (Dtype::I64, &[2, 2][..]));
     /// let tokens: ArrayD<usize> = tokens.to_ints("tokens")?;
     /// assert_eq!(tokens[[1, 0]], 4);
-    /// # fn tensor_type(tensor: &Tensor) -> String { tensor.dtype().to_string() }
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
     pub fn from_ints<I: Copy + TryInto<i64>, D: Dimension>(array: &ArrayRef<I, D>) -> Result<Self> {

@@ -24,6 +24,25 @@ fn programs_are_refused_by_name() -> TestResult {
     Ok(())
 }
 
+/// What to save instead.
+#[test]
+fn errors_say_what_to_save() {
+    let cases = [
+        ("torch.nn.modules.rnn.RNN", "; of a module saved whole, save `module.state_dict()`"),
+        ("__main__.Net", "; of a module saved whole, save `module.state_dict()`"),
+        ("torch.optim.adam.Adam", "; save `optimizer.state_dict()`"),
+        (
+            "numpy.random._pickle.__randomstate_ctor",
+            "; save a number as `float(value)`, and an array as a tensor",
+        ),
+        ("posix.system", ""),
+    ];
+    for (global, advice) in cases {
+        let text = format!("pt: {global} is no part of a state dict, and is never called{advice}");
+        assert_eq!(forbidden(global).to_string(), text);
+    }
+}
+
 #[test]
 fn a_list_in_itself_is_refused() -> TestResult {
     let error = pt::read(path("cyclic.pt")).err();
