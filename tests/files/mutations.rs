@@ -8,8 +8,9 @@ use proptest::prelude::*;
 use crate::mutated::{Change, change, expect_modest};
 use crate::{FORMATS, bytes, format};
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 13] = [
     "layouts.npz",
+    "beside.npz",
     "rnn.safetensors",
     "dtypes.safetensors",
     "rnn.npz",
@@ -19,6 +20,8 @@ const FILES: [&str; 10] = [
     "views.pt",
     "protocol4.pt",
     "big_endian.pt",
+    "beside.pt",
+    "numpy.pt",
 ];
 
 const HEADS: [&[u8]; 5] = [b"", b"\x93NUMPY\x01\0", b"PK\x03\x04", b"PK\x05\x06", b"\x40\0\0\0\0\0\0\0{"];
@@ -42,7 +45,7 @@ proptest! {
 
     /// The pickle alone is changed, in an archive whose checksums are right.
     #[test]
-    fn of_pickles(file in prop::sample::select(&FILES[5..]), changes in prop::collection::vec(change(), 1..5)) {
+    fn of_pickles(file in prop::sample::select(&FILES[6..]), changes in prop::collection::vec(change(), 1..5)) {
         let original = bytes(file).map_err(|error| TestCaseError::fail(error.to_string()))?;
         let bytes = rezipped(&original, ".pkl", changes).map_err(|error| TestCaseError::fail(error.to_string()))?;
         expect_modest(bytes.len(), || drop(pt::from_bytes(&bytes)))?;
