@@ -100,7 +100,7 @@ fn expect_axis(ndim: usize, Axis(axis): Axis) -> Result<()> {
     if axis < ndim {
         Ok(())
     } else {
-        Err(Error::LowRank { array: "input", expected: axis + 1, actual: ndim })
+        Err(Error::LowRank { array: "input", expected: axis.saturating_add(1), actual: ndim })
     }
 }
 
