@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo test -p ndarray-rnn-tests --test calls                        # 380,000, in two seconds
-//! cargo test -p ndarray-rnn-tests --test calls -- --ignored           # 5.8 million, in half a minute, in half a minute
+//! cargo test -p ndarray-rnn-tests --test calls -- --ignored           # 5.8 million, in half a minute
 //! ```
 //!
 //! Tests are compiled with checks of overflow and of the crate's invariants. Every call must have worked at least once

@@ -73,10 +73,15 @@ impl<A: Real> Net<A> {
         (0..self.hidden)
             .map(|j| {
                 let bias = |kind| parameter(kind).map_or(A::zero(), |bias| bias[[j]]);
-                let chain = |a: &[A], w: &ArrayD<A>, start| {
-                    a.iter().enumerate().fold(start, |sum, (k, &a)| a.mul_add(w[[j, k]], sum))
+                // Plain slices: nothing optimises these loops.
+                let chain = |a: &[A], w: &ArrayD<A>, mut sum: A| {
+                    let w = &w.as_slice().ok_or("weights in standard layout")?[j * a.len()..];
+                    for k in 0..a.len() {
+                        sum = a[k].mul_add(w[k], sum);
+                    }
+                    TestResult::Ok(sum)
                 };
-                self.act(chain(x, w_ih, bias("bias_ih")) + chain(h, w_hh, bias("bias_hh")))
+                self.act(chain(x, w_ih, bias("bias_ih"))? + chain(h, w_hh, bias("bias_hh"))?)
             })
             .collect()
     }

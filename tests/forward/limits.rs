@@ -108,7 +108,7 @@ fn sequences_are_counted_together() -> TestResult {
 /// A layer finds memory, all of them do not.
 #[test]
 fn layers_are_counted_together() -> TestResult {
-    let (layers, len) = (1 << 12, 1 << 25);
+    let (layers, len) = (1 << 14, 1 << 23);
     let rnn = Rnn::<f32>::zeros(RnnConfig::new(1, 1).num_layers(layers).dropout(0.5))?;
     let one = Array3::zeros((1, 1, 1));
     let input = broadcast(&one, (len, 1, 1))?;

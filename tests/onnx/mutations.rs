@@ -1,5 +1,7 @@
 //! Changed models: they are read or refused, without a panic, within memory in proportion to the file.
 
+use std::sync::LazyLock;
+
 use ndarray_rnn::io::onnx::Model;
 use ndarray_rnn::{GruConfig, LstmConfig, RnnConfig, keras};
 use proptest::prelude::*;
@@ -11,7 +13,7 @@ use crate::write::{
     with_state,
 };
 
-const MODELS: [&str; 17] = [
+const NAMES: [&str; 17] = [
     "ours.31-deep-both-ways-batch-first-relu-without-bias-lens.model",
     "torch.both-ways.model",
     "torch.old-opset.model",
@@ -30,6 +32,15 @@ const MODELS: [&str; 17] = [
     "1.model",
     "2.model",
 ];
+
+/// The bytes of these models. To find them takes longer than to read a model.
+static MODELS: LazyLock<Vec<&[u8]>> = LazyLock::new(|| models().expect("the fixtures hold these models"));
+
+fn models() -> TestResult<Vec<&'static [u8]>> {
+    let goldens = [crate::golden()?, crate::graphs::golden()?, crate::random_nodes::golden()?];
+    let find = |name: &&str| goldens.iter().find_map(|golden| golden.bytes(name).ok());
+    NAMES.iter().map(|name| find(name).ok_or_else(|| format!("no {name}").into())).collect()
+}
 
 /// Reads a model, and makes all that can be made of it.
 fn read(bytes: &[u8]) {
@@ -51,13 +62,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
     #[test]
-    fn of_models(name in prop::sample::select(&MODELS), changes in prop::collection::vec(change(), 1..5)) {
-        let goldens = [crate::golden(), crate::graphs::golden(), crate::random_nodes::golden()];
-        let goldens = goldens.into_iter().collect::<TestResult<Vec<_>>>();
-        let goldens = goldens.map_err(|error| TestCaseError::fail(error.to_string()))?;
-        let bytes = goldens.iter().find_map(|golden| golden.bytes(name).ok()).ok_or("no such model");
-        let bytes = bytes.map_err(|error| TestCaseError::fail(error.to_string()))?;
-        let mut bytes = bytes.to_vec();
+    fn of_models(model in 0..NAMES.len(), changes in prop::collection::vec(change(), 1..5)) {
+        let mut bytes = MODELS[model].to_vec();
         changes.into_iter().for_each(|change| change.apply(&mut bytes));
         expect_modest(bytes.len(), || read(&bytes))?;
     }
