@@ -93,7 +93,10 @@ impl<R: Hidden> Network<R> {
     fn forward(&self) -> Result<Tensor> {
         let mut rows = self.input.clone();
         for layer in &self.layers {
-            rows = layer.states_to_tensor(&layer.seq(&rows)?)?;
+            // Its GRU's `states_to_tensor` puts steps side by side in one row.
+            let states = layer.seq(&rows)?;
+            let hidden: Vec<_> = states.iter().map(|state| R::hidden(state).clone()).collect();
+            rows = Tensor::stack(&hidden, 1)?;
         }
         Ok(rows)
     }
