@@ -74,3 +74,15 @@ pub(crate) fn elements<A, D: Dimension>(array: &ArrayRef<A, D>) -> &[A] {
 pub(crate) fn elements_mut<A, D: Dimension>(array: &mut ArrayRef<A, D>) -> &mut [A] {
     array.as_slice_mut().invariant("the array is in standard layout")
 }
+
+/// Checks that every number can be written as text: JSON has no NaN and no infinity, and serde_json writes `null` for them,
+/// which no reader takes for a number.
+#[cfg(feature = "serde")]
+pub(crate) fn expect_text<A: Element, D: Dimension, E: serde::ser::Error>(
+    name: &str,
+    array: &ArrayRef<A, D>,
+) -> std::result::Result<(), E> {
+    let Some(value) = array.iter().find(|value| !value.is_finite()) else { return Ok(()) };
+    let text = "and a text format such as JSON has only finite numbers: write a binary format or safetensors";
+    Err(E::custom(format!("{name} holds {}, {text}", value.into_f64())))
+}

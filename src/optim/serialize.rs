@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::memory::{Memory, Remembered};
 use super::{Algorithm, Optimizer};
+use crate::arrays::expect_text;
 use crate::error::{Error, Result, expect_index, expect_positive, expect_shape};
 use crate::scalar::Scalar;
 
@@ -45,6 +46,13 @@ struct ReadParameter<A> {
 
 impl<C: Serialize, A: Scalar + Serialize> Serialize for Optimizer<C, A> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            for Remembered { name, buffers, .. } in &self.memory.0 {
+                buffers
+                    .iter()
+                    .try_for_each(|(buffer, array)| expect_text(&format!("{buffer} of {name}"), array))?;
+            }
+        }
         let parameters = self.memory.0.iter().map(|Remembered { name, shape, group, buffers }| {
             WrittenParameter { name, shape, group: *group, buffers }
         });

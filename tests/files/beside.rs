@@ -4,6 +4,7 @@ use std::io::{Cursor, Write};
 
 use ndarray::{Array2, ArrayD, array};
 use ndarray_rnn::io::{Dtype, StateDict, Tensor, npy, npz, pt, safetensors};
+use ndarray_rnn::optim::{Adam, AdamConfig};
 use ndarray_rnn::{Error, FileError, Linear, Nonlinearity, Parameters, Rnn, RnnConfig};
 use zip::write::SimpleFileOptions;
 
@@ -349,6 +350,20 @@ fn numbers_that_text_lacks_are_refused_by_name() -> TestResult {
         let again: Rnn<f64> = postcard::from_bytes(&postcard::to_allocvec(&rnn)?)?;
         assert_eq!(again.named_parameters()[2].1[[1]].to_bits(), value.to_bits());
     }
+    Ok(())
+}
+
+/// Likewise in what an optimiser keeps.
+#[test]
+fn buffers_that_text_lacks_are_refused_by_name() -> TestResult {
+    let mut rnn = Rnn::<f32>::zeros(RnnConfig::new(3, 2))?;
+    let mut gradient = rnn.parameters().clone();
+    gradient.named_parameters_mut()[1].1[[1, 0]] = f32::NAN;
+    let mut adam = Adam::new(AdamConfig::new(), &rnn)?;
+    adam.step(&mut rnn, &gradient)?;
+    let error = serde_json::to_string(&adam).err().map(|error| error.to_string());
+    let text = "and a text format such as JSON has only finite numbers: write a binary format or safetensors";
+    assert_eq!(error, Some(format!("exp_avg of weight_hh_l0 holds NaN, {text}")));
     Ok(())
 }
 

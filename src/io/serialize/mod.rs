@@ -15,6 +15,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{StateDict, Tensor};
+use crate::arrays::expect_text;
 use crate::embedding::{Embedding, EmbeddingConfig};
 use crate::error::{Error, Result};
 use crate::linear::{Linear, LinearConfig};
@@ -158,21 +159,9 @@ where
 {
     let parameters = Views(model.named_parameters());
     if serializer.is_human_readable() {
-        expect_finite(&parameters)?;
+        parameters.0.iter().try_for_each(|(name, array)| expect_text(name, array))?;
     }
     Written { config: model.config(), parameters }.serialize(serializer)
-}
-
-/// Checks that every number can be written as text: JSON has no NaN and no infinity, and serde_json writes `null` for them,
-/// which no reader takes for a number.
-fn expect_finite<A: Scalar, E: serde::ser::Error>(parameters: &Views<'_, A>) -> Result<(), E> {
-    for (name, array) in &parameters.0 {
-        if let Some(value) = array.iter().find(|value| !value.into_f64().is_finite()) {
-            let text = "and a text format such as JSON has only finite numbers: write a binary format or safetensors";
-            return Err(E::custom(format!("{name} holds {}, {text}", value.into_f64())));
-        }
-    }
-    Ok(())
 }
 
 fn deserialize<'de, M, D>(deserializer: D) -> Result<M, D::Error>
