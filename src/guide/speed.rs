@@ -1,6 +1,6 @@
 //! What takes time and memory, and what to call instead.
 //!
-//! The README compares this crate with torch, ONNX Runtime, Keras and burn. This page says how not to lose what it gains.
+//! The README compares this crate with torch, ONNX Runtime and burn. This page says how not to lose what it gains.
 //!
 //! # Build it optimised
 //!
