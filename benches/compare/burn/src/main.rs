@@ -1,6 +1,6 @@
 //! burn's worker of the comparison; `benches/compare/run.py` builds and runs it.
 
-#[path = "../../arrays.rs"]
+#[path = "../../crates/src/arrays.rs"]
 mod arrays;
 mod layer;
 #[path = "../../protocol.rs"]

@@ -1,7 +1,6 @@
 //! The workers of candle, nexus-inference and rust-lstm, one of which the argument names; `benches/compare/run.py` builds
 //! and runs them.
 
-#[path = "../../arrays.rs"]
 mod arrays;
 mod candle;
 mod nexus;
