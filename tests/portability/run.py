@@ -21,7 +21,7 @@ ROOT = HERE.parent.parent
 EXPECTED = HERE / "hashes.txt"
 MIRROR = "http://deb.debian.org/{path}"
 SNAPSHOT = "https://snapshot.debian.org/archive/{archive}/20261121T120000Z/{rest}"
-SECONDS = 900  # that a program may run
+SECONDS = 1800  # that a program may run
 
 
 class Skipped(Exception):
