@@ -54,31 +54,26 @@ pub trait Stepwise: private::Sealed {
     }
 }
 
-impl<C: Architecture, A: Scalar> Stepwise for Recurrent<C, A> {
-    type Kind = C;
-    type Elem = A;
+/// Makes a network or a cell something that can take steps.
+macro_rules! stepwise {
+    ($network:ident: $kind:ident) => {
+        impl<C: $kind, A: Scalar> Stepwise for $network<C, A> {
+            type Kind = C;
+            type Elem = A;
 
-    fn config(&self) -> &C {
-        self.config()
-    }
+            fn config(&self) -> &C {
+                self.config()
+            }
 
-    fn stack(&self) -> &Stack<A, C::Cell<A>> {
-        self.stack()
-    }
+            fn stack(&self) -> &Stack<A, C::Cell<A>> {
+                self.stack()
+            }
+        }
+    };
 }
 
-impl<C: CellArchitecture, A: Scalar> Stepwise for RecurrentCell<C, A> {
-    type Kind = C;
-    type Elem = A;
-
-    fn config(&self) -> &C {
-        self.config()
-    }
-
-    fn stack(&self) -> &Stack<A, C::Cell<A>> {
-        self.stack()
-    }
-}
+stepwise!(Recurrent: Architecture);
+stepwise!(RecurrentCell: CellArchitecture);
 
 /// Makes a pointer to what can take steps something that can take steps.
 macro_rules! pointer {
