@@ -56,14 +56,18 @@ impl<A: Element> Product<'_, A> {
     fn tiles<S: Simd, const P: usize>(&mut self, simd: S) {
         let (rows, count) = (self.rows, self.width.div_ceil(A::PANEL));
         let tallest = const { tallest::<S>(P) };
-        if (1..=tallest).contains(&rows) && count == 1 {
-            // A search for the best tile would take longer than one narrow tile.
-            return self
-                .tile_of_height::<S, P>(simd, TilePlace { row: 0, height: rows, panel: 0, panels: 1 });
+        if (1..=tallest).contains(&rows) {
+            // One group of rows. To look for more would take longer than one narrow tile.
+            let (widest, mut left) = (const { widest::<S>(P) }[rows], count);
+            while left > 0 {
+                let (panel, panels) = self.next_panels(&mut left, count, widest);
+                self.tile_of_height::<S, P>(simd, TilePlace { row: 0, height: rows, panel, panels });
+            }
+            return;
         }
         let groups = rows.div_ceil(tallest);
-        // Rows are balanced: 32 rows are 6 + 6 + 5 + 5 + 5 + 5. A division takes longer than a small tile.
-        let (height, taller) = if groups > 1 { (rows / groups, rows % groups) } else { (rows, 0) };
+        // Rows are balanced: 32 rows are 6 + 6 + 5 + 5 + 5 + 5.
+        let (height, taller) = (rows / groups.max(1), rows % groups.max(1));
         let widest = const { widest::<S>(P) }[height + usize::from(taller > 0)];
         let together = (self.block / tallest).max(1);
         let mut first = 0;
@@ -71,19 +75,26 @@ impl<A: Element> Product<'_, A> {
             let end = groups.min(first.saturating_add(together));
             let mut left = count;
             while left > 0 {
-                // A single row waits for its chains, for three panels no longer than for one.
-                let three = left == 3 && rows == 1 && widest > 3;
-                let panels = if three { 3 } else { widest.min(1 << left.ilog2()) };
-                let panel = if self.last_first { left - panels } else { count - left };
+                let (panel, panels) = self.next_panels(&mut left, count, widest);
                 for group in first..end {
                     let row = group * height + group.min(taller);
                     let height = height + usize::from(group < taller);
                     self.tile_of_height::<S, P>(simd, TilePlace { row, height, panel, panels });
                 }
-                left -= panels;
             }
             first = end;
         }
+    }
+
+    /// Takes the panels of the next tile from those that are `left`: the first of them, and how many.
+    #[inline(always)]
+    fn next_panels(&self, left: &mut usize, count: usize, widest: usize) -> (usize, usize) {
+        // A single row waits for its chains, for three panels no longer than for one.
+        let three = *left == 3 && self.rows == 1 && widest > 3;
+        let panels = if three { 3 } else { widest.min(1 << left.ilog2()) };
+        let panel = if self.last_first { *left - panels } else { count - *left };
+        *left -= panels;
+        (panel, panels)
     }
 
     #[inline(always)]
