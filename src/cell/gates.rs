@@ -91,17 +91,17 @@ impl<G> Gated<G> {
     }
 }
 
-/// Runs a loop over rows and units with the cell's functions.
+/// Runs a loop over rows and units with the cell's functions. The loop is lent: to move it takes as long as a vector of sigmoids.
 macro_rules! run {
     ($simd:ident, $cell:ident, $loop:ident { $($field:ident),* }) => {
         match $cell.functions {
             None => {
                 let unit = Unit { gates: $cell.gates, gate: Sigmoid, of_state: [Tanh; 2] };
-                $simd.vectorize($loop { unit, $($field),* });
+                $simd.vectorize(&mut $loop { unit, $($field),* });
             }
             Some([gate, candidate, carried]) => {
                 let unit = Unit { gates: $cell.gates, gate, of_state: [candidate, carried] };
-                $simd.vectorize($loop { unit, $($field),* });
+                $simd.vectorize(&mut $loop { unit, $($field),* });
             }
         }
     };

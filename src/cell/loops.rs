@@ -3,7 +3,7 @@
 //! Each block of a row begins a line, so a row is a number of whole vectors. Those of the states are dense, and end in a
 //! part of a vector.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use pulp::{Simd, WithSimd};
 
@@ -29,12 +29,43 @@ fn units_of<A: Element, S: Simd>(units: usize, k: usize) -> Range<usize> {
     k * lanes..units.min((k + 1) * lanes)
 }
 
-/// Vector `k` of each block of a row.
+/// The first `count` vectors of each block of a row. The compiler knows that all are as many, and checks no bounds in a loop
+/// over them.
 #[inline(always)]
-fn load_row<A: Element, S: Simd>(simd: S, row: &[A], apart: usize, k: usize) -> [Lanes<A, S>; ROW] {
-    let (row, mut all) = (A::vectors::<S>(row), [Lanes::splat(simd, 0.0); ROW]);
+fn blocks_of<A: Element, S: Simd>(row: &[A], apart: usize, count: usize) -> [&[A::Vector<S>]; ROW] {
+    let (mut rest, mut all) = (A::vectors::<S>(row), [&[][..]; ROW]);
+    for vectors in &mut all {
+        let (block, others) = rest.split_at(apart / Lanes::<A, S>::COUNT);
+        (*vectors, rest) = (&block[..count], others);
+    }
+    all
+}
+
+/// As [`blocks_of`], for changing them.
+#[inline(always)]
+fn blocks_of_mut<A: Element, S: Simd>(
+    row: &mut [A],
+    apart: usize,
+    count: usize,
+) -> [&mut [A::Vector<S>]; ROW] {
+    let (mut rest, mut all) = (A::vectors_mut::<S>(row), <[&mut [A::Vector<S>]; ROW]>::default());
+    for vectors in &mut all {
+        let (block, others) = rest.split_at_mut(apart / Lanes::<A, S>::COUNT);
+        (*vectors, rest) = (&mut block[..count], others);
+    }
+    all
+}
+
+/// Vector `k` of each block.
+#[inline(always)]
+fn load_row<A: Element, S: Simd>(
+    simd: S,
+    blocks: &[impl Deref<Target = [A::Vector<S>]>; ROW],
+    k: usize,
+) -> [Lanes<A, S>; ROW] {
+    let mut all = [Lanes::splat(simd, 0.0); ROW];
     for block in 0..ROW {
-        all[block] = Lanes::new(simd, row[block * apart / Lanes::<A, S>::COUNT + k]);
+        all[block] = Lanes::new(simd, blocks[block][k]);
     }
     all
 }
@@ -62,19 +93,21 @@ pub(super) struct Forward<'a, A, U> {
     pub(super) c: &'a mut [A],
 }
 
-impl<A: Element, G: Gates, F: Function, T: Function> WithSimd for Forward<'_, A, Unit<G, F, T>> {
+impl<A: Element, G: Gates, F: Function, T: Function> WithSimd for &mut Forward<'_, A, Unit<G, F, T>> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { unit, units: all, rows, h, c } = self;
+        let Forward { unit, units: all, rows, h, c } = self;
         let Blocks { units, apart } = all.blocks;
         for (n, row) in rows.chunks_exact_mut(ROW * apart).enumerate() {
             let h = &mut h[n * units..][..units];
             let c = if G::CARRIES { &mut c[n * units..][..units] } else { &mut [] };
-            for k in 0..units.div_ceil(Lanes::<A, S>::COUNT) {
+            let count = units.div_ceil(Lanes::<A, S>::COUNT);
+            let blocks = blocks_of_mut::<A, S>(row, apart, count);
+            for k in 0..count {
                 let own = units_of::<A, S>(units, k);
-                let sums = load_row(simd, row, apart, k);
+                let sums = load_row(simd, &blocks, k);
                 let before = Lanes::load(simd, &h[own.clone()]);
                 let carried =
                     if G::CARRIES { Lanes::load(simd, &c[own.clone()]) } else { Lanes::splat(simd, 0.0) };
@@ -89,9 +122,8 @@ impl<A: Element, G: Gates, F: Function, T: Function> WithSimd for Forward<'_, A,
                 if G::CARRIES {
                     carried.store(&mut c[own]);
                 }
-                let row = A::vectors_mut::<S>(row);
                 for block in 0..ROW {
-                    row[block * apart / Lanes::<A, S>::COUNT + k] = kept[block].vector();
+                    blocks[block][k] = kept[block].vector();
                 }
             }
         }
@@ -108,19 +140,22 @@ pub(super) struct Backward<'a, A, U> {
     pub(super) d_sums: &'a mut [A],
 }
 
-impl<A: Element, G: Gates, F: Function, T: Function> WithSimd for Backward<'_, A, Unit<G, F, T>> {
+impl<A: Element, G: Gates, F: Function, T: Function> WithSimd for &mut Backward<'_, A, Unit<G, F, T>> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { unit, blocks: Blocks { units, apart }, rows, d_h, d_c, d_sums } = self;
+        let Backward { unit, blocks: Blocks { units, apart }, rows, d_h, d_c, d_sums } = self;
+        let (units, apart) = (*units, *apart);
         let rows = rows.chunks_exact(ROW * apart).zip(d_sums.chunks_exact_mut(SUMS * units));
         for (n, (row, d_sums)) in rows.enumerate() {
             let d_h = &mut d_h[n * units..][..units];
             let d_c = if G::CARRIES { &mut d_c[n * units..][..units] } else { &mut [] };
-            for k in 0..units.div_ceil(Lanes::<A, S>::COUNT) {
+            let count = units.div_ceil(Lanes::<A, S>::COUNT);
+            let blocks = blocks_of::<A, S>(row, apart, count);
+            for k in 0..count {
                 let own = units_of::<A, S>(units, k);
-                let kept = load_row(simd, row, apart, k);
+                let kept = load_row(simd, &blocks, k);
                 let d_next = Lanes::load(simd, &d_h[own.clone()]);
                 let d_carried =
                     if G::CARRIES { Lanes::load(simd, &d_c[own.clone()]) } else { Lanes::splat(simd, 0.0) };
@@ -148,17 +183,18 @@ pub(super) struct Gate<'a, A, U> {
     pub(super) operand: &'a mut [A],
 }
 
-impl<A: Element, G: Gates, F: Function, T: Function> WithSimd for Gate<'_, A, Unit<G, F, T>> {
+impl<A: Element, G: Gates, F: Function, T: Function> WithSimd for &mut Gate<'_, A, Unit<G, F, T>> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { unit: Unit { gate, .. }, blocks: Blocks { units, apart }, rows, h, operand } = self;
+        let Gate { unit: Unit { gate, .. }, blocks: Blocks { units, apart }, rows, h, operand } = self;
+        let (units, apart) = (*units, *apart);
         let states = h.chunks_exact(units).zip(operand.chunks_exact_mut(units));
         for (row, (h, operand)) in rows.chunks_exact_mut(ROW * apart).zip(states) {
             for k in 0..units.div_ceil(Lanes::<A, S>::COUNT) {
                 let own = units_of::<A, S>(units, k);
-                let sum = load_row(simd, row, apart, k)[G::GATE];
+                let sum = Lanes::load(simd, &row[G::GATE * apart..][own.clone()]);
                 let value = gate.value(sum);
                 let gated = value * Lanes::load(simd, &h[own.clone()]);
                 gated.store(&mut operand[own.clone()]);
@@ -181,18 +217,21 @@ pub(super) struct GateBack<'a, A, U> {
     pub(super) d_sums: &'a mut [A],
 }
 
-impl<A: Element, G: Gates, F: Function, T: Function> WithSimd for GateBack<'_, A, Unit<G, F, T>> {
+impl<A: Element, G: Gates, F: Function, T: Function> WithSimd for &mut GateBack<'_, A, Unit<G, F, T>> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { unit: Unit { gate, .. }, blocks: Blocks { units, apart }, rows, .. } = self;
+        let GateBack { unit: Unit { gate, .. }, blocks: Blocks { units, apart }, rows, .. } = self;
+        let (units, apart) = (*units, *apart);
         let one = Lanes::splat(simd, 1.0);
         for (n, row) in rows.chunks_exact(ROW * apart).enumerate() {
-            for k in 0..units.div_ceil(Lanes::<A, S>::COUNT) {
+            let count = units.div_ceil(Lanes::<A, S>::COUNT);
+            let blocks = blocks_of::<A, S>(row, apart, count);
+            for k in 0..count {
                 let of_row = units_of::<A, S>(units, k);
                 let own = n * units + of_row.start..n * units + of_row.end;
-                let kept = load_row(simd, row, apart, k);
+                let kept = load_row(simd, &blocks, k);
                 let factors = self.factors.map_or(one, |factors| Lanes::load(simd, &factors[own.clone()]));
                 let d_operand = Lanes::load(simd, &self.d_operand[own.clone()]);
                 let d_gate = d_operand * (kept[ROW - 1] * factors);
