@@ -1,5 +1,7 @@
 //! Arrays in the memory layouts that the engine reads.
 
+use std::borrow::Cow;
+
 use ndarray::{Array, ArrayRef, ArrayView3, Axis, CowArray, Dimension, Ix3};
 
 use crate::element::Element;
@@ -47,6 +49,21 @@ pub(crate) fn as_standard<'a, A: Element, D: Dimension>(
         return Ok(array.view().into());
     }
     Ok(try_standard(name, array)?.into())
+}
+
+/// The elements in standard layout: of the array itself where it is so, else of a copy.
+///
+/// # Errors
+/// As [`try_standard`].
+#[inline]
+pub(crate) fn as_elements<'a, A: Element, D: Dimension>(
+    name: &str,
+    array: &'a ArrayRef<A, D>,
+) -> Result<Cow<'a, [A]>> {
+    match array.as_slice() {
+        Some(elements) => Ok(Cow::Borrowed(elements)),
+        None => Ok(Cow::Owned(try_standard(name, array)?.into_raw_vec_and_offset().0)),
+    }
 }
 
 /// A view of the array if it is dense with contiguous rows (sequence or batch first), else a copy that is.

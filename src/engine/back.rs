@@ -6,11 +6,12 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::backward::{BackScratch, BackSpanReads, BackSpanWrites};
+use super::forward::Place;
 use super::gradient::DirectionGradient;
 use super::kept::Kept;
-use super::operands::of_layer;
+use super::pass::planes_of_parts;
 use super::share::{Share, ShareMut};
-use super::stack::{Stack, planes_of_parts};
+use super::stack::Stack;
 use super::threads;
 use super::weights::BackWeights;
 use crate::cell::Cell;
@@ -179,7 +180,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
         let Self { stack, reads, steps, first, .. } = *self;
         let kept = reads.kept;
         let Written { d_state, d_input, d_sums, d_h } = &mut *self.written;
-        let input_widths = [reads.weights[0][0].inputs(), stack.features()];
+        let extras = kept.extras(stack.features());
         let (all, widths, batch) = (&kept.course.layout.steps, stack.widths(), steps.batch(0));
         let mut below = match layer {
             0 => Vec::new(),
@@ -188,7 +189,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
         for (d, weights) in reads.weights[layer].iter().enumerate() {
             let i = layer * stack.directions() + d;
             let rows = |rows, width| Source::rows(rows, width, all, 0).skip(first);
-            let column = d * stack.features();
+            let (column, place) = (d * stack.features(), Place { layer, direction: d, i, first });
             let d_outputs = if layer + 1 == stack.depth() {
                 reads.d_output.map(|d_output| d_output.skip(first))
             } else {
@@ -199,16 +200,15 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                 steps,
                 plan: &stack.plan,
                 blocks: stack.layers[layer][d].blocks,
-                reverse: d == 1,
+                place,
                 rows: kept.rows.get(i).map(|kept| rows(kept, stack.row_width())),
                 cells: match kept.cells.get(i) {
                     Some(cells) => (rows(cells, stack.units()), 0),
                     None => (rows(&kept.outputs[layer], stack.width()), column),
                 },
                 d_outputs: d_outputs.map(|d_outputs| (d_outputs, column)),
-                resets: kept.course.resets().map(|resets| resets.skip(first).of_direction(i, widths)),
-                masks: of_layer(kept.factors.masks(input_widths, all.batch(0)), layer)
-                    .map(|masks| Some(masks?.skip(first).of_direction(i))),
+                resets: extras.resets.as_ref(),
+                masks: extras.masks_of(layer).map(|masks| Some(masks?.of(place))),
             };
             let writes = BackSpanWrites {
                 d_state: state.map(|(plane, width)| {

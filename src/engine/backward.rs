@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use pulp::Simd;
 
+use super::forward::Place;
 use super::operands::{Masks, operands};
 use super::resets::Resets;
 use super::share::ShareMut;
@@ -24,8 +25,7 @@ pub(super) struct BackSpanReads<'a, A> {
     pub(super) steps: &'a Steps,
     pub(super) plan: &'a Plan,
     pub(super) blocks: Blocks,
-    /// Whether time ran from the last step to the first.
-    pub(super) reverse: bool,
+    pub(super) place: Place,
     /// The rows that the cell left, if the cell keeps them.
     pub(super) rows: Option<Source<'a, A>>,
     /// The rows of the cell's outputs, and this direction's first column in them.
@@ -34,7 +34,7 @@ pub(super) struct BackSpanReads<'a, A> {
     /// zeros.
     pub(super) d_outputs: Option<(Source<'a, A>, usize)>,
     /// Where sequences begin anew.
-    pub(super) resets: Option<Resets<'a, A>>,
+    pub(super) resets: Option<&'a Resets<'a, A>>,
     /// The masks of the input and of the hidden state.
     pub(super) masks: [Option<Masks<'a, A>>; 2],
 }
@@ -80,7 +80,8 @@ impl<A: Element> BackWeights<A> {
         writes: BackSpanWrites<'_, '_, A>,
         scratch: &mut BackScratch<A>,
     ) {
-        let BackSpanReads { steps, blocks, reverse, .. } = reads;
+        let BackSpanReads { steps, blocks, place, .. } = reads;
+        let reverse = place.direction == 1;
         let BackSpanWrites { mut d_state, mut d_sums, mut d_h, mut d_inputs } = writes;
         let (width, units) = (const { sums::<A, C>() } * blocks.units, blocks.units);
         let features = self.hidden.all().width();
@@ -151,8 +152,8 @@ impl<A: Element> BackWeights<A> {
                         &mut scratch.masked,
                     );
                 }
-                if let Some(resets) = &reads.resets {
-                    resets.cut(if reverse { t + 1 } else { t }, d_state, widths);
+                if let Some(resets) = reads.resets {
+                    resets.cut(if reverse { t + 1 } else { t }, place, d_state, widths);
                 }
             }
             if let Some(d_inputs) = &mut d_inputs {

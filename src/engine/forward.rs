@@ -4,14 +4,12 @@
 //! compiler would prepare their loops at every step, and keep less in registers.
 
 use std::ops::Range;
-use std::slice;
 
 use pulp::Simd;
 
-use super::operands::Masks;
-use super::resets::Resets;
-use super::share::{ShareMut, Target};
-use super::sums::{Own, both_products, products};
+use super::pass::{Extras, InnerWrites};
+use super::share::Target;
+use super::sums::Shares;
 use super::team::Member;
 use super::weights::Weights;
 use crate::cell::{Cell, Units};
@@ -22,22 +20,29 @@ use crate::planes::Planes;
 use crate::rows::Source;
 use crate::steps::Steps;
 
+/// Which rows run: of a layer and direction, and of a step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) layer: usize,
+    pub(super) direction: usize,
+    /// The number of the direction, counted by layer, then direction.
+    pub(super) i: usize,
+    /// The first row of each step of the whole pass.
+    pub(super) first: usize,
+}
+
 /// What a direction reads.
 #[derive(Debug)]
 pub(super) struct SpanReads<'a, A> {
     /// The layer's input.
-    pub(super) source: Source<'a, A>,
+    pub(super) source: &'a Source<'a, A>,
     /// How the input's rows fall into steps.
     pub(super) steps: &'a Steps,
     /// The steps to run over.
     pub(super) range: Range<usize>,
     pub(super) plan: &'a Plan,
-    /// Whether time runs from the last step to the first.
-    pub(super) reverse: bool,
-    /// Where sequences begin anew.
-    pub(super) resets: Option<Resets<'a, A>>,
-    /// The masks of the input and of the hidden state.
-    pub(super) masks: [Option<Masks<'a, A>>; 2],
+    pub(super) place: Place,
+    pub(super) extras: Option<&'a Extras<'a, A>>,
     /// The threads that share the units of a single sequence, if any do.
     pub(super) team: Option<&'a Member<'a>>,
 }
@@ -49,10 +54,8 @@ pub(super) struct SpanWrites<'a, 't, A> {
     pub(super) state: Planes<&'a mut [A]>,
     /// Takes the hidden states, if they are wanted.
     pub(super) target: Option<Target<'a, 't, A>>,
-    /// Takes the rows that the cell leaves, if they are wanted.
-    pub(super) rows: Option<ShareMut<'a, 't, A>>,
-    /// Takes the cell's outputs before the projection, if they are wanted.
-    pub(super) cells: Option<ShareMut<'a, 't, A>>,
+    /// Takes what the cell leaves, if it is wanted.
+    pub(super) inner: Option<&'a mut InnerWrites<'t, A>>,
 }
 
 /// Scratch memory that the steps of a direction reuse.
@@ -104,21 +107,19 @@ impl<A: Element> Weights<A> {
         writes: SpanWrites<'_, '_, A>,
         scratch: &mut StepScratch<A>,
     ) {
-        let SpanReads { source, steps, mut range, plan, reverse, resets, masks, team } = reads;
-        let SpanWrites { mut state, mut target, rows: mut kept_rows, cells: mut kept_cells } = writes;
-        let own = team.map(|team| (team, self.own::<C>(Some(team))));
-        let (all, shares) =
-            (self.all::<C>(self.blocks.apart), own.as_ref().map(|(_, own)| self.shares::<C>(own)));
-        let [inputs, hiddens] = match &shares {
-            None => all.each_ref().map(slice::from_ref),
-            Some(shares) => shares.each_ref().map(Vec::as_slice),
+        let SpanReads { source, steps, mut range, plan, place, extras, team } = reads;
+        let SpanWrites { mut state, mut target, mut inner } = writes;
+        let reverse = place.direction == 1;
+        let shares = team.map(|team| self.shares::<C>(team));
+        let (blocks, first) = match &shares {
+            None => (self.blocks, 0),
+            Some(shares) => (shares.own.blocks, shares.own.first),
         };
-        let blocks = own.as_ref().map_or(self.blocks, |(_, own)| own.blocks);
-        let first = own.as_ref().map_or(0, |(_, own)| own.first);
         let made = Units { blocks, first, peepholes: &self.peepholes };
         let (width, units) = (C::BLOCKS * blocks.apart, self.blocks.units);
         let widths = Planes { h: self.features(), c: C::CARRIES.then_some(units) };
-        let [input_masks, state_masks] = masks;
+        let [input_masks, state_masks] = extras.map_or([None, None], |extras| extras.masks_of(place.layer));
+        let resets = extras.and_then(|extras| extras.resets.as_ref());
         let StepScratch { rows, offsets, cells, masked, gated } = scratch;
         while let Some((mut chunk, ahead)) = self.next_steps(steps, &mut range, plan, (width, reverse)) {
             let (origin, ahead) = (steps.start(chunk.start), ahead && input_masks.is_none());
@@ -126,13 +127,14 @@ impl<A: Element> Weights<A> {
             let count = if ahead { steps.start(chunk.end) - origin } else { steps.batch(chunk.start) };
             let rows = first_of(rows, count * width);
             if ahead {
-                products(simd, inputs, source.matrix(steps, chunk.clone(), offsets), rows, width);
+                let x = source.matrix(steps, chunk.clone(), offsets);
+                self.input_products::<S, C>(simd, shares.as_ref(), x, rows, width);
             }
             while let Some(t) = if reverse { chunk.next_back() } else { chunk.next() } {
                 let (start, batch) = (steps.start(t), steps.batch(t));
-                if let Some(resets) = &resets {
+                if let Some(resets) = resets {
                     let state = state.as_mut().map(|plane| &mut **plane);
-                    resets.apply(if reverse { t + 1 } else { t }, state, widths);
+                    resets.apply(if reverse { t + 1 } else { t }, place, state, widths);
                 }
                 let first = if ahead { start - origin } else { 0 };
                 let rows = &mut rows[first * width..][..batch * width];
@@ -140,29 +142,41 @@ impl<A: Element> Weights<A> {
                 let h = &mut state.h[..batch * widths.h];
                 if const { same_blocks::<A, C>() } && input_masks.is_none() && state_masks.is_none() {
                     let h = Matrix::contiguous(h, batch, widths.h);
-                    both_products(simd, [inputs, hiddens], (x, h), rows, (width, t));
+                    self.both_products::<S, C>(simd, shares.as_ref(), (x, h), rows, (width, t));
                 } else {
                     match (x, input_masks) {
                         (None, _) => {}
-                        (Some(x), None) => products(simd, inputs, x, rows, width),
+                        (Some(x), None) => self.input_products::<S, C>(simd, shares.as_ref(), x, rows, width),
                         (Some(x), Some(masks)) => {
-                            self.masked_input_products::<S, C>(simd, (x, masks), team, rows, masked);
+                            let x = (x, masks.of(place));
+                            self.masked_input_products::<S, C>(simd, shares.as_ref(), x, rows, masked);
                         }
                     }
-                    let scratch = (t, [&mut *masked, &mut *gated]);
-                    self.state_products(simd, cell, (h, state_masks), (hiddens, team), rows, scratch);
+                    Self::begin_blocks::<C>(rows, blocks.apart);
+                    if state_masks.is_none() && !cell.gates_state() {
+                        let h = Matrix::contiguous(h, batch, widths.h);
+                        self.both_products::<S, C>(simd, shares.as_ref(), (None, h), rows, (width, t));
+                    } else {
+                        let h = (&*h, state_masks.map(|masks| masks.of(place)));
+                        let scratch = (t, [&mut *masked, &mut *gated]);
+                        self.masked_state_products(simd, cell, shares.as_ref(), h, rows, scratch);
+                    }
                 }
                 let c = if C::CARRIES {
                     &mut state.c.as_deref_mut().invariant("a cell that carries a c has it")[..batch * units]
                 } else {
                     &mut []
                 };
+                let [kept_rows, kept_cells] = match &mut inner {
+                    None => [None, None],
+                    Some(inner) => inner.of_direction(place.i),
+                };
                 match &self.projection {
-                    None => step(simd, (cell, made), own.as_ref(), rows, h, c),
+                    None => step(simd, (cell, made), shares.as_ref(), rows, h, c),
                     Some(projection) => {
                         let cells = first_of(cells, batch * units);
-                        step(simd, (cell, made), own.as_ref(), rows, cells, c);
-                        if let Some(kept) = &mut kept_cells {
+                        step(simd, (cell, made), shares.as_ref(), rows, cells, c);
+                        if let Some(mut kept) = kept_cells {
                             copy(cells, kept.step(t, start * units..(start + batch) * units));
                         }
                         let a = Matrix::contiguous(cells, batch, units);
@@ -170,7 +184,7 @@ impl<A: Element> Weights<A> {
                             .run(simd);
                     }
                 }
-                if let Some(kept) = &mut kept_rows {
+                if let Some(mut kept) = kept_rows {
                     copy(rows, kept.step(t, start * width..(start + batch) * width));
                 }
                 if let Some(target) = &mut target {
@@ -178,8 +192,8 @@ impl<A: Element> Weights<A> {
                 }
             }
         }
-        if let (Some((team, own)), Some(c)) = (own, state.c) {
-            team.exchange(own.first..own.first + own.blocks.units, c);
+        if let (Some(Shares { member, own, .. }), Some(c)) = (&shares, state.c) {
+            member.exchange(own.first..own.first + own.blocks.units, c);
         }
     }
 }
@@ -194,16 +208,16 @@ const fn same_blocks<A: Element, C: Cell<A>>() -> bool {
 fn step<A: Element, S: Simd, C: Cell<A>>(
     simd: S,
     (cell, made): (C, Units<'_, A>),
-    own: Option<&(&Member<'_>, Own)>,
+    shares: Option<&Shares<'_, A>>,
     rows: &mut [A],
     h: &mut [A],
     c: &mut [A],
 ) {
-    let Some((team, own)) = own else { return cell.forward(simd, made, rows, h, c) };
+    let Some(Shares { member, own, .. }) = shares else { return cell.forward(simd, made, rows, h, c) };
     let units = own.first..own.first + own.blocks.units;
     let c = if C::CARRIES { &mut c[units.clone()] } else { c };
     cell.forward(simd, made, rows, &mut h[units.clone()], c);
-    team.exchange(units, h);
+    member.exchange(units, h);
 }
 
 /// The first elements of `scratch`, which grows if it is too small.

@@ -4,10 +4,11 @@ use std::mem;
 use std::sync::Arc;
 
 use super::operands::Masks;
+use super::pass::{Extras, InnerWrites, Reads, Writes};
 use super::resets::Resets;
 use super::share::Share;
 use super::spares::Spares;
-use super::stack::{Reads, Stack, Writes};
+use super::stack::Stack;
 use crate::cell::Cell;
 use crate::element::Element;
 use crate::error::Result;
@@ -33,11 +34,20 @@ impl<A: Element> Course<A> {
         Self { layout, mask: None, reset_state: None }
     }
 
-    /// The resets, as a pass reads them.
-    pub(crate) fn resets(&self) -> Option<Resets<'_, A>> {
+    /// What a pass without dropout reads besides the input.
+    pub(crate) fn extras(&self) -> Extras<'_, A> {
         let states = self.reset_state.as_ref().map(|states| states.as_ref().map(Vec::as_slice));
-        let steps = &self.layout.steps;
-        self.mask.as_ref().map(|mask| Resets { mask, steps, states, first: 0 })
+        let resets = self.mask.as_ref().map(|mask| Resets { mask, steps: &self.layout.steps, states });
+        Extras { resets, factors: &[], masks: [None, None] }
+    }
+
+    /// As [`extras`](Self::extras), with dropout: of an input and a hidden state of these widths.
+    pub(super) fn extras_with<'a>(&'a self, factors: &'a Factors<A>, widths: [usize; 2]) -> Extras<'a, A> {
+        let masks = [0, 1].map(|i| {
+            let ((factors, count), batch) = (factors.masks[i].as_ref()?, self.layout.steps.batch(0));
+            Some(Masks { factors, count: *count, batch, width: widths[i], first: 0 })
+        });
+        Extras { factors: &factors.between, masks, ..self.extras() }
     }
 }
 
@@ -111,41 +121,32 @@ impl<A: Element> Kept<A> {
         let factors = draw(between)?;
         let first = state.as_ref().map(|plane| to_vec(plane));
         let (last, lower) = outputs.split_last_mut().invariant("a stack has a layer");
-        let writes = Writes {
-            state: state.map(Share::Whole),
-            output: Some(Share::Whole(last)),
+        let inner = InnerWrites {
             lower: Share::wholes(lower),
             rows: Share::wholes(&mut kept),
             cells: Share::wholes(&mut cells),
         };
-        run(
-            Reads {
-                resets: course.resets(),
-                factors: &factors.between,
-                masks: factors.masks([source.width(), stack.features()], steps.batch(0)),
-                ..Reads::new(source, steps)
-            },
-            writes,
-        );
+        let writes = Writes {
+            state: state.map(Share::Whole),
+            output: Some(Share::Whole(last)),
+            inner: Some(Box::new(inner)),
+        };
+        let extras = course.extras_with(&factors, [source.width(), stack.features()]);
+        run(Reads { source, steps, extras: Some(&extras) }, writes);
         source.copy_to(steps, &mut inputs);
         let spares = spares.clone();
         Ok(Box::new(Self { course, inputs, first, outputs, rows: kept, cells, factors, spares }))
     }
 
+    /// What the pass read besides the input. `features` is the width of a hidden state.
+    pub(super) fn extras(&self, features: usize) -> Extras<'_, A> {
+        let width = self.inputs.len() / self.course.layout.steps.rows();
+        self.course.extras_with(&self.factors, [width, features])
+    }
+
     /// The last layer's output rows.
     pub(crate) fn output(&self) -> &[A] {
         self.outputs.last().invariant("a stack has a layer")
-    }
-}
-
-impl<A: Element> Factors<A> {
-    /// The masks of the input and of the hidden state, which are so wide, as a pass reads them.
-    pub(super) fn masks(&self, widths: [usize; 2], batch: usize) -> [Option<Masks<'_, A>>; 2] {
-        let masks = |i: usize| {
-            let (factors, count) = self.masks[i].as_ref()?;
-            Some(Masks { factors, count: *count, batch, width: widths[i], first: 0 })
-        };
-        [masks(0), masks(1)]
     }
 }
 

@@ -1,6 +1,6 @@
 //! The passes of a network, forward and back.
 //!
-//! [`forward`] and [`backward`] run one direction of one layer; [`stack`] and [`back`] run all layers, split among
+//! [`pass`] is what a pass reads and writes. [`forward`] and [`backward`] run one direction of one layer; [`stack`] and [`back`] run all layers, split among
 //! [`threads`]. [`terms`] sums over rows to make the gradients of the parameters. [`kept`] is what a pass in
 //! training leaves for the way back. A [`cache`] holds packed weights and the memory of passes, and tells the
 //! traces of its network from others.
@@ -13,6 +13,7 @@ mod forward;
 mod gradient;
 mod kept;
 mod operands;
+mod pass;
 mod resets;
 mod share;
 mod spares;
@@ -27,7 +28,8 @@ pub use back::{BackReads, BackWrites};
 pub use cache::{Cache, Origin};
 pub use gradient::DirectionGradient;
 pub use kept::{Course, Factors, Kept};
+pub use pass::{InnerWrites, Reads, Writes};
 pub use share::Share;
 pub use spares::Spares;
-pub use stack::{Reads, Scratch, Stack, Writes};
+pub use stack::{Scratch, Stack};
 pub use weights::{BackWeights, DirectionParameters, Order};

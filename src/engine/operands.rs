@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::forward::Place;
 use crate::element::Element;
 use crate::kernels::Matrix;
 
@@ -43,19 +44,16 @@ impl<'a, A: Element> Masks<'a, A> {
         Self { factors: &self.factors[i * len..][..len], ..self }
     }
 
+    /// The masks of the rows of a place.
+    pub(super) fn of(&self, place: Place) -> Self {
+        self.skip(place.first).of_direction(place.i)
+    }
+
     /// The factors of one mask.
     fn factors(&self, mask: usize) -> &'a [A] {
         let first = (mask * self.batch + self.first) * self.width;
         &self.factors[first..(mask + 1) * self.batch * self.width]
     }
-}
-
-/// The masks of a layer: only the first layer's input has any.
-pub(super) fn of_layer<A>(
-    [input, state]: [Option<Masks<'_, A>>; 2],
-    layer: usize,
-) -> [Option<Masks<'_, A>>; 2] {
-    [input.filter(|_| layer == 0), state]
 }
 
 /// The operands of a product that fills so many blocks. The last block reads its operand times the cell's gate, if it is

@@ -5,16 +5,14 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::forward::{SpanReads, SpanWrites, StepScratch};
-use super::operands::{Masks, of_layer};
-use super::resets::Resets;
+use super::forward::{Place, SpanReads, SpanWrites, StepScratch};
+use super::pass::{Extras, Reads, Writes};
 use super::share::{Share, ShareMut, Target};
 use super::team::{Member, Team};
 use super::threads;
 use super::weights::Weights;
 use crate::cell::{self, Cell};
 use crate::element::Element;
-use crate::invariant::Invariant;
 use crate::kernels::{Blocks, Plan, copy};
 use crate::planes::Planes;
 use crate::rows::Source;
@@ -37,37 +35,6 @@ pub struct Stack<A: Element, C> {
     weights: usize,
 }
 
-/// What a pass reads. A row of a layer is as wide as the hidden states of all directions side by side.
-#[derive(Debug, Clone, Copy)]
-pub struct Reads<'a, A> {
-    /// The first layer's input.
-    pub(crate) source: Source<'a, A>,
-    /// How the input's rows fall into steps.
-    pub(crate) steps: &'a Steps,
-    /// Where sequences begin anew.
-    pub(crate) resets: Option<Resets<'a, A>>,
-    /// The dropout factors of the output rows of every layer but the last; empty without dropout between layers.
-    pub(crate) factors: &'a [Vec<A>],
-    /// The masks of the first layer's input and of the hidden states, where a product reads them times factors.
-    pub(crate) masks: [Option<Masks<'a, A>>; 2],
-}
-
-/// What a pass writes.
-#[derive(Debug)]
-pub struct Writes<'a, A> {
-    /// Rows of state by layer, then direction: the first states before the call, the final states after it.
-    pub(crate) state: Planes<Share<'a, A>>,
-    /// Takes the last layer's output rows, if they are wanted.
-    pub(crate) output: Option<Share<'a, A>>,
-    /// Take the output rows of the other layers, if they are wanted: of all or of none.
-    pub(crate) lower: Vec<Share<'a, A>>,
-    /// Take the rows that the cell leaves in every step, by layer, then direction, if they are wanted: all or
-    /// none.
-    pub(crate) rows: Vec<Share<'a, A>>,
-    /// Take the cell's outputs before the projection, by layer, then direction, if they are wanted: all or none.
-    pub(crate) cells: Vec<Share<'a, A>>,
-}
-
 /// Scratch memory that passes reuse.
 #[derive(Debug, Clone, Default)]
 pub struct Scratch<A> {
@@ -75,26 +42,6 @@ pub struct Scratch<A> {
     /// The rows between two layers: one layer writes them, the next reads them.
     below: Vec<A>,
     above: Vec<A>,
-}
-
-impl<'a, A> Reads<'a, A> {
-    /// Reads of input rows alone.
-    pub(crate) fn new(source: Source<'a, A>, steps: &'a Steps) -> Self {
-        Self { source, steps, resets: None, factors: &[], masks: [None, None] }
-    }
-}
-
-impl<'a, A> Writes<'a, A> {
-    /// Writes of the final state alone.
-    pub(crate) fn new(state: Planes<&'a mut [A]>) -> Self {
-        Self {
-            state: state.map(Share::Whole),
-            output: None,
-            lower: Vec::new(),
-            rows: Vec::new(),
-            cells: Vec::new(),
-        }
-    }
 }
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
@@ -112,26 +59,38 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             return;
         }
         let threads = threads::count(self.flops(steps.rows()));
-        // A thread that shares units holds only its own part of a row.
-        let shareable = self.units() >= SHARED_UNITS && writes.rows.is_empty() && writes.cells.is_empty();
         if threads > 1 && steps.batch(0) > 1 {
             let ranges = steps.ranges(threads.min(steps.batch(0)));
             let parts = writes.split(self, steps, &ranges).into_iter().zip(ranges);
             threads::for_each(threads, parts, |(mut writes, rows)| {
-                let part = Part { reads: &reads, steps: &steps.narrow(&rows), first: rows.start, team: None };
+                let (source, steps) = (&reads.source.skip(rows.start), &steps.narrow(&rows));
+                let part = Part { source, steps, first: rows.start, ..Part::of(&reads) };
                 self.run(part, &mut writes, &mut Scratch::default());
             });
-        } else if threads > 1 && shareable {
-            self.forward_together(&reads, writes, threads.min(2 * self.units() / SHARED_UNITS), scratch);
+        } else if threads > 1 && self.is_shareable(&writes) {
+            self.forward_together(
+                Part::of(&reads),
+                writes,
+                threads.min(2 * self.units() / SHARED_UNITS),
+                scratch,
+            );
         } else {
-            self.run(Part { reads: &reads, steps, first: 0, team: None }, &mut writes, scratch);
+            self.run(Part::of(&reads), &mut writes, scratch);
         }
+    }
+
+    /// Whether threads can share units. A thread then holds only its own part of a row that the cell leaves.
+    fn is_shareable(&self, writes: &Writes<'_, A>) -> bool {
+        let whole_rows =
+            writes.inner.as_ref().is_some_and(|inner| !inner.rows.is_empty() || !inner.cells.is_empty());
+        self.units() >= SHARED_UNITS && !whole_rows
     }
 
     /// Runs a thread's part of a pass on this thread.
     #[inline(always)]
     fn run(&self, part: Part<'_, A>, writes: &mut Writes<'_, A>, scratch: &mut Scratch<A>) {
-        self.plan.arch.dispatch(RunForward { stack: self, part, writes, scratch });
+        // By reference: what is moved is read in other pieces than it was written in, and waits for the writes to end.
+        self.plan.arch.dispatch(&mut RunForward { stack: self, part: &part, writes, scratch });
     }
 
     /// Runs one sequence on several threads. Each thread keeps the whole state, and makes some units of every
@@ -139,12 +98,11 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     #[inline(always)]
     fn forward_together(
         &self,
-        reads: &Reads<'_, A>,
+        part: Part<'_, A>,
         mut writes: Writes<'_, A>,
         threads: usize,
         scratch: &mut Scratch<A>,
     ) {
-        let part = Part { reads, steps: reads.steps, first: 0, team: None };
         let (team, first) = (Team::new(self.units()), writes.state.as_ref().map(Share::to_vec));
         let patience = threads::time_alone(self.flops(part.steps.rows())).mul_f64(self.plan.patience);
         let help = || {
@@ -217,156 +175,135 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     }
 }
 
-impl<'a, A: Element> Writes<'a, A> {
-    /// Splits it into one part for each range of each step's rows.
-    fn split<C: Cell<A>>(self, stack: &Stack<A, C>, steps: &Steps, ranges: &[Range<usize>]) -> Vec<Self> {
-        let states = stack.states(steps.batch(0));
-        let state = self.state.zip(stack.widths()).map(|(plane, width)| plane.split(width, &states, ranges));
-        let empty =
-            |state| Self { state, output: None, lower: Vec::new(), rows: Vec::new(), cells: Vec::new() };
-        let mut parts: Vec<_> = planes_of_parts(state).map(empty).collect();
-        if let Some(output) = self.output {
-            let pieces = output.split(stack.width(), steps, ranges);
-            parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.output = Some(rows));
-        }
-        for rows in self.lower {
-            let pieces = rows.split(stack.width(), steps, ranges);
-            parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.lower.push(rows));
-        }
-        for rows in self.rows {
-            let pieces = rows.split(stack.row_width(), steps, ranges);
-            parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.rows.push(rows));
-        }
-        for rows in self.cells {
-            let pieces = rows.split(stack.units(), steps, ranges);
-            parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.cells.push(rows));
-        }
-        parts
-    }
-}
-
-/// The state of each part, from the parts of each plane.
-pub(super) fn planes_of_parts<T>(planes: Planes<Vec<T>>) -> impl Iterator<Item = Planes<T>> {
-    let mut c = planes.c.map(Vec::into_iter);
-    planes
-        .h
-        .into_iter()
-        .map(move |h| Planes { h, c: c.as_mut().map(|c| c.next().invariant("planes have as many parts")) })
-}
-
 /// Some rows of every step of a pass, for one thread.
 #[derive(Debug, Clone, Copy)]
 struct Part<'r, A> {
-    reads: &'r Reads<'r, A>,
+    /// These rows of the first layer's input.
+    source: &'r Source<'r, A>,
     /// How these rows fall into steps, and the first of them in each step.
     steps: &'r Steps,
     first: usize,
+    /// How the rows of the whole pass fall into steps.
+    all: &'r Steps,
+    extras: Option<&'r Extras<'r, A>>,
     team: Option<&'r Member<'r>>,
+}
+
+impl<'r, A> Part<'r, A> {
+    /// The whole pass.
+    fn of(reads: &'r Reads<'_, A>) -> Self {
+        let Reads { source, steps, extras } = reads;
+        Self { source, steps, first: 0, all: steps, extras: *extras, team: None }
+    }
 }
 
 struct RunForward<'r, 'a, A: Element, C> {
     stack: &'r Stack<A, C>,
-    part: Part<'r, A>,
+    part: &'r Part<'r, A>,
     writes: &'r mut Writes<'a, A>,
     scratch: &'r mut Scratch<A>,
 }
 
-impl<A: Element, C: Cell<A>> WithSimd for RunForward<'_, '_, A, C> {
+impl<A: Element, C: Cell<A>> WithSimd for &mut RunForward<'_, '_, A, C> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        let Self { stack, part: Part { steps, .. }, .. } = self;
+    fn with_simd<S: Simd>(self, simd: S) {
+        let RunForward { stack, part: &Part { steps, .. }, .. } = *self;
         // A segment passes through all layers together. It is short, so that the rows between two layers stay in
         // cache. It is the whole pass if there is one layer, or if layers run in reverse: the next layer then
         // waits for their end.
-        let together = stack.layers.len() == 1 || stack.directions() > 1;
-        let rows = if together { usize::MAX } else { stack.plan.chunk_of::<A>(stack.row_width()) };
         let mut left = 0..steps.len();
+        if stack.layers.len() == 1 || stack.directions() > 1 {
+            return self.layers(simd, left);
+        }
+        let rows = stack.plan.chunk_of::<A>(stack.row_width());
         while let Some(segment) = steps.cut(&mut left, rows, false) {
-            for layer in 0..stack.layers.len() {
-                self.layer(simd, layer, segment.clone());
-            }
+            self.layers(simd, segment);
         }
     }
 }
 
 impl<A: Element, C: Cell<A>> RunForward<'_, '_, A, C> {
-    /// Runs one layer over a segment.
+    /// Runs all layers over a segment.
     #[inline(always)]
-    fn layer<S: Simd>(&mut self, simd: S, layer: usize, segment: Range<usize>) {
-        let (stack, steps) = (self.stack, self.part.steps);
-        let last = layer + 1 == stack.layers.len();
-        if !last {
-            let rows = steps.start(segment.end) - steps.start(segment.start);
-            self.scratch.above.resize(rows * stack.width(), A::zero());
+    fn layers<S: Simd>(&mut self, simd: S, segment: Range<usize>) {
+        let stack = self.stack;
+        for layer in 0..stack.layers.len() {
+            let last = layer + 1 == stack.layers.len();
+            if !last {
+                let rows = self.part.steps.start(segment.end) - self.part.steps.start(segment.start);
+                self.scratch.above.resize(rows * stack.width(), A::zero());
+            }
+            for direction in 0..stack.directions() {
+                self.direction(
+                    simd,
+                    Place {
+                        layer,
+                        direction,
+                        i: layer * stack.directions() + direction,
+                        first: self.part.first,
+                    },
+                    &segment,
+                );
+            }
+            if !last {
+                self.between(layer, &segment);
+                mem::swap(&mut self.scratch.below, &mut self.scratch.above);
+            }
         }
-        for direction in 0..stack.directions() {
-            self.direction(simd, [layer, direction], segment.clone());
-        }
-        if !last {
-            self.between(layer, &segment);
-        }
-        mem::swap(&mut self.scratch.below, &mut self.scratch.above);
     }
 
     /// Runs one direction of a layer over a segment.
     #[inline(never)]
-    fn direction<S: Simd>(&mut self, simd: S, [layer, direction]: [usize; 2], segment: Range<usize>) {
-        let Self { stack, part: Part { reads, steps, first, team }, .. } = *self;
+    fn direction<S: Simd>(&mut self, simd: S, place: Place, segment: &Range<usize>) {
+        let Self { stack, part: &Part { steps, extras, team, .. }, .. } = *self;
         let Scratch { room, below, above } = &mut *self.scratch;
-        let (widths, width, origin) = (stack.widths(), stack.width(), steps.start(segment.start));
-        let (i, batch) = (layer * stack.directions() + direction, steps.batch(0));
+        let Place { layer, direction, i, .. } = place;
+        let (width, origin) = (stack.width(), steps.start(segment.start));
+        let between;
+        let source = if layer == 0 {
+            self.part.source
+        } else {
+            between = Source::rows(below, width, steps, origin);
+            &between
+        };
         let target = if layer + 1 < stack.layers.len() {
             Some((ShareMut::Whole(above), origin))
         } else {
             self.writes.output.as_mut().map(|output| (output.borrow(), 0))
         };
-        let state = self.writes.state.as_mut().zip(widths);
+        let batch = steps.batch(0);
+        let state = self.writes.state.as_mut().zip(stack.widths());
         let state = state
             .map(|(plane, width)| plane.borrow().into_step(i, i * batch * width..(i + 1) * batch * width));
-        let reads = SpanReads {
-            source: if layer == 0 {
-                reads.source.skip(first)
-            } else {
-                Source::rows(below, width, steps, origin)
-            },
-            steps,
-            range: segment,
-            plan: &stack.plan,
-            reverse: direction == 1,
-            resets: reads.resets.map(|resets| resets.skip(first).of_direction(i, widths)),
-            masks: of_layer(reads.masks, layer).map(|masks| Some(masks?.skip(first).of_direction(i))),
-            team,
-        };
+        let reads =
+            SpanReads { source, steps, range: segment.clone(), plan: &stack.plan, place, extras, team };
+        let column = direction * stack.features();
         let writes = SpanWrites {
             state,
-            target: target.map(|(rows, origin)| Target {
-                rows,
-                origin,
-                width,
-                column: direction * stack.features(),
-            }),
-            rows: self.writes.rows.get_mut(i).map(Share::borrow),
-            cells: self.writes.cells.get_mut(i).map(Share::borrow),
+            target: target.map(|(rows, origin)| Target { rows, origin, width, column }),
+            inner: self.writes.inner.as_deref_mut(),
         };
         stack.layers[layer][direction].forward(simd, stack.cell, reads, writes, room);
     }
 
     /// Keeps the rows between a layer and the next, if they are wanted, and applies dropout.
     fn between(&mut self, layer: usize, segment: &Range<usize>) {
-        let Part { reads, steps, first, .. } = self.part;
+        let Part { steps, first, all, extras, .. } = *self.part;
         let width = self.stack.width();
         let origin = steps.start(segment.start);
-        let mut kept = self.writes.lower.get_mut(layer).map(Share::borrow);
+        let mut kept =
+            self.writes.inner.as_mut().and_then(|inner| inner.lower.get_mut(layer)).map(Share::borrow);
+        let factors = extras.and_then(|extras| extras.factors.get(layer));
         for t in segment.clone() {
             let range = steps.start(t) * width..steps.start(t + 1) * width;
             let rows = &mut self.scratch.above[range.start - origin * width..range.end - origin * width];
             if let Some(kept) = &mut kept {
                 copy(rows, kept.step(t, range));
             }
-            if let Some(factors) = reads.factors.get(layer) {
-                let factors = &factors[(reads.steps.start(t) + first) * width..];
+            if let Some(factors) = factors {
+                let factors = &factors[(all.start(t) + first) * width..];
                 rows.iter_mut().zip(factors).for_each(|(x, &factor)| *x *= factor);
             }
         }

@@ -13,7 +13,7 @@ use crate::invariant::Invariant;
 use crate::kernels::{Blocks, Chain, Matrix, PanelsRef, Product, Start};
 
 /// The units that one thread makes: all of them, or its share in a team.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Own {
     /// The panels that this thread makes of each block, and how many a block has.
     panels: Range<usize>,
@@ -22,6 +22,16 @@ pub(super) struct Own {
     pub(super) first: usize,
     /// The number of units, and how this thread's rows fall into blocks.
     pub(super) blocks: Blocks,
+}
+
+/// What a member of a team makes of every row.
+#[derive(Debug)]
+pub(super) struct Shares<'w, A: Element> {
+    pub(super) member: &'w Member<'w>,
+    pub(super) own: Own,
+    /// The columns that the input's chains go to, and those that the state's chains go to.
+    inputs: Vec<Columns<'w, A>>,
+    hiddens: Vec<Columns<'w, A>>,
 }
 
 /// What makes some columns of a row: panels of weights, and where their chains start.
@@ -48,34 +58,85 @@ impl Own {
 }
 
 impl<A: Element> Weights<A> {
-    /// The units of this thread: a team member's, or all.
+    /// The share of a team's member.
     #[inline(never)]
-    pub(super) fn own<C: Cell<A>>(&self, team: Option<&Member<'_>>) -> Own {
+    pub(super) fn shares<'w, C: Cell<A>>(&'w self, member: &'w Member<'w>) -> Shares<'w, A> {
         let of = self.blocks.panels::<A>();
-        let Some(team) = team else { return Own { panels: 0..of, of, first: 0, blocks: self.blocks } };
-        let panels = team.share(of);
+        let panels = member.share(of);
         let units = panels.start * A::PANEL..self.blocks.units.min(panels.end * A::PANEL);
-        Own { panels, of, first: units.start, blocks: Blocks::of::<A>(units.len(), C::BLOCKS) }
+        let blocks = Blocks::of::<A>(units.len(), C::BLOCKS);
+        let own = Own { panels, of, first: units.start, blocks };
+        let [inputs, hiddens] =
+            [(self.inputs::<C>(blocks), C::INPUT), (self.hiddens::<C>(blocks), C::HIDDEN)]
+                .map(|(all, of)| Self::columns(&own, all, 0..of.len()).collect());
+        Shares { member, own, inputs, hiddens }
     }
 
-    /// All columns that the input's chains go to, and all that the state's chains go to.
+    /// The units of this thread: a team member's, or all.
+    fn own(&self, shares: Option<&Shares<'_, A>>) -> Own {
+        let of = self.blocks.panels::<A>();
+        let all = || Own { panels: 0..of, of, first: 0, blocks: self.blocks };
+        shares.map_or_else(all, |shares| shares.own.clone())
+    }
+
+    /// All columns that the input's chains go to.
     #[inline(always)]
-    pub(super) fn all<C: Cell<A>>(&self, apart: usize) -> [Columns<'_, A>; 2] {
-        let first = |block: usize| block * apart;
-        [
-            Columns { first: first(C::INPUT.start), bias: &self.bias_ih, weights: self.input.all() },
-            Columns { first: first(C::HIDDEN.start), bias: &self.bias_hh, weights: self.hidden.all() },
-        ]
+    fn inputs<C: Cell<A>>(&self, Blocks { apart, .. }: Blocks) -> Columns<'_, A> {
+        Columns { first: C::INPUT.start * apart, bias: &self.bias_ih, weights: self.input.all() }
     }
 
-    /// The columns that a member of a team makes.
-    #[inline(never)]
-    pub(super) fn shares<C: Cell<A>>(&self, own: &Own) -> [Vec<Columns<'_, A>>; 2] {
-        let [input, hidden] = self.all::<C>(own.blocks.apart);
-        [
-            Self::columns(own, input, 0..C::INPUT.end - C::INPUT.start).collect(),
-            Self::columns(own, hidden, 0..C::HIDDEN.end - C::HIDDEN.start).collect(),
-        ]
+    /// All columns that the state's chains go to.
+    #[inline(always)]
+    fn hiddens<C: Cell<A>>(&self, Blocks { apart, .. }: Blocks) -> Columns<'_, A> {
+        Columns { first: C::HIDDEN.start * apart, bias: &self.bias_hh, weights: self.hidden.all() }
+    }
+
+    /// Makes the input's chains of rows of `width` elements.
+    #[inline(always)]
+    pub(super) fn input_products<S: Simd, C: Cell<A>>(
+        &self,
+        simd: S,
+        shares: Option<&Shares<'_, A>>,
+        x: Matrix<'_, A>,
+        rows: &mut [A],
+        width: usize,
+    ) {
+        match shares {
+            None => self.inputs::<C>(self.blocks).products(simd, x, rows, width),
+            Some(shares) => shares.inputs.iter().for_each(|input| input.products(simd, x, rows, width)),
+        }
+    }
+
+    /// Makes the state's chains of rows of `width` elements, together with the input's or added to what the rows hold.
+    #[inline(always)]
+    pub(super) fn both_products<S: Simd, C: Cell<A>>(
+        &self,
+        simd: S,
+        shares: Option<&Shares<'_, A>>,
+        (x, h): (Option<Matrix<'_, A>>, Matrix<'_, A>),
+        rows: &mut [A],
+        step: (usize, usize),
+    ) {
+        match shares {
+            None => {
+                let x = x.map(|x| (self.inputs::<C>(self.blocks), x));
+                self.hiddens::<C>(self.blocks).products_with(simd, x, h, rows, step);
+            }
+            Some(shares) => {
+                for (input, hidden) in shares.inputs.iter().zip(&shares.hiddens) {
+                    hidden.products_with(simd, x.map(|x| (*input, x)), h, rows, step);
+                }
+            }
+        }
+    }
+
+    /// Begins the blocks that only the state's chains go to: at -0, since -0 plus a chain has the bits of the chain.
+    #[inline(always)]
+    pub(super) fn begin_blocks<C: Cell<A>>(rows: &mut [A], apart: usize) {
+        for block in (C::HIDDEN.start..C::HIDDEN.end).filter(|block| !C::INPUT.contains(block)) {
+            let columns = block * apart..(block + 1) * apart;
+            rows.chunks_exact_mut(C::BLOCKS * apart).for_each(|row| row[columns.clone()].fill(-A::zero()));
+        }
     }
 
     /// This thread's columns of some blocks, out of all columns.
@@ -96,49 +157,38 @@ impl<A: Element> Weights<A> {
     pub(super) fn masked_input_products<S: Simd, C: Cell<A>>(
         &self,
         simd: S,
+        shares: Option<&Shares<'_, A>>,
         (x, masks): (Matrix<'_, A>, Masks<'_, A>),
-        team: Option<&Member<'_>>,
         rows: &mut [A],
         masked: &mut Vec<A>,
     ) {
-        let own = &self.own::<C>(team);
-        let ([all, _], width) = (self.all::<C>(own.blocks.apart), C::BLOCKS * own.blocks.apart);
+        let own = self.own(shares);
+        let all = self.inputs::<C>(own.blocks);
         for operand in operands(Some(masks), C::INPUT.end - C::INPUT.start, false) {
             let factors = operand.factors.invariant("a mask has factors");
             multiply(x, factors, masks.width, masked);
             let x = Matrix::contiguous(masked, x.rows(), masks.width);
-            for columns in Self::columns(own, all, operand.blocks) {
-                products(simd, &[columns], x, rows, width);
+            for columns in Self::columns(&own, all, operand.blocks) {
+                columns.products(simd, x, rows, C::BLOCKS * own.blocks.apart);
             }
         }
     }
 
-    /// Adds the state's chains of step `t` if they go to other blocks than the input's, or if they read the state times
-    /// masks or a gate.
+    /// Adds the state's chains of step `t` if they read the state times masks or a gate.
     #[inline(never)]
-    pub(super) fn state_products<S: Simd, C: Cell<A>>(
+    pub(super) fn masked_state_products<S: Simd, C: Cell<A>>(
         &self,
         simd: S,
         cell: C,
+        shares: Option<&Shares<'_, A>>,
         (h, masks): (&[A], Option<Masks<'_, A>>),
-        (hiddens, team): (&[Columns<'_, A>], Option<&Member<'_>>),
         rows: &mut [A],
         (t, [masked, gated]): (usize, [&mut Vec<A>; 2]),
     ) {
-        let own = &self.own::<C>(team);
+        let own = self.own(shares);
         let (features, Blocks { units, apart }) = (self.features(), own.blocks);
-        let (width, batch) = (C::BLOCKS * apart, h.len() / features);
-        // A block that the input does not go to starts at -0, since -0 plus a chain has the bits of the chain.
-        for block in (C::HIDDEN.start..C::HIDDEN.end).filter(|block| !C::INPUT.contains(block)) {
-            let columns = block * apart..(block + 1) * apart;
-            rows.chunks_exact_mut(width).for_each(|row| row[columns.clone()].fill(-A::zero()));
-        }
-        if masks.is_none() && !cell.gates_state() {
-            let h = Matrix::contiguous(h, batch, features);
-            return both_products(simd, [hiddens; 2], (None, h), rows, (width, t));
-        }
-        let [_, all] = self.all::<C>(apart);
-        let of_own = team.map_or(0..h.len(), |_| own.first..own.first + units);
+        let (width, batch, all) = (C::BLOCKS * apart, h.len() / features, self.hiddens::<C>(own.blocks));
+        let of_own = shares.map_or(0..h.len(), |_| own.first..own.first + units);
         for operand in operands(masks, C::HIDDEN.end - C::HIDDEN.start, cell.gates_state()) {
             let mut read = h;
             if let Some(factors) = operand.factors {
@@ -148,51 +198,45 @@ impl<A: Element> Weights<A> {
             if operand.gated {
                 gated.resize(h.len(), A::zero());
                 cell.gate(simd, own.blocks, rows, &read[of_own.clone()], &mut gated[of_own.clone()]);
-                if let Some(team) = team {
-                    team.exchange(of_own.clone(), gated);
+                if let Some(shares) = shares {
+                    shares.member.exchange(of_own.clone(), gated);
                 }
                 read = &gated[..];
             }
             let read = Matrix::contiguous(read, batch, features);
-            for columns in Self::columns(own, all, operand.blocks) {
-                both_products(simd, [&[columns]; 2], (None, read), rows, (width, t));
+            for columns in Self::columns(&own, all, operand.blocks) {
+                columns.products_with(simd, None, read, rows, (width, t));
             }
         }
     }
 }
 
-/// Makes the input's chains of rows of `width` elements.
-#[inline(always)]
-pub(super) fn products<A: Element, S: Simd>(
-    simd: S,
-    inputs: &[Columns<'_, A>],
-    a: Matrix<'_, A>,
-    rows: &mut [A],
-    width: usize,
-) {
-    for &Columns { first, bias, weights } in inputs {
+impl<A: Element> Columns<'_, A> {
+    /// Makes these columns of rows of `width` elements.
+    #[inline(always)]
+    fn products<S: Simd>(&self, simd: S, a: Matrix<'_, A>, rows: &mut [A], width: usize) {
+        let Self { first, bias, weights } = *self;
         let chain = Chain { start: Start::Bias(bias), a, weights };
         Product::new(&[chain], &mut rows[first..]).strided(width).run(simd);
     }
-}
 
-/// Makes the state's chains of rows of `width` elements, together with the input's or added to those that the rows
-/// hold. Every other step reads the weights from their end.
-#[inline(always)]
-pub(super) fn both_products<A: Element, S: Simd>(
-    simd: S,
-    [inputs, hiddens]: [&[Columns<'_, A>]; 2],
-    (x, h): (Option<Matrix<'_, A>>, Matrix<'_, A>),
-    rows: &mut [A],
-    (width, t): (usize, usize),
-) {
-    for (input, hidden) in inputs.iter().zip(hiddens) {
-        let rows = &mut rows[hidden.first..];
-        let h = Chain { start: Start::Bias(hidden.bias), a: h, weights: hidden.weights };
+    /// Makes these columns, of the state's chains, in step `t` of rows of `width` elements: together with the input's, or
+    /// added to what the rows hold.
+    #[inline(always)]
+    fn products_with<S: Simd>(
+        &self,
+        simd: S,
+        x: Option<(Columns<'_, A>, Matrix<'_, A>)>,
+        h: Matrix<'_, A>,
+        rows: &mut [A],
+        (width, t): (usize, usize),
+    ) {
+        let rows = &mut rows[self.first..];
+        let h = Chain { start: Start::Bias(self.bias), a: h, weights: self.weights };
         match x {
             None => run(simd, Product::new(&[h], rows).strided(width).added(), t),
-            Some(a) => {
-                let x = Chain { start: Start::Bias(input.bias), a, weights: input.weights };
+            Some((Columns { bias, weights, .. }, a)) => {
+                let x = Chain { start: Start::Bias(bias), a, weights };
                 run(simd, Product::new(&[x, h], rows).strided(width), t);
             }
         }

@@ -5,9 +5,10 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::few::{GradientRows, few};
+use super::forward::Place;
 use super::gradient::{BlockRows, DirectionGradient, SharedBlocks, UnitsGradient};
 use super::kept::Kept;
-use super::operands::{Masks, of_layer, operands};
+use super::operands::{Masks, operands};
 use super::resets::Resets;
 use super::stack::Stack;
 use super::threads;
@@ -74,6 +75,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         let steps = &kept.course.layout.steps;
         let (rows, batch, features) = (steps.rows(), steps.batch(0), self.features());
         let of_direction = |all: &'t [A], width: usize| &all[i * rows * width..][..rows * width];
+        let (extras, place) = (kept.extras(features), Place { layer, direction, i, first: 0 });
         let inputs: &[A] = if layer == 0 { &kept.inputs } else { &kept.outputs[layer - 1] };
         Terms {
             steps,
@@ -90,13 +92,14 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             column: direction * features,
             first: &kept.first.h[i * batch * features..][..batch * features],
             features,
-            masks: of_layer(kept.factors.masks([kept.inputs.len() / rows, features], batch), layer)
-                .map(|masks| Some(masks?.of_direction(i))),
+            masks: extras.masks_of(layer).map(|masks| Some(masks?.of(place))),
             gated: self.cell.gates_state().then(|| {
                 let left = kept.rows.get(i).invariant("a cell that gates the state keeps its rows");
                 (left.as_slice(), self.row_width(), (C::HIDDEN.end - 1) * (self.row_width() / C::BLOCKS))
             }),
-            resets: kept.course.resets().map(|resets| resets.of_direction(i, self.widths())),
+            resets: extras
+                .resets
+                .map(|resets| Resets { states: resets.states_of(i, self.widths()), ..resets }),
             projected: kept.cells.get(i).map(|cells| [cells.as_slice(), of_direction(d_h, features)]),
         }
     }

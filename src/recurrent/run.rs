@@ -6,7 +6,7 @@ use super::architecture::Architecture;
 use super::network::{Recurrent, state_of};
 use super::sequences::{Form, RowsOf, Sequences};
 use crate::dim::SequenceDim;
-use crate::engine::{Course, Reads, Scratch, Share, Writes};
+use crate::engine::{Course, InnerWrites, Reads, Scratch, Share, Writes};
 use crate::error::{Result, expect_shape, expect_steps, expect_width};
 use crate::invariant::Invariant;
 use crate::layout::Layout;
@@ -306,9 +306,11 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         let Pass { rows, course, state, .. } = pass;
         let layout = &course.layout;
         layout.with_sorted_state(state, |state| {
-            let reads = Reads { resets: course.resets(), ..Reads::new(rows.source(layout), &layout.steps) };
-            let (output, lower) = (output.map(Share::Whole), Share::wholes(lower));
-            let writes = Writes { output, lower, ..Writes::new(state) };
+            let extras = &course.extras();
+            let reads = Reads { extras: Some(extras), ..Reads::new(rows.source(layout), &layout.steps) };
+            let output = output.map(Share::Whole);
+            let inner = (!lower.is_empty()).then(|| Box::new(InnerWrites::lower(lower)));
+            let writes = Writes { output, inner, ..Writes::new(state) };
             C::forward(self.stack(), reads, writes, &mut Scratch::default());
         })
     }

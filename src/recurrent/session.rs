@@ -5,10 +5,10 @@ use ndarray::{Array3, ArrayRef2, ArrayRef3, ArrayView2, ArrayViewD, ArrayViewMut
 use super::architecture::{Architecture, CellArchitecture, Kind};
 use super::cell::RecurrentCell;
 use super::network::Recurrent;
-use super::step::{PLANES, Stepwise, run};
-use crate::arrays::{as_standard, elements, elements_mut, with_plain_rows};
+use super::step::{PLANES, Stepwise};
+use crate::arrays::{as_elements, elements_mut, with_plain_rows};
 use crate::element::Element;
-use crate::engine::{Reads, Scratch};
+use crate::engine::{Reads, Scratch, Share, Writes};
 use crate::error::{Error, Result, expect_shape, expect_steps, expect_width};
 use crate::parameters::Parameters;
 use crate::planes::Planes;
@@ -152,12 +152,12 @@ impl<N: Stepwise> Session<N> {
     /// unchanged then.
     pub fn step(&mut self, input: &ArrayRef2<N::Elem>) -> Result<ArrayView2<'_, N::Elem>> {
         self.expect_input(&[], input.shape())?;
-        let rows = as_standard("input", input)?;
+        let rows = as_elements("input", input)?;
         let Self { network, input_size, state, scratch } = self;
         let steps = Steps::Equal { len: 1, batch: state.h.len_of(Axis(1)) };
-        let source = Source::rows(elements(&rows), *input_size, &steps, 0);
+        let source = Source::rows(&rows, *input_size, &steps, 0);
         let planes = state.as_mut().map(|plane| elements_mut(plane));
-        run(network, planes, scratch, Reads::new(source, &steps), None);
+        N::Kind::forward(network.stack(), Reads::new(source, &steps), Writes::new(planes), scratch);
         let last = state.h.len_of(Axis(0)) - 1;
         Ok(state.h.index_axis(Axis(0), last))
     }
@@ -177,7 +177,8 @@ impl<N: Stepwise> Session<N> {
         let steps = Steps::Equal { len, batch };
         let reads = Reads::new(Source::grid(&rows, None), &steps);
         let planes = self.state.as_mut().map(|plane| elements_mut(plane));
-        run(&self.network, planes, &mut self.scratch, reads, Some(elements_mut(&mut output)));
+        let writes = Writes { output: Some(Share::Whole(elements_mut(&mut output))), ..Writes::new(planes) };
+        N::Kind::forward(self.network.stack(), reads, writes, &mut self.scratch);
         Ok(output)
     }
 

@@ -7,8 +7,8 @@ use ndarray::{Array, ArrayRef, ArrayView, Axis, Dimension};
 use super::architecture::{Architecture, CellArchitecture, Kind, Sizes};
 use super::cell::{CellDim, RecurrentCell};
 use super::network::Recurrent;
-use crate::arrays::{as_standard, elements, elements_mut, try_standard};
-use crate::engine::{Reads, Scratch, Share, Spares, Stack, Writes};
+use crate::arrays::{as_elements, elements_mut, try_standard};
+use crate::engine::{Reads, Spares, Stack, Writes};
 use crate::error::{Error, Result, expect_shape, expect_width};
 use crate::planes::Planes;
 use crate::rows::Source;
@@ -200,26 +200,14 @@ fn advance<'s, N: Stepwise, D: Dimension, E: Dimension>(
         }
         Ok(())
     })?;
-    let rows = as_standard("input", input)?;
+    let rows = as_elements("input", input)?;
     let steps = Steps::Equal { len: 1, batch: batch.iter().product() };
-    let reads = Reads::new(Source::rows(elements(&rows), sizes.input_size, &steps, 0), &steps);
+    let reads = Reads::new(Source::rows(&rows, sizes.input_size, &steps, 0), &steps);
     let planes = fitting.map(|(_, plane)| elements_mut(&mut **plane));
     let mut scratch = spares.lock().take_scratch();
-    run(network, planes, &mut scratch, reads, None);
+    N::Kind::forward(network.stack(), reads, Writes::new(planes), &mut scratch);
     spares.lock().give_scratch(scratch);
     Ok(state.h)
-}
-
-/// Runs a network over rows whose shapes have been checked.
-pub(super) fn run<N: Stepwise>(
-    network: &N,
-    state: Planes<&mut [N::Elem]>,
-    scratch: &mut Scratch<N::Elem>,
-    reads: Reads<'_, N::Elem>,
-    output: Option<&mut [N::Elem]>,
-) {
-    let writes = Writes { output: output.map(Share::Whole), ..Writes::new(state) };
-    N::Kind::forward(network.stack(), reads, writes, scratch);
 }
 
 mod private {
