@@ -12,11 +12,13 @@ use super::kept::Kept;
 use super::pass::planes_of_parts;
 use super::share::{Share, ShareMut};
 use super::stack::Stack;
+use super::team::{Member, together};
 use super::threads;
 use super::weights::BackWeights;
 use crate::cell::Cell;
 use crate::element::Element;
 use crate::error::Result;
+use crate::invariant::Invariant;
 use crate::planes::Planes;
 use crate::rows::Source;
 use crate::steps::Steps;
@@ -76,31 +78,86 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             d_sums: d_sums.chunks_exact_mut(rows * self.sums_width()).map(Share::Whole).collect(),
             d_h: d_h.chunks_exact_mut(rows * self.features()).map(Share::Whole).collect(),
         };
-        self.sums_back(reads, written, workers.min(steps.batch(0)));
+        self.sums_back(reads, written, workers);
         self.parameters_back(reads.kept, d_parameters, [&d_sums, &d_h], workers);
         let mut shelf = spares.lock();
         [d_sums, d_h].into_iter().for_each(|room| shelf.give(room));
     }
 
     #[inline(always)]
-    fn sums_back(&self, reads: &BackReads<'_, A>, mut written: Written<'_, A>, workers: usize) {
+    fn sums_back(&self, reads: &BackReads<'_, A>, mut written: Written<'_, A>, threads: usize) {
         let steps = &reads.kept.course.layout.steps;
-        if workers == 1 {
-            return self.rows_back(reads, steps, 0, &mut written);
+        if threads > 1 && steps.batch(0) > 1 {
+            let workers = threads.min(steps.batch(0));
+            let ranges = steps.ranges(workers);
+            let parts = written.split(self, reads.inputs(0), steps, &ranges).into_iter().zip(ranges);
+            threads::for_each(workers, parts, |(mut written, range)| {
+                let rows = BackRows { steps: &steps.narrow(&range), first: range.start, team: None };
+                self.rows_back(reads, rows, &mut written);
+            });
+        } else if self.team(threads) > 1 && self.shares_back(reads.kept) {
+            self.sums_back_together(reads, written, self.team(threads));
+        } else {
+            self.rows_back(reads, BackRows { steps, first: 0, team: None }, &mut written);
         }
-        let ranges = steps.ranges(workers);
-        let parts = written.split(self, reads.weights[0][0].inputs(), steps, &ranges).into_iter().zip(ranges);
-        threads::for_each(workers, parts, |(mut written, rows)| {
-            self.rows_back(reads, &steps.narrow(&rows), rows.start, &mut written);
+    }
+
+    /// Whether threads can share the way back of one sequence: what a product reads is the gradient of the sums alone.
+    fn shares_back(&self, kept: &Kept<A>) -> bool {
+        let masks = kept.factors.masks.iter().all(Option::is_none);
+        masks && !self.is_projected() && !self.cell.gates_state()
+    }
+
+    /// The way back of one sequence on several threads. Each keeps the gradient of the whole state and of all input rows, and
+    /// makes some columns of the one and some rows of the other.
+    #[inline(always)]
+    fn sums_back_together(&self, reads: &BackReads<'_, A>, mut written: Written<'_, A>, threads: usize) {
+        let steps = &reads.kept.course.layout.steps;
+        let (rows, widest) = (steps.rows(), (0..self.depth()).map(|layer| reads.inputs(layer)).max());
+        let chunk = self.plan.chunk_of::<A>(self.sums_width()).min(rows);
+        let len = self.features().max(chunk * widest.invariant("a stack has a layer"));
+        let (d_state, inputs) = (written.d_state.as_ref().map(Share::to_vec), reads.inputs(0) * rows);
+        let wants_input = written.d_input.is_some();
+        let help = |member: &Member<'_>| {
+            let mut d_state = d_state.clone();
+            let mut d_input = reads.kept.spares.lock().take(if wants_input { inputs } else { 0 });
+            let mut written = Written {
+                d_state: d_state.as_mut().map(|plane| Share::Whole(plane)),
+                d_input: wants_input.then_some(Share::Whole(&mut d_input)),
+                d_sums: Share::nowhere(self.depth() * self.directions()),
+                d_h: Vec::new(),
+            };
+            self.rows_back(reads, BackRows { steps, first: 0, team: Some(member) }, &mut written);
+            reads.kept.spares.lock().give(d_input);
+        };
+        together((threads, len), self.patience(rows), help, |team| {
+            self.rows_back(reads, BackRows { steps, first: 0, team }, &mut written);
         });
     }
 
     /// The way back through some rows of every step, on this thread. Not inlined: what it dispatches to would be compiled
     /// again at each call.
     #[inline(never)]
-    fn rows_back(&self, reads: &BackReads<'_, A>, steps: &Steps, first: usize, written: &mut Written<'_, A>) {
-        self.plan.arch.dispatch(RunBack { stack: self, reads, steps, first, written });
+    fn rows_back(&self, reads: &BackReads<'_, A>, rows: BackRows<'_>, written: &mut Written<'_, A>) {
+        self.plan.arch.dispatch(RunBack { stack: self, reads, rows, written });
     }
+}
+
+impl<A: Element> BackReads<'_, A> {
+    /// The width of a layer's input rows.
+    fn inputs(&self, layer: usize) -> usize {
+        self.weights[layer][0].inputs()
+    }
+}
+
+/// Some rows of every step of the way back, for one thread.
+#[derive(Debug, Clone, Copy)]
+struct BackRows<'r> {
+    /// How these rows fall into steps, and the first of them in each step.
+    steps: &'r Steps,
+    first: usize,
+    /// The threads that share a single sequence, if any do.
+    team: Option<&'r Member<'r>>,
 }
 
 /// What the first half of the way back writes: all rows, or one thread's rows of every step.
@@ -149,9 +206,7 @@ impl<A: Element> Written<'_, A> {
 struct RunBack<'r, 'a, 'l, A: Element, C> {
     stack: &'r Stack<A, C>,
     reads: &'r BackReads<'a, A>,
-    /// How these rows fall into steps, and the first of them in each step.
-    steps: &'r Steps,
-    first: usize,
+    rows: BackRows<'r>,
     written: &'r mut Written<'l, A>,
 }
 
@@ -177,14 +232,14 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
     /// that gradient where the caller wants it, and returns nothing.
     #[inline(always)]
     fn layer<S: Simd>(&mut self, simd: S, layer: usize, above: &[A], room: &mut BackScratch<A>) -> Vec<A> {
-        let Self { stack, reads, steps, first, .. } = *self;
+        let Self { stack, reads, rows: BackRows { steps, first, team }, .. } = *self;
         let kept = reads.kept;
         let Written { d_state, d_input, d_sums, d_h } = &mut *self.written;
         let extras = kept.extras(stack.features());
         let (all, widths, batch) = (&kept.course.layout.steps, stack.widths(), steps.batch(0));
         let mut below = match layer {
             0 => Vec::new(),
-            _ => kept.spares.lock().take(steps.rows() * reads.weights[layer][0].inputs()),
+            _ => kept.spares.lock().take(steps.rows() * reads.inputs(layer)),
         };
         for (d, weights) in reads.weights[layer].iter().enumerate() {
             let i = layer * stack.directions() + d;
@@ -201,6 +256,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                 plan: &stack.plan,
                 blocks: stack.layers[layer][d].blocks,
                 place,
+                team,
                 rows: kept.rows.get(i).map(|kept| rows(kept, stack.row_width())),
                 cells: match kept.cells.get(i) {
                     Some(cells) => (rows(cells, stack.units()), 0),
@@ -232,10 +288,11 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
     /// The way back through the dropout between a layer and the one above: multiplies the gradient with the
     /// factors.
     fn drop_out(&self, factors: &[A], d_inputs: &mut [A]) {
-        let (steps, all, width) = (self.steps, &self.reads.kept.course.layout.steps, self.stack.width());
+        let (BackRows { steps, first, .. }, all, width) =
+            (self.rows, &self.reads.kept.course.layout.steps, self.stack.width());
         for t in 0..steps.len() {
             let rows = &mut d_inputs[steps.start(t) * width..steps.start(t + 1) * width];
-            let factors = &factors[(all.start(t) + self.first) * width..];
+            let factors = &factors[(all.start(t) + first) * width..];
             rows.iter_mut().zip(factors).for_each(|(d_x, &factor)| *d_x *= factor);
         }
     }

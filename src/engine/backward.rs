@@ -9,6 +9,7 @@ use super::operands::{Masks, operands};
 use super::resets::Resets;
 use super::share::ShareMut;
 use super::sums::run;
+use super::team::Member;
 use super::weights::BackWeights;
 use crate::cell::{Cell, KeptRows, sums};
 use crate::element::Element;
@@ -26,6 +27,8 @@ pub(super) struct BackSpanReads<'a, A> {
     pub(super) plan: &'a Plan,
     pub(super) blocks: Blocks,
     pub(super) place: Place,
+    /// The threads that share a single sequence, if any do.
+    pub(super) team: Option<&'a Member<'a>>,
     /// The rows that the cell left, if the cell keeps them.
     pub(super) rows: Option<Source<'a, A>>,
     /// The rows of the cell's outputs, and this direction's first column in them.
@@ -80,7 +83,7 @@ impl<A: Element> BackWeights<A> {
         writes: BackSpanWrites<'_, '_, A>,
         scratch: &mut BackScratch<A>,
     ) {
-        let BackSpanReads { steps, blocks, place, .. } = reads;
+        let BackSpanReads { steps, blocks, place, team, .. } = reads;
         let reverse = place.direction == 1;
         let BackSpanWrites { mut d_state, mut d_sums, mut d_h, mut d_inputs } = writes;
         let (width, units) = (const { sums::<A, C>() } * blocks.units, blocks.units);
@@ -139,8 +142,16 @@ impl<A: Element> BackWeights<A> {
                 }
                 let [_, masks] = reads.masks;
                 if masks.is_none() && !cell.gates_state() {
-                    let chain = self.chain::<C>(sums, [batch, width], 0..hidden::<A, C>(), Start::Output);
-                    run(simd, Product::new(&[chain], d_state.h), t);
+                    let mut chain = self.chain::<C>(sums, [batch, width], 0..hidden::<A, C>(), Start::Output);
+                    let own = team.map_or(0..features, |team| {
+                        let panels = team.share(features.div_ceil(A::PANEL));
+                        chain.weights = chain.weights.part(panels.clone());
+                        panels.start * A::PANEL..features.min(panels.end * A::PANEL)
+                    });
+                    run(simd, Product::new(&[chain], &mut d_state.h[own.start..]).strided(features), t);
+                    if let Some(team) = team {
+                        team.exchange(own, d_state.h);
+                    }
                 } else {
                     let d_h = &mut *d_state.h;
                     self.to_operands(
@@ -175,8 +186,14 @@ impl<A: Element> BackWeights<A> {
                         add_masked(simd, chain, factors, c, &mut scratch.masked);
                     }
                 } else {
-                    let chain = self.input_chain(sums, [rows.len(), width, units], blocks, start);
-                    Product::new(&[chain], c).run(simd);
+                    let own = team.map_or(0..rows.len(), |team| team.share(rows.len()));
+                    let sums = &sums[own.start * width..];
+                    let chain = self.input_chain(sums, [own.len(), width, units], blocks, start);
+                    let own = own.start * inputs..own.end * inputs;
+                    Product::new(&[chain], &mut c[own.clone()]).run(simd);
+                    if let Some(team) = team {
+                        team.exchange(own, c);
+                    }
                 }
                 d_inputs.put(chunk.clone(), &scratch.inputs);
             }

@@ -15,7 +15,7 @@ use super::weights::Weights;
 use crate::cell::{Cell, Units};
 use crate::element::Element;
 use crate::invariant::Invariant;
-use crate::kernels::{Chain, Matrix, Plan, Product, Start, copy};
+use crate::kernels::{Chain, Matrix, Plan, Product, Start};
 use crate::planes::Planes;
 use crate::rows::Source;
 use crate::steps::Steps;
@@ -68,6 +68,8 @@ pub(super) struct StepScratch<A> {
     /// An operand times a mask, and times a gate.
     masked: Vec<A>,
     gated: Vec<A>,
+    /// The row that a team's members make together.
+    whole_row: Vec<A>,
 }
 
 impl<A: Element> Weights<A> {
@@ -120,7 +122,7 @@ impl<A: Element> Weights<A> {
         let widths = Planes { h: self.features(), c: C::CARRIES.then_some(units) };
         let [input_masks, state_masks] = extras.map_or([None, None], |extras| extras.masks_of(place.layer));
         let resets = extras.and_then(|extras| extras.resets.as_ref());
-        let StepScratch { rows, offsets, cells, masked, gated } = scratch;
+        let StepScratch { rows, offsets, cells, masked, gated, whole_row } = scratch;
         while let Some((mut chunk, ahead)) = self.next_steps(steps, &mut range, plan, (width, reverse)) {
             let (origin, ahead) = (steps.start(chunk.start), ahead && input_masks.is_none());
             // The earliest of some steps has the most rows.
@@ -176,16 +178,20 @@ impl<A: Element> Weights<A> {
                     Some(projection) => {
                         let cells = first_of(cells, batch * units);
                         step(simd, (cell, made), shares.as_ref(), rows, cells, c);
-                        if let Some(mut kept) = kept_cells {
-                            copy(cells, kept.step(t, start * units..(start + batch) * units));
+                        if let Some(kept) = kept_cells {
+                            kept.store(t, start..start + batch, cells);
                         }
                         let a = Matrix::contiguous(cells, batch, units);
                         Product::new(&[Chain { start: Start::Zero, a, weights: projection.all() }], h)
                             .run(simd);
                     }
                 }
-                if let Some(mut kept) = kept_rows {
-                    copy(rows, kept.step(t, start * width..(start + batch) * width));
+                if let Some(kept) = kept_rows {
+                    let rows = match &shares {
+                        None => &*rows,
+                        Some(shares) => shares.whole_row(rows, self.blocks, whole_row),
+                    };
+                    kept.store(t, start..start + batch, rows);
                 }
                 if let Some(target) = &mut target {
                     target.store(t, start..start + batch, &state.h[..batch * widths.h], widths.h);

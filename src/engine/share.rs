@@ -13,6 +13,8 @@ pub enum Share<'a, A> {
     Whole(&'a mut [A]),
     /// The rows of each step.
     Pieces(Vec<&'a mut [A]>),
+    /// None: what is written is lost.
+    Nowhere,
 }
 
 /// A [`Share`], borrowed.
@@ -20,6 +22,7 @@ pub enum Share<'a, A> {
 pub(super) enum ShareMut<'b, 'a, A> {
     Whole(&'b mut [A]),
     Pieces(&'b mut [&'a mut [A]]),
+    Nowhere,
 }
 
 impl<'a, A> Share<'a, A> {
@@ -28,12 +31,18 @@ impl<'a, A> Share<'a, A> {
         arrays.iter_mut().map(|rows| Self::Whole(rows)).collect()
     }
 
+    /// As many shares of no rows.
+    pub(super) fn nowhere(count: usize) -> Vec<Self> {
+        (0..count).map(|_| Self::Nowhere).collect()
+    }
+
     /// Splits rows of `width` elements among workers. Each worker takes a range of each step's rows; together the
     /// ranges are `0..batch(0)`.
     pub(super) fn split(self, width: usize, steps: &Steps, ranges: &[Range<usize>]) -> Vec<Self> {
         let pieces = match self {
             Self::Whole(rows) => steps.pieces(rows, width),
             Self::Pieces(pieces) => pieces,
+            Self::Nowhere => return Self::nowhere(ranges.len()),
         };
         let mut shares: Vec<_> = ranges.iter().map(|_| Vec::with_capacity(pieces.len())).collect();
         for mut rows in pieces {
@@ -56,6 +65,7 @@ impl<'a, A> Share<'a, A> {
         match self {
             Self::Whole(rows) => rows.to_vec(),
             Self::Pieces(pieces) => pieces.concat(),
+            Self::Nowhere => Vec::new(),
         }
     }
 
@@ -63,6 +73,7 @@ impl<'a, A> Share<'a, A> {
         match self {
             Self::Whole(rows) => ShareMut::Whole(rows),
             Self::Pieces(pieces) => ShareMut::Pieces(pieces),
+            Self::Nowhere => ShareMut::Nowhere,
         }
     }
 }
@@ -74,6 +85,19 @@ impl<'b, A> ShareMut<'b, '_, A> {
         match self {
             Self::Whole(rows) => &mut rows[range],
             Self::Pieces(pieces) => pieces[t],
+            Self::Nowhere => &mut [],
+        }
+    }
+
+    /// Copies rows to the share of step `t`, if there is one. In the whole array they are `range`.
+    #[inline(always)]
+    pub(super) fn store(mut self, t: usize, range: Range<usize>, rows: &[A])
+    where
+        A: Copy,
+    {
+        if !matches!(self, Self::Nowhere) {
+            let width = rows.len() / range.len();
+            copy(rows, self.step(t, range.start * width..range.end * width));
         }
     }
 
@@ -101,6 +125,10 @@ impl<'b, A> ShareMut<'b, '_, A> {
                 room.resize(range.len(), A::default());
                 room
             }
+            Self::Nowhere => {
+                room.resize(range.len(), A::default());
+                room
+            }
         }
     }
 
@@ -125,6 +153,7 @@ impl<'b, A> ShareMut<'b, '_, A> {
         match self {
             Self::Whole(rows) => &mut rows[range],
             Self::Pieces(pieces) => pieces[t],
+            Self::Nowhere => &mut [],
         }
     }
 }

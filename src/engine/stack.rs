@@ -2,13 +2,14 @@
 
 use std::mem;
 use std::ops::Range;
+use std::time::Duration;
 
 use pulp::{Simd, WithSimd};
 
 use super::forward::{Place, SpanReads, SpanWrites, StepScratch};
-use super::pass::{Extras, Reads, Writes};
+use super::pass::{Extras, InnerWrites, Reads, Writes};
 use super::share::{Share, ShareMut, Target};
-use super::team::{Member, Team};
+use super::team::{Member, together};
 use super::threads;
 use super::weights::Weights;
 use crate::cell::{self, Cell};
@@ -67,23 +68,11 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 let part = Part { source, steps, first: rows.start, ..Part::of(&reads) };
                 self.run(part, &mut writes, &mut Scratch::default());
             });
-        } else if threads > 1 && self.is_shareable(&writes) {
-            self.forward_together(
-                Part::of(&reads),
-                writes,
-                threads.min(2 * self.units() / SHARED_UNITS),
-                scratch,
-            );
+        } else if threads > 1 && self.team(threads) > 1 {
+            self.forward_together(Part::of(&reads), writes, self.team(threads), scratch);
         } else {
             self.run(Part::of(&reads), &mut writes, scratch);
         }
-    }
-
-    /// Whether threads can share units. A thread then holds only its own part of a row that the cell leaves.
-    fn is_shareable(&self, writes: &Writes<'_, A>) -> bool {
-        let whole_rows =
-            writes.inner.as_ref().is_some_and(|inner| !inner.rows.is_empty() || !inner.cells.is_empty());
-        self.units() >= SHARED_UNITS && !whole_rows
     }
 
     /// Runs a thread's part of a pass on this thread.
@@ -103,20 +92,32 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         threads: usize,
         scratch: &mut Scratch<A>,
     ) {
-        let (team, first) = (Team::new(self.units()), writes.state.as_ref().map(Share::to_vec));
-        let patience = threads::time_alone(self.flops(part.steps.rows())).mul_f64(self.plan.patience);
-        let help = || {
-            let Some(member) = team.join() else { return };
-            // Only the first thread writes what the caller wants.
+        let first = writes.state.as_ref().map(Share::to_vec);
+        let rows = writes.inner.as_ref().map_or(0, |inner| inner.rows.len());
+        let help = |member: &Member<'_>| {
+            // Only the first thread writes what the caller wants, but all of them make its rows.
             let mut state = first.clone();
-            let mut writes = Writes::new(state.as_mut().map(Vec::as_mut_slice));
-            self.run(Part { team: Some(&member), ..part }, &mut writes, &mut Scratch::default());
+            let nowhere = InnerWrites { lower: Vec::new(), rows: Share::nowhere(rows), cells: Vec::new() };
+            let mut writes = Writes {
+                inner: Some(Box::new(nowhere)),
+                ..Writes::new(state.as_mut().map(Vec::as_mut_slice))
+            };
+            self.run(Part { team: Some(member), ..part }, &mut writes, &mut Scratch::default());
         };
-        threads::with_helpers(threads - 1, help, || {
-            let member = team.lead(threads - 1, patience);
-            let team = Some(&member).filter(|member| !member.is_alone());
+        let patience = self.patience(part.steps.rows());
+        together((threads, self.row_width()), patience, help, |team| {
             self.run(Part { team, ..part }, &mut writes, scratch);
         });
+    }
+
+    /// How long a pass over `rows` rows of one sequence waits for threads that share it.
+    pub(super) fn patience(&self, rows: usize) -> Duration {
+        threads::time_alone(self.flops(rows)).mul_f64(self.plan.patience)
+    }
+
+    /// The threads worth sharing a sequence's units among, of some that are there.
+    pub(super) fn team(&self, threads: usize) -> usize {
+        if self.units() < SHARED_UNITS { 1 } else { threads.min(2 * self.units() / SHARED_UNITS) }
     }
 
     /// The floating-point operations of a forward pass over `rows` rows.

@@ -10,7 +10,7 @@ use super::weights::Weights;
 use crate::cell::Cell;
 use crate::element::Element;
 use crate::invariant::Invariant;
-use crate::kernels::{Blocks, Chain, Matrix, PanelsRef, Product, Start};
+use crate::kernels::{Blocks, Chain, Matrix, PanelsRef, Product, Start, copy};
 
 /// The units that one thread makes: all of them, or its share in a team.
 #[derive(Debug, Clone)]
@@ -208,6 +208,25 @@ impl<A: Element> Weights<A> {
                 columns.products_with(simd, None, read, rows, (width, t));
             }
         }
+    }
+}
+
+impl<A: Element> Shares<'_, A> {
+    /// The whole row of a step, in which all members' rows are put together: each has its own units of every block.
+    #[inline(never)]
+    pub(super) fn whole_row<'r>(
+        &self,
+        row: &[A],
+        Blocks { apart, .. }: Blocks,
+        room: &'r mut Vec<A>,
+    ) -> &'r [A] {
+        let Own { first, blocks: Blocks { units, apart: own_apart }, .. } = self.own;
+        room.resize(row.len() / own_apart * apart, A::zero());
+        for (all, own) in room.chunks_exact_mut(apart).zip(row.chunks_exact(own_apart)) {
+            copy(&own[..units], &mut all[first..first + units]);
+        }
+        self.member.exchange_blocks(first..first + units, apart, room);
+        room
     }
 }
 

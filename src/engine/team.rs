@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{hint, thread};
 
+use super::threads;
 use crate::element::Element;
 use crate::invariant::Invariant;
 
@@ -75,6 +76,26 @@ pub(super) struct Member<'a> {
     meetings: Cell<usize>,
 }
 
+/// Runs `lead` on this thread: as a member of a team, if threads of the current rayon pool come to help within `patience`.
+/// Each of them runs `help`. Members hand each other slices of up to `len` numbers.
+pub(super) fn together(
+    (threads, len): (usize, usize),
+    patience: Duration,
+    help: impl Fn(&Member<'_>) + Send + Sync,
+    lead: impl FnOnce(Option<&Member<'_>>) + Send,
+) {
+    let team = Team::new(len);
+    let join = || {
+        if let Some(member) = team.join() {
+            help(&member);
+        }
+    };
+    threads::with_helpers(threads - 1, join, || {
+        let member = team.lead(threads - 1, patience);
+        lead(Some(&member).filter(|member| !member.is_alone()));
+    });
+}
+
 impl Team {
     pub(super) fn new(hidden: usize) -> Self {
         let states = || (0..hidden).map(|_| Bits::default()).collect();
@@ -114,20 +135,29 @@ impl Member<'_> {
 
     /// Hands out this member's units of a state, and takes those of the others.
     pub(super) fn exchange<A: Element>(&self, own: Range<usize>, state: &mut [A]) {
+        self.exchange_blocks(own, state.len(), state);
+    }
+
+    /// As [`exchange`](Self::exchange), of the same units of every block of a row.
+    pub(super) fn exchange_blocks<A: Element>(&self, own: Range<usize>, apart: usize, row: &mut [A]) {
         let meeting = self.meetings.get() + 1;
         self.meetings.set(meeting);
         let shared = &self.team.states[meeting % 2];
-        for (to, from) in shared[own.clone()].iter().zip(&state[own.clone()]) {
-            to.store(from.into_f64().to_bits());
+        for (to, from) in shared.chunks(apart).zip(row.chunks(apart)) {
+            for (to, from) in to[own.clone()].iter().zip(&from[own.clone()]) {
+                to.store(from.into_f64().to_bits());
+            }
         }
         self.team.arrivals.fetch_add(1, Ordering::AcqRel);
         let all = meeting * self.members;
         let have_met = || self.team.arrivals.load(Ordering::Acquire) >= all;
         wait_until(|| have_met() || self.team.broken.load(Ordering::Relaxed));
         have_met().then_some(()).invariant("no member of a team panics");
-        for (i, (to, from)) in state.iter_mut().zip(shared).enumerate() {
-            if !own.contains(&i) {
-                *to = A::from_f64(f64::from_bits(from.load()));
+        for (to, from) in row.chunks_mut(apart).zip(shared.chunks(apart)) {
+            for others in [0..own.start, own.end..to.len()] {
+                for (to, from) in to[others.clone()].iter_mut().zip(&from[others]) {
+                    *to = A::from_f64(f64::from_bits(from.load()));
+                }
             }
         }
     }

@@ -81,15 +81,16 @@ fn teams_change_no_bit_of_masked_passes() -> Result<()> {
     expect_masked(problem, 1)
 }
 
-/// Expects one long sequence, whose units threads share, to be the loops: each thread makes some units of every block, and
-/// keeps all of h.
+/// Expects one long sequence, whose units threads share, to be the loops, forwards and back: each thread makes some units of
+/// every block, and keeps all of h.
 fn expect_teams<K: Oracle, A: Scalar>(sizes: Sizes, len: usize) -> Result<()> {
     let problem = Problem::<K, A>::new(sizes, len, 1)?.with_resets().with_reset_state();
     let passed = problem.forwards();
+    let expected = problem.backwards(&passed).named();
     for plan in [patient(), Plan { chunk: 3, ahead: 100, ..patient() }] {
         for count in [2, 3, 4] {
             let what = format!("{count} threads, {}", problem.network.config());
-            with_threads(count, || expect_passes(&problem, plan, &passed, None, &what))?;
+            with_threads(count, || expect_passes(&problem, plan, &passed, Some(&expected), &what))?;
         }
     }
     Ok(())
