@@ -3,11 +3,10 @@
 use std::fmt;
 
 use ndarray::{Array, ArrayRef, Dimension};
-use rand::Rng;
 
 use crate::error::{Result, expect_probability, expect_shape};
 use crate::invariant::Invariant;
-use crate::random;
+use crate::random::Generators;
 use crate::room::filled;
 use crate::scalar::Scalar;
 
@@ -15,7 +14,8 @@ use crate::scalar::Scalar;
 /// multiplied by `1 / (1 - p)`. Without training nothing changes, so there is no other pass.
 ///
 /// From [`manual_seed`](crate::manual_seed) the masks are torch's bit for bit, of an input in standard layout: one draw
-/// of two words for each element in row-major order, none for p = 0 and p = 1.
+/// of two words for each element in row-major order, none for p = 0 and p = 1. [`PerSequence`](crate::random::PerSequence)
+/// has a generator for each index of the input's first axis.
 ///
 /// ```
 /// use ndarray::Array2;
@@ -75,16 +75,21 @@ impl Dropout {
     /// The input times the factors that are drawn here, and these factors.
     ///
     /// # Errors
-    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result that no memory holds; nothing is drawn then.
-    pub fn forward_train<A: Scalar, D: Dimension, R: Rng + ?Sized>(
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result that no memory holds;
+    /// [`Error::Shape`](crate::Error::Shape) for generators of another number than the first axis's length (1 for an input
+    /// without axes). Nothing is drawn then.
+    pub fn forward_train<A: Scalar, D: Dimension, G: Generators + ?Sized>(
         &self,
         input: &ArrayRef<A, D>,
-        rng: &mut R,
+        rng: &mut G,
     ) -> Result<(Array<A, D>, DropoutMask<A, D>)> {
+        let sequences = input.shape().first().copied().unwrap_or(1);
+        rng.expect(sequences)?;
         let mut factors = filled("mask", input.raw_dim(), A::one())?;
         let mut output = filled("output", input.raw_dim(), A::zero())?;
         if self.p > 0.0 {
-            random::dropout(factors.as_slice_mut().invariant("`filled` gives standard layout"), self.p, rng)?;
+            let factors = factors.as_slice_mut().invariant("`filled` gives standard layout");
+            rng.dropout(factors, self.p, input.len() / sequences.max(1), 0..sequences)?;
         }
         output.assign(input);
         output *= &factors;

@@ -1,9 +1,8 @@
 //! TensorFlow's counter-based generator, and the distributions that Keras draws from it.
 //!
-//! Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011, <https://doi.org/10.1145/2063384.2063405>): ten rounds of
-//! multiplications turn a counter of four words, under a key of two, into four random words. Every draw has
-//! a stream of its own, which a first block makes of the seed and the draw's number: a draw can be repeated, and does not
-//! depend on another.
+//! Its blocks are those of [`random::Philox`](crate::random::Philox), its streams are TensorFlow's. Every draw has a stream
+//! of its own, which a first block makes of the seed and the draw's number: a draw can be repeated, and does not depend on
+//! another.
 //!
 //! Source: TensorFlow's `random/philox_random.h`, `random/random_distributions.h` and
 //! `kernels/stateless_random_ops.cc`.
@@ -12,9 +11,7 @@ use std::f64::consts::TAU;
 
 use super::single;
 use crate::element::Element;
-
-const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+use crate::random::philox_block;
 
 /// The key under which a seed becomes a stream.
 const SCRAMBLE: [u32; 2] = [0x3ec8_f720, 0x0246_1e29];
@@ -75,18 +72,9 @@ impl Philox {
     }
 }
 
-/// Ten rounds.
-fn block(mut key: [u32; 2], counter: u128) -> [u32; 4] {
-    let mut words: [u32; 4] = std::array::from_fn(|i| (counter >> (32 * i)) as u32);
-    for _ in 0..10 {
-        let [first, second] =
-            [(0, 0), (1, 2)].map(|(i, word)| u64::from(MULTIPLIERS[i]) * u64::from(words[word]));
-        let high = |product: u64| (product >> 32) as u32;
-        words =
-            [high(second) ^ words[1] ^ key[0], second as u32, high(first) ^ words[3] ^ key[1], first as u32];
-        key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
-    }
-    words
+/// The block of a counter under a key.
+fn block(key: [u32; 2], counter: u128) -> [u32; 4] {
+    philox_block(key, std::array::from_fn(|i| (counter >> (32 * i)) as u32))
 }
 
 /// The values in [0, 1) of a block: four of 23 random bits (`f32`) or two of 52 (`f64`).

@@ -3,7 +3,8 @@
 //! Every function takes its generator as an argument and says how many words it draws. With [`manual_seed`] the
 //! functions draw what torch draws on a CPU after `torch.manual_seed`; with another generator of `rand`'s traits, such
 //! as `ChaCha8Rng`, they are defined just as exactly. [`normal`] alone wants a generator that keeps half a pair of
-//! normal values ([`NormalRng`]): [`manual_seed`]'s does, and [`WithSpare`] makes one of any other.
+//! normal values ([`NormalRng`]): [`manual_seed`]'s does, and [`WithSpare`] makes one of any other. Dropout also takes one
+//! generator [for each sequence](PerSequence), such as a numbered stream of [`Philox`].
 //!
 //! | function | torch | from one seed |
 //! |---|---|---|
@@ -25,11 +26,16 @@
 //!
 //! Source: `ATen/native/cpu/DistributionTemplates.h` and `ATen/core/DistributionsHelper.h`.
 
+mod generators;
 mod mt19937;
 mod normal;
+mod philox;
 
+pub use generators::{Generators, PerSequence};
 pub use mt19937::Mt19937;
 pub use normal::{NormalRng, WithSpare, normal};
+pub use philox::Philox;
+pub(crate) use philox::philox_block;
 
 use ndarray::{Array, ArrayRef, Axis, Dimension, NdProducer};
 use rand::Rng;
@@ -225,7 +231,7 @@ pub(crate) fn first_largest<A: Scalar>(numbers: impl IntoIterator<Item = A>) -> 
 ///
 /// # Errors
 /// [`Error::OutOfRange`] unless `p` is in [0, 1].
-pub(crate) fn dropout<A: Scalar, R: Rng + ?Sized>(factors: &mut [A], p: f64, rng: &mut R) -> Result<()> {
+fn dropout<A: Scalar, R: Rng + ?Sized>(factors: &mut [A], p: f64, rng: &mut R) -> Result<()> {
     let kept = A::one() / A::from_f64(1.0 - p);
     for factor in factors {
         *factor = if p < 1.0 && bernoulli(1.0 - p, rng)? { kept } else { A::zero() };

@@ -3,7 +3,6 @@
 use std::marker::PhantomData;
 
 use ndarray::{Array, Array3, ArrayRef, Dimension};
-use rand::Rng;
 
 use super::architecture::Architecture;
 use super::network::{Recurrent, state_of};
@@ -15,7 +14,7 @@ use crate::error::Result;
 use crate::invariant::Invariant;
 use crate::kernels::copy;
 use crate::planes::Planes;
-use crate::random;
+use crate::random::Generators;
 use crate::scalar::Scalar;
 
 /// What a pass in training leaves for [`Recurrent::backward`] and [`Recurrent::back`], which may read it any number of
@@ -51,13 +50,13 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
     /// [`Run::forward_train`].
     ///
     /// # Errors
-    /// As [`forward`](Self::forward).
+    /// As [`Run::forward_train`].
     #[expect(clippy::type_complexity, reason = "an output, a state and a trace")]
-    pub fn forward_train<D: SequenceDim, R: Rng + ?Sized>(
+    pub fn forward_train<D: SequenceDim, G: Generators + ?Sized>(
         &self,
         input: &ArrayRef<A, D>,
         state: Option<C::State<&ArrayRef<A, D>>>,
-        rng: &mut R,
+        rng: &mut G,
     ) -> Result<(Array<A, D>, C::State<Array<A, D>>, Trace<C, A, Array<A, D>>)> {
         Run::new(self, input, state.map(C::planes)).forward_train(rng)
     }
@@ -74,13 +73,17 @@ impl<C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'_, C, A, I> {
     /// `enforce_sorted=False`: the longest sequence first, those of one length as in a
     /// [`PackedSequence`](crate::PackedSequence).
     ///
+    /// With [one generator for each sequence](crate::random::PerSequence) a sequence draws from its own what it draws if
+    /// it runs alone: layer by layer, in the order of (t, feature).
+    ///
     /// # Errors
-    /// As [`forward`](Self::forward).
+    /// As [`forward`](Self::forward); [`Error::Shape`](crate::Error::Shape) for generators of another number than the
+    /// sequences'. Nothing is drawn then.
     #[doc(alias = "train")]
     #[expect(clippy::type_complexity, reason = "an output, a state and a trace")]
-    pub fn forward_train<R: Rng + ?Sized>(
+    pub fn forward_train<G: Generators + ?Sized>(
         self,
-        rng: &mut R,
+        rng: &mut G,
     ) -> Result<(I::Output, C::State<Array<A, I::Dim>>, Trace<C, A, I::Output>)> {
         let mut output = Vec::new();
         let pass = self.pass(|layout| {
@@ -100,7 +103,7 @@ impl<C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'_, C, A, I> {
     /// (L, N, D hidden_size).
     ///
     /// # Errors
-    /// As [`forward`](Self::forward).
+    /// As [`forward_train`](Self::forward_train).
     ///
     /// ```
     /// use ndarray::{Array2, Array3};
@@ -117,9 +120,9 @@ impl<C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'_, C, A, I> {
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
     #[expect(clippy::type_complexity, reason = "the last outputs, a state and a trace")]
-    pub fn last_train<R: Rng + ?Sized>(
+    pub fn last_train<G: Generators + ?Sized>(
         self,
-        rng: &mut R,
+        rng: &mut G,
     ) -> Result<(Array<A, <I::Dim as Dimension>::Smaller>, C::State<Array<A, I::Dim>>, Trace<C, A, I::Output>)>
     {
         let pass = self.pass(|_| Ok(()))?;
@@ -129,20 +132,25 @@ impl<C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'_, C, A, I> {
     }
 
     /// Draws dropout and runs a pass. Returns the final state and the trace.
-    fn train<R: Rng + ?Sized>(
+    fn train<G: Generators + ?Sized>(
         &self,
         pass: Pass<'_, A>,
-        rng: &mut R,
+        rng: &mut G,
     ) -> Result<(Planes<Array3<A>>, Trace<C, A, I::Output>)> {
         let (network, Pass { rows, course, mut state, dim }) = (self.network, pass);
+        rng.expect(dim.1)?;
         let spares = network.cache.spares();
         let sizes = network.config().sizes();
         let gaps = if sizes.dropout > 0.0 { sizes.num_layers - 1 } else { 0 };
+        let layout = course.layout.clone();
         let draw = |mut between: Vec<Vec<A>>| {
-            between.iter_mut().try_for_each(|factors| random::dropout(factors, sizes.dropout, rng))?;
+            for factors in &mut between {
+                let places = layout.steps.places(0..layout.steps.len());
+                let sequences = places.map(|(_, b)| layout.sequence(b));
+                rng.dropout(factors, sizes.dropout, sizes.output_size(), sequences)?;
+            }
             Ok(Factors { between, ..Factors::default() })
         };
-        let layout = course.layout.clone();
         let stack = network.stack();
         let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| {
             C::forward(stack, reads, writes, &mut Scratch::default());

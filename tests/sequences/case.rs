@@ -257,7 +257,7 @@ macro_rules! in_every_kind {
 pub(crate) use in_every_kind;
 
 /// Numbers from (-1, 1).
-fn numbers<A: Number, D: Dimension, R: Rng>(
+pub fn numbers<A: Number, D: Dimension, R: Rng>(
     shape: impl ndarray::IntoDimension<Dim = D>,
     rng: &mut R,
 ) -> Result<Array<A, D>> {

@@ -15,6 +15,7 @@ mod errors;
 mod last;
 mod last_train;
 mod lengths;
+mod own_draws;
 mod packed;
 mod packed_errors;
 mod packed_golden;
