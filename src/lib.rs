@@ -43,12 +43,14 @@
 //! * [`parameters!`], a model of one's own made of these, and its gradient. [`Parameters`]: the named arrays of a model, to
 //!   read, change, copy ([`state_dict`](Parameters::state_dict)), load ([`load_state_dict`](Parameters::load_state_dict)), add
 //!   ([`accumulate`](Parameters::accumulate)) and scale.
+//! * [`distributed`]: what training on several machines, or with gradients added in parts, needs for the bits of one.
 //! * [`io`]: models from files of torch, NumPy, Keras and ONNX, and back.
 //! * [`manual_seed`], torch's generator; [`random`], torch's draws from any generator of `rand`; [`init`], initialisers.
 //! * [`Recurrent`] and [`RecurrentCell`], the types behind these networks and cells, for code over any kind of network.
 //! * [`Error`], what a caller can get wrong. No input makes this crate panic.
 //! * [`guide`]: pages for those who come [from torch](guide::from_torch) or [from Keras](guide::from_keras), on
-//!   [deploying](guide::deploying), [reproducibility](guide::reproducibility) and [speed](guide::speed).
+//!   [deploying](guide::deploying), [reproducibility](guide::reproducibility), [speed](guide::speed) and
+//!   [training on several machines](guide::distributed).
 //!
 //! # Training
 //!
@@ -125,6 +127,7 @@ compile_error!(
 mod arrays;
 mod cell;
 mod dim;
+pub mod distributed;
 mod dropout;
 mod element;
 mod embedding;

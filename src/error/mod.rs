@@ -4,7 +4,7 @@ mod file;
 
 pub use file::FileError;
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 /// What a caller can get wrong. Every variant names the array, option or parameter, what was expected and what came.
 /// After an error nothing has changed.
@@ -252,6 +252,33 @@ pub enum Error {
     DuplicateParameter {
         /// The parameter's name.
         name: String,
+    },
+
+    /// Numbers are no node of the tree in which a sum is added.
+    #[error("the terms {numbers:?} of {count} are no node of the tree")]
+    ForeignNode {
+        /// The numbers.
+        numbers: Range<usize>,
+        /// How many terms the sum has.
+        count: usize,
+    },
+
+    /// Terms of a sum came twice.
+    #[error("the terms {numbers:?} came again: the sum has {present:?}")]
+    RepeatedTerms {
+        /// The numbers of the terms that came.
+        numbers: Range<usize>,
+        /// The numbers of terms that are there.
+        present: Range<usize>,
+    },
+
+    /// A sum lacks terms.
+    #[error("the sum lacks the terms {numbers:?} of {count}")]
+    MissingTerms {
+        /// The numbers of the first terms that are not there.
+        numbers: Range<usize>,
+        /// How many terms the sum has.
+        count: usize,
     },
 
     /// A file was not read or not written.

@@ -36,7 +36,8 @@
 //! Randomness is always an argument: there is no global generator, and no call draws more than it documents. So what a
 //! program draws depends on its calls alone, not on threads or on other parts of the program. [`manual_seed`](crate::manual_seed)
 //! is torch's generator, [`keras::set_random_seed`](crate::keras::set_random_seed) Keras's; every other generator of `rand`
-//! serves as well.
+//! serves as well. [`random::PerSequence`](crate::random::PerSequence) makes dropout a function of a sequence's number;
+//! [`distributed`](super::distributed) builds on it, for any number of machines.
 //!
 //! # A run that stops and goes on
 //!

@@ -51,7 +51,7 @@
 //!
 //! A [`Trace`](crate::Trace) says what it holds. Its memory goes back to the network when it is dropped, and the next pass takes it: keep
 //! no trace longer than its `backward` needs it. A batch too large for the memory is passed in parts, whose gradients
-//! [`accumulate`](crate::Parameters::accumulate) adds. A long sequence is cut into pieces that carry their state, as the example
+//! [`accumulate`](crate::Parameters::accumulate) adds, or [`TreeSum`](crate::distributed::TreeSum) in a fixed order. A long sequence is cut into pieces that carry their state, as the example
 //! `rhyme` does: truncated backpropagation.
 //!
 //! # Threads

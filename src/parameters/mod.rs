@@ -10,7 +10,7 @@ use fit::by_name;
 use ndarray::{ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension, IxDyn, RawData};
 
 use crate::arrays::standard;
-use crate::error::Result;
+use crate::error::{Result, expect_shape};
 use crate::scalar::Scalar;
 
 /// A model, or the gradient of one, as a list of named arrays in torch's order.
@@ -127,6 +127,39 @@ pub trait Parameters {
         for ((_, sum), (_, term)) in sums.iter_mut().zip(&terms) {
             sum.zip_mut_with(term, |sum, &term| *sum += term);
         }
+        Ok(())
+    }
+
+    /// Every element in one list: the arrays in their order, each in row-major order. torch's `parameters_to_vector`.
+    ///
+    /// ```
+    /// use ndarray_rnn::{Linear, LinearConfig, Parameters, manual_seed};
+    ///
+    /// let linear = Linear::<f32>::new(LinearConfig::new(3, 2), &mut manual_seed(0))?;
+    /// let mut other = Linear::<f32>::zeros(LinearConfig::new(3, 2))?;
+    /// let vector = linear.to_vector(); // the weight's 6 elements, and the bias's 2
+    /// assert_eq!((vector.len(), vector[6]), (8, linear.parameters().bias().unwrap()[0]));
+    /// other.load_vector(&vector)?;
+    /// assert_eq!(other, linear);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    #[doc(alias = "parameters_to_vector")]
+    fn to_vector(&self) -> Vec<Self::Elem> {
+        self.named_parameters().iter().flat_map(|(_, array)| array).copied().collect()
+    }
+
+    /// Sets every element to that of a list in the order of [`to_vector`](Self::to_vector). torch's
+    /// `vector_to_parameters`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for a list of another length; nothing is changed then.
+    #[doc(alias = "vector_to_parameters")]
+    fn load_vector(&mut self, vector: &[Self::Elem]) -> Result<()> {
+        let mut arrays = self.named_parameters_mut();
+        let len = arrays.iter().map(|(_, array)| array.len()).sum();
+        expect_shape("vector", &[len], &[vector.len()])?;
+        let elements = arrays.iter_mut().flat_map(|(_, array)| array);
+        elements.zip(vector).for_each(|(to, &from)| *to = from);
         Ok(())
     }
 

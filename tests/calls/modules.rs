@@ -1,8 +1,10 @@
 //! Random calls of everything around networks: modules, functions, draws, losses, optimisers, sequences.
 
 use ndarray::{Array1, Array2, Array3, ArrayD, Axis, IxDyn};
+use ndarray_rnn::distributed::{DistributedSampler, Node, TreeSum, tree_nodes};
 use ndarray_rnn::loss::{CrossEntropyLoss, HuberLoss, MseLoss, NllLoss, SmoothL1Loss};
 use ndarray_rnn::optim::{Adam, AdamConfig, MaxNorm, Sgd, SgdConfig, clip_grad_norm, clip_grad_value};
+use ndarray_rnn::random::{PerSequence, Philox};
 use ndarray_rnn::{
     Dropout, Embedding, EmbeddingConfig, Linear, LinearConfig, PackedSequence, Packing, Padding, PaddingSide,
     Parameters, Scalar, functional, init, one_hot, pad_sequence, random, unpad_sequence,
@@ -12,7 +14,7 @@ use crate::draws::{Counts, Draws};
 
 /// One call, or some that belong together.
 pub(crate) fn any<A: Scalar>(draws: &mut Draws, counts: &mut Counts) {
-    match draws.below(8) {
+    match draws.below(9) {
         0 => linear::<A>(draws, counts),
         1 => embedding::<A>(draws, counts),
         2 => functions::<A>(draws, counts),
@@ -20,6 +22,7 @@ pub(crate) fn any<A: Scalar>(draws: &mut Draws, counts: &mut Counts) {
         4 => distributions::<A>(draws, counts),
         5 => losses::<A>(draws, counts),
         6 => sequences::<A>(draws, counts),
+        7 => distributed::<A>(draws, counts),
         _ => optimisers::<A>(draws, counts),
     }
 }
@@ -131,6 +134,38 @@ fn losses<A: Scalar>(draws: &mut Draws, counts: &mut Counts) {
     counts.note("MseLoss", MseLoss::new().forward(&x, &y));
     counts.note("SmoothL1Loss", SmoothL1Loss::new().beta(draws.number()).forward(&x, &y));
     counts.note("HuberLoss", HuberLoss::new().delta(draws.number()).unreduced(&x, &y));
+}
+
+/// A sum whose terms come in any order, some as nodes; the sampler; vectors; dropout by sequence.
+fn distributed<A: Scalar>(draws: &mut Draws, counts: &mut Counts) {
+    let count = draws.size();
+    let Some(mut sum) = counts.note("TreeSum::new", TreeSum::<Array1<A>>::new(count)) else { return };
+    for number in 0..count.min(6) {
+        let (number, before) = (draws.near(number), sum.clone());
+        let added = if draws.one_in(2) {
+            counts.note("TreeSum::add", sum.add(number, draws.array(3)))
+        } else {
+            let node = Node { numbers: number..draws.near(number.saturating_add(1)), sum: draws.array(3) };
+            counts.note("TreeSum::add_node", sum.add_node(node))
+        };
+        assert!(added.is_some() || format!("{sum:?}") == format!("{before:?}")); // not `==`: a NaN is no other
+    }
+    if let Some(total) = counts.note("TreeSum::take_sum", sum.take_sum()) {
+        let (mut total, vector) = (total, draws.array(3).to_vec());
+        counts.note("load_vector", total.load_vector(&vector));
+    }
+    counts.note("tree_nodes", tree_nodes(count, draws.index(count)..draws.near(count)));
+    let [len, replicas] = [(); 2].map(|()| draws.size());
+    if !is_large([len, replicas]) && !is_large([len, 1]) {
+        let sampler =
+            DistributedSampler::new(len, replicas).shuffle(draws.one_in(2)).drop_last(draws.one_in(2));
+        counts.note("DistributedSampler", sampler.epoch(draws.below(3) as u64));
+    }
+    let x: Array2<A> = draws.array((3, 2));
+    let mut rngs = PerSequence(vec![Philox::new(0); draws.near(x.nrows())]);
+    if let Ok(dropout) = Dropout::new(0.5) {
+        counts.note("Dropout by sequence", dropout.forward_train(&x, &mut rngs));
+    }
 }
 
 fn sequence<A: Scalar>(draws: &mut Draws, features: usize) -> Array2<A> {

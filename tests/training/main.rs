@@ -4,6 +4,7 @@
 mod common;
 
 mod clip;
+mod distributed;
 mod functions;
 mod linear;
 mod loss;
