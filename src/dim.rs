@@ -1,13 +1,14 @@
 //! Batches and single sequences, `batch_first` or not, as one shape.
 
 use ndarray::{
-    Array, Array1, Array2, Array3, ArrayRef, ArrayView2, ArrayView3, Axis, Dimension, Ix1, Ix2, Ix3,
+    Array, Array1, Array2, Array3, ArrayRef, ArrayView2, ArrayView3, ArrayViewMut3, Axis, Dimension, Ix1,
+    Ix2, Ix3,
 };
 
-use crate::arrays::{elements, elements_mut, into_standard};
+use crate::arrays::{elements, elements_mut};
 use crate::element::Element;
 use crate::error::Result;
-use crate::room::{self, room};
+use crate::room::zeros;
 
 /// The number of axes of an input: [`Ix3`](type@Ix3) for a batch, [`Ix2`](type@Ix2) for one sequence. Sealed.
 ///
@@ -33,9 +34,13 @@ pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
     #[doc(hidden)]
     fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A>;
 
-    /// The output's array from (L, N, width), called `name`, in standard layout.
+    /// The shape of sequences (L, N, width).
     #[doc(hidden)]
-    fn output<A: Element>(name: &str, array: Array3<A>, batch_first: bool) -> Result<Array<A, Self>>;
+    fn sequence_dim(shape: [usize; 3], batch_first: bool) -> Self;
+
+    /// An array of sequences as (L, N, width), to be written.
+    #[doc(hidden)]
+    fn time_major_mut<A>(array: &mut ArrayRef<A, Self>, batch_first: bool) -> ArrayViewMut3<'_, A>;
 
     /// A state's array from (layers x directions, N, hidden).
     #[doc(hidden)]
@@ -64,14 +69,25 @@ pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
 
 /// The states of the last `directions` rows of (layers x directions, N, hidden) side by side, (N, directions x hidden).
 fn side_by_side<A: Element>(states: &Array3<A>, directions: usize) -> Result<Array2<A>> {
+    let (_, batch, hidden) = states.dim();
+    let mut last = zeros("output", (batch, directions * hidden))?;
+    put_last(states, directions, &mut last);
+    Ok(last)
+}
+
+/// Writes what [`SequenceDim::last`] returns to an array of its shape.
+pub(crate) fn put_last<A: Element, D: Dimension>(
+    states: &Array3<A>,
+    directions: usize,
+    last: &mut ArrayRef<A, D>,
+) {
     let (count, batch, hidden) = states.dim();
-    let (states, mut last) = (elements(states), room("output", &[batch, directions * hidden])?);
+    let (states, mut rows) = (elements(states), elements_mut(last).chunks_exact_mut(hidden));
     for n in 0..batch {
-        for i in count - directions..count {
-            last.extend_from_slice(&states[(i * batch + n) * hidden..][..hidden]);
+        for (i, row) in (count - directions..count).zip(&mut rows) {
+            row.copy_from_slice(&states[(i * batch + n) * hidden..][..hidden]);
         }
     }
-    Ok(room::array((batch, directions * hidden), last))
 }
 
 /// The way back of [`SequenceDim::last`]: adds the gradient of the last outputs to that of the states
@@ -104,11 +120,16 @@ impl SequenceDim for Ix3 {
         array.view()
     }
 
-    fn output<A: Element>(name: &str, mut array: Array3<A>, batch_first: bool) -> Result<Array<A, Self>> {
+    fn sequence_dim([len, batch, width]: [usize; 3], batch_first: bool) -> Self {
+        if batch_first { Ix3(batch, len, width) } else { Ix3(len, batch, width) }
+    }
+
+    fn time_major_mut<A>(array: &mut ArrayRef<A, Self>, batch_first: bool) -> ArrayViewMut3<'_, A> {
+        let mut view = array.view_mut();
         if batch_first {
-            array.swap_axes(0, 1);
+            view.swap_axes(0, 1);
         }
-        into_standard(name, array)
+        view
     }
 
     fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {
@@ -145,8 +166,12 @@ impl SequenceDim for Ix2 {
         array.view().insert_axis(Axis(1))
     }
 
-    fn output<A: Element>(_: &str, array: Array3<A>, _batch_first: bool) -> Result<Array<A, Self>> {
-        Ok(array.index_axis_move(Axis(1), 0))
+    fn sequence_dim([len, _, width]: [usize; 3], _batch_first: bool) -> Self {
+        Ix2(len, width)
+    }
+
+    fn time_major_mut<A>(array: &mut ArrayRef<A, Self>, _batch_first: bool) -> ArrayViewMut3<'_, A> {
+        array.view_mut().insert_axis(Axis(1))
     }
 
     fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {

@@ -4,10 +4,11 @@ use std::fmt;
 
 use ndarray::{Array, ArrayRef, Dimension};
 
+use crate::arrays::try_standard;
 use crate::error::{Result, expect_probability, expect_shape};
 use crate::invariant::Invariant;
 use crate::random::Generators;
-use crate::room::filled;
+use crate::room::{filled, zeros};
 use crate::scalar::Scalar;
 
 /// Sets elements to zero at random in training, `torch.nn.Dropout`: each with probability p, and what is left is
@@ -86,7 +87,7 @@ impl Dropout {
         let sequences = input.shape().first().copied().unwrap_or(1);
         rng.expect(sequences)?;
         let mut factors = filled("mask", input.raw_dim(), A::one())?;
-        let mut output = filled("output", input.raw_dim(), A::zero())?;
+        let mut output = zeros("output", input.raw_dim())?;
         if self.p > 0.0 {
             let factors = factors.as_slice_mut().invariant("`filled` gives standard layout");
             rng.dropout(factors, self.p, input.len() / sequences.max(1), 0..sequences)?;
@@ -101,10 +102,11 @@ impl<A: Scalar, D: Dimension> DropoutMask<A, D> {
     /// The gradient of the input, given that of the output: `d_output` times the factors.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for a `d_output` of another shape than the input's.
+    /// [`Error::Shape`](crate::Error::Shape) for a `d_output` of another shape than the input's,
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) for a result that no memory holds.
     pub fn backward(&self, d_output: &ArrayRef<A, D>) -> Result<Array<A, D>> {
         expect_shape("d_output", self.factors.shape(), d_output.shape())?;
-        let mut d_input = self.factors.clone();
+        let mut d_input = try_standard("d_input", &self.factors)?;
         d_input.zip_mut_with(d_output, |d, &d_output| *d *= d_output);
         Ok(d_input)
     }

@@ -22,7 +22,7 @@ use crate::arrays::{as_standard, elements, elements_mut, try_standard};
 use crate::error::{Error, Result, expect_index, expect_number, expect_shape};
 use crate::kernels::{Activate, Activation};
 use crate::random;
-use crate::room::{filled, zeros};
+use crate::room::{room, zeros};
 use crate::scalar::Scalar;
 
 /// Probabilities from logits: `exp(x[c]) / (sum over c of exp(x[c]))` along an axis; `torch.nn.functional.softmax`.
@@ -85,7 +85,7 @@ fn of_rows<A: Scalar, D: Dimension>(
     if output.is_empty() {
         return Ok(output); // any number of rows of no width
     }
-    let mut buffer = Vec::new();
+    let mut buffer = room("output", &[input.len_of(axis)])?;
     for mut row in output.lanes_mut(axis) {
         buffer.clear();
         buffer.extend(row.iter().map(|x| x.into_f64()));
@@ -128,7 +128,7 @@ pub fn argmax<A: Scalar, D: Dimension>(
     if input.len_of(axis) == 0 {
         return Err(Error::ZeroSize { name: "the axis of argmax" });
     }
-    let mut indices = filled("argmax", input.lanes(axis).raw_dim(), 0)?;
+    let mut indices = zeros("argmax", input.lanes(axis).raw_dim())?;
     for (index, row) in indices.iter_mut().zip(input.lanes(axis)) {
         *index = random::first_largest(row.iter().copied());
     }

@@ -1,14 +1,15 @@
 //! How the sequences of a batch become rows in steps, and rows become arrays again.
 
-use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
+use ndarray::{Array3, ArrayView2, ArrayView3, ArrayViewMut3, Axis};
 
 use crate::arrays::{elements_mut, try_standard};
 use crate::element::Element;
 use crate::error::{Error, Result, expect_shape};
-use crate::kernels::copy;
+use crate::invariant::Invariant;
+use crate::kernels::{copied, copy};
 use crate::order::longest_first;
 use crate::planes::Planes;
-use crate::room::{array, filled_elements, room};
+use crate::room::{room, zero_elements};
 use crate::steps::Steps;
 
 /// How the sequences of a batch become rows in steps.
@@ -24,6 +25,19 @@ impl Layout {
     pub(crate) fn equal(len: usize, batch: usize) -> Self {
         let len = if batch == 0 { 0 } else { len };
         Self { steps: Steps::Equal { len, batch }, order: None }
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds it.
+    pub(crate) fn copied(&self) -> Result<Self> {
+        let steps = match &self.steps {
+            &Steps::Equal { len, batch } => Steps::Equal { len, batch },
+            Steps::Ragged { starts } => Steps::Ragged { starts: copied("lengths", starts)? },
+        };
+        let order = self.order.as_ref().map(|order| copied("lengths", order)).transpose()?;
+        Ok(Self { steps, order })
     }
 
     /// Sequences of some lengths, in any order.
@@ -44,9 +58,9 @@ impl Layout {
     /// # Errors
     /// [`Error::SizeOverflow`] if no memory holds a number for each step.
     pub(crate) fn of_lengths(lengths: &[usize]) -> Result<Self> {
-        let order = longest_first(lengths);
+        let order = longest_first(lengths)?;
         let longest = order.first().map_or(0, |&n| lengths[n]);
-        let mut starts = filled_elements("lengths", &[longest.saturating_add(1)], 0)?;
+        let mut starts = zero_elements("lengths", &[longest.saturating_add(1)])?;
         for &n in &order {
             starts[1..=lengths[n]].iter_mut().for_each(|batch| *batch += 1);
         }
@@ -77,19 +91,19 @@ impl Layout {
     /// sequence of no steps keeps its state.
     ///
     /// # Errors
-    /// As [`sorted_state`](Self::sorted_state), before the pass runs.
+    /// As [`sorted_state`](Self::sorted_state), before the pass runs, and those of the pass. The state is unchanged then, if
+    /// it was sorted.
     pub(crate) fn with_sorted_state<A: Element>(
         &self,
         state: &mut Planes<Array3<A>>,
-        run: impl FnOnce(Planes<&mut [A]>),
+        run: impl FnOnce(Planes<&mut [A]>) -> Result<()>,
     ) -> Result<()> {
         let planes = state.as_mut();
         let Some(order) = &self.order else {
-            run(planes.map(|plane| elements_mut(plane)));
-            return Ok(());
+            return run(planes.map(|plane| elements_mut(plane)));
         };
         let mut sorted = state.as_ref().try_map(|plane| self.sorted_state("state", &plane.view()))?;
-        run(sorted.as_mut().map(Vec::as_mut_slice));
+        run(sorted.as_mut().map(Vec::as_mut_slice))?;
         state.as_mut().zip(sorted).map(|(state, rows)| {
             let mut rows = rows.chunks_exact(state.len_of(Axis(2)).max(1));
             for mut block in state.outer_iter_mut() {
@@ -117,41 +131,29 @@ impl Layout {
     /// [`Error::SizeOverflow`] for rows, called `name`, that no memory holds.
     pub(crate) fn zero_rows<A: Element>(&self, name: &str, width: usize) -> Result<Vec<A>> {
         match self.steps {
-            Steps::Equal { len, batch } => filled_elements(name, &[len, batch, width], A::zero()),
-            Steps::Ragged { .. } => filled_elements(name, &[self.steps.rows(), width], A::zero()),
+            Steps::Equal { len, batch } => zero_elements(name, &[len, batch, width]),
+            Steps::Ragged { .. } => zero_elements(name, &[self.steps.rows(), width]),
         }
     }
 
-    /// Rows as an array (L, N, width), called `name`, `padding` behind the sequences' ends.
-    ///
-    /// # Errors
-    /// [`Error::SizeOverflow`] if no memory holds it.
-    #[inline(always)]
-    pub(crate) fn scatter_rows<A: Element>(
-        &self,
-        name: &str,
-        rows: Vec<A>,
-        shape: [usize; 3],
-        padding: A,
-    ) -> Result<Array3<A>> {
-        let in_place = matches!(self.steps, Steps::Equal { .. }) && self.order.is_none();
-        Ok(array(shape, if in_place { rows } else { self.padded(name, &rows, shape, padding)? }))
+    /// Whether rows lie as an array (L, N, width) has them.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.steps, Steps::Equal { .. }) && self.order.is_none()
     }
 
-    /// As [`scatter_rows`](Self::scatter_rows), of rows that do not lie so.
-    #[inline(never)]
-    fn padded<A: Element>(
-        &self,
-        name: &str,
-        rows: &[A],
-        shape @ [_, batch, width]: [usize; 3],
-        padding: A,
-    ) -> Result<Vec<A>> {
-        let mut padded = filled_elements(name, &shape, padding)?;
+    /// Copies rows to their places in an array (L, N, width) whose own rows are contiguous.
+    pub(crate) fn scatter_rows<A: Element>(&self, rows: &[A], mut to: ArrayViewMut3<'_, A>) {
+        if self.is_plain()
+            && let Some(to) = to.as_slice_mut()
+        {
+            return copy(rows, to);
+        }
+        let width = to.len_of(Axis(2));
         for ((t, b), row) in self.steps.places(0..self.steps.len()).zip(rows.chunks_exact(width)) {
-            copy(row, &mut padded[(t * batch + self.sequence(b)) * width..][..width]);
+            let mut to = to.index_axis_mut(Axis(0), t);
+            let mut to = to.index_axis_mut(Axis(0), self.sequence(b));
+            copy(row, to.as_slice_mut().invariant("rows are contiguous"));
         }
-        Ok(padded)
     }
 
     /// The sequence that is row `b` of every step.

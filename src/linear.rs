@@ -13,7 +13,7 @@ use crate::invariant::Invariant;
 use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
 use crate::parameters::{Parameters, Trainable, zeros_of};
 use crate::random;
-use crate::room::zeros;
+use crate::room::{get_or_make, zeros};
 use crate::scalar::Scalar;
 use crate::setters::setters;
 
@@ -228,7 +228,7 @@ impl<A: Scalar> Linear<A> {
         let LinearConfig { in_features, .. } = self.config;
         let output_dim = self.output_dim(input)?;
         let bias = self.parameters.bias.as_ref().map(|bias| bias.as_slice().invariant(DENSE));
-        let weights = self.packed.transposed.get_or_init(|| Panels::transposed(&self.parameters.weight));
+        let weights = get_or_make(&self.packed.transposed, || Panels::transposed(&self.parameters.weight))?;
         let input = as_standard("input", input)?;
         let mut output = zeros("output", output_dim)?;
         let (a, start) =
@@ -262,16 +262,17 @@ impl<A: Scalar> Linear<A> {
         let (input, d_output) = (as_standard("input", input)?, as_standard("d_output", d_output)?);
         let parameters = LinearParameters {
             weight: self.weight_gradient(elements(&input), elements(&d_output))?,
-            bias: self.config.bias.then(|| self.bias_gradient(elements(&d_output))),
+            bias: self.config.bias.then(|| self.bias_gradient(elements(&d_output))).transpose()?,
         };
-        self.input_gradient(rows, elements(&d_output), d_input.as_slice_mut().invariant(DENSE));
+        self.input_gradient(rows, elements(&d_output), d_input.as_slice_mut().invariant(DENSE))?;
         Ok(LinearGradients { parameters, input: d_input })
     }
 
-    fn input_gradient(&self, rows: usize, d_output: &[A], d_input: &mut [A]) {
+    fn input_gradient(&self, rows: usize, d_output: &[A], d_input: &mut [A]) -> Result<()> {
         let a = Matrix::contiguous(d_output, rows, self.config.out_features);
-        let weights = self.packed.straight.get_or_init(|| Panels::straight(&self.parameters.weight)).all();
+        let weights = get_or_make(&self.packed.straight, || Panels::straight(&self.parameters.weight))?.all();
         A::product(Arch::new(), Product::new(&[Chain { start: Start::Zero, a, weights }], d_input));
+        Ok(())
     }
 
     fn weight_gradient(&self, input: &[A], d_output: &[A]) -> Result<Array2<A>> {
@@ -280,8 +281,8 @@ impl<A: Scalar> Linear<A> {
         let (plan, mut columns, mut panels) = (Plan::default(), Vec::new(), Panels::default());
         let inputs = input.chunks(plan.terms.saturating_mul(in_features));
         for (input, d_output) in inputs.zip(d_output.chunks(plan.terms.saturating_mul(out_features))) {
-            transpose(d_output, out_features, 0..out_features, &mut columns);
-            panels.fill(in_features, input.chunks_exact(in_features));
+            transpose(d_output, out_features, 0..out_features, &mut columns)?;
+            panels.fill(in_features, input.chunks_exact(in_features))?;
             let a = Matrix::contiguous(&columns, out_features, input.len() / in_features);
             let c = d_weight.as_slice_mut().invariant(DENSE);
             let chain = Chain { start: Start::Output, a, weights: panels.all() };
@@ -290,12 +291,12 @@ impl<A: Scalar> Linear<A> {
         Ok(d_weight)
     }
 
-    fn bias_gradient(&self, d_output: &[A]) -> Array1<A> {
-        let mut d_bias = Array1::zeros(self.config.out_features);
+    fn bias_gradient(&self, d_output: &[A]) -> Result<Array1<A>> {
+        let mut d_bias: Array1<A> = zeros("d_bias", self.config.out_features)?;
         for row in d_output.chunks_exact(self.config.out_features) {
             d_bias.iter_mut().zip(row).for_each(|(sum, &d)| *sum += d);
         }
-        d_bias
+        Ok(d_bias)
     }
 
     /// Checks an input's width, and returns its number of rows.

@@ -6,7 +6,8 @@
 //! which rows of dropout's masks it meets, and where its terms stand in the sum that is a weight's gradient; nothing
 //! else. So this is the same sort, choice by choice.
 
-use std::cmp::Reverse;
+use crate::error::Result;
+use crate::room::{collected, room};
 
 /// Parts of at most so many sequences are not divided.
 const UNDIVIDED: usize = 16;
@@ -15,14 +16,26 @@ const UNDIVIDED: usize = 16;
 type Sequence = (usize, usize);
 
 /// The numbers of the sequences of one step or more, the longest first.
-pub(crate) fn longest_first(lengths: &[usize]) -> Vec<usize> {
+///
+/// # Errors
+/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds them.
+pub(crate) fn longest_first(lengths: &[usize]) -> Result<Vec<usize>> {
     let numbered = lengths.iter().copied().zip(0..);
-    let mut sequences: Vec<Sequence> = numbered.filter(|&(length, _)| length > 0).collect();
+    let mut sequences: Vec<Sequence> = room("lengths", &[lengths.len()])?;
+    sequences.extend(numbered.filter(|&(length, _)| length > 0));
     let divisions = 2 * sequences.len().checked_ilog2().unwrap_or(0);
     divide(&mut sequences, divisions);
-    // libstdc++ ends with an insertion sort of the whole list. It is stable, so any stable sort ends as it does.
-    sequences.sort_by_key(|&(length, _)| Reverse(length));
-    sequences.into_iter().map(|(_, n)| n).collect()
+    insert_each(&mut sequences);
+    collected("lengths", sequences.into_iter().map(|(_, n)| n))
+}
+
+/// Moves each sequence forward to behind those that are no shorter: at most as many places as an undivided part has.
+fn insert_each(sequences: &mut [Sequence]) {
+    for end in 1..sequences.len() {
+        let (length, _) = sequences[end];
+        let longer = sequences[..end].iter().rev().take_while(|other| other.0 < length).count();
+        sequences[end - longer..=end].rotate_right(1);
+    }
 }
 
 /// Divides a part in two, and its parts again. What is still large after so many divisions is sorted by a heap.

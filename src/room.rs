@@ -1,14 +1,12 @@
 //! Memory for arrays that a user's sizes ask for: too little of it is an error, not the end of the program.
 
+use std::sync::OnceLock;
+
+use bytemuck::Zeroable;
 use ndarray::{Array, Dimension, IntoDimension};
 
-use crate::element::Element;
-use crate::error::{Error, Result, counted_bytes, expect_addressable};
+use crate::error::{Error, Result, counted_bytes};
 use crate::invariant::Invariant;
-
-/// From this number of bytes on, too little memory is an error. A smaller array is allocated as any vector is, which ends
-/// the program if the system has no 256 MiB left. That is faster: the zeros of a new page need no writing.
-const LARGE: usize = 1 << 28;
 
 /// An empty vector with room for the elements of an array.
 ///
@@ -16,23 +14,49 @@ const LARGE: usize = 1 << 28;
 /// [`Error::SizeOverflow`] if no memory holds them.
 #[inline(always)]
 pub(crate) fn room<A>(name: &str, shape: &[usize]) -> Result<Vec<A>> {
-    if is_small::<A>(shape) { Ok(Vec::with_capacity(shape.iter().product())) } else { ask(name, shape) }
+    let mut elements = Vec::new();
+    expect_addressable::<A>(name, shape)?;
+    let found = elements.try_reserve_exact(shape.iter().product());
+    if found.is_ok() { Ok(elements) } else { Err(lacking(name, shape)) }
 }
 
+/// Checks that Rust can allocate the elements of an array.
 #[inline(always)]
-fn is_small<A>(shape: &[usize]) -> bool {
+fn expect_addressable<A>(name: &str, shape: &[usize]) -> Result<()> {
     // A count is limited too, should elements take no memory.
-    counted_bytes(shape, size_of::<A>().max(1)) < LARGE
+    let bytes = counted_bytes(shape, size_of::<A>().max(1));
+    if bytes <= isize::MAX as usize { Ok(()) } else { Err(lacking(name, shape)) }
 }
 
 #[cold]
-fn ask<A>(name: &str, shape: &[usize]) -> Result<Vec<A>> {
-    expect_addressable(name, shape, size_of::<A>().max(1))?;
-    let mut elements = Vec::new();
-    match elements.try_reserve_exact(shape.iter().product()) {
-        Ok(()) => Ok(elements),
-        Err(_) => Err(Error::SizeOverflow { name: name.into(), shape: shape.into() }),
-    }
+fn lacking(name: &str, shape: &[usize]) -> Error {
+    Error::SizeOverflow { name: name.into(), shape: shape.into() }
+}
+
+/// Gives a vector that is used again room for `len` elements in all.
+///
+/// # Errors
+/// As [`room`].
+#[inline(always)]
+pub(crate) fn grow<A>(name: &str, elements: &mut Vec<A>, len: usize) -> Result<()> {
+    if elements.capacity() >= len { Ok(()) } else { grow_to(name, elements, len) }
+}
+
+#[cold]
+fn grow_to<A>(name: &str, elements: &mut Vec<A>, len: usize) -> Result<()> {
+    let found = elements.try_reserve_exact(len - elements.len());
+    if found.is_ok() { Ok(()) } else { Err(lacking(name, &[len])) }
+}
+
+/// Gives a vector that is used again `len` elements, whatever these are.
+///
+/// # Errors
+/// As [`room`].
+#[inline(always)]
+pub(crate) fn resize<A: Copy + Default>(name: &str, elements: &mut Vec<A>, len: usize) -> Result<()> {
+    grow(name, elements, len)?;
+    elements.resize(len, A::default());
+    Ok(())
 }
 
 /// Asks for memory for the elements of an array, and gives it back: arrays each of which finds memory need not find it
@@ -41,39 +65,46 @@ fn ask<A>(name: &str, shape: &[usize]) -> Result<Vec<A>> {
 /// # Errors
 /// As [`room`].
 pub(crate) fn expect_room<A>(name: &str, shape: &[usize]) -> Result<()> {
-    if is_small::<A>(shape) { Ok(()) } else { ask::<A>(name, shape).map(drop) }
+    room::<A>(name, shape).map(drop)
 }
 
-/// A copy of some elements.
+/// All values of an iterator that knows their number.
 ///
 /// # Errors
 /// As [`room`].
-#[cfg(any(feature = "npz", feature = "safetensors"))]
-pub(crate) fn copied<A: Copy>(name: &str, elements: &[A]) -> Result<Vec<A>> {
-    let mut copy = room(name, &[elements.len()])?;
-    copy.extend_from_slice(elements);
-    Ok(copy)
+pub(crate) fn collected<A>(name: &str, values: impl ExactSizeIterator<Item = A>) -> Result<Vec<A>> {
+    let mut list = room(name, &[values.len()])?;
+    list.extend(values);
+    Ok(list)
 }
 
 /// As many of one value as an array has elements.
 ///
 /// # Errors
 /// As [`room`].
-#[inline(always)]
 pub(crate) fn filled_elements<A: Clone>(name: &str, shape: &[usize], value: A) -> Result<Vec<A>> {
-    if is_small::<A>(shape) {
-        return Ok(vec![value; shape.iter().product()]);
-    }
-    let mut elements = ask(name, shape)?;
+    let mut elements = room(name, shape)?;
     elements.resize(shape.iter().product(), value);
     Ok(elements)
+}
+
+/// As many zeros as an array has elements. The system's pages are zeros already, so nothing is written.
+///
+/// # Errors
+/// As [`room`].
+#[inline(always)]
+pub(crate) fn zero_elements<A: Zeroable>(name: &str, shape: &[usize]) -> Result<Vec<A>> {
+    expect_addressable::<A>(name, shape)?;
+    match bytemuck::try_zeroed_slice_box(shape.iter().product()) {
+        Ok(zeros) => Ok(zeros.into_vec()),
+        Err(()) => Err(lacking(name, shape)),
+    }
 }
 
 /// An array of one value, in standard layout.
 ///
 /// # Errors
 /// As [`room`].
-#[inline(always)]
 pub(crate) fn filled<A: Clone, I: IntoDimension>(name: &str, shape: I, value: A) -> Result<Array<A, I::Dim>> {
     let dim = shape.into_dimension();
     let elements = filled_elements(name, dim.slice(), value)?;
@@ -85,12 +116,27 @@ pub(crate) fn filled<A: Clone, I: IntoDimension>(name: &str, shape: I, value: A)
 /// # Errors
 /// As [`room`].
 #[inline(always)]
-pub(crate) fn zeros<A: Element, I: IntoDimension>(name: &str, shape: I) -> Result<Array<A, I::Dim>> {
-    filled(name, shape, A::zero())
+pub(crate) fn zeros<A: Zeroable, I: IntoDimension>(name: &str, shape: I) -> Result<Array<A, I::Dim>> {
+    let dim = shape.into_dimension();
+    let elements = zero_elements(name, dim.slice())?;
+    Ok(array(dim, elements))
 }
 
 /// An array of all its elements, in row-major order.
 pub(crate) fn array<A, I: IntoDimension>(shape: I, elements: Vec<A>) -> Array<A, I::Dim> {
     Array::from_shape_vec(shape.into_dimension(), elements)
         .invariant("there are as many elements as the shape has")
+}
+
+/// What a lock holds, made if it holds nothing. Of two threads that make it at one time, the second drops its own.
+///
+/// # Errors
+/// Those of `make`; the lock holds nothing then.
+#[inline(always)]
+pub(crate) fn get_or_make<T>(lock: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(made) = lock.get() {
+        return Ok(made);
+    }
+    let made = make()?;
+    Ok(lock.get_or_init(|| made))
 }

@@ -8,8 +8,10 @@ use std::ops::Range;
 use ndarray::{Axis, CowArray, Ix3};
 
 use crate::element::Element;
+use crate::error::Result;
 use crate::invariant::Invariant;
 use crate::kernels::{Matrix, copy};
+use crate::room::grow;
 use crate::steps::Steps;
 
 /// The rows that a layer reads, wherever they lie.
@@ -62,6 +64,11 @@ impl<'a, A: Element> Source<'a, A> {
     /// The source without the first rows of every step.
     pub(crate) fn skip(self, rows: usize) -> Self {
         Self { first: self.first + rows, ..self }
+    }
+
+    /// Whether the rows of several steps need a table of where they start.
+    pub(crate) fn is_scattered(&self, steps: &Steps) -> bool {
+        steps.len() > 1 && !self.is_dense(steps, 0)
     }
 
     /// The rows of some steps as one matrix. `table` is room for where they start.
@@ -136,13 +143,16 @@ impl<'a, A: Element> Source<'a, A> {
 
     /// Some columns of the first rows of step `t`: a view if the rows lie one after another, else a copy in
     /// `room`.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if `room` cannot grow.
     #[inline(always)]
     pub(crate) fn columns<'r>(
         self,
         [t, rows]: [usize; 2],
         columns: Range<usize>,
         room: &'r mut Vec<A>,
-    ) -> &'r [A]
+    ) -> Result<&'r [A]>
     where
         'a: 'r,
     {
@@ -150,11 +160,12 @@ impl<'a, A: Element> Source<'a, A> {
             && let Some((rows, distance)) = self.step(t, rows)
             && distance == columns.len()
         {
-            return rows;
+            return Ok(rows);
         }
         room.clear();
+        grow("scratch", room, rows * columns.len())?;
         (0..rows).for_each(|b| room.extend_from_slice(&self.row(t, b)[columns.clone()]));
-        room
+        Ok(room)
     }
 
     /// The first rows of step `t` and how far apart they start; `None` if there are no rows or no one distance.

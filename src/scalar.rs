@@ -2,7 +2,8 @@
 
 use crate::cell::{Elman, Gru, Lstm};
 use crate::element::Element;
-use crate::engine::{BackReads, BackWrites, Reads, Scratch, Stack, Writes};
+use crate::engine::{BackReads, BackWrites, Reads, Ready, Scratch, Stack, Writes};
+use crate::error::Result;
 use crate::kernels::{Activate, Arch, Product, Update};
 
 /// The element type of arrays, parameters and results: `f32` or `f64`, and no other.
@@ -29,16 +30,27 @@ impl Scalar for f64 {}
 /// A generic function is compiled in every crate that calls it, with that crate's settings. It would be slow to
 /// build, and slow to run in a crate that is not optimised.
 pub trait Passes<C>: Element {
-    /// Runs every layer over every step.
+    /// Runs every layer over every step, once there is memory for it and `ready` is done.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if there is no memory, before anything is written.
     fn forward(
         stack: &Stack<Self, C>,
         reads: Reads<'_, Self>,
         writes: Writes<'_, Self>,
         scratch: &mut Scratch<Self>,
-    );
+        ready: Option<Ready<'_>>,
+    ) -> Result<()>;
 
     /// The way back.
-    fn backward(stack: &Stack<Self, C>, reads: &BackReads<'_, Self>, writes: BackWrites<'_, Self>);
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if there is no memory; what it writes means nothing then.
+    fn backward(
+        stack: &Stack<Self, C>,
+        reads: &BackReads<'_, Self>,
+        writes: BackWrites<'_, Self>,
+    ) -> Result<()>;
 }
 
 /// The kernels that are called one by one, compiled in this crate for the same reason as [`Passes`].
@@ -61,12 +73,17 @@ macro_rules! compiled {
                 reads: Reads<'_, Self>,
                 writes: Writes<'_, Self>,
                 scratch: &mut Scratch<Self>,
-            ) {
-                stack.forward(reads, writes, scratch);
+                ready: Option<Ready<'_>>,
+            ) -> Result<()> {
+                stack.forward(reads, writes, scratch, ready)
             }
 
-            fn backward(stack: &Stack<Self, $cell>, reads: &BackReads<'_, Self>, writes: BackWrites<'_, Self>) {
-                stack.backward(reads, writes);
+            fn backward(
+                stack: &Stack<Self, $cell>,
+                reads: &BackReads<'_, Self>,
+                writes: BackWrites<'_, Self>,
+            ) -> Result<()> {
+                stack.backward(reads, writes)
             }
         })*
 

@@ -5,6 +5,9 @@
 
 use std::ops::Range;
 
+use crate::error::Result;
+use crate::room::room;
+
 /// Rows grouped into steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Steps {
@@ -23,15 +26,19 @@ pub enum Steps {
 }
 
 impl Steps {
-    /// Steps of these numbers of rows, none larger than the one before.
-    pub(crate) fn ragged(batch_sizes: impl IntoIterator<Item = usize>) -> Self {
-        let mut starts = vec![0];
+    /// Up to `count` steps of these numbers of rows, none larger than the one before.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds a number for each step.
+    pub(crate) fn ragged(count: usize, batch_sizes: impl IntoIterator<Item = usize>) -> Result<Self> {
+        let mut starts = room("lengths", &[count.saturating_add(1)])?;
         let mut end = 0;
-        for batch in batch_sizes {
+        starts.push(end);
+        for batch in batch_sizes.into_iter().take(count) {
             end += batch;
             starts.push(end);
         }
-        Self::Ragged { starts }
+        Ok(Self::Ragged { starts })
     }
 
     /// The number of steps.
@@ -80,12 +87,15 @@ impl Steps {
     }
 
     /// Some rows of every step, as steps of their own.
-    pub(crate) fn narrow(&self, rows: &Range<usize>) -> Self {
+    ///
+    /// # Errors
+    /// As [`ragged`](Self::ragged).
+    pub(crate) fn narrow(&self, rows: &Range<usize>) -> Result<Self> {
         match self {
-            Self::Equal { len, .. } => Self::Equal { len: *len, batch: rows.len() },
+            Self::Equal { len, .. } => Ok(Self::Equal { len: *len, batch: rows.len() }),
             Self::Ragged { .. } => {
                 let batches = (0..self.len()).map(|t| self.batch(t).clamp(rows.start, rows.end) - rows.start);
-                Self::ragged(batches.take_while(|&batch| batch > 0))
+                Self::ragged(self.len(), batches.take_while(|&batch| batch > 0))
             }
         }
     }
@@ -153,14 +163,17 @@ impl Steps {
     }
 
     /// Cuts rows of `width` elements into those of each step.
-    pub(crate) fn pieces<'a, A>(&self, mut rows: &'a mut [A], width: usize) -> Vec<&'a mut [A]> {
-        let mut pieces = Vec::with_capacity(self.len());
+    ///
+    /// # Errors
+    /// As [`ragged`](Self::ragged).
+    pub(crate) fn pieces<'a, A>(&self, mut rows: &'a mut [A], width: usize) -> Result<Vec<&'a mut [A]>> {
+        let mut pieces = room("lengths", &[self.len()])?;
         for t in 0..self.len() {
             let (piece, rest) = rows.split_at_mut(self.batch(t) * width);
             pieces.push(piece);
             rows = rest;
         }
-        pieces
+        Ok(pieces)
     }
 }
 

@@ -5,6 +5,7 @@ mod fma;
 use std::fmt::{Debug, Display};
 use std::ops::{Deref, DerefMut};
 
+use bytemuck::Zeroable;
 use ndarray::NdFloat;
 use pulp::{Simd, bytemuck};
 
@@ -13,7 +14,7 @@ use fma::{FUSED, add_products_without_hardware, fma_without_hardware};
 /// What the kernels and the engine need of an element type.
 ///
 /// Sealed: every implementation is a promise about bits.
-pub trait Element: NdFloat + Default + Debug + Display + private::Sealed {
+pub trait Element: NdFloat + Default + Debug + Display + Zeroable + private::Sealed {
     /// torch's and NumPy's name of the type: `"float32"` or `"float64"`.
     const DTYPE: &'static str;
 

@@ -12,13 +12,14 @@ use super::kept::Kept;
 use super::pass::planes_of_parts;
 use super::share::{Share, ShareMut};
 use super::stack::Stack;
-use super::team::{Member, together};
+use super::team::{Member, Team};
 use super::threads;
 use super::weights::BackWeights;
 use crate::cell::Cell;
 use crate::element::Element;
 use crate::error::Result;
 use crate::invariant::Invariant;
+use crate::kernels::copied;
 use crate::planes::Planes;
 use crate::rows::Source;
 use crate::steps::Steps;
@@ -46,31 +47,25 @@ pub struct BackWrites<'a, A> {
 }
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
-    /// Checks that there is memory for the gradients of the sums, before the way back is asked for.
-    ///
-    /// # Errors
-    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if there is not.
-    pub(crate) fn expect_back(&self, kept: &Kept<A>) -> Result<()> {
-        let (rows, directions) = (kept.course.layout.steps.rows(), self.depth() * self.directions());
-        let width = self.sums_width() + if self.is_projected() { self.features() } else { 0 };
-        kept.spares.lock().expect_room("trace", &[directions, rows, width])
-    }
-
     /// The way back of [`forward`](Stack::forward). It makes the gradient of every sum first, with sequences split
     /// among threads, and then the gradient of every parameter, with units split among threads.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds what it works in.
     #[inline(always)]
-    pub(crate) fn backward(&self, reads: &BackReads<'_, A>, writes: BackWrites<'_, A>) {
+    pub(crate) fn backward(&self, reads: &BackReads<'_, A>, writes: BackWrites<'_, A>) -> Result<()> {
         let BackWrites { d_state, d_input, d_parameters } = writes;
         let (steps, spares) = (&reads.kept.course.layout.steps, &reads.kept.spares);
         let rows = steps.rows();
         if rows == 0 {
-            return;
+            return Ok(());
         }
         let workers = threads::count(self.flops(rows));
         let directions = self.depth() * self.directions();
         let mut shelf = spares.lock();
-        let mut d_sums = shelf.take(directions * rows * self.sums_width());
-        let mut d_h = shelf.take(if self.is_projected() { directions * rows * self.features() } else { 0 });
+        let projected = if self.is_projected() { directions } else { 0 };
+        let mut d_sums = shelf.take("gradients of sums", &[directions, rows, self.sums_width()])?;
+        let mut d_h = shelf.take("gradients of states", &[projected, rows, self.features()])?;
         drop(shelf);
         let written = Written {
             d_state: d_state.map(Share::Whole),
@@ -78,27 +73,28 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             d_sums: d_sums.chunks_exact_mut(rows * self.sums_width()).map(Share::Whole).collect(),
             d_h: d_h.chunks_exact_mut(rows * self.features()).map(Share::Whole).collect(),
         };
-        self.sums_back(reads, written, workers);
-        self.parameters_back(reads.kept, d_parameters, [&d_sums, &d_h], workers);
+        self.sums_back(reads, written, workers)?;
+        self.parameters_back(reads.kept, d_parameters, [&d_sums, &d_h], workers)?;
         let mut shelf = spares.lock();
         [d_sums, d_h].into_iter().for_each(|room| shelf.give(room));
+        Ok(())
     }
 
     #[inline(always)]
-    fn sums_back(&self, reads: &BackReads<'_, A>, mut written: Written<'_, A>, threads: usize) {
+    fn sums_back(&self, reads: &BackReads<'_, A>, mut written: Written<'_, A>, threads: usize) -> Result<()> {
         let steps = &reads.kept.course.layout.steps;
         if threads > 1 && steps.batch(0) > 1 {
             let workers = threads.min(steps.batch(0));
             let ranges = steps.ranges(workers);
-            let parts = written.split(self, reads.inputs(0), steps, &ranges).into_iter().zip(ranges);
-            threads::for_each(workers, parts, |(mut written, range)| {
-                let rows = BackRows { steps: &steps.narrow(&range), first: range.start, team: None };
-                self.rows_back(reads, rows, &mut written);
-            });
+            let parts = written.split(self, reads.inputs(0), steps, &ranges)?.into_iter().zip(ranges);
+            threads::try_for_each(workers, parts, |(mut written, range)| {
+                let rows = BackRows { steps: &steps.narrow(&range)?, first: range.start, team: None };
+                self.rows_back(reads, rows, &mut written)
+            })
         } else if self.team(threads) > 1 && self.shares_back(reads.kept) {
-            self.sums_back_together(reads, written, self.team(threads));
+            self.sums_back_together(reads, written, self.team(threads))
         } else {
-            self.rows_back(reads, BackRows { steps, first: 0, team: None }, &mut written);
+            self.rows_back(reads, BackRows { steps, first: 0, team: None }, &mut written)
         }
     }
 
@@ -111,35 +107,49 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     /// The way back of one sequence on several threads. Each keeps the gradient of the whole state and of all input rows, and
     /// makes some columns of the one and some rows of the other.
     #[inline(always)]
-    fn sums_back_together(&self, reads: &BackReads<'_, A>, mut written: Written<'_, A>, threads: usize) {
-        let steps = &reads.kept.course.layout.steps;
+    fn sums_back_together(
+        &self,
+        reads: &BackReads<'_, A>,
+        mut written: Written<'_, A>,
+        threads: usize,
+    ) -> Result<()> {
+        let (steps, spares) = (&reads.kept.course.layout.steps, &reads.kept.spares);
         let (rows, widest) = (steps.rows(), (0..self.depth()).map(|layer| reads.inputs(layer)).max());
         let chunk = self.plan.chunk_of::<A>(self.sums_width()).min(rows);
-        let len = self.features().max(chunk * widest.invariant("a stack has a layer"));
-        let (d_state, inputs) = (written.d_state.as_ref().map(Share::to_vec), reads.inputs(0) * rows);
-        let wants_input = written.d_input.is_some();
-        let help = |member: &Member<'_>| {
-            let mut d_state = d_state.clone();
-            let mut d_input = reads.kept.spares.lock().take(if wants_input { inputs } else { 0 });
+        let team = Team::new(self.features().max(chunk * widest.invariant("a stack has a layer")))?;
+        let first = written.d_state.as_ref().try_map(Share::copied)?;
+        let inputs = written.d_input.as_ref().map(|_| [rows, reads.inputs(0)]);
+        let prepare = || {
+            let d_input =
+                inputs.map(|shape| spares.lock().take("gradients of inputs", &shape)).transpose()?;
+            Ok((first.as_ref().try_map(|plane| copied("state", plane))?, d_input))
+        };
+        let help = |member: &Member<'_>, (mut d_state, mut d_input): (Planes<Vec<A>>, Option<Vec<A>>)| {
             let mut written = Written {
                 d_state: d_state.as_mut().map(|plane| Share::Whole(plane)),
-                d_input: wants_input.then_some(Share::Whole(&mut d_input)),
+                d_input: d_input.as_mut().map(|rows| Share::Whole(rows)),
                 d_sums: Share::nowhere(self.depth() * self.directions()),
                 d_h: Vec::new(),
             };
-            self.rows_back(reads, BackRows { steps, first: 0, team: Some(member) }, &mut written);
-            reads.kept.spares.lock().give(d_input);
+            self.rows_back(reads, BackRows { steps, first: 0, team: Some(member) }, &mut written)?;
+            d_input.into_iter().for_each(|rows| spares.lock().give(rows));
+            Ok(())
         };
-        together((threads, len), self.patience(rows), help, |team| {
-            self.rows_back(reads, BackRows { steps, first: 0, team }, &mut written);
-        });
+        team.work(threads, self.patience(rows), (prepare, help), |team| {
+            self.rows_back(reads, BackRows { steps, first: 0, team }, &mut written)
+        })
     }
 
     /// The way back through some rows of every step, on this thread. Not inlined: what it dispatches to would be compiled
     /// again at each call.
     #[inline(never)]
-    fn rows_back(&self, reads: &BackReads<'_, A>, rows: BackRows<'_>, written: &mut Written<'_, A>) {
-        self.plan.arch.dispatch(RunBack { stack: self, reads, rows, written });
+    fn rows_back(
+        &self,
+        reads: &BackReads<'_, A>,
+        rows: BackRows<'_>,
+        written: &mut Written<'_, A>,
+    ) -> Result<()> {
+        self.plan.arch.dispatch(RunBack { stack: self, reads, rows, written })
     }
 }
 
@@ -173,32 +183,35 @@ struct Written<'a, A> {
 
 impl<A: Element> Written<'_, A> {
     /// Splits it into one part for each range of each step's rows.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds a number for each step.
     fn split<C: Cell<A>>(
         self,
         stack: &Stack<A, C>,
         inputs: usize,
         steps: &Steps,
         ranges: &[Range<usize>],
-    ) -> Vec<Self> {
+    ) -> Result<Vec<Self>> {
         let states = stack.states(steps.batch(0));
-        let state =
-            self.d_state.zip(stack.widths()).map(|(plane, width)| plane.split(width, &states, ranges));
+        let state = self.d_state.zip(stack.widths());
+        let state = state.try_map(|(plane, width)| plane.split(width, &states, ranges))?;
         let mut parts: Vec<_> = planes_of_parts(state)
             .map(|d_state| Self { d_state, d_input: None, d_sums: Vec::new(), d_h: Vec::new() })
             .collect();
         if let Some(d_input) = self.d_input {
-            let pieces = d_input.split(inputs, steps, ranges);
+            let pieces = d_input.split(inputs, steps, ranges)?;
             parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.d_input = Some(rows));
         }
         for d_sums in self.d_sums {
-            let pieces = d_sums.split(stack.sums_width(), steps, ranges);
+            let pieces = d_sums.split(stack.sums_width(), steps, ranges)?;
             parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.d_sums.push(rows));
         }
         for d_h in self.d_h {
-            let pieces = d_h.split(stack.features(), steps, ranges);
+            let pieces = d_h.split(stack.features(), steps, ranges)?;
             parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.d_h.push(rows));
         }
-        parts
+        Ok(parts)
     }
 }
 
@@ -211,18 +224,19 @@ struct RunBack<'r, 'a, 'l, A: Element, C> {
 }
 
 impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
-    type Output = ();
+    type Output = Result<()>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
+    fn with_simd<S: Simd>(mut self, simd: S) -> Result<()> {
         let (mut room, mut above) = (BackScratch::default(), Vec::new());
         for layer in (0..self.stack.depth()).rev() {
-            let below = self.layer(simd, layer, &above, &mut room);
+            let below = self.layer(simd, layer, &above, &mut room)?;
             let unneeded = mem::replace(&mut above, below);
             if !unneeded.is_empty() {
                 self.reads.kept.spares.lock().give(unneeded);
             }
         }
+        Ok(())
     }
 }
 
@@ -231,7 +245,13 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
     /// comes from the caller, and returns the gradient of the layer's input rows. For the first layer it writes
     /// that gradient where the caller wants it, and returns nothing.
     #[inline(always)]
-    fn layer<S: Simd>(&mut self, simd: S, layer: usize, above: &[A], room: &mut BackScratch<A>) -> Vec<A> {
+    fn layer<S: Simd>(
+        &mut self,
+        simd: S,
+        layer: usize,
+        above: &[A],
+        room: &mut BackScratch<A>,
+    ) -> Result<Vec<A>> {
         let Self { stack, reads, rows: BackRows { steps, first, team }, .. } = *self;
         let kept = reads.kept;
         let Written { d_state, d_input, d_sums, d_h } = &mut *self.written;
@@ -239,7 +259,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
         let (all, widths, batch) = (&kept.course.layout.steps, stack.widths(), steps.batch(0));
         let mut below = match layer {
             0 => Vec::new(),
-            _ => kept.spares.lock().take(steps.rows() * reads.inputs(layer)),
+            _ => kept.spares.lock().take("gradients of inputs", &[steps.rows(), reads.inputs(layer)])?,
         };
         for (d, weights) in reads.weights[layer].iter().enumerate() {
             let i = layer * stack.directions() + d;
@@ -277,12 +297,12 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                     _ => Some(ShareMut::Whole(&mut below)),
                 },
             };
-            weights.backward(simd, stack.cell, span, writes, room);
+            weights.backward(simd, stack.cell, span, writes, room)?;
         }
         if let Some(factors) = layer.checked_sub(1).and_then(|below| kept.factors.between.get(below)) {
             self.drop_out(factors, &mut below);
         }
-        below
+        Ok(below)
     }
 
     /// The way back through the dropout between a layer and the one above: multiplies the gradient with the

@@ -13,9 +13,11 @@ use super::team::Member;
 use super::weights::BackWeights;
 use crate::cell::{Cell, KeptRows, sums};
 use crate::element::Element;
+use crate::error::Result;
 use crate::invariant::Invariant;
 use crate::kernels::{Blocks, Chain, Matrix, Plan, Product, Start};
 use crate::planes::Planes;
+use crate::room::resize;
 use crate::rows::Source;
 use crate::steps::Steps;
 
@@ -74,6 +76,9 @@ impl<A: Element> BackWeights<A> {
     ///
     /// The gradient of a state is a sum over the gradients of the next step's sums, in ascending order. The
     /// gradient of an input is such a sum too, to which the reverse direction adds its own.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if the scratch memory cannot grow.
     #[inline(always)]
     pub(super) fn backward<S: Simd, C: Cell<A>>(
         &self,
@@ -82,7 +87,7 @@ impl<A: Element> BackWeights<A> {
         reads: BackSpanReads<'_, A>,
         writes: BackSpanWrites<'_, '_, A>,
         scratch: &mut BackScratch<A>,
-    ) {
+    ) -> Result<()> {
         let BackSpanReads { steps, blocks, place, team, .. } = reads;
         let reverse = place.direction == 1;
         let BackSpanWrites { mut d_state, mut d_sums, mut d_h, mut d_inputs } = writes;
@@ -93,7 +98,7 @@ impl<A: Element> BackWeights<A> {
         while let Some(chunk) = steps.cut(&mut left, reads.plan.chunk_of::<A>(width), !reverse) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
             let chunk_sums =
-                d_sums.rows(chunk.clone(), rows.start * width..rows.end * width, false, &mut scratch.sums);
+                d_sums.rows(chunk.clone(), rows.start * width..rows.end * width, false, &mut scratch.sums)?;
             let mut times = chunk.clone();
             while let Some(t) = if reverse { times.next() } else { times.next_back() } {
                 let (start, batch) = (steps.start(t), steps.batch(t));
@@ -103,7 +108,7 @@ impl<A: Element> BackWeights<A> {
                 };
                 if let Some((d_outputs, column)) = reads.d_outputs {
                     let d_output =
-                        d_outputs.columns([t, batch], column..column + features, &mut scratch.d_outputs);
+                        d_outputs.columns([t, batch], column..column + features, &mut scratch.d_outputs)?;
                     d_state.h.iter_mut().zip(d_output).for_each(|(d_h, &d_output)| *d_h += d_output);
                 }
                 if let Some(d_h) = &mut d_h {
@@ -112,10 +117,10 @@ impl<A: Element> BackWeights<A> {
                 }
                 let (cells, column) = reads.cells;
                 let kept = KeptRows {
-                    h: cells.columns([t, batch], column..column + units, &mut scratch.cells),
+                    h: cells.columns([t, batch], column..column + units, &mut scratch.cells)?,
                     rows: if cell.keeps() {
                         let kept = reads.rows.invariant("a cell that keeps its rows has them");
-                        kept.columns([t, batch], 0..kept.width(), &mut scratch.rows)
+                        kept.columns([t, batch], 0..kept.width(), &mut scratch.rows)?
                     } else {
                         &[]
                     },
@@ -125,7 +130,7 @@ impl<A: Element> BackWeights<A> {
                     None => &mut *d_state.h,
                     Some(projection) => {
                         let a = Matrix::contiguous(d_state.h, batch, features);
-                        scratch.d_cells.resize(batch * units, A::zero());
+                        resize("scratch", &mut scratch.d_cells, batch * units)?;
                         let chain = Chain { start: Start::Zero, a, weights: projection.all() };
                         Product::new(&[chain], &mut scratch.d_cells).run(simd);
                         &mut *scratch.d_cells
@@ -161,7 +166,7 @@ impl<A: Element> BackWeights<A> {
                         sums,
                         d_h,
                         &mut scratch.masked,
-                    );
+                    )?;
                 }
                 if let Some(resets) = reads.resets {
                     resets.cut(if reverse { t + 1 } else { t }, place, d_state, widths);
@@ -170,7 +175,7 @@ impl<A: Element> BackWeights<A> {
             if let Some(d_inputs) = &mut d_inputs {
                 let (inputs, sums) = (self.inputs(), &chunk_sums[C::INPUT.start * units..]);
                 let range = rows.start * inputs..rows.end * inputs;
-                let c = d_inputs.rows(chunk.clone(), range, reverse, &mut scratch.inputs);
+                let c = d_inputs.rows(chunk.clone(), range, reverse, &mut scratch.inputs)?;
                 let start = if reverse { Start::Output } else { Start::Zero };
                 let blocks = 0..C::INPUT.end - C::INPUT.start;
                 if let [Some(masks), _] = reads.masks {
@@ -183,7 +188,7 @@ impl<A: Element> BackWeights<A> {
                         let factors = operand.factors.invariant("a mask has factors");
                         let factors =
                             steps.places(chunk.clone()).map(|(_, b)| &factors[b * inputs..][..inputs]);
-                        add_masked(simd, chain, factors, c, &mut scratch.masked);
+                        add_masked(simd, chain, factors, c, &mut scratch.masked)?;
                     }
                 } else {
                     let own = team.map_or(0..rows.len(), |team| team.share(rows.len()));
@@ -199,6 +204,7 @@ impl<A: Element> BackWeights<A> {
             }
             d_sums.put(chunk, &scratch.sums);
         }
+        Ok(())
     }
 
     /// The chains of some of the input's blocks, over the gradients of the sums of rows that start at the first of these
@@ -241,7 +247,7 @@ impl<A: Element> BackWeights<A> {
         sums: &mut [A],
         d_h: &mut [A],
         room: &mut Vec<A>,
-    ) {
+    ) -> Result<()> {
         let features = self.hidden.all().width();
         let batch = d_h.len() / features;
         let dims = [batch, sums.len() / batch];
@@ -252,14 +258,15 @@ impl<A: Element> BackWeights<A> {
             let chain = self.chain::<C>(sums, dims, operand.blocks, start);
             match operand.factors {
                 factors if operand.gated => {
-                    room.resize(d_h.len(), A::zero());
+                    resize("scratch", room, d_h.len())?;
                     Product::new(&[chain], room).run(simd);
                     cell.gate_back(simd, blocks, (rows, factors), room, d_h, sums);
                 }
-                Some(factors) => add_masked(simd, chain, factors.chunks_exact(features), d_h, room),
+                Some(factors) => add_masked(simd, chain, factors.chunks_exact(features), d_h, room)?,
                 None => Product::new(&[chain], d_h).run(simd),
             }
         }
+        Ok(())
     }
 }
 
@@ -276,9 +283,10 @@ fn add_masked<'f, A: Element, S: Simd>(
     factors: impl Iterator<Item = &'f [A]>,
     to: &mut [A],
     room: &mut Vec<A>,
-) {
-    room.resize(to.len(), A::zero());
+) -> Result<()> {
+    resize("scratch", room, to.len())?;
     Product::new(&[chain], room).run(simd);
     let terms = room.iter().zip(factors.flatten());
     to.iter_mut().zip(terms).for_each(|(d, (&term, &factor))| *d = term.mul_add(factor, *d));
+    Ok(())
 }

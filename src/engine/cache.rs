@@ -9,6 +9,7 @@ use super::weights::BackWeights;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernels::Plan;
+use crate::room::get_or_make;
 
 /// A mark of the parameters as they are now. A network and its clones share it until their parameters may change.
 type Version = Arc<()>;
@@ -55,16 +56,23 @@ impl<A: Element, C> From<Plan> for Cache<A, C> {
 
 impl<A: Element, C> Cache<A, C> {
     /// What a forward pass runs, with its packed weights.
-    pub(crate) fn stack(&self, make: impl FnOnce(Plan) -> Stack<A, C>) -> &Stack<A, C> {
-        self.stack.get_or_init(|| make(self.plan))
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds it.
+    #[inline(always)]
+    pub(crate) fn stack(&self, make: impl FnOnce(Plan) -> Result<Stack<A, C>>) -> Result<&Stack<A, C>> {
+        get_or_make(&self.stack, || make(self.plan))
     }
 
     /// The packed weights of the way back.
+    ///
+    /// # Errors
+    /// As [`stack`](Self::stack).
     pub(crate) fn back_weights(
         &self,
-        make: impl FnOnce() -> Vec<Vec<BackWeights<A>>>,
-    ) -> &[Vec<BackWeights<A>>] {
-        self.back_weights.get_or_init(make)
+        make: impl FnOnce() -> Result<Vec<Vec<BackWeights<A>>>>,
+    ) -> Result<&[Vec<BackWeights<A>>]> {
+        Ok(get_or_make(&self.back_weights, make)?)
     }
 
     /// The memory of passes in training.

@@ -61,15 +61,15 @@ pub(super) struct SpanWrites<'a, 't, A> {
 /// Scratch memory that the steps of a direction reuse.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StepScratch<A> {
-    rows: Vec<A>,
-    offsets: Vec<usize>,
+    pub(super) rows: Vec<A>,
+    pub(super) offsets: Vec<usize>,
     /// The cell's outputs, if they are projected.
-    cells: Vec<A>,
+    pub(super) cells: Vec<A>,
     /// An operand times a mask, and times a gate.
-    masked: Vec<A>,
-    gated: Vec<A>,
+    pub(super) masked: Vec<A>,
+    pub(super) gated: Vec<A>,
     /// The row that a team's members make together.
-    whole_row: Vec<A>,
+    pub(super) whole_row: Vec<A>,
 }
 
 impl<A: Element> Weights<A> {
@@ -226,7 +226,7 @@ fn step<A: Element, S: Simd, C: Cell<A>>(
     member.exchange(units, h);
 }
 
-/// The first elements of `scratch`, which grows if it is too small.
+/// The first elements of `scratch`, which grows within the memory that it has.
 #[inline(always)]
 pub(super) fn first_of<A: Element>(scratch: &mut Vec<A>, len: usize) -> &mut [A] {
     if scratch.len() < len {

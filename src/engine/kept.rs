@@ -1,19 +1,19 @@
 //! What a pass in training leaves for the way back.
 
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::operands::Masks;
 use super::pass::{Extras, InnerWrites, Reads, Writes};
 use super::resets::Resets;
 use super::share::Share;
 use super::spares::Spares;
-use super::stack::Stack;
+use super::stack::{Ready, Stack};
 use crate::cell::Cell;
 use crate::element::Element;
 use crate::error::Result;
 use crate::invariant::Invariant;
-use crate::kernels::to_vec;
+use crate::kernels::copied;
 use crate::layout::Layout;
 use crate::planes::Planes;
 use crate::rows::Source;
@@ -38,16 +38,16 @@ impl<A: Element> Course<A> {
     pub(crate) fn extras(&self) -> Extras<'_, A> {
         let states = self.reset_state.as_ref().map(|states| states.as_ref().map(Vec::as_slice));
         let resets = self.mask.as_ref().map(|mask| Resets { mask, steps: &self.layout.steps, states });
-        Extras { resets, factors: &[], masks: [None, None] }
+        Extras { resets, factors: None, masks: [None, None] }
     }
 
-    /// As [`extras`](Self::extras), with dropout: of an input and a hidden state of these widths.
+    /// As [`extras`](Self::extras), with the masks of an input and a hidden state of these widths.
     pub(super) fn extras_with<'a>(&'a self, factors: &'a Factors<A>, widths: [usize; 2]) -> Extras<'a, A> {
         let masks = [0, 1].map(|i| {
             let ((factors, count), batch) = (factors.masks[i].as_ref()?, self.layout.steps.batch(0));
             Some(Masks { factors, count: *count, batch, width: widths[i], first: 0 })
         });
-        Extras { factors: &factors.between, masks, ..self.extras() }
+        Extras { masks, ..self.extras() }
     }
 }
 
@@ -90,18 +90,20 @@ pub struct Kept<A: Element> {
 
 impl<A: Element> Kept<A> {
     /// Runs a pass in training by `run`, which turns the first states into the final ones. `draw` makes the factors of
-    /// dropout, given room for some layers' outputs, once there is memory for everything.
+    /// dropout for some layers' outputs once there is memory for everything.
     ///
     /// # Errors
-    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds the record, before the pass runs.
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds the record, before the pass runs and before
+    /// anything is drawn.
     pub(crate) fn of<C: Cell<A>>(
         stack: &Stack<A, C>,
         course: Course<A>,
         source: Source<'_, A>,
         state: Planes<&mut [A]>,
-        (between, draw): (usize, impl FnOnce(Vec<Vec<A>>) -> Result<Factors<A>>),
+        mut factors: Factors<A>,
+        (between, mut draw): (usize, impl FnMut(&mut [A]) -> Result<()>),
         spares: &Arc<Spares<A>>,
-        run: impl FnOnce(Reads<'_, A>, Writes<'_, A>),
+        run: impl FnOnce(Reads<'_, A>, Writes<'_, A>, Option<Ready<'_>>) -> Result<()>,
     ) -> Result<Box<Self>> {
         let (steps, layers) = (&course.layout.steps, stack.layers.len());
         let rows = steps.rows();
@@ -115,11 +117,17 @@ impl<A: Element> Kept<A> {
             (between, stack.width()),
             (1, source.width()),
         ];
-        let [mut outputs, mut kept, mut cells, between, inputs] = shelf.try_take_all("trace", rows, lists)?;
+        let [mut outputs, mut kept, mut cells, mut between, inputs] =
+            shelf.try_take_all("trace", rows, lists)?;
         let mut inputs = inputs.into_iter().next().invariant("a list of one was asked for");
         drop(shelf);
-        let factors = draw(between)?;
-        let first = state.as_ref().map(|plane| to_vec(plane));
+        let first = state.as_ref().try_map(|plane| copied("state", plane))?;
+        let drawn = OnceLock::new();
+        let mut ready = || {
+            between.iter_mut().try_for_each(|factors| draw(factors))?;
+            drawn.set(mem::take(&mut between)).invariant("a pass begins once");
+            Ok(())
+        };
         let (last, lower) = outputs.split_last_mut().invariant("a stack has a layer");
         let inner = InnerWrites {
             lower: Share::wholes(lower),
@@ -132,7 +140,9 @@ impl<A: Element> Kept<A> {
             inner: Some(Box::new(inner)),
         };
         let extras = course.extras_with(&factors, [source.width(), stack.features()]);
-        run(Reads { source, steps, extras: Some(&extras) }, writes);
+        let extras = Extras { factors: Some(&drawn), ..extras };
+        run(Reads { source, steps, extras: Some(&extras) }, writes, Some(&mut ready))?;
+        factors.between = drawn.into_inner().unwrap_or_default();
         source.copy_to(steps, &mut inputs);
         let spares = spares.clone();
         Ok(Box::new(Self { course, inputs, first, outputs, rows: kept, cells, factors, spares }))

@@ -2,8 +2,8 @@
 //!
 //! [`pass`] is what a pass reads and writes. [`forward`] and [`backward`] run one direction of one layer; [`stack`] and [`back`] run all layers, split among
 //! [`threads`]. [`terms`] sums over rows to make the gradients of the parameters. [`kept`] is what a pass in
-//! training leaves for the way back. A [`cache`] holds packed weights and the memory of passes, and tells the
-//! traces of its network from others.
+//! training leaves for the way back. [`scratch`] is what a pass forwards works in, made before it runs. A [`cache`]
+//! holds packed weights and the memory of passes, and tells the traces of its network from others.
 
 mod back;
 mod backward;
@@ -15,6 +15,7 @@ mod kept;
 mod operands;
 mod pass;
 mod resets;
+mod scratch;
 mod share;
 mod spares;
 mod stack;
@@ -31,5 +32,5 @@ pub use kept::{Course, Factors, Kept};
 pub use pass::{InnerWrites, Reads, Writes};
 pub use share::Share;
 pub use spares::Spares;
-pub use stack::{Scratch, Stack};
+pub use stack::{Ready, Scratch, Stack};
 pub use weights::{BackWeights, DirectionParameters, Order};

@@ -4,6 +4,7 @@
 //! take to hand all of it from function to function.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::operands::Masks;
 use super::resets::Resets;
@@ -11,6 +12,7 @@ use super::share::{Share, ShareMut};
 use super::stack::Stack;
 use crate::cell::Cell;
 use crate::element::Element;
+use crate::error::Result;
 use crate::invariant::Invariant;
 use crate::planes::Planes;
 use crate::rows::Source;
@@ -31,8 +33,9 @@ pub struct Reads<'a, A> {
 pub struct Extras<'a, A> {
     /// Where sequences begin anew.
     pub(crate) resets: Option<Resets<'a, A>>,
-    /// The dropout factors of the output rows of every layer but the last; empty without dropout between layers.
-    pub(crate) factors: &'a [Vec<A>],
+    /// The dropout factors of the output rows of every layer but the last, once they are drawn; none without dropout
+    /// between layers.
+    pub(crate) factors: Option<&'a OnceLock<Vec<Vec<A>>>>,
     /// The masks of the first layer's input and of the hidden states, where a product reads them times factors.
     pub(crate) masks: [Option<Masks<'a, A>>; 2],
 }
@@ -97,43 +100,54 @@ impl<'a, A> InnerWrites<'a, A> {
 
 impl<'a, A: Element> Writes<'a, A> {
     /// Splits it into one part for each range of each step's rows.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds a number for each step.
     pub(super) fn split<C: Cell<A>>(
         self,
         stack: &Stack<A, C>,
         steps: &Steps,
         ranges: &[Range<usize>],
-    ) -> Vec<Self> {
+    ) -> Result<Vec<Self>> {
         let states = stack.states(steps.batch(0));
-        let state = self.state.zip(stack.widths()).map(|(plane, width)| plane.split(width, &states, ranges));
+        let state = self.state.zip(stack.widths());
+        let state = state.try_map(|(plane, width)| plane.split(width, &states, ranges))?;
         let mut parts: Vec<_> =
             planes_of_parts(state).map(|state| Self { state, output: None, inner: None }).collect();
         if let Some(output) = self.output {
-            let pieces = output.split(stack.width(), steps, ranges);
+            let pieces = output.split(stack.width(), steps, ranges)?;
             parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.output = Some(rows));
         }
         if let Some(inner) = self.inner {
-            let pieces = inner.split(stack, steps, ranges);
+            let pieces = inner.split(stack, steps, ranges)?;
             parts.iter_mut().zip(pieces).for_each(|(part, inner)| part.inner = Some(Box::new(inner)));
         }
-        parts
+        Ok(parts)
     }
 }
 
 impl<'a, A: Element> InnerWrites<'a, A> {
     /// As [`Writes::split`].
-    fn split<C: Cell<A>>(self, stack: &Stack<A, C>, steps: &Steps, ranges: &[Range<usize>]) -> Vec<Self> {
+    fn split<C: Cell<A>>(
+        self,
+        stack: &Stack<A, C>,
+        steps: &Steps,
+        ranges: &[Range<usize>],
+    ) -> Result<Vec<Self>> {
         let none = || Self { lower: Vec::new(), rows: Vec::new(), cells: Vec::new() };
         let mut parts: Vec<_> = ranges.iter().map(|_| none()).collect();
-        let mut give = |all: Vec<Share<'a, A>>, width, of: fn(&mut Self) -> &mut Vec<Share<'a, A>>| {
-            for rows in all {
-                let pieces = rows.split(width, steps, ranges);
-                parts.iter_mut().zip(pieces).for_each(|(part, rows)| of(part).push(rows));
-            }
-        };
-        give(self.lower, stack.width(), |part| &mut part.lower);
-        give(self.rows, stack.row_width(), |part| &mut part.rows);
-        give(self.cells, stack.units(), |part| &mut part.cells);
-        parts
+        let mut give =
+            |all: Vec<Share<'a, A>>, width, of: fn(&mut Self) -> &mut Vec<Share<'a, A>>| -> Result<()> {
+                all.into_iter().try_for_each(|rows| {
+                    let pieces = rows.split(width, steps, ranges)?;
+                    parts.iter_mut().zip(pieces).for_each(|(part, rows)| of(part).push(rows));
+                    Ok(())
+                })
+            };
+        give(self.lower, stack.width(), |part| &mut part.lower)?;
+        give(self.rows, stack.row_width(), |part| &mut part.rows)?;
+        give(self.cells, stack.units(), |part| &mut part.cells)?;
+        Ok(parts)
     }
 }
 

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use crate::element::Element;
-use crate::kernels::copy;
+use crate::error::Result;
+use crate::kernels::{copied, copy};
+use crate::room::{grow, resize, room};
 use crate::steps::Steps;
 
 /// A worker's rows: all rows of an array, or the worker's share of each step.
@@ -38,13 +40,17 @@ impl<'a, A> Share<'a, A> {
 
     /// Splits rows of `width` elements among workers. Each worker takes a range of each step's rows; together the
     /// ranges are `0..batch(0)`.
-    pub(super) fn split(self, width: usize, steps: &Steps, ranges: &[Range<usize>]) -> Vec<Self> {
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds a number for each step.
+    pub(super) fn split(self, width: usize, steps: &Steps, ranges: &[Range<usize>]) -> Result<Vec<Self>> {
         let pieces = match self {
-            Self::Whole(rows) => steps.pieces(rows, width),
+            Self::Whole(rows) => steps.pieces(rows, width)?,
             Self::Pieces(pieces) => pieces,
-            Self::Nowhere => return Self::nowhere(ranges.len()),
+            Self::Nowhere => return Ok(Self::nowhere(ranges.len())),
         };
-        let mut shares: Vec<_> = ranges.iter().map(|_| Vec::with_capacity(pieces.len())).collect();
+        let shares = ranges.iter().map(|_| room("lengths", &[pieces.len()]));
+        let mut shares = shares.collect::<Result<Vec<_>>>()?;
         for mut rows in pieces {
             let (batch, mut done) = (rows.len() / width, 0);
             for (range, share) in ranges.iter().zip(&mut shares) {
@@ -54,18 +60,21 @@ impl<'a, A> Share<'a, A> {
                 (rows, done) = (rest, end);
             }
         }
-        shares.into_iter().map(Self::Pieces).collect()
+        Ok(shares.into_iter().map(Self::Pieces).collect())
     }
 
-    /// A copy of all rows.
-    pub(super) fn to_vec(&self) -> Vec<A>
+    /// A copy of a whole array.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds it.
+    pub(super) fn copied(&self) -> Result<Vec<A>>
     where
-        A: Clone,
+        A: Copy,
     {
         match self {
-            Self::Whole(rows) => rows.to_vec(),
-            Self::Pieces(pieces) => pieces.concat(),
-            Self::Nowhere => Vec::new(),
+            Self::Whole(rows) => copied("state", rows),
+            Self::Pieces(pieces) => Ok(pieces.concat()),
+            Self::Nowhere => Ok(Vec::new()),
         }
     }
 
@@ -104,6 +113,9 @@ impl<'b, A> ShareMut<'b, '_, A> {
     /// The rows of some steps. In the whole array they are `range`. If there is no whole array they are in `room`,
     /// and [`put`](Self::put) copies them from there; `room` then holds their values if they were `written`
     /// before, and any values otherwise.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if `room` cannot grow.
     #[inline(always)]
     pub(super) fn rows<'r>(
         &'r mut self,
@@ -111,23 +123,24 @@ impl<'b, A> ShareMut<'b, '_, A> {
         range: Range<usize>,
         written: bool,
         room: &'r mut Vec<A>,
-    ) -> &'r mut [A]
+    ) -> Result<&'r mut [A]>
     where
         A: Default + Copy,
     {
         match self {
-            Self::Whole(rows) => &mut rows[range],
+            Self::Whole(rows) => Ok(&mut rows[range]),
             Self::Pieces(pieces) => {
                 if written {
                     room.clear();
+                    grow("scratch", room, range.len())?;
                     pieces[steps].iter().for_each(|piece| room.extend_from_slice(piece));
                 }
-                room.resize(range.len(), A::default());
-                room
+                resize("scratch", room, range.len())?;
+                Ok(room)
             }
             Self::Nowhere => {
-                room.resize(range.len(), A::default());
-                room
+                resize("scratch", room, range.len())?;
+                Ok(room)
             }
         }
     }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::stack::Scratch;
 use crate::element::Element;
 use crate::error::Result;
-use crate::room::{expect_room, filled_elements};
+use crate::room::{expect_room, zero_elements};
 
 /// Vectors that are free to be used again, for all passes of a network. Their elements mean nothing.
 #[derive(Debug)]
@@ -38,10 +38,13 @@ impl<A> Spares<A> {
 }
 
 impl<A: Element> Shelf<A> {
-    /// A vector of `len` elements, whatever these are.
-    pub(crate) fn take(&mut self, len: usize) -> Vec<A> {
-        // The system's pages are zeros already, so nothing is written here.
-        self.spare(len).unwrap_or_else(|| vec![A::zero(); len])
+    /// A vector for the elements of an array of this name, whatever these are.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds it.
+    pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<A>> {
+        let len = shape.iter().fold(1, |len: usize, &axis| len.saturating_mul(axis));
+        self.spare(len).map_or_else(|| zero_elements(name, shape), Ok)
     }
 
     /// As [`take`](Self::take), for lists of arrays: of each the number of arrays, and the width of their rows.
@@ -67,19 +70,10 @@ impl<A: Element> Shelf<A> {
         let mut taken = [(); N].map(|()| Vec::new());
         for ((width, spares), list) in found.into_iter().zip(&mut taken) {
             for spare in spares {
-                list.push(spare.map_or_else(|| filled_elements(name, &[rows, width], A::zero()), Ok)?);
+                list.push(spare.map_or_else(|| zero_elements(name, &[rows, width]), Ok)?);
             }
         }
         Ok(taken)
-    }
-
-    /// Checks that [`take`](Self::take) finds memory for an array of this name.
-    ///
-    /// # Errors
-    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if it does not.
-    pub(super) fn expect_room(&self, name: &str, shape: &[usize]) -> Result<()> {
-        let len = shape.iter().fold(1, |len: usize, &axis| len.saturating_mul(axis));
-        if self.fitting(len).next().is_some() { Ok(()) } else { expect_room::<A>(name, shape) }
     }
 
     /// A vector that was given back, with `len` elements.

@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use pulp::{Simd, WithSimd};
@@ -9,12 +10,13 @@ use pulp::{Simd, WithSimd};
 use super::forward::{Place, SpanReads, SpanWrites, StepScratch};
 use super::pass::{Extras, InnerWrites, Reads, Writes};
 use super::share::{Share, ShareMut, Target};
-use super::team::{Member, together};
+use super::team::{Member, Team};
 use super::threads;
 use super::weights::Weights;
 use crate::cell::{self, Cell};
 use crate::element::Element;
-use crate::kernels::{Blocks, Plan, copy};
+use crate::error::Result;
+use crate::kernels::{Blocks, Plan, copied, copy};
 use crate::planes::Planes;
 use crate::rows::Source;
 use crate::steps::Steps;
@@ -36,13 +38,18 @@ pub struct Stack<A: Element, C> {
     weights: usize,
 }
 
+/// What is done once there is memory for a whole pass, before it runs.
+pub type Ready<'a> = &'a mut dyn FnMut() -> Result<()>;
+
 /// Scratch memory that passes reuse.
 #[derive(Debug, Clone, Default)]
 pub struct Scratch<A> {
-    room: StepScratch<A>,
+    pub(super) room: StepScratch<A>,
     /// The rows between two layers: one layer writes them, the next reads them.
-    below: Vec<A>,
-    above: Vec<A>,
+    pub(super) below: Vec<A>,
+    pub(super) above: Vec<A>,
+    /// The most rows of a step and of a pass for which there is memory.
+    pub(super) ready: [usize; 2],
 }
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
@@ -53,26 +60,48 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     }
 
     /// Runs every layer over every step, with sequences split among threads where that pays.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds what the pass works in, or what `ready`
+    /// returns, before anything is written.
     #[inline(always)]
-    pub(crate) fn forward(&self, reads: Reads<'_, A>, mut writes: Writes<'_, A>, scratch: &mut Scratch<A>) {
+    pub(crate) fn forward(
+        &self,
+        reads: Reads<'_, A>,
+        mut writes: Writes<'_, A>,
+        scratch: &mut Scratch<A>,
+        ready: Option<Ready<'_>>,
+    ) -> Result<()> {
         let steps = reads.steps;
         if steps.rows() == 0 {
-            return;
+            return Ok(());
         }
+        let begin = || ready.map_or(Ok(()), |ready| ready());
         let threads = threads::count(self.flops(steps.rows()));
         if threads > 1 && steps.batch(0) > 1 {
             let ranges = steps.ranges(threads.min(steps.batch(0)));
-            let parts = writes.split(self, steps, &ranges).into_iter().zip(ranges);
-            threads::for_each(threads, parts, |(mut writes, rows)| {
-                let (source, steps) = (&reads.source.skip(rows.start), &steps.narrow(&rows));
-                let part = Part { source, steps, first: rows.start, ..Part::of(&reads) };
-                self.run(part, &mut writes, &mut Scratch::default());
+            let parts = writes.split(self, steps, &ranges)?.into_iter().zip(ranges);
+            let prepared = parts.map(|(writes, rows)| {
+                let (source, steps) = (reads.source.skip(rows.start), steps.narrow(&rows)?);
+                let mut scratch = Scratch::default();
+                scratch.prepare(self, &Reads { source, steps: &steps, ..reads })?;
+                Ok((writes, source, steps, rows.start, scratch))
             });
-        } else if threads > 1 && self.team(threads) > 1 {
-            self.forward_together(Part::of(&reads), writes, self.team(threads), scratch);
-        } else {
-            self.run(Part::of(&reads), &mut writes, scratch);
+            let prepared = prepared.collect::<Result<Vec<_>>>()?;
+            begin()?;
+            threads::for_each(threads, prepared, |(mut writes, source, steps, first, mut scratch)| {
+                let part = Part { source: &source, steps: &steps, first, ..Part::of(&reads) };
+                self.run(part, &mut writes, &mut scratch);
+            });
+            return Ok(());
         }
+        scratch.prepare(self, &reads)?;
+        if threads > 1 && self.team(threads) > 1 {
+            return self.forward_together(&reads, writes, self.team(threads), scratch, begin);
+        }
+        begin()?;
+        self.run(Part::of(&reads), &mut writes, scratch);
+        Ok(())
     }
 
     /// Runs a thread's part of a pass on this thread.
@@ -83,31 +112,55 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     }
 
     /// Runs one sequence on several threads. Each thread keeps the whole state, and makes some units of every
-    /// block.
+    /// block. A thread that finds no memory does not help.
     #[inline(always)]
     fn forward_together(
         &self,
-        part: Part<'_, A>,
+        reads: &Reads<'_, A>,
         mut writes: Writes<'_, A>,
         threads: usize,
         scratch: &mut Scratch<A>,
-    ) {
-        let first = writes.state.as_ref().map(Share::to_vec);
+        begin: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        let part = Part::of(reads);
+        let first = writes.state.as_ref().try_map(Share::copied)?;
         let rows = writes.inner.as_ref().map_or(0, |inner| inner.rows.len());
-        let help = |member: &Member<'_>| {
+        let team = Team::new(self.row_width())?;
+        scratch.prepare_row(self)?;
+        begin()?;
+        let prepare = || {
+            let mut scratch = Scratch::default();
+            scratch.prepare(self, reads)?;
+            scratch.prepare_row(self)?;
+            Ok((first.as_ref().try_map(|plane| copied("state", plane))?, scratch))
+        };
+        let help = |member: &Member<'_>, (mut state, mut scratch): (Planes<Vec<A>>, Scratch<A>)| {
             // Only the first thread writes what the caller wants, but all of them make its rows.
-            let mut state = first.clone();
             let nowhere = InnerWrites { lower: Vec::new(), rows: Share::nowhere(rows), cells: Vec::new() };
             let mut writes = Writes {
                 inner: Some(Box::new(nowhere)),
                 ..Writes::new(state.as_mut().map(Vec::as_mut_slice))
             };
-            self.run(Part { team: Some(member), ..part }, &mut writes, &mut Scratch::default());
+            self.run(Part { team: Some(member), ..part }, &mut writes, &mut scratch);
+            Ok(())
         };
-        let patience = self.patience(part.steps.rows());
-        together((threads, self.row_width()), patience, help, |team| {
+        team.work(threads, self.patience(part.steps.rows()), (prepare, help), |team| {
             self.run(Part { team, ..part }, &mut writes, scratch);
-        });
+            Ok(())
+        })
+    }
+
+    /// How many rows pass through all layers together: few, so that the rows between two layers stay in cache. It is the
+    /// whole pass if there is one layer, or if layers run in reverse: the next layer then waits for their end.
+    #[inline(always)]
+    pub(super) fn segment_rows(&self) -> usize {
+        let together = self.layers.len() == 1 || self.directions() > 1;
+        if together { usize::MAX } else { self.plan.chunk_of::<A>(self.row_width()) }
+    }
+
+    /// Whether the weights of every direction stay in a near cache.
+    pub(super) fn is_near(&self) -> bool {
+        self.layers.iter().flatten().all(|weights| weights.count <= self.plan.near)
     }
 
     /// How long a pass over `rows` rows of one sequence waits for threads that share it.
@@ -211,14 +264,10 @@ impl<A: Element, C: Cell<A>> WithSimd for &mut RunForward<'_, '_, A, C> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let RunForward { stack, part: &Part { steps, .. }, .. } = *self;
-        // A segment passes through all layers together. It is short, so that the rows between two layers stay in
-        // cache. It is the whole pass if there is one layer, or if layers run in reverse: the next layer then
-        // waits for their end.
-        let mut left = 0..steps.len();
-        if stack.layers.len() == 1 || stack.directions() > 1 {
+        let (rows, mut left) = (stack.segment_rows(), 0..steps.len());
+        if rows == usize::MAX {
             return self.layers(simd, left);
         }
-        let rows = stack.plan.chunk_of::<A>(stack.row_width());
         while let Some(segment) = steps.cut(&mut left, rows, false) {
             self.layers(simd, segment);
         }
@@ -259,7 +308,7 @@ impl<A: Element, C: Cell<A>> RunForward<'_, '_, A, C> {
     #[inline(never)]
     fn direction<S: Simd>(&mut self, simd: S, place: Place, segment: &Range<usize>) {
         let Self { stack, part: &Part { steps, extras, team, .. }, .. } = *self;
-        let Scratch { room, below, above } = &mut *self.scratch;
+        let Scratch { room, below, above, .. } = &mut *self.scratch;
         let Place { layer, direction, i, .. } = place;
         let (width, origin) = (stack.width(), steps.start(segment.start));
         let between;
@@ -296,7 +345,8 @@ impl<A: Element, C: Cell<A>> RunForward<'_, '_, A, C> {
         let origin = steps.start(segment.start);
         let mut kept =
             self.writes.inner.as_mut().and_then(|inner| inner.lower.get_mut(layer)).map(Share::borrow);
-        let factors = extras.and_then(|extras| extras.factors.get(layer));
+        let drawn = extras.and_then(|extras| extras.factors).and_then(OnceLock::get);
+        let factors = drawn.and_then(|drawn| drawn.get(layer));
         for t in segment.clone() {
             let range = steps.start(t) * width..steps.start(t + 1) * width;
             let rows = &mut self.scratch.above[range.start - origin * width..range.end - origin * width];

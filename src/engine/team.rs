@@ -2,13 +2,15 @@
 
 use std::cell::Cell;
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{hint, thread};
 
 use super::threads;
 use crate::element::Element;
-use crate::invariant::Invariant;
+use crate::error::Result;
+use crate::room::collected;
 
 /// How often a waiting thread looks before it yields its core, which another member may need: a few microseconds.
 const SPINS: usize = 64;
@@ -25,7 +27,7 @@ pub(super) struct Team {
     members: AtomicUsize,
     /// How many times members have arrived at a meeting.
     arrivals: AtomicUsize,
-    /// Whether a member has panicked, and will arrive no more.
+    /// Whether a member has given up, and will arrive no more.
     broken: AtomicBool,
     /// The state's bits, of even and of odd steps, so that no member writes what others may still read.
     states: [Vec<Bits>; 2],
@@ -76,31 +78,50 @@ pub(super) struct Member<'a> {
     meetings: Cell<usize>,
 }
 
-/// Runs `lead` on this thread: as a member of a team, if threads of the current rayon pool come to help within `patience`.
-/// Each of them runs `help`. Members hand each other slices of up to `len` numbers.
-pub(super) fn together(
-    (threads, len): (usize, usize),
-    patience: Duration,
-    help: impl Fn(&Member<'_>) + Send + Sync,
-    lead: impl FnOnce(Option<&Member<'_>>) + Send,
-) {
-    let team = Team::new(len);
-    let join = || {
-        if let Some(member) = team.join() {
-            help(&member);
-        }
-    };
-    threads::with_helpers(threads - 1, join, || {
-        let member = team.lead(threads - 1, patience);
-        lead(Some(&member).filter(|member| !member.is_alone()));
-    });
-}
-
 impl Team {
-    pub(super) fn new(hidden: usize) -> Self {
-        let states = || (0..hidden).map(|_| Bits::default()).collect();
+    /// A team for a state of so many numbers.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds it.
+    pub(super) fn new(hidden: usize) -> Result<Self> {
+        let states = || collected("scratch", (0..hidden).map(|_| Bits::default()));
         let [joined, members, arrivals] = [0; 3].map(AtomicUsize::new);
-        Self { joined, members, arrivals, broken: AtomicBool::new(false), states: [states(), states()] }
+        Ok(Self { joined, members, arrivals, broken: AtomicBool::new(false), states: [states()?, states()?] })
+    }
+
+    /// Runs `lead` on this thread: as a member, if threads of the current rayon pool come to help within `patience`. Each of
+    /// them runs `help` with what `prepare` gave it; one that finds no memory to prepare does not come.
+    ///
+    /// # Errors
+    /// What a member ends with. The results of the others then mean nothing.
+    pub(super) fn work<T>(
+        &self,
+        threads: usize,
+        patience: Duration,
+        (prepare, help): (
+            impl Fn() -> Result<T> + Send + Sync,
+            impl Fn(&Member<'_>, T) -> Result<()> + Send + Sync,
+        ),
+        lead: impl FnOnce(Option<&Member<'_>>) -> Result<()> + Send,
+    ) -> Result<()> {
+        let failed = OnceLock::new();
+        let end = |member: &Member<'_>, result: Result<()>| {
+            if let Err(error) = result {
+                // Another member's error, which may stand there already, is as good.
+                let _ = failed.set(error);
+                member.give_up();
+            }
+        };
+        let join = || {
+            let Ok(prepared) = prepare() else { return };
+            let Some(member) = self.join() else { return };
+            end(&member, help(&member, prepared));
+        };
+        threads::with_helpers(threads - 1, join, || {
+            let member = self.lead(threads - 1, patience);
+            end(&member, lead(Some(&member).filter(|member| !member.is_alone())));
+        });
+        failed.into_inner().map_or(Ok(()), Err)
     }
 
     /// Makes the first member once `helpers` threads have come, or after `patience` with those that have come.
@@ -133,6 +154,11 @@ impl Member<'_> {
         self.index * panels / self.members..(self.index + 1) * panels / self.members
     }
 
+    /// Lets the others wait no more: this member has failed.
+    fn give_up(&self) {
+        self.team.broken.store(true, Ordering::Relaxed);
+    }
+
     /// Hands out this member's units of a state, and takes those of the others.
     pub(super) fn exchange<A: Element>(&self, own: Range<usize>, state: &mut [A]) {
         self.exchange_blocks(own, state.len(), state);
@@ -152,7 +178,10 @@ impl Member<'_> {
         let all = meeting * self.members;
         let have_met = || self.team.arrivals.load(Ordering::Acquire) >= all;
         wait_until(|| have_met() || self.team.broken.load(Ordering::Relaxed));
-        have_met().then_some(()).invariant("no member of a team panics");
+        if !have_met() {
+            // A member has given up. What this one goes on with means nothing, and nobody takes it.
+            return;
+        }
         for (to, from) in row.chunks_mut(apart).zip(shared.chunks(apart)) {
             for others in [0..own.start, own.end..to.len()] {
                 for (to, from) in to[others.clone()].iter_mut().zip(&from[others]) {
@@ -164,10 +193,10 @@ impl Member<'_> {
 }
 
 impl Drop for Member<'_> {
-    /// A member that panics takes the others with it: they would wait for it without end.
+    /// The others would wait without end for a member that panics.
     fn drop(&mut self) {
         if thread::panicking() {
-            self.team.broken.store(true, Ordering::Relaxed);
+            self.give_up();
         }
     }
 }
@@ -187,12 +216,14 @@ fn wait_until(done: impl Fn() -> bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "rayon")]
+    use crate::error::Error;
 
-    /// The others panic too, and nobody waits.
+    /// A panic passes through, and nobody waits.
     #[test]
     #[expect(clippy::panic, reason = "a member that is wrong")]
     fn a_member_that_panics_ends_the_team() {
-        let team = Team::new(2);
+        let team = Team::new(2).expect("two numbers");
         let ends = thread::scope(|scope| {
             let helper = scope.spawn(|| {
                 let _member = team.join();
@@ -204,6 +235,22 @@ mod tests {
             });
             [helper.join().is_err(), lead.join().is_err()]
         });
-        assert_eq!(ends, [true, true]);
+        assert_eq!(ends, [true, false]);
+    }
+
+    /// An error of a member that came to help is the error of all, and nobody waits.
+    #[test]
+    #[cfg(feature = "rayon")]
+    fn a_member_that_fails_ends_the_team() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("there is room for threads");
+        let team = Team::new(2).expect("two numbers");
+        let fail = |_: &Member<'_>, ()| Err(Error::EmptySequence { array: "input", shape: [0].into() });
+        let ended = pool.install(|| {
+            team.work(2, Duration::from_secs(60), (|| Ok(()), fail), |member| {
+                member.expect("the other came").exchange(0..1, &mut [1.0_f32, 2.0]);
+                Ok(())
+            })
+        });
+        assert!(matches!(ended, Err(Error::EmptySequence { .. })), "{ended:?}");
     }
 }

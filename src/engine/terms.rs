@@ -14,8 +14,10 @@ use super::stack::Stack;
 use super::threads;
 use crate::cell::Cell;
 use crate::element::Element;
+use crate::error::Result;
 use crate::invariant::Invariant;
 use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
+use crate::room::{grow, zero_elements};
 use crate::rows::Source;
 use crate::steps::Steps;
 
@@ -50,6 +52,9 @@ struct Terms<'a, A> {
 impl<A: Element, C: Cell<A>> Stack<A, C> {
     /// The second half of the way back: from the gradients of all sums, and of all hidden states that come from a
     /// projection, to the gradient of every parameter.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds some rows once more.
     #[inline(always)]
     pub(super) fn parameters_back(
         &self,
@@ -57,16 +62,16 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         d_parameters: Vec<DirectionGradient<'_, A>>,
         [d_sums, d_h]: [&[A]; 2],
         workers: usize,
-    ) {
+    ) -> Result<()> {
         let widths = [self.units(), self.features()];
         let jobs = d_parameters.into_iter().enumerate();
         let jobs = jobs
             .flat_map(|(i, gradient)| gradient.split(widths, workers).into_iter().map(move |part| (i, part)));
-        threads::for_each(workers, jobs, |(i, gradient)| {
+        threads::try_for_each(workers, jobs, |(i, gradient)| {
             let (terms, plan) = (self.terms(kept, i, [d_sums, d_h]), self.plan);
             let both = SharedBlocks { input: C::INPUT, hidden: C::HIDDEN };
-            Add { terms, plan, gradient, both }.run();
-        });
+            Add { terms, plan, gradient, both }.run()
+        })
     }
 
     /// The terms of the gradient of the parameters of direction `i`.
@@ -136,20 +141,20 @@ struct Add<'t, 'a, A> {
 impl<A: Element> Add<'_, '_, A> {
     /// Not inlined: what it dispatches to would be compiled again at each call.
     #[inline(never)]
-    fn run(self) {
-        self.plan.arch.dispatch(self);
+    fn run(self) -> Result<()> {
+        self.plan.arch.dispatch(self)
     }
 }
 
 impl<'t, A: Element> WithSimd for Add<'t, '_, A> {
-    type Output = ();
+    type Output = Result<()>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) -> Result<()> {
         let Self { terms, plan, mut gradient, both } = self;
         let Terms { steps, units, width, features, .. } = terms;
         let blocks = both.sums();
-        let zeros = vec![A::zero(); if terms.resets.is_some() { features } else { 0 }];
+        let zeros = zero_elements("scratch", &[if terms.resets.is_some() { features } else { 0 }])?;
         let few_inputs = few(width, terms.factors.is_some() || terms.masks[0].is_some());
         let few_states = few(features, terms.masks[1].is_some() || terms.gated.is_some());
         let together = plan.terms.max(features.min(plan.terms.saturating_mul(2)));
@@ -161,7 +166,7 @@ impl<'t, A: Element> WithSimd for Add<'t, '_, A> {
             let sums = GradientRows { rows: d_sums, blocks, units, own: gradient.units.clone() };
             gradient.add_to_biases(d_sums, blocks, units, &both);
             if !(few_inputs && few_states) {
-                scratch.turn(&sums);
+                scratch.turn(&sums)?;
             }
             let of_rows = |all: &'t [A]| all[rows.start * width..rows.end * width].chunks_exact(width);
             let of_masks = |factors: &'t [A], width: usize| {
@@ -172,14 +177,15 @@ impl<'t, A: Element> WithSimd for Add<'t, '_, A> {
             } else {
                 for operand in operands(terms.masks[0], both.input.len(), false) {
                     scratch.factors.clear();
+                    grow("scratch", &mut scratch.factors, rows.len())?;
                     scratch.factors.extend(terms.factors.into_iter().flat_map(of_rows));
                     scratch.factors.extend(operand.factors.into_iter().flat_map(|all| of_masks(all, width)));
-                    scratch.pack(width, of_rows(terms.inputs));
+                    scratch.pack(width, of_rows(terms.inputs))?;
                     scratch.multiply(simd, both.input.start, operand.blocks, start, &mut gradient.weight_ih);
                 }
             }
             listed.clear();
-            listed.reserve(rows.len());
+            grow("scratch", &mut listed, rows.len())?;
             chunk.clone().for_each(|t| terms.list_previous(t, &zeros, &mut listed));
             if few_states {
                 sums.add_outer(
@@ -194,12 +200,13 @@ impl<'t, A: Element> WithSimd for Add<'t, '_, A> {
                 scratch.factors.clear();
                 if let Some((left, width, first)) = terms.gated.filter(|_| operand.gated) {
                     let left = left[rows.start * width..rows.end * width].chunks_exact(width);
-                    scratch.pack(features, left.map(|row| &row[first..][..features]));
+                    scratch.pack(features, left.map(|row| &row[first..][..features]))?;
                 } else {
+                    grow("scratch", &mut scratch.factors, rows.len())?;
                     scratch
                         .factors
                         .extend(operand.factors.into_iter().flat_map(|all| of_masks(all, features)));
-                    scratch.pack(features, listed.iter().copied());
+                    scratch.pack(features, listed.iter().copied())?;
                 }
                 scratch.multiply(simd, both.hidden.start, operand.blocks, start, &mut gradient.weight_hh);
             }
@@ -215,12 +222,13 @@ impl<'t, A: Element> WithSimd for Add<'t, '_, A> {
                     blocks: 1,
                     units: features,
                     own: gradient.features.clone(),
-                });
+                })?;
                 scratch.factors.clear();
-                scratch.pack(units, cells.chunks_exact(units));
+                scratch.pack(units, cells.chunks_exact(units))?;
                 scratch.multiply(simd, 0, 0..1, start, &mut weight_hr);
             }
         }
+        Ok(())
     }
 }
 
@@ -238,25 +246,27 @@ struct TermScratch<'t, A: Element> {
 impl<A: Element> TermScratch<'_, A> {
     /// Turns the columns of some units of every block into rows.
     #[inline(always)]
-    fn turn(&mut self, sums: &GradientRows<'_, A>) {
+    fn turn(&mut self, sums: &GradientRows<'_, A>) -> Result<()> {
         let GradientRows { rows, blocks, units, ref own } = *sums;
         self.turned.resize_with(blocks, Vec::new);
         for (block, turned) in self.turned.iter_mut().enumerate() {
-            transpose(rows, blocks * units, block * units + own.start..block * units + own.end, turned);
+            transpose(rows, blocks * units, block * units + own.start..block * units + own.end, turned)?;
         }
+        Ok(())
     }
 
     /// Packs rows of `width` elements, multiplied with their factors.
     #[inline(always)]
-    fn pack<'r>(&mut self, width: usize, rows: impl ExactSizeIterator<Item = &'r [A]> + Clone) {
+    fn pack<'r>(&mut self, width: usize, rows: impl ExactSizeIterator<Item = &'r [A]> + Clone) -> Result<()> {
         if self.factors.is_empty() {
             return self.panels.fill(width, rows);
         }
         self.rows.clear();
+        grow("scratch", &mut self.rows, rows.len() * width)?;
         for (row, factors) in rows.zip(&self.factors) {
             self.rows.extend(row.iter().zip(*factors).map(|(&x, &factor)| x * factor));
         }
-        self.panels.fill(width, self.rows.chunks_exact(width));
+        self.panels.fill(width, self.rows.chunks_exact(width))
     }
 
     /// Multiplies some turned blocks, counted from block `first` on, with the packed rows, into the same blocks of a

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::error::Result;
+
 /// The fewest floating-point operations worth a thread of their own: handing work to another thread takes 20 us
 /// or so, in which a core does a million of them.
 #[cfg(feature = "rayon")]
@@ -46,6 +48,31 @@ pub(super) fn for_each<T: Send>(
 #[cfg(not(feature = "rayon"))]
 pub(super) fn for_each<T>(_workers: usize, jobs: impl IntoIterator<Item = T>, work: impl Fn(T)) {
     jobs.into_iter().for_each(work);
+}
+
+/// As [`for_each`], up to an error.
+#[cfg(feature = "rayon")]
+pub(super) fn try_for_each<T: Send>(
+    workers: usize,
+    jobs: impl IntoIterator<Item = T>,
+    work: impl Fn(T) -> Result<()> + Send + Sync,
+) -> Result<()> {
+    use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+    let mut jobs = jobs.into_iter();
+    if workers <= 1 {
+        return jobs.try_for_each(work);
+    }
+    jobs.collect::<Vec<_>>().into_par_iter().with_max_len(1).try_for_each(work)
+}
+
+/// As [`for_each`], up to an error.
+#[cfg(not(feature = "rayon"))]
+pub(super) fn try_for_each<T>(
+    _workers: usize,
+    jobs: impl IntoIterator<Item = T>,
+    work: impl Fn(T) -> Result<()>,
+) -> Result<()> {
+    jobs.into_iter().try_for_each(work)
 }
 
 /// About how long one thread takes for a sequence, at a hundred floating-point operations a nanosecond.

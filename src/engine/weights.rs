@@ -4,7 +4,9 @@ use ndarray::{ArrayView1, ArrayView2};
 
 use crate::cell::Cell;
 use crate::element::Element;
+use crate::error::Result;
 use crate::kernels::{Blocks, Panels};
+use crate::room::zero_elements;
 
 /// Which block of an owner's parameters each of a cell's blocks is.
 #[derive(Debug, Clone, Copy)]
@@ -65,29 +67,36 @@ impl<A: Element> DirectionParameters<'_, A> {
     }
 
     /// Packs the parameters for a cell's forward passes.
-    pub(crate) fn pack<C: Cell<A>>(&self) -> Weights<A> {
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds them once more.
+    pub(crate) fn pack<C: Cell<A>>(&self) -> Result<Weights<A>> {
         let blocks = Blocks::of::<A>(self.units(), C::BLOCKS);
-        Weights {
-            input: Panels::transposed_blocks(&self.weight_ih, blocks, self.order.input),
-            hidden: Panels::transposed_blocks(&self.weight_hh, blocks, self.order.hidden),
-            bias_ih: padded(self.bias_ih, blocks, self.order.input),
-            bias_hh: padded(self.bias_hh, blocks, self.order.hidden),
-            projection: self.weight_hr.map(|weight| Panels::transposed(&weight)),
-            peepholes: self.peepholes.map_or_else(Vec::new, |_| padded(self.peepholes, blocks, PEEPHOLES)),
+        let peepholes = self.peepholes.map(|_| padded(self.peepholes, blocks, PEEPHOLES));
+        Ok(Weights {
+            input: Panels::transposed_blocks(&self.weight_ih, blocks, self.order.input)?,
+            hidden: Panels::transposed_blocks(&self.weight_hh, blocks, self.order.hidden)?,
+            bias_ih: padded(self.bias_ih, blocks, self.order.input)?,
+            bias_hh: padded(self.bias_hh, blocks, self.order.hidden)?,
+            projection: self.weight_hr.map(|weight| Panels::transposed(&weight)).transpose()?,
+            peepholes: peepholes.transpose()?.unwrap_or_default(),
             blocks,
             count: self.weight_ih.len()
                 + self.weight_hh.len()
                 + self.weight_hr.map_or(0, |weight| weight.len()),
-        }
+        })
     }
 
     /// Packs the weights for the way back.
-    pub(crate) fn pack_back(&self) -> BackWeights<A> {
-        BackWeights {
-            input: Panels::straight_blocks(&self.weight_ih, self.units(), self.order.input),
-            hidden: Panels::straight_blocks(&self.weight_hh, self.units(), self.order.hidden),
-            projection: self.weight_hr.map(|weight| Panels::straight(&weight)),
-        }
+    ///
+    /// # Errors
+    /// As [`pack`](Self::pack).
+    pub(crate) fn pack_back(&self) -> Result<BackWeights<A>> {
+        Ok(BackWeights {
+            input: Panels::straight_blocks(&self.weight_ih, self.units(), self.order.input)?,
+            hidden: Panels::straight_blocks(&self.weight_hh, self.units(), self.order.hidden)?,
+            projection: self.weight_hr.map(|weight| Panels::straight(&weight)).transpose()?,
+        })
     }
 }
 
@@ -95,15 +104,15 @@ impl<A: Element> DirectionParameters<'_, A> {
 const PEEPHOLES: &[usize] = &[0, 2, 1];
 
 /// A bias laid out as the columns of a product; zeros if there is none.
-fn padded<A: Element>(bias: Option<ArrayView1<'_, A>>, blocks: Blocks, order: &[usize]) -> Vec<A> {
-    let mut padded = vec![A::zero(); (order.len() * blocks.apart).next_multiple_of(A::PANEL)];
+fn padded<A: Element>(bias: Option<ArrayView1<'_, A>>, blocks: Blocks, order: &[usize]) -> Result<Vec<A>> {
+    let mut padded = zero_elements("bias", &[(order.len() * blocks.apart).next_multiple_of(A::PANEL)])?;
     if let Some(bias) = bias {
         for (to, &block) in padded.chunks_exact_mut(blocks.apart).zip(order) {
             let from = bias.iter().skip(block * blocks.units).take(blocks.units);
             to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
         }
     }
-    padded
+    Ok(padded)
 }
 
 impl<A: Element> Weights<A> {

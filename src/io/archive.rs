@@ -88,11 +88,15 @@ fn refused(format: &'static str, field: &str, error: &ZipError) -> Error {
     }
 }
 
+/// The most bytes that an archive has for an entry beside its content and twice its name, and at its end.
+#[cfg(any(feature = "npz", feature = "pt"))]
+const ENTRY: usize = 256;
+
 /// An archive of uncompressed entries, each content at a multiple of 64 bytes. The same entries give the same bytes.
 ///
 /// # Errors
 /// [`FileError::Unsupported`](crate::FileError::Unsupported) for what zip cannot hold, such as a name of more than
-/// 65535 bytes.
+/// 65535 bytes; [`Error::SizeOverflow`] if no memory holds it.
 #[cfg(any(feature = "npz", feature = "pt"))]
 pub(super) fn pack<'a>(
     format: &'static str,
@@ -103,7 +107,10 @@ pub(super) fn pack<'a>(
     use zip::write::SimpleFileOptions;
     use zip::{CompressionMethod, System, ZipWriter};
 
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    // The archive is not moved while it grows, and what it takes may not be there.
+    let entries: Vec<_> = entries.into_iter().collect();
+    let sizes = entries.iter().map(|(name, content)| content.len() + 2 * name.len() + ENTRY);
+    let mut zip = ZipWriter::new(Cursor::new(room("file", &[sizes.sum::<usize>() + ENTRY])?));
     let options = SimpleFileOptions::DEFAULT
         .compression_method(CompressionMethod::Stored)
         .with_alignment(64)

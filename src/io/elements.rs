@@ -5,6 +5,9 @@ use std::sync::Arc;
 use super::files::{expect_at_most, malformed};
 use super::{Dtype, Tensor};
 use crate::error::{Result, expect_addressable};
+use crate::invariant::Invariant;
+use crate::kernels::copied;
+use crate::room::room;
 
 /// The most axes of NumPy's arrays.
 pub(super) const MAX_AXES: usize = 64;
@@ -47,9 +50,9 @@ impl Elements {
         let in_order = strides == contiguous(self.dtype, name, &shape)?;
         let mut bytes = match in_order {
             true if total == self.bytes.len() => self.bytes,
-            true => self.bytes[start..][..total].to_vec().into(),
+            true => copied(name, &self.bytes[start..][..total])?.into(),
             false => {
-                let mut bytes = Vec::with_capacity(total);
+                let mut bytes = room(name, &[total])?;
                 let mut index = vec![0; shape.len()];
                 for _ in 0..total / size {
                     let steps: usize = index.iter().zip(strides).map(|(i, stride)| i * stride).sum();
@@ -60,7 +63,11 @@ impl Elements {
             }
         };
         if self.big_endian {
-            Arc::make_mut(&mut bytes).chunks_exact_mut(self.dtype.unit()).for_each(<[u8]>::reverse);
+            if Arc::get_mut(&mut bytes).is_none() {
+                bytes = copied(name, &bytes)?.into();
+            }
+            let bytes = Arc::get_mut(&mut bytes).invariant("the bytes are of this array alone");
+            bytes.chunks_exact_mut(self.dtype.unit()).for_each(<[u8]>::reverse);
         }
         Tensor::from_bytes(format, name, self.dtype, shape, bytes)
     }

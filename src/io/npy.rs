@@ -19,7 +19,8 @@ use super::files::{self, expect_at_most, malformed, unsupported};
 use super::recognise::expect_format;
 use super::{Dtype, Tensor};
 use crate::error::{Result, expect_addressable};
-use crate::room::{copied, room};
+use crate::kernels::copied;
+use crate::room::room;
 
 const FORMAT: &str = "npy";
 const MAGIC: &[u8; 6] = b"\x93NUMPY";

@@ -44,7 +44,7 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
     /// [`FileError::Dtype`](crate::FileError::Dtype) for buffers of another element type. As
     /// [`load_state_dict`](Self::load_state_dict). The optimiser is unchanged then.
     pub fn load_torch(&mut self, state_dict: &StateDict, prefix: &str) -> Result<()> {
-        let groups = self.state_dict().groups;
+        let groups = self.param_groups();
         let file = File { dict: state_dict, prefix };
         let count = (0..).take_while(|i| file.names(&format!("param_groups.{i}.")).next().is_some()).count();
         if count != groups.len() {
@@ -59,17 +59,15 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
         });
         let groups: Vec<_> = read.collect::<Result<_>>()?;
         let mut next = self.regrouped(&groups)?;
-        let mut state = next.state_dict();
         let params: Vec<_> = groups.iter().flat_map(|group| &group.params).collect();
-        state.step = file.step(C::COUNTS_STEPS, params.len())?;
-        for (name, array) in state.arrays.iter_mut().filter(|_| state.step > 0) {
-            let (parameter, buffer) =
-                name.rsplit_once('.').invariant("arrays are named `{parameter}.{buffer}`");
-            let number = params.iter().position(|known| *known == parameter);
-            let number = number.invariant("every array is of a parameter of a group");
-            *array = file.buffer(number, buffer, array.shape())?;
+        let step = file.step(C::COUNTS_STEPS, params.len())?;
+        if step > 0 {
+            next.go_on_from(step, |parameter, buffer, shape| {
+                let number = params.iter().position(|known| *known == parameter);
+                let number = number.invariant("every array is of a parameter of a group");
+                file.buffer(number, buffer, shape)
+            })?;
         }
-        next.load_state_dict(&state)?;
         file.expect_known_buffers(&groups)?;
         *self = next;
         Ok(())

@@ -35,7 +35,8 @@ use super::files::{self, expect_at_most, malformed, unsupported};
 use super::recognise::expect_format;
 use super::{Dtype, StateDict, Tensor};
 use crate::error::Result;
-use crate::room::{copied, room};
+use crate::kernels::copied;
+use crate::room::room;
 
 const FORMAT: &str = "safetensors";
 const METADATA: &str = "__metadata__";

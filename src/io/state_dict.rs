@@ -7,7 +7,7 @@ use ndarray::ArrayD;
 use super::Tensor;
 use crate::error::{Error, FileError, Result};
 use crate::invariant::Invariant;
-use crate::parameters::{Parameters, expect_fit, with_elements};
+use crate::parameters::{InOrder, Parameters, expect_fit};
 use crate::scalar::Scalar;
 
 /// How many names an error lists.
@@ -262,9 +262,15 @@ impl StateDict {
         let mut targets = model.named_parameters_mut();
         let shapes = self.index.iter().map(|(name, &i)| (&name[..], self.entries[i].1.shape())).collect();
         expect_fit(&targets, &shapes)?;
-        for (name, target) in &mut targets {
+        let in_order = |(name, target)| {
             let tensor = self.get(name).invariant("every parameter has an array of its name");
-            with_elements(target, |elements| tensor.write_to(elements));
+            Ok((tensor, InOrder::of(name, target)?))
+        };
+        // All copies are made before anything changes.
+        let targets = targets.iter_mut().map(|(name, target)| in_order((&*name, target)));
+        for (tensor, mut target) in targets.collect::<Result<Vec<_>>>()? {
+            tensor.write_to(target.elements());
+            target.put();
         }
         Ok(())
     }

@@ -5,9 +5,9 @@ use std::fmt::{self, Debug, Display};
 use ndarray::{Array, Dimension};
 use rand::Rng;
 
-use super::initializer::Initializer;
+use super::initializer::{Initializer, Workspace};
 use crate::cell::Cell;
-use crate::engine::{BackReads, BackWrites, Order, Reads, Stack, Writes};
+use crate::engine::{BackReads, BackWrites, Order, Reads, Ready, Stack, Writes};
 use crate::error::{Result, expect_positive, expect_probability};
 use crate::planes::Planes;
 use crate::scalar::Scalar;
@@ -86,9 +86,9 @@ pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'sta
 
     /// Fills a new bias.
     #[doc(hidden)]
-    fn fill_bias<A: Scalar>(&self, bias: &mut Array<A, Self::BiasDim>) -> Result<()> {
+    fn fill_bias<A: Scalar>(&self, bias: &mut Array<A, Self::BiasDim>, workspace: Workspace) -> Result<()> {
         let [.., initializer] = self.initializers();
-        initializer.fill_seeded(bias)
+        initializer.fill_seeded(bias, workspace)
     }
 
     /// With other sizes, input_dim and units, with or without a bias.
@@ -115,7 +115,12 @@ pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'sta
 
     /// Runs the engine, compiled in this crate for the cell.
     #[doc(hidden)]
-    fn forward<A: Scalar>(stack: &Stack<A, Self::Cell<A>>, reads: Reads<'_, A>, writes: Writes<'_, A>);
+    fn forward<A: Scalar>(
+        stack: &Stack<A, Self::Cell<A>>,
+        reads: Reads<'_, A>,
+        writes: Writes<'_, A>,
+        ready: Option<Ready<'_>>,
+    ) -> Result<()>;
 
     /// Runs the engine's way back.
     #[doc(hidden)]
@@ -123,7 +128,7 @@ pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'sta
         stack: &Stack<A, Self::Cell<A>>,
         reads: &BackReads<'_, A>,
         writes: BackWrites<'_, A>,
-    );
+    ) -> Result<()>;
 
     /// Checks every option.
     #[doc(hidden)]

@@ -76,8 +76,9 @@ impl<A: Scalar, C: Architecture> Bidirectional<A, C> {
         // Before a draw, since memory may be short.
         let [forward, backward] = config.clone().both_ways().map(Layer::zeros);
         let (forward, backward) = (forward?, backward?);
+        let (forwards, backwards) = (forward.workspaces()?, backward.workspaces()?);
         let _pattern = config.seeded(rng);
-        Self::from_layers(forward.initialised(rng)?, backward.initialised(rng)?, merge_mode)
+        Self::from_layers(forward.seeded(forwards, rng)?, backward.seeded(backwards, rng)?, merge_mode)
     }
 
     /// Of two layers: Keras's `backward_layer`.

@@ -127,16 +127,17 @@ macro_rules! config {
                 stack: &$crate::engine::Stack<A, Self::Cell<A>>,
                 reads: $crate::engine::Reads<'_, A>,
                 writes: $crate::engine::Writes<'_, A>,
-            ) {
-                A::forward(stack, reads, writes, &mut $crate::engine::Scratch::default());
+                ready: Option<$crate::engine::Ready<'_>>,
+            ) -> $crate::Result<()> {
+                A::forward(stack, reads, writes, &mut $crate::engine::Scratch::default(), ready)
             }
 
             fn backward<A: $crate::Scalar>(
                 stack: &$crate::engine::Stack<A, Self::Cell<A>>,
                 reads: &$crate::engine::BackReads<'_, A>,
                 writes: $crate::engine::BackWrites<'_, A>,
-            ) {
-                A::backward(stack, reads, writes);
+            ) -> $crate::Result<()> {
+                A::backward(stack, reads, writes)
             }
         }
 

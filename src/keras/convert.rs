@@ -1,6 +1,6 @@
 //! Between Keras's layers and torch's networks.
 
-use ndarray::{Array, ArrayRef, ArrayView1, Axis, Dimension};
+use ndarray::{Array, Array2, ArrayRef, ArrayView1, Axis, Dimension};
 
 use super::architecture::{Architecture, Options};
 use super::bidirectional::Bidirectional;
@@ -10,13 +10,14 @@ use super::lstm::LstmConfig;
 use super::merge::MergeMode;
 use super::parameters::LayerParameters;
 use super::simple_rnn::SimpleRnnConfig;
-use crate::arrays::{elements, standard};
+use crate::arrays::{elements, try_standard};
 use crate::engine::Order;
 use crate::error::{Error, Result};
 use crate::invariant::Invariant;
 use crate::kernels::Activation;
 use crate::parameters::Parameters;
 use crate::recurrent::{self, CellParameters, Kind as _, Nonlinearity, Recurrent, RnnConfig};
+use crate::room::{array, room, zeros};
 use crate::scalar::Scalar;
 
 const FROM: &str = "the conversion to Keras";
@@ -203,27 +204,38 @@ impl<A: Scalar, C: Architecture> Layer<C, A> {
     /// A layer of one direction's weights in torch's layout; `theirs` is the order of its gates.
     pub(crate) fn of_cell(config: C, cell: &CellParameters<A>, theirs: Order) -> Result<Self> {
         let ours = C::ORDER;
-        let kernel = standard(&reordered(&cell.weight_ih, theirs.input, ours.input).t());
-        let recurrent_kernel = standard(&reordered(&cell.weight_hh, theirs.hidden, ours.hidden).t());
+        let turned = |name, weight: Array2<A>| try_standard(name, &weight.t());
+        let kernel = turned("kernel", reordered(&cell.weight_ih, theirs.input, ours.input)?)?;
+        let recurrent_kernel =
+            turned("recurrent_kernel", reordered(&cell.weight_hh, theirs.hidden, ours.hidden)?)?;
         let dim = config.bias_dim();
         let biases = cell.bias_ih.as_ref().zip(cell.bias_hh.as_ref());
-        let bias = biases.map(|(bias_ih, bias_hh)| {
-            let bias_ih = reordered(bias_ih, theirs.input, ours.input);
-            let bias_hh = reordered(bias_hh, theirs.hidden, ours.hidden);
+        let bias = biases.map(|(bias_ih, bias_hh)| -> Result<_> {
+            let bias_ih = reordered(bias_ih, theirs.input, ours.input)?;
+            let bias_hh = reordered(bias_hh, theirs.hidden, ours.hidden)?;
             let numbers = if dim.size() == bias_ih.len() {
                 bias_ih + bias_hh
             } else {
-                bias_ih.into_iter().chain(bias_hh).collect()
+                let mut both = room("bias", &[2, bias_ih.len()])?;
+                both.extend(bias_ih.iter().chain(&bias_hh));
+                array(2 * bias_ih.len(), both)
             };
-            numbers.into_shape_with_order(dim).invariant("a bias has a number for each column, or two")
+            Ok(numbers.into_shape_with_order(dim).invariant("a bias has a number for each column, or two"))
         });
-        Self::of(config, LayerParameters { kernel, recurrent_kernel, bias })
+        Self::of(config, LayerParameters { kernel, recurrent_kernel, bias: bias.transpose()? })
     }
 }
 
 /// Copies blocks of rows: what is block `from[k]` becomes block `to[k]`.
-fn reordered<A: Scalar, D: Dimension>(rows: &ArrayRef<A, D>, from: &[usize], to: &[usize]) -> Array<A, D> {
-    let mut reordered = Array::zeros(rows.raw_dim());
+///
+/// # Errors
+/// [`Error::SizeOverflow`] if no memory holds them.
+fn reordered<A: Scalar, D: Dimension>(
+    rows: &ArrayRef<A, D>,
+    from: &[usize],
+    to: &[usize],
+) -> Result<Array<A, D>> {
+    let mut reordered = zeros("weights", rows.raw_dim())?;
     let units = rows.len_of(Axis(0)) / from.len();
     for (&from, &to) in from.iter().zip(to) {
         let targets = reordered.axis_chunks_iter_mut(Axis(0), units).nth(to);
@@ -231,7 +243,7 @@ fn reordered<A: Scalar, D: Dimension>(rows: &ArrayRef<A, D>, from: &[usize], to:
         let (mut target, block) = targets.zip(block).invariant("an order lists blocks that there are");
         target.assign(&block);
     }
-    reordered
+    Ok(reordered)
 }
 
 /// A network of given layers.
@@ -243,8 +255,8 @@ fn loaded<C: Counterpart, A: Scalar>(
     let mut state_dict = Vec::new();
     for (name, layer) in layers {
         let LayerParameters { kernel, recurrent_kernel, bias } = layer.parameters();
-        let weight_ih = reordered(&kernel.t(), ours.input, theirs.input);
-        let weight_hh = reordered(&recurrent_kernel.t(), ours.hidden, theirs.hidden);
+        let weight_ih = reordered(&kernel.t(), ours.input, theirs.input)?;
+        let weight_hh = reordered(&recurrent_kernel.t(), ours.hidden, theirs.hidden)?;
         state_dict.push((format!("weight_ih_{name}"), weight_ih.into_dyn()));
         state_dict.push((format!("weight_hh_{name}"), weight_hh.into_dyn()));
         if let Some(bias) = bias {
@@ -252,10 +264,10 @@ fn loaded<C: Counterpart, A: Scalar>(
             let mut rows = elements(bias).chunks_exact(columns).map(ArrayView1::from);
             let mut row = |order, theirs| match rows.next() {
                 Some(row) => reordered(&row, order, theirs),
-                None => Array::zeros(columns),
+                None => zeros("bias", columns),
             };
-            state_dict.push((format!("bias_ih_{name}"), row(ours.input, theirs.input).into_dyn()));
-            state_dict.push((format!("bias_hh_{name}"), row(ours.hidden, theirs.hidden).into_dyn()));
+            state_dict.push((format!("bias_ih_{name}"), row(ours.input, theirs.input)?.into_dyn()));
+            state_dict.push((format!("bias_hh_{name}"), row(ours.hidden, theirs.hidden)?.into_dyn()));
         }
     }
     let mut network = Recurrent::zeros(config)?;

@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array, Array2, Array3, ArrayView1, Axis, ShapeBuilder};
+use ndarray::{Array2, Array3, ArrayView1, Axis};
 
 use super::architecture::{Architecture, Options};
 use super::parameters::LayerParameters;
-use crate::arrays::{elements, elements_mut, standard};
+use crate::arrays::{elements, elements_mut, try_standard};
 use crate::engine::{
     BackReads, BackWeights, BackWrites, Course, DirectionGradient, DirectionParameters, Factors, Kept, Reads,
-    Share, Spares, Stack, Writes,
+    Ready, Share, Spares, Stack, Writes,
 };
 use crate::error::Result;
 use crate::invariant::Invariant;
 use crate::kernels::Plan;
 use crate::layout::Layout;
 use crate::planes::Planes;
+use crate::room::{room, zeros};
 use crate::rows::Source;
 use crate::scalar::Scalar;
 
@@ -41,15 +42,15 @@ pub(super) fn pack<C: Architecture, A: Scalar>(
     config: &C,
     parameters: &LayerParameters<C, A>,
     plan: Plan,
-) -> Stack<A, C::Cell<A>> {
-    Stack::new(vec![vec![view(parameters).pack::<C::Cell<A>>()]], config.cell(), plan)
+) -> Result<Stack<A, C::Cell<A>>> {
+    Ok(Stack::new(vec![vec![view(parameters).pack::<C::Cell<A>>()?]], config.cell(), plan))
 }
 
 /// The parameters as the engine's way back wants them.
 pub(super) fn pack_back<C: Architecture, A: Scalar>(
     parameters: &LayerParameters<C, A>,
-) -> Vec<Vec<BackWeights<A>>> {
-    vec![vec![view(parameters).pack_back()]]
+) -> Result<Vec<Vec<BackWeights<A>>>> {
+    Ok(vec![vec![view(parameters).pack_back()?]])
 }
 
 /// A pass of a layer over the rows of `source`. Leaves the rows of outputs in `output`, if they are wanted, and returns the
@@ -64,7 +65,7 @@ pub(super) fn forward<C: Architecture, A: Scalar>(
     let mut state = first.map(|plane| plane.insert_axis(Axis(0)));
     layout.with_sorted_state(&mut state, |state| {
         let output = output.map(Share::Whole);
-        C::forward(stack, Reads::new(source, &layout.steps), Writes { output, ..Writes::new(state) });
+        C::forward(stack, Reads::new(source, &layout.steps), Writes { output, ..Writes::new(state) }, None)
     })?;
     Ok(of_one_layer(state))
 }
@@ -80,14 +81,17 @@ pub(super) fn forward_train<C: Architecture, A: Scalar>(
     let masks = [sorted(layout, input_masks, C::ORDER.input)?, sorted(layout, state_masks, C::ORDER.hidden)?];
     let factors = Factors { between: Vec::new(), masks };
     let source = Source::rows(input, width, &layout.steps, 0);
-    let course = Course::of(layout.clone());
+    let course = Course::of(layout.copied()?);
     let mut state = first.map(|plane| plane.insert_axis(Axis(0)));
     let mut kept = None;
     layout.with_sorted_state(&mut state, |state| {
-        let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| C::forward(stack, reads, writes);
-        kept = Some(Kept::of(stack, course, source, state, (0, |_| Ok(factors)), spares, run));
+        let run = |reads: Reads<'_, A>, writes: Writes<'_, A>, ready: Option<Ready<'_>>| {
+            C::forward(stack, reads, writes, ready)
+        };
+        kept = Some(Kept::of(stack, course, source, state, factors, (0, |_| Ok(())), spares, run)?);
+        Ok(())
     })?;
-    Ok((of_one_layer(state), kept.invariant("the pass ran")?))
+    Ok((of_one_layer(state), kept.invariant("the pass ran")))
 }
 
 /// Masks, if there are any, as the engine reads them: one for all blocks, or for each of the cell's blocks that of Keras's
@@ -98,8 +102,9 @@ fn sorted<A: Scalar>(
     order: &[usize],
 ) -> Result<Option<(Vec<A>, usize)>> {
     let order = if masks.len() == 1 { &[0] } else { order };
-    let mut rows = Vec::new();
-    for &block in order.iter().take(masks.len()) {
+    let order = &order[..masks.len().min(order.len())];
+    let mut rows = room("trace", &[order.len(), masks.first().map_or(0, |mask| mask.len())])?;
+    for &block in order {
         rows.extend(layout.sorted_state("trace", &masks[block].view().insert_axis(Axis(0)))?);
     }
     Ok((!masks.is_empty()).then_some((rows, masks.len())))
@@ -124,27 +129,27 @@ pub(super) fn backward<C: Architecture, A: Scalar>(
     let (columns, layout) = (C::GATES * units, &kept.course.layout);
     let mut input = layout.zero_rows("d_input", input_dim)?;
     // The engine leaves a row for each unit, which is a column here.
-    let dense = "arrays made here are dense";
-    let mut kernel = Array2::zeros((input_dim, columns).f());
-    let mut recurrent_kernel = Array2::zeros((units, columns).f());
-    let mut bias = Array::zeros(config.bias_dim());
+    let mut kernel: Array2<A> = zeros("d_kernel", (columns, input_dim))?;
+    let mut recurrent_kernel: Array2<A> = zeros("d_recurrent_kernel", (columns, units))?;
+    let mut bias = zeros("d_bias", config.bias_dim())?;
     let mut d_state = d_state.map(|plane| plane.insert_axis(Axis(0)));
     let mut biases = elements_mut(&mut bias).chunks_exact_mut(columns).filter(|_| use_bias);
     let gradient = DirectionGradient {
-        weight_ih: kernel.as_slice_memory_order_mut().invariant(dense),
-        weight_hh: recurrent_kernel.as_slice_memory_order_mut().invariant(dense),
+        weight_ih: elements_mut(&mut kernel),
+        weight_hh: elements_mut(&mut recurrent_kernel),
         bias_ih: biases.next(),
         bias_hh: biases.next(),
         weight_hr: None,
         order: C::ORDER,
     };
     let d_output = d_outputs.map(|rows| Source::rows(rows, units, &layout.steps, 0));
-    stack.expect_back(kept)?;
     layout.with_sorted_state(&mut d_state, |d_state| {
         let writes = BackWrites { d_state, d_input: Some(&mut input), d_parameters: vec![gradient] };
-        C::backward(stack, &BackReads { weights, kept, d_output }, writes);
+        C::backward(stack, &BackReads { weights, kept, d_output }, writes)
     })?;
-    let (kernel, recurrent_kernel) = (standard(&kernel), standard(&recurrent_kernel));
+    let turned = |name, gradient: Array2<A>| try_standard(name, &gradient.t());
+    let kernel = turned("d_kernel", kernel)?;
+    let recurrent_kernel = turned("d_recurrent_kernel", recurrent_kernel)?;
     let parameters = LayerParameters { kernel, recurrent_kernel, bias: use_bias.then_some(bias) };
     Ok((parameters, input, of_one_layer(d_state)))
 }

@@ -197,7 +197,8 @@ impl Initializer {
         rng: &mut R,
     ) -> Result<()> {
         self.validate::<A>(array.ndim())?;
-        self.filled_by(array, || self.seed.unwrap_or_else(|| default_seed(rng)))
+        let workspace = self.workspace(array.shape())?;
+        self.filled_by(array, workspace, || self.seed.unwrap_or_else(|| default_seed(rng)))
     }
 
     /// The same initialiser with a seed, which a random one without a seed draws as Keras does when it makes one.
@@ -207,15 +208,33 @@ impl Initializer {
         Self { seed, ..self }
     }
 
+    /// The memory that an array of this shape is filled in, which is made before anything is drawn.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if there is none.
+    pub(super) fn workspace(&self, shape: &[usize]) -> Result<Workspace> {
+        match (&self.kind, shape) {
+            (Kind::Orthogonal { .. }, &[rows, columns]) => {
+                Ok(Workspace(Some(Qr::new(rows.max(columns), rows.min(columns))?)))
+            }
+            _ => Ok(Workspace(None)),
+        }
+    }
+
     /// Fills an array. An initialiser without a seed takes seed 0: only [`validate`](Self::validate) calls one.
-    pub(super) fn fill_seeded<A: Scalar, D: Dimension>(&self, array: &mut ArrayRef<A, D>) -> Result<()> {
-        self.filled_by(array, || self.seed.unwrap_or(0))
+    pub(super) fn fill_seeded<A: Scalar, D: Dimension>(
+        &self,
+        array: &mut ArrayRef<A, D>,
+        workspace: Workspace,
+    ) -> Result<()> {
+        self.filled_by(array, workspace, || self.seed.unwrap_or(0))
     }
 
     /// Fills an array from a seed, if it needs one.
     fn filled_by<A: Scalar, D: Dimension>(
         &self,
         array: &mut ArrayRef<A, D>,
+        workspace: Workspace,
         seed: impl FnOnce() -> i64,
     ) -> Result<()> {
         match self.kind {
@@ -237,7 +256,7 @@ impl Initializer {
                 let variance = variance(scale, array.shape(), mode)?;
                 scaled(array, variance, distribution, &mut SeedGenerator::new(seed()))
             }
-            Kind::Orthogonal { gain } => orthogonal(array, gain, seed),
+            Kind::Orthogonal { gain } => orthogonal(array, gain, workspace, seed),
         }
     }
 
@@ -247,9 +266,15 @@ impl Initializer {
 
     /// Checks the arguments by filling the smallest array of so many axes.
     pub(super) fn validate<A: Scalar>(&self, axes: usize) -> Result<()> {
-        self.fill_seeded(&mut ArrayD::<A>::zeros(vec![1; axes]))
+        let mut smallest = ArrayD::<A>::zeros(vec![1; axes]);
+        let workspace = self.workspace(smallest.shape())?;
+        self.fill_seeded(&mut smallest, workspace)
     }
 }
+
+/// The memory that an initialiser works in, if it needs any.
+#[derive(Debug)]
+pub struct Workspace(Option<Qr>);
 
 /// The variance of an array's elements.
 fn variance(scale: f64, shape: &[usize], mode: FanMode) -> Result<f64> {
@@ -295,13 +320,13 @@ fn fan(shape: &[usize], mode: FanMode) -> f64 {
 fn orthogonal<A: Scalar, D: Dimension>(
     array: &mut ArrayRef<A, D>,
     gain: f64,
+    workspace: Workspace,
     seed: impl FnOnce() -> i64,
 ) -> Result<()> {
     expect_finite("gain", gain)?;
-    let &[rows, columns] = array.shape() else {
+    let (&[rows, columns], Workspace(Some(mut qr))) = (array.shape(), workspace) else {
         return Err(Error::Rank { array: "weight", expected: 2, actual: array.ndim() });
     };
-    let mut qr = Qr::new(rows.max(columns), rows.min(columns))?;
     SeedGenerator::new(seed()).standard_normal::<A>(&mut qr.a);
     let q = qr.signed_q();
     let q = if rows < columns { q.reversed_axes() } else { q };

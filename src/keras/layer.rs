@@ -7,6 +7,7 @@ use rand::Rng;
 
 use super::architecture::Architecture;
 use super::engine::{pack, pack_back};
+use super::initializer::Workspace;
 use super::parameters::{LayerParameters, get_weights, set_weights};
 use super::seeds::SeedGenerator;
 use crate::engine::{BackWeights, Cache, Stack};
@@ -50,12 +51,35 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     }
 
     /// The layer with Keras's initial parameters.
-    pub(super) fn initialised<R: Rng + ?Sized>(mut self, rng: &mut R) -> Result<Self> {
+    fn initialised<R: Rng + ?Sized>(self, rng: &mut R) -> Result<Self> {
+        let workspaces = self.workspaces()?;
+        self.seeded(workspaces, rng)
+    }
+
+    /// The memory that kernel, recurrent kernel and bias are filled in.
+    pub(super) fn workspaces(&self) -> Result<[Workspace; 3]> {
+        let LayerParameters { kernel, recurrent_kernel, bias } = &self.parameters;
+        let bias = bias.as_ref().map_or(&[][..], |bias| bias.shape());
+        let [of_kernel, of_recurrent_kernel, of_bias] = self.config.initializers();
+        Ok([
+            of_kernel.workspace(kernel.shape())?,
+            of_recurrent_kernel.workspace(recurrent_kernel.shape())?,
+            of_bias.workspace(bias)?,
+        ])
+    }
+
+    /// Draws seeds and fills the parameters.
+    pub(super) fn seeded<R: Rng + ?Sized>(
+        mut self,
+        [of_kernel, of_recurrent_kernel, of_bias]: [Workspace; 3],
+        rng: &mut R,
+    ) -> Result<Self> {
         self.config = self.config.seeded(rng);
-        let [kernel, recurrent_kernel, _] = self.config.initializers();
-        kernel.fill_seeded(&mut self.parameters.kernel)?;
-        recurrent_kernel.fill_seeded(&mut self.parameters.recurrent_kernel)?;
-        self.parameters.bias.as_mut().map_or(Ok(()), |bias| self.config.fill_bias(bias))?;
+        let LayerParameters { kernel, recurrent_kernel, bias } = &mut self.parameters;
+        let initializers = self.config.initializers();
+        initializers[0].fill_seeded(kernel, of_kernel)?;
+        initializers[1].fill_seeded(recurrent_kernel, of_recurrent_kernel)?;
+        bias.as_mut().map_or(Ok(()), |bias| self.config.fill_bias(bias, of_bias))?;
         Ok(self)
     }
 
@@ -123,12 +147,12 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     }
 
     /// What the forward pass multiplies by.
-    pub(super) fn stack(&self) -> &Stack<A, C::Cell<A>> {
+    pub(super) fn stack(&self) -> Result<&Stack<A, C::Cell<A>>> {
         self.cache.stack(|plan| pack(&self.config, &self.parameters, plan))
     }
 
     /// What the way back multiplies by.
-    pub(super) fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
+    pub(super) fn back_weights(&self) -> Result<&[Vec<BackWeights<A>>]> {
         self.cache.back_weights(|| pack_back(&self.parameters))
     }
 }

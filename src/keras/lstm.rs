@@ -4,6 +4,7 @@ use ndarray::{Array1, Axis, Dim, Ix1};
 
 use super::cell::LayerCell;
 use super::config::{config, state};
+use super::initializer::Workspace;
 use super::layer::Layer;
 use super::parameters::LayerParameters;
 use crate::cell;
@@ -139,16 +140,17 @@ config! {
             Dim(self.units.saturating_mul(4))
         }
 
-        fn fill_bias<A: Scalar>(&self, bias: &mut Array1<A>) -> Result<()> {
+        fn fill_bias<A: Scalar>(&self, bias: &mut Array1<A>, workspace: Workspace) -> Result<()> {
             if !self.unit_forget_bias {
-                return self.bias_initializer.fill_seeded(bias);
+                return self.bias_initializer.fill_seeded(bias, workspace);
             }
             let (mut i, others) = bias.view_mut().split_at(Axis(0), self.units);
             let (mut f, mut c_and_o) = others.split_at(Axis(0), self.units);
             f.fill(A::one());
             // Keras's initialiser draws for i, and anew, from the same seed, for c and o together.
-            self.bias_initializer.fill_seeded(&mut i)?;
-            self.bias_initializer.fill_seeded(&mut c_and_o)
+            let again = self.bias_initializer.workspace(i.shape())?;
+            self.bias_initializer.fill_seeded(&mut i, again)?;
+            self.bias_initializer.fill_seeded(&mut c_and_o, workspace)
         }
 
         fn cell<A: Scalar>(&self) -> cell::Lstm {

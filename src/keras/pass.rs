@@ -118,7 +118,7 @@ impl<C: Architecture, A: Scalar> Pass<'_, C, A> {
         let Self { layer, input, rows, offsets, first, mut output } = self;
         let source = rows.source(&input, offsets.as_deref());
         let every = (Shown::of::<D>() == Shown::Every).then_some(&mut output[..]);
-        let states = forward::<C, A>(layer.stack(), &rows.layout, source, first, every)?;
+        let states = forward::<C, A>(layer.stack()?, &rows.layout, source, first, every)?;
         Ok((rows.outputs(output, &states.h)?, states))
     }
 
@@ -132,11 +132,11 @@ impl<C: Architecture, A: Scalar> Pass<'_, C, A> {
             [mask] => (Some(mask), &[][..]),
             masks => (None, masks),
         };
-        let input = self.dropped_input(one)?;
+        let (input, input_factors) = (self.dropped_input(one)?, one.map(|mask| try_standard("mask", mask)));
         let Self { layer, rows, first, mut output, .. } = self;
         let width = layer.config().options().input_dim;
         let (states, kept) = forward_train::<C, A>(
-            (layer.stack(), layer.cache.spares()),
+            (layer.stack()?, layer.cache.spares()),
             &rows.layout,
             (&input, width),
             first,
@@ -147,7 +147,7 @@ impl<C: Architecture, A: Scalar> Pass<'_, C, A> {
             copy(kept.output(), &mut output);
         }
         let output = rows.outputs(output, &states.h)?;
-        let (origin, input_factors) = (layer.cache.origin(layer.config()), one.cloned());
+        let (origin, input_factors) = (layer.cache.origin(layer.config()), input_factors.transpose()?);
         Ok((output, states, Trace { origin, rows, shown, input_factors, kept }))
     }
 

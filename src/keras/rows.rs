@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::invariant::Invariant;
 use crate::kernels::copy;
 use crate::layout::Layout;
-use crate::room::{array, filled, filled_elements, room, zeros};
+use crate::room::{array, filled, room, zero_elements, zeros};
 use crate::rows::Source;
 use crate::scalar::Scalar;
 
@@ -83,7 +83,7 @@ impl Rows {
         let mut lengths = room("mask", &[batch])?;
         lengths.extend((0..batch).map(|n| (0..len).filter(|&place| counts(n, place)).count()));
         let layout = Layout::of_lengths(&lengths)?;
-        let mut places = filled_elements("mask", &[layout.steps.rows()], 0)?;
+        let mut places = zero_elements("mask", &[layout.steps.rows()])?;
         for (b, &n) in layout.order.iter().flatten().enumerate() {
             let (mut step, mut row) = (0, None);
             for place in 0..len {
@@ -102,9 +102,9 @@ impl Rows {
     pub(super) fn room<A: Scalar>(&self, shown: Shown, units: usize) -> Result<Vec<A>> {
         let rows = self.layout.steps.rows();
         match (shown, &self.masked) {
-            (Shown::Last, _) => filled_elements("output", &[self.batch, units], A::zero()),
-            (Shown::Every, None) => filled_elements("output", &[self.batch, self.len, units], A::zero()),
-            (Shown::Every, Some(_)) => filled_elements("output", &[rows, units], A::zero()),
+            (Shown::Last, _) => zero_elements("output", &[self.batch, units]),
+            (Shown::Every, None) => zero_elements("output", &[self.batch, self.len, units]),
+            (Shown::Every, Some(_)) => zero_elements("output", &[rows, units]),
         }
     }
 

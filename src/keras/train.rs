@@ -175,7 +175,7 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
             Some(d_c) => try_standard("d_state", d_c),
         };
         let d_final = Planes { h: d_h, c: C::CARRIES.then(d_c).transpose()? };
-        let (stack, weights) = (self.stack(), self.back_weights());
+        let (stack, weights) = (self.stack()?, self.back_weights()?);
         let (parameters, d_input, d_first) =
             backward(self.config(), stack, weights, &trace.kept, d_rows.as_deref(), d_final)?;
         let mut input = rows.scatter("d_input", &d_input, input_dim)?;

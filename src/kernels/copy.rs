@@ -6,6 +6,9 @@
 
 use std::mem::size_of;
 
+use crate::error::Result;
+use crate::room::room;
+
 /// How many elements are copied at once.
 const fn piece<A>() -> usize {
     2048 / size_of::<A>()
@@ -30,16 +33,19 @@ fn in_pieces<A: Copy>(from: &[A], to: &mut [A]) {
     }
 }
 
-/// A copy of a slice.
-pub(crate) fn to_vec<A: Copy>(from: &[A]) -> Vec<A> {
-    let mut copy = Vec::with_capacity(from.len());
+/// A copy of a slice that is called `name`.
+///
+/// # Errors
+/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds it.
+pub(crate) fn copied<A: Copy>(name: &str, from: &[A]) -> Result<Vec<A>> {
+    let mut copy = room(name, &[from.len()])?;
     from.chunks(piece::<A>()).for_each(|piece| copy.extend_from_slice(piece));
-    copy
+    Ok(copy)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{copy, to_vec};
+    use super::{copied, copy};
 
     #[test]
     fn all_elements_are_copied() {
@@ -47,7 +53,7 @@ mod tests {
             let from: Vec<f64> = (0..len).map(f64::from).collect();
             let mut to = vec![-1.0; from.len()];
             copy(&from, &mut to);
-            assert_eq!((&to, to_vec(&from)), (&from, from.clone()));
+            assert_eq!((&to, copied("from", &from)), (&from, Ok(from.clone())));
         }
     }
 }

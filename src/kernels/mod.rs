@@ -31,7 +31,7 @@ pub use crate::element::Element;
 pub use activation::{Activate, Activation};
 pub use arch::{Arch, Plan, archs};
 pub use chain::{Chain, Product, Start};
-pub(crate) use copy::{copy, to_vec};
+pub(crate) use copy::{copied, copy};
 pub(crate) use formulas::{sigmoid_derivative, tanh_derivative};
 pub use lanes::Lanes;
 pub use matrix::Matrix;

@@ -6,7 +6,8 @@ use std::ops::Range;
 use ndarray::ArrayRef2;
 
 use crate::element::Element;
-use crate::invariant::Invariant;
+use crate::error::Result;
+use crate::room::{filled_elements, grow, resize, room};
 
 /// How the columns of a product fall into blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,26 +50,41 @@ impl<A: Element> Default for Panels<A> {
 
 impl<A: Element> Panels<A> {
     /// Packs `weight`, of shape (k, n), as it lies. Backward passes multiply by it.
-    #[must_use]
-    pub fn straight(weight: &ArrayRef2<A>) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds the panels.
+    pub fn straight(weight: &ArrayRef2<A>) -> Result<Self> {
         Self::straight_blocks(weight, weight.nrows(), &[0])
     }
 
     /// As [`straight`](Self::straight), for blocks of `units` rows each: those that `order` lists, in its order.
-    pub(crate) fn straight_blocks(weight: &ArrayRef2<A>, units: usize, order: &[usize]) -> Self {
+    pub(crate) fn straight_blocks(weight: &ArrayRef2<A>, units: usize, order: &[usize]) -> Result<Self> {
         let (mut panels, width) = (Self::default(), weight.ncols());
-        let weight = weight.as_standard_layout();
-        let weight = weight.as_slice().invariant("the weight is in standard layout");
+        let mut turned = Vec::new();
+        if !weight.is_standard_layout() {
+            turned = room("weights", weight.shape())?;
+            weight.iter().for_each(|&value| turned.push(value));
+        }
+        let weight = weight.as_slice().unwrap_or(&turned);
         let row = |i: usize| &weight[(order[i / units] * units + i % units) * width..][..width];
-        panels.fill(width, (0..order.len() * units).map(row));
-        panels
+        panels.fill(width, (0..order.len() * units).map(row))?;
+        Ok(panels)
     }
 
     /// Packs rows of `width` elements in place of what was packed before.
-    pub(crate) fn fill<'r>(&mut self, width: usize, rows: impl ExactSizeIterator<Item = &'r [A]> + Clone) {
+    ///
+    /// # Errors
+    /// As [`straight`](Self::straight).
+    pub(crate) fn fill<'r>(
+        &mut self,
+        width: usize,
+        rows: impl ExactSizeIterator<Item = &'r [A]> + Clone,
+    ) -> Result<()> {
+        let lines = width.div_ceil(A::PANEL) * rows.len();
+        grow("weights", &mut self.lines, lines)?;
         self.depth = rows.len();
         self.width = width;
-        self.lines.resize(width.div_ceil(A::PANEL) * self.depth, A::Line::default());
+        self.lines.resize(lines, A::Line::default());
         let panels = self.lines.chunks_exact_mut(self.depth.max(1));
         for (panel, start) in panels.zip((0..width).step_by(A::PANEL)) {
             let whole = width - start >= A::PANEL;
@@ -82,19 +98,22 @@ impl<A: Element> Panels<A> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Packs the transpose of `weight`, of shape (n, k). Forward passes multiply by it.
-    #[must_use]
-    pub fn transposed(weight: &ArrayRef2<A>) -> Self {
+    ///
+    /// # Errors
+    /// As [`straight`](Self::straight).
+    pub fn transposed(weight: &ArrayRef2<A>) -> Result<Self> {
         Self::transposed_blocks(weight, Blocks::of::<A>(weight.nrows(), 1), &[0])
     }
 
     /// As [`transposed`](Self::transposed), for blocks of rows: those that `order` lists, in its order. Columns
     /// between two blocks are zero.
-    pub(crate) fn transposed_blocks(weight: &ArrayRef2<A>, blocks: Blocks, order: &[usize]) -> Self {
+    pub(crate) fn transposed_blocks(weight: &ArrayRef2<A>, blocks: Blocks, order: &[usize]) -> Result<Self> {
         let (depth, each) = (weight.ncols(), blocks.panels::<A>());
-        let mut lines = vec![A::Line::default(); order.len() * each * depth];
+        let mut lines = filled_elements("weights", &[order.len(), each, depth], A::Line::default())?;
         for (i, panel) in lines.chunks_exact_mut(depth.max(1)).enumerate() {
             let (block, start) = (order[i / each], i % each * A::PANEL);
             for (lane, unit) in (start..blocks.units.min(start + A::PANEL)).enumerate() {
@@ -102,7 +121,7 @@ impl<A: Element> Panels<A> {
                 panel.iter_mut().zip(row).for_each(|(line, &value)| line[lane] = value);
             }
         }
-        Self { lines, depth, width: order.len() * blocks.apart }
+        Ok(Self { lines, depth, width: order.len() * blocks.apart })
     }
 
     /// All panels.
@@ -158,11 +177,19 @@ impl<'a, A: Element> PanelsRef<'a, A> {
 }
 
 /// Turns some columns into rows. The columns are of rows of `width` elements, one after another.
-pub(crate) fn transpose<A: Element>(rows: &[A], width: usize, columns: Range<usize>, to: &mut Vec<A>) {
+///
+/// # Errors
+/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds them.
+pub(crate) fn transpose<A: Element>(
+    rows: &[A],
+    width: usize,
+    columns: Range<usize>,
+    to: &mut Vec<A>,
+) -> Result<()> {
     /// How many rows are turned together, so that whole parts of cache lines are written.
     const TOGETHER: usize = 8;
     let count = rows.len() / width;
-    to.resize(columns.len() * count, A::zero());
+    resize("scratch", to, columns.len() * count)?;
     let blocks = rows.chunks_exact(TOGETHER * width);
     let (rest, turned) = (blocks.remainder(), count / TOGETHER * TOGETHER);
     for (block, rows) in blocks.enumerate() {
@@ -177,4 +204,5 @@ pub(crate) fn transpose<A: Element>(rows: &[A], width: usize, columns: Range<usi
     for (j, to) in columns.zip(to.chunks_exact_mut(count)) {
         to[turned..].iter_mut().zip(rest.chunks_exact(width)).for_each(|(to, row)| *to = row[j]);
     }
+    Ok(())
 }

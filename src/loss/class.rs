@@ -5,7 +5,7 @@ use ndarray::{Array, ArrayRef, Axis, Dimension, Ix1};
 use super::{Loss, Losses, Reach, Reduction};
 use crate::error::{Error, Result, expect_addressable, expect_index, expect_probability, expect_shape};
 use crate::invariant::Invariant;
-use crate::room::{self, filled, room, zeros};
+use crate::room::{self, room, zeros};
 use crate::scalar::Scalar;
 
 /// The cross entropy of `softmax(input)` and the right class, `torch.nn.CrossEntropyLoss`.
@@ -302,7 +302,7 @@ impl Options {
         mut store: impl FnMut(f64),
     ) -> Result<Array<A, D>> {
         // An empty batch too has the width of a row.
-        let mut buffer = filled("input", Ix1(input.len_of(axis)), 0.0)?;
+        let mut buffer = zeros("input", Ix1(input.len_of(axis)))?;
         let rows = input.lanes(axis).into_iter().zip(gradient.lanes_mut(axis));
         for ((from, mut to), &target) in rows.zip(target) {
             if Some(target) == self.ignore_index {
@@ -310,7 +310,7 @@ impl Options {
                 continue;
             }
             buffer.zip_mut_with(&from, |to, from| *to = from.into_f64());
-            store(row(buffer.as_slice_mut().invariant("`filled` gives standard layout"), target, divisor));
+            store(row(buffer.as_slice_mut().invariant("`zeros` gives standard layout"), target, divisor));
             to.zip_mut_with(&buffer, |to, &from| *to = A::from_f64(from));
         }
         Ok(gradient)

@@ -38,6 +38,7 @@ pub use pointwise::{
 
 use ndarray::{Array, ArrayRef, Axis, Dimension};
 
+use crate::arrays::try_standard;
 use crate::error::{Result, expect_shape};
 use crate::scalar::Scalar;
 
@@ -117,7 +118,8 @@ impl<A: Scalar, D: Dimension, E: Dimension> Losses<A, D, E> {
     /// The gradient with respect to the input, given the gradient `d_values` of the losses.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for a `d_values` of another shape than the losses'.
+    /// [`Error::Shape`](crate::Error::Shape) for a `d_values` of another shape than the losses',
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds the gradient.
     ///
     /// ```
     /// use ndarray::array;
@@ -130,7 +132,7 @@ impl<A: Scalar, D: Dimension, E: Dimension> Losses<A, D, E> {
     /// ```
     pub fn backward(&self, d_values: &ArrayRef<A, E>) -> Result<Array<A, D>> {
         expect_shape("d_values", self.values.shape(), d_values.shape())?;
-        let mut gradient = self.gradient.clone();
+        let mut gradient = try_standard("gradient", &self.gradient)?;
         let Some((axis, reaches)) = &self.rows else {
             gradient.iter_mut().zip(d_values).for_each(|(g, &d)| *g *= d);
             return Ok(gradient);

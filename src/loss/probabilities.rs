@@ -77,12 +77,12 @@ impl CrossEntropyLoss {
         mut store: impl FnMut(f64),
     ) -> Result<Array<A, D>> {
         let mut gradient = zeros("gradient", input.raw_dim())?;
-        let mut buffer = filled("input", Ix1(input.len_of(axis)), 0.0)?;
+        let mut buffer = zeros("input", Ix1(input.len_of(axis)))?;
         let (s, spread) = (self.label_smoothing, self.label_smoothing / input.len_of(axis) as f64);
         let rows = input.lanes(axis).into_iter().zip(target.lanes(axis));
         for ((from, target), mut to) in rows.zip(gradient.lanes_mut(axis)) {
             buffer.zip_mut_with(&from, |to, from| *to = from.into_f64());
-            let row = buffer.as_slice_mut().invariant("`filled` gives standard layout");
+            let row = buffer.as_slice_mut().invariant("`zeros` gives standard layout");
             let share = |class: usize| {
                 let own = target[class].into_f64();
                 let own = if s > 0.0 { own * (1.0 - s) + spread } else { own };

@@ -48,10 +48,11 @@ use memory::{Memory, Remembered};
 use ndarray::ArrayViewD;
 use pulp::Arch;
 
+use crate::arrays::{as_standard, elements};
 use crate::error::{Error, Result, expect_index, expect_non_negative, expect_number};
 use crate::invariant::Invariant;
 use crate::kernels::Update;
-use crate::parameters::{Parameters, expect_same, shapes, with_elements};
+use crate::parameters::{InOrder, Parameters, expect_same, shapes};
 use crate::scalar::Scalar;
 
 /// Stochastic gradient descent, `torch.optim.SGD`: an [`Optimizer`] with an [`SgdConfig`], where the formula is.
@@ -238,7 +239,8 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
     ///
     /// # Errors
     /// [`Error::MissingParameter`], [`Error::UnexpectedParameter`] or [`Error::Shape`] for gradients or a model of
-    /// other names or shapes than the optimiser was made for; model and optimiser are unchanged then.
+    /// other names or shapes than the optimiser was made for, [`Error::SizeOverflow`] if arrays in another layout than the
+    /// standard one find no memory for a copy; model and optimiser are unchanged then.
     pub fn step<M, G>(&mut self, model: &mut M, gradients: &G) -> Result<()>
     where
         M: Parameters<Elem = A>,
@@ -249,16 +251,18 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
         let expected = memory.iter().map(|parameter| (&parameter.name[..], &parameter.shape[..]));
         expect_same("", expected.clone(), shapes(&values))?;
         expect_same("gradient of ", expected, shapes(&gradients))?;
+        // All copies are made before anything changes.
+        let gradients = gradients.iter().map(|(name, gradient)| as_standard(name, gradient));
+        let gradients = gradients.collect::<Result<Vec<_>>>()?;
+        let values = values.iter_mut().map(|(name, value)| InOrder::of(name, value));
+        let mut values = values.collect::<Result<Vec<_>>>()?;
         self.step = self.step.saturating_add(1);
         let arch = Arch::new();
-        for (((_, value), (_, gradient)), parameter) in values.iter_mut().zip(gradients).zip(memory) {
-            let gradient = gradient.as_standard_layout();
-            let gradient = gradient.as_slice().invariant("an array in standard layout is a slice");
-            with_elements(value, |value| {
-                let config = &self.groups[parameter.group];
-                A::update(arch, config.update(self.step, value, gradient, parameter.elements()));
-            });
+        for ((value, gradient), parameter) in values.iter_mut().zip(&gradients).zip(memory) {
+            let (config, value) = (&self.groups[parameter.group], value.elements());
+            A::update(arch, config.update(self.step, value, elements(gradient), parameter.elements()));
         }
+        values.into_iter().for_each(InOrder::put);
         Ok(())
     }
 }

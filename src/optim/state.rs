@@ -4,7 +4,7 @@ use ndarray::ArrayD;
 
 use super::memory::{Memory, Remembered};
 use super::{Algorithm, Optimizer};
-use crate::error::{Error, Result, expect_positive};
+use crate::error::{Error, Result, expect_positive, expect_shape};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
@@ -67,13 +67,42 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
     /// ```
     #[must_use]
     pub fn state_dict(&self) -> OptimizerState<C, A> {
+        OptimizerState { groups: self.param_groups(), step: self.step, arrays: self.memory.state_dict() }
+    }
+
+    /// The options and parameters of each group.
+    pub(crate) fn param_groups(&self) -> Vec<ParamGroup<C>> {
         let params = |group| {
             let own = self.memory.0.iter().filter(move |parameter| parameter.group == group);
             own.map(|parameter| parameter.name.clone()).collect()
         };
         let groups = self.groups.iter().enumerate();
-        let groups = groups.map(|(i, config)| ParamGroup { config: config.clone(), params: params(i) });
-        OptimizerState { groups: groups.collect(), step: self.step, arrays: self.memory.state_dict() }
+        groups.map(|(i, config)| ParamGroup { config: config.clone(), params: params(i) }).collect()
+    }
+
+    /// The number of steps, and every buffer under the names of its parameter and its own.
+    pub(crate) fn buffers(&self) -> (u64, impl Iterator<Item = (&str, &str, &ArrayD<A>)>) {
+        let buffers = self.memory.0.iter().flat_map(|parameter| {
+            parameter.buffers.iter().map(|(buffer, array)| (&parameter.name[..], *buffer, array))
+        });
+        (self.step, buffers)
+    }
+
+    /// Takes a number of steps, and each buffer, which a function makes of the names of parameter and buffer and its shape.
+    pub(crate) fn go_on_from(
+        &mut self,
+        step: u64,
+        buffer: impl Fn(&str, &str, &[usize]) -> Result<ArrayD<A>>,
+    ) -> Result<()> {
+        for Remembered { name, shape, buffers, .. } in &mut self.memory.0 {
+            for (own, array) in buffers {
+                let new = buffer(name, own, shape)?;
+                expect_shape(&format!("{name}.{own}"), shape, new.shape())?;
+                *array = new;
+            }
+        }
+        self.step = step;
+        Ok(())
     }
 
     /// Goes on from the state of an optimiser of a model with the same names and shapes, with the options of the state,

@@ -2,8 +2,9 @@
 
 use crate::error::{Error, Result, expect_shape};
 use crate::invariant::Invariant;
+use crate::kernels::copied;
 use crate::order::longest_first;
-use crate::room::room;
+use crate::room::{collected, filled_elements, room, zero_elements};
 
 /// How the rows of sequences of different lengths, longest first, fall into steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +33,8 @@ impl Batches {
             expect_sorted("lengths", lengths)?;
             return Ok(Self { batch_sizes: count_by_step(lengths)?, order: None });
         }
-        let sorted = longest_first(lengths);
-        let descending: Vec<_> = sorted.iter().map(|&n| lengths[n]).collect();
+        let sorted = longest_first(lengths)?;
+        let descending = collected("lengths", sorted.iter().map(|&n| lengths[n]))?;
         let unsorted = inverse(&sorted)?;
         Ok(Self { batch_sizes: count_by_step(&descending)?, order: Some(Order { sorted, unsorted }) })
     }
@@ -75,6 +76,18 @@ impl Batches {
         total(&self.batch_sizes)
     }
 
+    /// A copy.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds it.
+    pub(super) fn copied(&self) -> Result<Self> {
+        let order = |Order { sorted, unsorted }: &Order| -> Result<_> {
+            Ok(Order { sorted: copied("lengths", sorted)?, unsorted: copied("lengths", unsorted)? })
+        };
+        let order = self.order.as_ref().map(order).transpose()?;
+        Ok(Self { batch_sizes: copied("batch_sizes", &self.batch_sizes)?, order })
+    }
+
     /// The step of each row, and the caller's number of its sequence.
     pub(super) fn places(&self) -> impl Iterator<Item = (usize, usize)> {
         let steps = self.batch_sizes.iter().enumerate();
@@ -82,8 +95,11 @@ impl Batches {
     }
 
     /// The sequences' lengths, in the caller's order.
-    pub(super) fn lengths(&self) -> Vec<usize> {
-        let mut lengths = vec![0; self.batch()];
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds them.
+    pub(super) fn lengths(&self) -> Result<Vec<usize>> {
+        let mut lengths = zero_elements("lengths", &[self.batch()])?;
         let mut place = self.batch();
         for (t, &batch) in self.batch_sizes.iter().enumerate() {
             for ended in batch..place {
@@ -92,7 +108,7 @@ impl Batches {
             place = batch;
         }
         (0..place).for_each(|place| lengths[self.sequence(place)] = self.batch_sizes.len());
-        lengths
+        Ok(lengths)
     }
 
     /// The caller's number of the sequence at a place.
@@ -151,7 +167,7 @@ fn total(batch_sizes: &[usize]) -> usize {
 /// The inverse of `sorted_indices`, if it is a permutation.
 fn inverse(sorted: &[usize]) -> Result<Vec<usize>> {
     let list = "sorted_indices";
-    let mut inverse = vec![None; sorted.len()];
+    let mut inverse = filled_elements(list, &[sorted.len()], None)?;
     for (index, &actual) in sorted.iter().enumerate() {
         let expected = 0..=sorted.len() - 1;
         match inverse.get_mut(actual) {
@@ -162,5 +178,5 @@ fn inverse(sorted: &[usize]) -> Result<Vec<usize>> {
     }
     let place =
         |place: Option<usize>| place.invariant("as many different numbers below a count are all of them");
-    Ok(inverse.into_iter().map(place).collect())
+    collected(list, inverse.into_iter().map(place))
 }

@@ -12,7 +12,7 @@ use std::ops::Deref;
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, Axis};
 
 use crate::error::{Error, Result, expect_shape};
-use crate::room::{self, expect_room, room};
+use crate::room::{self, collected, expect_room, room};
 use batches::{Batches, expect_one_each};
 use padding::{collect_rows, lengths_and_features, longest, steps_first};
 
@@ -155,7 +155,7 @@ impl<A: Clone> PackedSequence<A> {
     ///
     /// let data = array![['b'], ['a'], ['c'], ['d']];
     /// let packed = PackedSequence::from_parts(data, vec![2, 1, 1], Some(vec![1, 0]))?;
-    /// assert_eq!(packed.lengths(), [1, 3]);
+    /// assert_eq!(packed.lengths()?, [1, 3]);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
     pub fn from_parts(
@@ -164,7 +164,7 @@ impl<A: Clone> PackedSequence<A> {
         sorted_indices: Option<Vec<usize>>,
     ) -> Result<Self> {
         let batches = Batches::from_parts(batch_sizes, sorted_indices, data.dim().into())?;
-        Ok(Self { data: in_standard_layout(data), batches })
+        Ok(Self { data: in_standard_layout(data)?, batches })
     }
 
     /// The packing with other rows, of any width and type: such as one-hot rows in place of tokens.
@@ -185,7 +185,7 @@ impl<A: Clone> PackedSequence<A> {
     pub fn with_data<B: Clone>(&self, data: Array2<B>) -> Result<PackedSequence<B>> {
         let (rows, features) = data.dim();
         expect_shape("data", &[self.batches.rows(), features], &[rows, features])?;
-        Ok(PackedSequence { data: in_standard_layout(data), batches: self.batches.clone() })
+        Ok(PackedSequence { data: in_standard_layout(data)?, batches: self.batches.copied()? })
     }
 
     /// The sequences in one array, padded, and their lengths; both in the caller's order.
@@ -216,7 +216,7 @@ impl<A: Clone> PackedSequence<A> {
     /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pad_packed_sequence.html>
     #[doc(alias = "pad_packed_sequence")]
     pub fn to_padded(&self, padding: Padding<A>) -> Result<(Array3<A>, Vec<usize>)> {
-        let lengths = self.lengths();
+        let lengths = self.batches.lengths()?;
         let rows = self.batches.places().zip(self.data.outer_iter()).map(|((t, n), row)| (t, n, row));
         let padded = padding.around(&lengths, self.data.len_of(Axis(1)), rows)?;
         Ok((padded, lengths))
@@ -242,7 +242,7 @@ impl<A: Clone> PackedSequence<A> {
         let (rows, features) = self.data.dim();
         expect_room::<A>("data", &[rows, features])?;
         let mut sequences = room("sequences", &[self.batch()])?;
-        for length in self.lengths() {
+        for length in self.batches.lengths()? {
             sequences.push((room("data", &[length, features])?, length));
         }
         if features > 0 {
@@ -251,7 +251,7 @@ impl<A: Clone> PackedSequence<A> {
             }
         }
         let array = |(data, length)| room::array((length, features), data);
-        Ok(sequences.into_iter().map(array).collect())
+        collected("sequences", sequences.into_iter().map(array))
     }
 
     /// A packed batch of the row of every step and sequence.
@@ -312,12 +312,19 @@ impl<A> PackedSequence<A> {
     }
 
     /// The sequences' lengths, in the caller's order.
-    #[must_use]
-    pub fn lengths(&self) -> Vec<usize> {
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds them.
+    pub fn lengths(&self) -> Result<Vec<usize>> {
         self.batches.lengths()
+    }
+
+    /// The rows, to be written.
+    pub(crate) fn data_mut(&mut self) -> &mut Array2<A> {
+        &mut self.data
     }
 }
 
-fn in_standard_layout<A: Clone>(array: Array2<A>) -> Array2<A> {
-    if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
+fn in_standard_layout<A: Clone>(array: Array2<A>) -> Result<Array2<A>> {
+    if array.is_standard_layout() { Ok(array) } else { collect_rows(array.dim().into(), array.outer_iter()) }
 }

@@ -7,7 +7,7 @@ use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, ArrayView3, Axis
 use super::batches::{expect_lengths, expect_one_each};
 use crate::error::{Error, Result, expect_shape};
 use crate::invariant::Invariant;
-use crate::room::{self, expect_room, filled, room};
+use crate::room::{self, collected, expect_room, filled, room};
 use crate::setters::setters;
 
 /// Where the padding stands.
@@ -197,11 +197,12 @@ pub fn unpad_sequence<A: Clone>(
     expect_lengths(lengths, 0, len)?;
     let rows = lengths.iter().fold(0, |sum: usize, &length| sum.saturating_add(length));
     expect_room::<A>("data", &[rows, features])?;
-    let sequences = steps.axis_iter(Axis(1)).zip(lengths).map(|(sequence, &length)| {
+    let mut sequences = room("sequences", &[batch])?;
+    for (sequence, &length) in steps.axis_iter(Axis(1)).zip(lengths) {
         let first = padding.side.first_step(len, length);
-        collect_rows([length, features], sequence.outer_iter().skip(first))
-    });
-    sequences.collect()
+        sequences.push(collect_rows([length, features], sequence.outer_iter().skip(first))?);
+    }
+    Ok(sequences)
 }
 
 /// The first `shape[0]` of some rows as an array.
@@ -244,9 +245,9 @@ pub(super) fn lengths_and_features<A>(
         return Err(Error::ZeroSize { name: "number of sequences" });
     };
     let features = first.len_of(Axis(1));
-    for (n, sequence) in sequences.iter().enumerate() {
-        let length = sequence.len_of(Axis(0));
-        expect_shape(&format!("sequences[{n}]"), &[length, features], sequence.shape())?;
+    if let Some(n) = sequences.iter().position(|sequence| sequence.len_of(Axis(1)) != features) {
+        let length = sequences[n].len_of(Axis(0));
+        expect_shape(&format!("sequences[{n}]"), &[length, features], sequences[n].shape())?;
     }
-    Ok((sequences.iter().map(|sequence| sequence.len_of(Axis(0))).collect(), features))
+    Ok((collected("lengths", sequences.iter().map(|sequence| sequence.len_of(Axis(0))))?, features))
 }

@@ -9,7 +9,7 @@ pub(crate) use members::joined;
 use fit::by_name;
 use ndarray::{ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension, IxDyn, RawData};
 
-use crate::arrays::standard;
+use crate::arrays::{elements_mut, standard, try_standard};
 use crate::error::{Result, expect_shape};
 use crate::scalar::Scalar;
 
@@ -215,14 +215,37 @@ pub(crate) fn shapes<S: RawData>(
     named.iter().map(|(name, array)| (&name[..], array.shape()))
 }
 
-/// Hands over an array's elements in row-major order, to be changed.
-pub(crate) fn with_elements<A: Scalar>(array: &mut ArrayViewMutD<'_, A>, change: impl FnOnce(&mut [A])) {
-    if let Some(elements) = array.as_slice_mut() {
-        change(elements);
-    } else {
-        let mut elements: Vec<A> = array.iter().copied().collect();
-        change(&mut elements);
-        array.iter_mut().zip(elements).for_each(|(to, from)| *to = from);
+/// An array's elements in row-major order, to be changed: the array itself if it lies so, else a copy.
+pub(crate) enum InOrder<'a, 'v, A> {
+    Itself(&'a mut [A]),
+    Copy(Vec<A>, &'a mut ArrayViewMutD<'v, A>),
+}
+
+impl<'a, 'v, A: Scalar> InOrder<'a, 'v, A> {
+    /// Those of an array that is called `name`.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if no memory holds the copy.
+    pub(crate) fn of(name: &str, array: &'a mut ArrayViewMutD<'v, A>) -> Result<Self> {
+        if array.is_standard_layout() {
+            return Ok(Self::Itself(elements_mut(array)));
+        }
+        let copy = try_standard(name, array)?.into_raw_vec_and_offset().0;
+        Ok(Self::Copy(copy, array))
+    }
+
+    pub(crate) fn elements(&mut self) -> &mut [A] {
+        match self {
+            Self::Itself(elements) => elements,
+            Self::Copy(copy, _) => copy,
+        }
+    }
+
+    /// Copies what was changed back to the array.
+    pub(crate) fn put(self) {
+        if let Self::Copy(copy, array) = self {
+            array.iter_mut().zip(copy).for_each(|(to, from)| *to = from);
+        }
     }
 }
 

@@ -41,7 +41,7 @@ use ndarray::{Array, ArrayRef, Axis, Dimension, NdProducer};
 use rand::Rng;
 
 use crate::error::{Error, Result, expect_non_negative, expect_number, expect_probability};
-use crate::room::{filled, room};
+use crate::room::{room, zeros};
 use crate::scalar::Scalar;
 
 /// A generator in the state of torch's after `torch.manual_seed(seed)`.
@@ -200,7 +200,7 @@ pub fn multinomial<A: Scalar, D: Dimension, R: Rng + ?Sized>(
     for &weight in weights {
         expect_non_negative("a weight", weight.into_f64())?;
     }
-    let mut indices = filled("indices", weights.lanes(last).raw_dim(), 0)?;
+    let mut indices = zeros("indices", weights.lanes(last).raw_dim())?;
     for row in weights.lanes(last) {
         let largest =
             row.iter().fold(A::zero(), |largest, &weight| if weight > largest { weight } else { largest });

@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Display, Formatter};
 
 use crate::cell::Cell;
-use crate::engine::{BackReads, BackWrites, Order, Reads, Scratch, Stack, Writes};
+use crate::engine::{BackReads, BackWrites, Order, Reads, Ready, Scratch, Stack, Writes};
 use crate::error::{Error, Result, expect_number, expect_positive, expect_probability};
 use crate::planes::Planes;
 use crate::scalar::Scalar;
@@ -78,7 +78,8 @@ pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + private::Sea
         reads: Reads<'_, A>,
         writes: Writes<'_, A>,
         scratch: &mut Scratch<A>,
-    );
+        ready: Option<Ready<'_>>,
+    ) -> Result<()>;
 
     /// Runs the engine back. Compiled in this crate.
     #[doc(hidden)]
@@ -86,7 +87,7 @@ pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + private::Sea
         stack: &Stack<A, Self::Cell<A>>,
         reads: &BackReads<'_, A>,
         writes: BackWrites<'_, A>,
-    );
+    ) -> Result<()>;
 }
 
 /// A kind of network, known by its configuration, such as [`RnnConfig`](crate::RnnConfig). Sealed.
@@ -261,12 +262,17 @@ macro_rules! kind {
                 reads: Reads<'_, A>,
                 writes: Writes<'_, A>,
                 scratch: &mut Scratch<A>,
-            ) {
-                A::forward(stack, reads, writes, scratch);
+                ready: Option<$crate::engine::Ready<'_>>,
+            ) -> $crate::Result<()> {
+                A::forward(stack, reads, writes, scratch, ready)
             }
 
-            fn backward<A: Scalar>(stack: &Stack<A, $cell>, reads: &BackReads<'_, A>, writes: BackWrites<'_, A>) {
-                A::backward(stack, reads, writes);
+            fn backward<A: Scalar>(
+                stack: &Stack<A, $cell>,
+                reads: &BackReads<'_, A>,
+                writes: BackWrites<'_, A>,
+            ) -> $crate::Result<()> {
+                A::backward(stack, reads, writes)
             }
         }
     };

@@ -210,13 +210,12 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         let d_output =
             given.output.map(|d_output| d_output.into_rows("d_output", batch_first)).transpose()?;
         let d_output = d_output.as_ref().map(|rows| rows.source(layout));
-        let mut parameters = self.parameters().zeros_like();
+        let mut parameters = self.parameters().try_zeros_like()?;
         let cells = parameters.cells.iter_mut();
-        let reads = BackReads { weights: self.back_weights(), kept, d_output };
+        let reads = BackReads { weights: self.back_weights()?, kept, d_output };
         let d_parameters = cells.map(|cell: &mut CellParameters<A>| cell.lend(C::ORDER)).collect();
-        self.stack().expect_back(kept)?;
         layout.with_sorted_state(&mut d_state, |d_state| {
-            C::backward(self.stack(), &reads, BackWrites { d_state, d_input, d_parameters });
+            C::backward(self.stack()?, &reads, BackWrites { d_state, d_input, d_parameters })
         })?;
         Ok((parameters, d_state))
     }

@@ -12,7 +12,8 @@ use super::back::Gradients;
 use super::parameters::CellParameters;
 use crate::arrays::{elements_mut, try_standard, with_plain_rows};
 use crate::engine::{
-    BackReads, BackWeights, BackWrites, Cache, Course, Factors, Kept, Origin, Reads, Scratch, Stack, Writes,
+    BackReads, BackWeights, BackWrites, Cache, Course, Factors, Kept, Origin, Reads, Ready, Scratch, Stack,
+    Writes,
 };
 use crate::error::{Error, Result, expect_shape, expect_width};
 use crate::layout::Layout;
@@ -114,7 +115,7 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         let rows = with_plain_rows("input", rows.insert_axis(Axis(0)))?;
         let planes = state.as_mut().map(|plane| elements_mut(plane));
         let reads = Reads::new(Source::grid(&rows, None), &layout.steps);
-        C::forward(self.stack(), reads, Writes::new(planes), &mut Scratch::default());
+        C::forward(self.stack()?, reads, Writes::new(planes), &mut Scratch::default(), None)?;
         Ok(C::state(state.map(D::from_rows)))
     }
 
@@ -129,11 +130,11 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
     ) -> Result<(C::State<Array<A, D>>, CellTrace<C, A>)> {
         let (rows, mut state) = self.checked(input, state)?;
         let course = Course::of(Layout::equal(1, rows.nrows()));
-        let layout = course.layout.clone();
+        let layout = course.layout.copied()?;
         let rows = with_plain_rows("input", rows.insert_axis(Axis(0)))?;
-        let stack = self.stack();
-        let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| {
-            C::forward(stack, reads, writes, &mut Scratch::default());
+        let stack = self.stack()?;
+        let run = |reads: Reads<'_, A>, writes: Writes<'_, A>, ready: Option<Ready<'_>>| {
+            C::forward(stack, reads, writes, &mut Scratch::default(), ready)
         };
         let source = Source::grid(&rows, layout.order.as_deref());
         let planes = state.as_mut().map(|plane| elements_mut(plane));
@@ -142,7 +143,8 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
             course,
             source,
             planes,
-            (0, |_| Ok(Factors::default())),
+            Factors::default(),
+            (0, |_| Ok(())),
             self.cache.spares(),
             run,
         )?;
@@ -190,15 +192,14 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         let planes = planes.named(["d_h", "d_c"]);
         let mut d_state = planes.try_map(|(name, plane)| try_standard(name, &D::rows(plane)))?;
         let mut d_input = zeros("d_input", (d_state.h.nrows(), self.config.sizes().input_size))?;
-        let mut parameters = self.parameters.zeros_like();
-        let reads = BackReads { weights: self.back_weights(), kept: &trace.kept, d_output: None };
+        let mut parameters = self.parameters.try_zeros_like()?;
+        let reads = BackReads { weights: self.back_weights()?, kept: &trace.kept, d_output: None };
         let writes = BackWrites {
             d_state: d_state.as_mut().map(|plane| elements_mut(plane)),
             d_input: Some(elements_mut(&mut d_input)),
             d_parameters: vec![parameters.lend(C::ORDER)],
         };
-        self.stack().expect_back(&trace.kept)?;
-        C::backward(self.stack(), &reads, writes);
+        C::backward(self.stack()?, &reads, writes)?;
         Ok(Gradients { parameters, input: D::from_rows(d_input), state: C::state(d_state.map(D::from_rows)) })
     }
 
@@ -236,15 +237,15 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         Ok(())
     }
 
-    pub(super) fn stack(&self) -> &Stack<A, C::Cell<A>> {
+    pub(super) fn stack(&self) -> Result<&Stack<A, C::Cell<A>>> {
         self.cache.stack(|plan| {
-            let weights = self.parameters.view(C::ORDER).pack::<C::Cell<A>>();
-            Stack::new(vec![vec![weights]], self.config.cell(), plan)
+            let weights = self.parameters.view(C::ORDER).pack::<C::Cell<A>>()?;
+            Ok(Stack::new(vec![vec![weights]], self.config.cell(), plan))
         })
     }
 
-    fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
-        self.cache.back_weights(|| vec![vec![self.parameters.view(C::ORDER).pack_back()]])
+    fn back_weights(&self) -> Result<&[Vec<BackWeights<A>>]> {
+        self.cache.back_weights(|| Ok(vec![vec![self.parameters.view(C::ORDER).pack_back()?]]))
     }
 }
 

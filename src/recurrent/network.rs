@@ -122,16 +122,16 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         state.named(names).try_map(|(name, plane)| try_standard(name, &D::batched_state(plane)))
     }
 
-    pub(super) fn stack(&self) -> &Stack<A, C::Cell<A>> {
+    pub(super) fn stack(&self) -> Result<&Stack<A, C::Cell<A>>> {
         self.cache.stack(|plan| {
             let layers = self.parameters.cells.chunks(self.parameters.directions);
             let pack = |cell: &CellParameters<A>| cell.view(C::ORDER).pack::<C::Cell<A>>();
-            let layers = layers.map(|cells| cells.iter().map(pack).collect()).collect();
-            Stack::new(layers, self.config.cell(), plan)
+            let layers = layers.map(|cells| cells.iter().map(pack).collect()).collect::<Result<_>>()?;
+            Ok(Stack::new(layers, self.config.cell(), plan))
         })
     }
 
-    pub(super) fn back_weights(&self) -> &[Vec<BackWeights<A>>] {
+    pub(super) fn back_weights(&self) -> Result<&[Vec<BackWeights<A>>]> {
         self.cache.back_weights(|| {
             let layers = self.parameters.cells.chunks(self.parameters.directions);
             let pack = |cell: &CellParameters<A>| cell.view(C::ORDER).pack_back();

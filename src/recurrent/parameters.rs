@@ -110,11 +110,12 @@ impl<A: Scalar> RecurrentParameters<A> {
     }
 
     /// Zeros of the same shapes.
-    pub(super) fn zeros_like(&self) -> Self {
-        Self {
-            cells: self.cells.iter().map(CellParameters::zeros_like).collect(),
-            directions: self.directions,
-        }
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if there is no room for them.
+    pub(super) fn try_zeros_like(&self) -> Result<Self> {
+        let cells = self.cells.iter().map(CellParameters::try_zeros_like).collect::<Result<_>>()?;
+        Ok(Self { cells, directions: self.directions })
     }
 
     /// The parameters of `count` directions, each made by a function of its layer.
@@ -219,14 +220,22 @@ impl<A: Scalar> CellParameters<A> {
     }
 
     /// Zeros of the same shapes.
-    pub(super) fn zeros_like(&self) -> Self {
-        Self {
-            weight_ih: Array2::zeros(self.weight_ih.raw_dim()),
-            weight_hh: Array2::zeros(self.weight_hh.raw_dim()),
-            bias_ih: self.bias_ih.as_ref().map(|bias| Array1::zeros(bias.raw_dim())),
-            bias_hh: self.bias_hh.as_ref().map(|bias| Array1::zeros(bias.raw_dim())),
-            weight_hr: self.weight_hr.as_ref().map(|weight| Array2::zeros(weight.raw_dim())),
-        }
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`] if there is no room for them.
+    pub(super) fn try_zeros_like(&self) -> Result<Self> {
+        let bias = |name, bias: &Option<Array1<A>>| bias.as_ref().map(|bias| zeros(name, bias.raw_dim()));
+        Ok(Self {
+            weight_ih: zeros("d_weight_ih", self.weight_ih.raw_dim())?,
+            weight_hh: zeros("d_weight_hh", self.weight_hh.raw_dim())?,
+            bias_ih: bias("d_bias_ih", &self.bias_ih).transpose()?,
+            bias_hh: bias("d_bias_hh", &self.bias_hh).transpose()?,
+            weight_hr: self
+                .weight_hr
+                .as_ref()
+                .map(|weight| zeros("d_weight_hr", weight.raw_dim()))
+                .transpose()?,
+        })
     }
 
     /// The parameters as the engine reads them.

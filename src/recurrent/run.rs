@@ -281,17 +281,16 @@ impl<'a, C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'a, C, A, I> 
         &self,
         rows: Vec<A>,
         layout: &Layout,
-        (len, batch, _): (usize, usize, usize),
+        dim: (usize, usize, usize),
     ) -> Result<I::Output> {
+        I::of_rows(rows, self.form(layout, dim))
+    }
+
+    /// How output rows become an array.
+    pub(super) fn form<'l>(&self, layout: &'l Layout, (len, batch, _): (usize, usize, usize)) -> Form<'l, A> {
         let sizes = self.network.config().sizes();
-        let form = Form {
-            name: "output",
-            shape: [len, batch, sizes.output_size()],
-            layout,
-            padding: self.padding_value,
-            batch_first: sizes.batch_first,
-        };
-        I::of_rows(rows, form)
+        let (shape, batch_first) = ([len, batch, sizes.output_size()], sizes.batch_first);
+        Form { name: "output", shape, layout, padding: self.padding_value, batch_first }
     }
 }
 
@@ -311,7 +310,7 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
             let output = output.map(Share::Whole);
             let inner = (!lower.is_empty()).then(|| Box::new(InnerWrites::lower(lower)));
             let writes = Writes { output, inner, ..Writes::new(state) };
-            C::forward(self.stack(), reads, writes, &mut Scratch::default());
+            C::forward(self.stack()?, reads, writes, &mut Scratch::default(), None)
         })
     }
 }

@@ -2,13 +2,14 @@
 
 use ndarray::{Array, ArrayBase, ArrayRef, CowArray, Data, Dimension, Ix2, Ix3};
 
-use crate::arrays::{as_standard, elements, with_plain_rows};
+use crate::arrays::{as_standard, elements, elements_mut, with_plain_rows};
 use crate::dim::SequenceDim;
 use crate::element::Element;
 use crate::error::{Error, Result, expect_shape};
+use crate::kernels::{copied, copy};
 use crate::layout::Layout;
 use crate::packed::PackedSequence;
-use crate::room::array;
+use crate::room::{array, collected, filled, zero_elements, zeros};
 use crate::rows::Source;
 use crate::steps::Steps;
 
@@ -39,7 +40,15 @@ pub trait Sequences<A>: private::Sealed {
     #[doc(hidden)]
     fn borrow(&self) -> SequencesRef<'_, A, Self::Dim>;
 
-    /// Makes sequences of the same kind from rows.
+    /// Sequences of the same kind, with room for rows.
+    #[doc(hidden)]
+    fn room(form: Form<'_, A>) -> Result<Self::Output>;
+
+    /// Copies rows to where they belong in such sequences.
+    #[doc(hidden)]
+    fn put_rows(output: &mut Self::Output, rows: &[A], form: Form<'_, A>);
+
+    /// Makes sequences of the same kind from rows, in place if they lie so.
     #[doc(hidden)]
     fn of_rows(rows: Vec<A>, form: Form<'_, A>) -> Result<Self::Output>;
 }
@@ -73,9 +82,24 @@ impl<A: Element, D: SequenceDim> Sequences<A> for ArrayRef<A, D> {
         SequencesRef::Array(self)
     }
 
-    fn of_rows(rows: Vec<A>, form: Form<'_, A>) -> Result<Array<A, D>> {
+    fn room(form: Form<'_, A>) -> Result<Array<A, D>> {
         let Form { name, shape, layout, padding, batch_first } = form;
-        D::output(name, layout.scatter_rows(name, rows, shape, padding)?, batch_first)
+        let shape = D::sequence_dim(shape, batch_first);
+        if layout.is_plain() { zeros(name, shape) } else { filled(name, shape, padding) }
+    }
+
+    fn put_rows(output: &mut Array<A, D>, rows: &[A], form: Form<'_, A>) {
+        form.layout.scatter_rows(rows, D::time_major_mut(output, form.batch_first));
+    }
+
+    fn of_rows(rows: Vec<A>, form: Form<'_, A>) -> Result<Array<A, D>> {
+        let time_first = !form.batch_first || D::NDIM == Some(2);
+        if form.layout.is_plain() && time_first {
+            return Ok(array(D::sequence_dim(form.shape, false), rows));
+        }
+        let mut output = Self::room(form)?;
+        Self::put_rows(&mut output, &rows, form);
+        Ok(output)
     }
 }
 
@@ -85,6 +109,14 @@ impl<A: Element, S: Data<Elem = A>, D: SequenceDim> Sequences<A> for ArrayBase<S
 
     fn borrow(&self) -> SequencesRef<'_, A, D> {
         SequencesRef::Array(self)
+    }
+
+    fn room(form: Form<'_, A>) -> Result<Array<A, D>> {
+        <ArrayRef<A, D>>::room(form)
+    }
+
+    fn put_rows(output: &mut Array<A, D>, rows: &[A], form: Form<'_, A>) {
+        <ArrayRef<A, D>>::put_rows(output, rows, form);
     }
 
     fn of_rows(rows: Vec<A>, form: Form<'_, A>) -> Result<Array<A, D>> {
@@ -100,10 +132,19 @@ impl<A: Element> Sequences<A> for PackedSequence<A> {
         SequencesRef::Packed(self)
     }
 
+    fn room(form: Form<'_, A>) -> Result<Self> {
+        Self::of_rows(zero_elements(form.name, &[form.layout.steps.rows(), form.shape[2]])?, form)
+    }
+
+    fn put_rows(output: &mut Self, rows: &[A], _: Form<'_, A>) {
+        copy(rows, elements_mut(output.data_mut()));
+    }
+
     fn of_rows(rows: Vec<A>, form: Form<'_, A>) -> Result<Self> {
-        let Form { shape: [.., width], layout: Layout { steps, order }, .. } = form;
-        let batch_sizes = (0..steps.len()).map(|t| steps.batch(t)).collect();
-        Self::from_parts(array((steps.rows(), width), rows), batch_sizes, order.clone())
+        let Form { name, shape: [.., width], layout: Layout { steps, order }, .. } = form;
+        let batch_sizes = collected(name, (0..steps.len()).map(|t| steps.batch(t)))?;
+        let order = order.as_ref().map(|order| copied(name, order)).transpose()?;
+        Self::from_parts(array((steps.rows(), width), rows), batch_sizes, order)
     }
 }
 
@@ -143,7 +184,7 @@ impl<'a, A: Element, D: SequenceDim> SequencesRef<'a, A, D> {
                 let (len, batch, _) = self.dim(batch_first);
                 Layout::sorted(lengths, len, batch)
             }
-            (Self::Packed(packed), None) => Ok(layout_of(packed)),
+            (Self::Packed(packed), None) => layout_of(packed),
             (Self::Packed(_), Some(_)) => {
                 Err(Error::Unsupported { operation: "lengths", reason: "a packed sequence has its own" })
             }
@@ -199,11 +240,15 @@ impl<'a, A: Element, D: SequenceDim> SequencesRef<'a, A, D> {
 }
 
 /// How a packed sequence falls into steps.
-fn layout_of<A: Element>(packed: &PackedSequence<A>) -> Layout {
-    Layout {
-        steps: Steps::ragged(packed.batch_sizes().iter().copied()),
-        order: packed.sorted_indices().map(<[usize]>::to_vec),
-    }
+///
+/// # Errors
+/// [`Error::SizeOverflow`] if no memory holds a number for each step and each sequence.
+fn layout_of<A: Element>(packed: &PackedSequence<A>) -> Result<Layout> {
+    let sizes = packed.batch_sizes();
+    Ok(Layout {
+        steps: Steps::ragged(sizes.len(), sizes.iter().copied())?,
+        order: packed.sorted_indices().map(|order| copied("lengths", order)).transpose()?,
+    })
 }
 
 /// Rows in the memory layout that the engine reads.

@@ -135,7 +135,7 @@ impl<N: Stepwise> Session<N> {
     pub fn new(network: N, batch: usize) -> Result<Self> {
         let sizes = network.sizes("session")?;
         let state = sizes.state_shapes::<N::Kind>(batch).try_map(|shape| zeros("state", shape))?;
-        network.stack();
+        network.stack()?;
         Ok(Self { network, input_size: sizes.input_size, state, scratch: Scratch::default() })
     }
 
@@ -157,7 +157,7 @@ impl<N: Stepwise> Session<N> {
         let steps = Steps::Equal { len: 1, batch: state.h.len_of(Axis(1)) };
         let source = Source::rows(&rows, *input_size, &steps, 0);
         let planes = state.as_mut().map(|plane| elements_mut(plane));
-        N::Kind::forward(network.stack(), Reads::new(source, &steps), Writes::new(planes), scratch);
+        N::Kind::forward(network.stack()?, Reads::new(source, &steps), Writes::new(planes), scratch, None)?;
         let last = state.h.len_of(Axis(0)) - 1;
         Ok(state.h.index_axis(Axis(0), last))
     }
@@ -178,7 +178,7 @@ impl<N: Stepwise> Session<N> {
         let reads = Reads::new(Source::grid(&rows, None), &steps);
         let planes = self.state.as_mut().map(|plane| elements_mut(plane));
         let writes = Writes { output: Some(Share::Whole(elements_mut(&mut output))), ..Writes::new(planes) };
-        N::Kind::forward(self.network.stack(), reads, writes, &mut self.scratch);
+        N::Kind::forward(self.network.stack()?, reads, writes, &mut self.scratch, None)?;
         Ok(output)
     }
 

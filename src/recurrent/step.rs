@@ -40,7 +40,7 @@ pub trait Stepwise: private::Sealed {
     fn config(&self) -> &Self::Kind;
 
     #[doc(hidden)]
-    fn stack(&self) -> &Stack<Self::Elem, <Self::Kind as Kind>::Cell<Self::Elem>>;
+    fn stack(&self) -> Result<&Stack<Self::Elem, <Self::Kind as Kind>::Cell<Self::Elem>>>;
 
     /// The sizes of a network that can take single steps.
     #[doc(hidden)]
@@ -65,7 +65,7 @@ macro_rules! stepwise {
                 self.config()
             }
 
-            fn stack(&self) -> &Stack<A, C::Cell<A>> {
+            fn stack(&self) -> Result<&Stack<A, C::Cell<A>>> {
                 self.stack()
             }
         }
@@ -86,7 +86,7 @@ macro_rules! pointer {
                 (**self).config()
             }
 
-            fn stack(&self) -> &Stack<N::Elem, <N::Kind as Kind>::Cell<N::Elem>> {
+            fn stack(&self) -> Result<&Stack<N::Elem, <N::Kind as Kind>::Cell<N::Elem>>> {
                 (**self).stack()
             }
         })*
@@ -205,8 +205,11 @@ fn advance<'s, N: Stepwise, D: Dimension, E: Dimension>(
     let reads = Reads::new(Source::rows(&rows, sizes.input_size, &steps, 0), &steps);
     let planes = fitting.map(|(_, plane)| elements_mut(&mut **plane));
     let mut scratch = spares.lock().take_scratch();
-    N::Kind::forward(network.stack(), reads, Writes::new(planes), &mut scratch);
+    let ran = network
+        .stack()
+        .and_then(|stack| N::Kind::forward(stack, reads, Writes::new(planes), &mut scratch, None));
     spares.lock().give_scratch(scratch);
+    ran?;
     Ok(state.h)
 }
 

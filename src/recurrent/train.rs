@@ -8,11 +8,10 @@ use super::architecture::Architecture;
 use super::network::{Recurrent, state_of};
 use super::run::{Pass, Run};
 use super::sequences::Sequences;
-use crate::dim::SequenceDim;
-use crate::engine::{Factors, Kept, Origin, Reads, Scratch, Writes};
+use crate::dim::{SequenceDim, put_last};
+use crate::engine::{Factors, Kept, Origin, Reads, Ready, Scratch, Writes};
 use crate::error::Result;
 use crate::invariant::Invariant;
-use crate::kernels::copy;
 use crate::planes::Planes;
 use crate::random::Generators;
 use crate::scalar::Scalar;
@@ -85,14 +84,10 @@ impl<C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'_, C, A, I> {
         self,
         rng: &mut G,
     ) -> Result<(I::Output, C::State<Array<A, I::Dim>>, Trace<C, A, I::Output>)> {
-        let mut output = Vec::new();
-        let pass = self.pass(|layout| {
-            output = self.room(layout)?;
-            Ok(())
-        })?;
+        let pass = self.pass(|_| Ok(()))?;
+        let mut output = I::room(self.form(&pass.course.layout, pass.dim))?;
         let (state, trace) = self.train(pass, rng)?;
-        copy(trace.kept.output(), &mut output);
-        let output = self.output(output, &trace.kept.course.layout, trace.dim)?;
+        I::put_rows(&mut output, trace.kept.output(), self.form(&trace.kept.course.layout, trace.dim));
         Ok((output, state_of::<C, A, I::Dim>(state), trace))
     }
 
@@ -126,8 +121,10 @@ impl<C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'_, C, A, I> {
     ) -> Result<(Array<A, <I::Dim as Dimension>::Smaller>, C::State<Array<A, I::Dim>>, Trace<C, A, I::Output>)>
     {
         let pass = self.pass(|_| Ok(()))?;
+        let directions = self.network.config().sizes().num_directions;
+        let mut last = I::Dim::last(&pass.state.h, directions)?;
         let (state, trace) = self.train(pass, rng)?;
-        let last = I::Dim::last(&state.h, self.network.config().sizes().num_directions)?;
+        put_last(&state.h, directions, &mut last);
         Ok((last, state_of::<C, A, I::Dim>(state), trace))
     }
 
@@ -142,25 +139,24 @@ impl<C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'_, C, A, I> {
         let spares = network.cache.spares();
         let sizes = network.config().sizes();
         let gaps = if sizes.dropout > 0.0 { sizes.num_layers - 1 } else { 0 };
-        let layout = course.layout.clone();
-        let draw = |mut between: Vec<Vec<A>>| {
-            for factors in &mut between {
-                let places = layout.steps.places(0..layout.steps.len());
-                let sequences = places.map(|(_, b)| layout.sequence(b));
-                rng.dropout(factors, sizes.dropout, sizes.output_size(), sequences)?;
-            }
-            Ok(Factors { between, ..Factors::default() })
+        let layout = course.layout.copied()?;
+        let draw = |factors: &mut [A]| {
+            let places = layout.steps.places(0..layout.steps.len());
+            let sequences = places.map(|(_, b)| layout.sequence(b));
+            rng.dropout(factors, sizes.dropout, sizes.output_size(), sequences)
         };
-        let stack = network.stack();
-        let run = |reads: Reads<'_, A>, writes: Writes<'_, A>| {
-            C::forward(stack, reads, writes, &mut Scratch::default());
+        let stack = network.stack()?;
+        let run = |reads: Reads<'_, A>, writes: Writes<'_, A>, ready: Option<Ready<'_>>| {
+            C::forward(stack, reads, writes, &mut Scratch::default(), ready)
         };
         let source = rows.source(&layout);
         let mut kept = None;
         layout.with_sorted_state(&mut state, |state| {
-            kept = Some(Kept::of(stack, course, source, state, (gaps, draw), spares, run));
+            kept =
+                Some(Kept::of(stack, course, source, state, Factors::default(), (gaps, draw), spares, run)?);
+            Ok(())
         })?;
-        let kept = kept.invariant("the pass ran")?;
+        let kept = kept.invariant("the pass ran");
         let origin = network.cache.origin(network.config());
         Ok((state, Trace { origin, kept, dim, form: PhantomData }))
     }

@@ -46,10 +46,10 @@ fn products_equal_the_definition<A: Scalar>() {
             let rows = Matrix::contiguous(a.as_slice().unwrap(), m, k);
             let table: Vec<_> = (0..m).map(|r| r * k).collect();
             let gathered = Matrix::gathered(a.as_slice().unwrap(), &table, k);
-            let straight = Panels::straight(&w.t().as_standard_layout().into_owned());
+            let straight = Panels::straight(&w.t().as_standard_layout().into_owned()).unwrap();
             for (name, arch) in archs() {
                 let mut c = start.clone().into_raw_vec_and_offset().0;
-                product(arch, rows, &Panels::transposed(&w), Start::Output, &mut c);
+                product(arch, rows, &Panels::transposed(&w).unwrap(), Start::Output, &mut c);
                 assert_eq!(c, expected, "{name}, {m} x {k} x {n}");
                 product(arch, gathered, &straight, Start::Bias(&row), &mut c);
                 assert_eq!(c, from_bias, "{name}, {m} x {k} x {n}, gathered rows, from a bias");
@@ -74,7 +74,7 @@ fn products_of_chains_are_sums_of_chains<A: Scalar>() {
         let add = |sum: Vec<A>, term: &Vec<A>| sum.iter().zip(term).map(|(&a, &b)| a + b).collect();
         let replaced = chains[1..].iter().fold(chains[0].clone(), add);
         let added = chains.iter().fold(held.iter().copied().collect(), add);
-        let panels = operands.each_ref().map(|(_, w)| Panels::transposed(w));
+        let panels = operands.each_ref().map(|(_, w)| Panels::transposed(w).unwrap());
         let chains = [0, 1, 2].map(|i| Chain {
             start: if i == 1 { Start::Zero } else { Start::Bias(&bias) },
             a: Matrix::contiguous(operands[i].0.as_slice().unwrap(), m, depths[i]),
@@ -107,7 +107,7 @@ fn products_are_the_same_however_cut_up<A: Scalar>() {
         let (a, w) = (uniform::<A>((m, k), &mut rng), uniform::<A>((n, k), &mut rng));
         let start = uniform::<A>((m, n), &mut rng);
         let expected = naive(&a, &w, &start);
-        let weights = Panels::transposed(&w);
+        let weights = Panels::transposed(&w).unwrap();
         let a = Matrix::contiguous(a.as_slice().unwrap(), m, k);
         let chains = [Chain { start: Start::Output, a, weights: weights.all() }];
         for (name, arch) in archs() {

@@ -43,6 +43,21 @@ fn orthogonal_matrices_take_rows_times_columns() -> TestResult {
     Ok(())
 }
 
+/// A view of one step, many times, is copied for the engine, or refused.
+#[test]
+fn broadcast_inputs() -> TestResult {
+    let rnn = Rnn::<f32>::new(RnnConfig::new(3, 2), &mut manual_seed(0))?;
+    let one = Array3::from_elem((1, 1, 3), 0.5);
+    let some = broadcast(&one, (20, 4, 3))?;
+    assert_eq!(rnn.run(&some).last()?, rnn.run(&some.to_owned()).last()?);
+    let many = broadcast(&one, (1 << 20, 1 << 30, 3))?;
+    expect_overflow(rnn.run(&many).last(), "input", &[1 << 20, 1 << 30, 3]);
+    expect_overflow(rnn.run(&many).forward(), "output", &[1 << 20, 1 << 30, 2]);
+    let lstm = keras::Lstm::<f32>::zeros(keras::LstmConfig::new(3, 2))?;
+    assert!(matches!(lstm.call(&many).last(), Err(Error::SizeOverflow { .. })));
+    Ok(())
+}
+
 /// An initialiser that is refused has drawn no seed.
 #[test]
 fn refused_initialisers_draw_nothing() -> TestResult {

@@ -73,7 +73,7 @@ impl PackedCase<'_> {
         assert_eq!(packed.batch_sizes(), self.indices("batch_sizes")?, "{:?}", self.case);
         assert_eq!(packed.sorted_indices(), self.order("sorted_indices")?.as_deref(), "{:?}", self.case);
         assert_eq!(packed.unsorted_indices(), self.order("unsorted_indices")?.as_deref(), "{:?}", self.case);
-        assert_eq!(packed.lengths(), self.lengths()?, "{:?}", self.case);
+        assert_eq!(packed.lengths()?, self.lengths()?, "{:?}", self.case);
         Ok(())
     }
 }

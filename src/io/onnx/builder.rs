@@ -12,8 +12,10 @@ use super::proto::{
     attribute_type, data_type,
 };
 use crate::error::Result;
+use crate::invariant::Invariant;
 use crate::io::Tensor;
 use crate::io::files::expect_at_most;
+use crate::room::room;
 use crate::scalar::Scalar;
 
 /// The version of the operators: the first whose RNN node has `layout`, so that old engines read the model too.
@@ -109,8 +111,11 @@ impl Builder {
             opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(OPSET) }],
             metadata_props: metadata.iter().map(entry).collect(),
         };
-        expect_at_most(FORMAT, "model", MAX_BYTES, model.encoded_len())?;
-        Ok(model.encode_to_vec())
+        let length = model.encoded_len();
+        expect_at_most(FORMAT, "model", MAX_BYTES, length)?;
+        let mut bytes = room("model", &[length])?;
+        model.encode(&mut bytes).invariant("there is room for the model");
+        Ok(bytes)
     }
 }
 

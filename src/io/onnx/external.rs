@@ -10,7 +10,7 @@ use super::{FORMAT, unsupported};
 use crate::error::Result;
 use crate::io::budget::Budget;
 use crate::io::files::{self, malformed};
-use crate::room::filled_elements;
+use crate::room::zero_elements;
 
 /// The folder of a model's file.
 #[derive(Debug, Default)]
@@ -77,7 +77,7 @@ impl Folder {
             budget.grow(usize::try_from(metadata.len()).unwrap_or(usize::MAX));
         }
         budget.take(name, length)?;
-        let mut bytes = filled_elements(name, &[length], 0)?;
+        let mut bytes = zero_elements(name, &[length])?;
         let mut file = File::open(&path).map_err(system)?;
         file.seek(SeekFrom::Start(range.offset)).and_then(|_| file.read_exact(&mut bytes)).map_err(system)?;
         Ok(bytes)

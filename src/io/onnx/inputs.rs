@@ -6,6 +6,7 @@ use super::fold::{Content, Filled, Fold, Int, Part, Value, floats};
 use super::graph::{Maker, Operation};
 use super::operator::Operator;
 use super::{FORMAT, unsupported};
+use crate::arrays::try_standard;
 use crate::error::{FileError, Result, expect_shape};
 use crate::io::Dtype;
 use crate::io::files::malformed;
@@ -147,7 +148,7 @@ impl<'g, A: Scalar> Inputs<'_, '_, 'g, A> {
             Some(array) => {
                 let array = with_axes::<ndarray::Ix3, A>(&field, array)?;
                 let array = array.permuted_axes([directions, batch, features]);
-                Ok(Given::Stored(Stored { array: crate::arrays::standard(&array), repeated }))
+                Ok(Given::Stored(Stored { array: try_standard(&field, &array)?, repeated }))
             }
             None => Ok(Given::Computed(UNKNOWN.into())),
         }

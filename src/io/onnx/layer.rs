@@ -1,6 +1,6 @@
 //! Writing a recurrent node.
 
-use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, Array3, ArrayView1, ArrayView2, Axis};
 
 use super::builder::{Builder, floats, int, string, strings};
 use super::network::reordered;
@@ -9,6 +9,7 @@ use super::unsupported;
 use crate::error::Result;
 use crate::kernels::Activation;
 use crate::recurrent::Direction;
+use crate::room::zeros;
 use crate::scalar::Scalar;
 
 /// What the directions of a node have in common.
@@ -57,16 +58,15 @@ pub(super) fn write<A: Scalar>(
 ) -> Result<()> {
     let (rows, input) = cells.first().map_or((0, 0), |cell| cell.weight_ih.dim());
     let hidden = rows / blocks.len();
-    let mut w = Array3::zeros((cells.len(), rows, input));
-    let mut r = Array3::zeros((cells.len(), rows, hidden));
-    let mut b = Array2::zeros((cells.len(), 2 * rows));
+    let mut w: Array3<A> = zeros("W", (cells.len(), rows, input))?;
+    let mut r: Array3<A> = zeros("R", (cells.len(), rows, hidden))?;
+    let mut b: Array2<A> = zeros("B", (cells.len(), 2 * rows))?;
     for (d, cell) in cells.iter().enumerate() {
-        w.index_axis_mut(Axis(0), d).assign(&reordered(&cell.weight_ih, blocks));
-        r.index_axis_mut(Axis(0), d).assign(&reordered(&cell.weight_hh, blocks));
-        let biases = cell.biases.iter().flatten().map(|bias| reordered(bias, blocks));
-        let biases: Array1<A> = biases.flatten().collect();
-        if !biases.is_empty() {
-            b.row_mut(d).assign(&biases);
+        w.index_axis_mut(Axis(0), d).assign(&reordered("W", &cell.weight_ih, blocks)?);
+        r.index_axis_mut(Axis(0), d).assign(&reordered("R", &cell.weight_hh, blocks)?);
+        let mut b = b.row_mut(d);
+        for (mut to, bias) in b.axis_chunks_iter_mut(Axis(0), rows).zip(cell.biases.iter().flatten()) {
+            to.assign(&reordered("B", bias, blocks)?);
         }
     }
     let w = graph.constant(format!("W{suffix}"), &w.view().into_dyn())?;

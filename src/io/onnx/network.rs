@@ -1,16 +1,17 @@
 //! Networks made of recurrent nodes.
 
-use ndarray::{Array, Array1, ArrayRef, Axis, RemoveAxis};
+use ndarray::{Array, ArrayRef, Axis, RemoveAxis};
 
 use super::inputs::{Given, GraphInput};
 use super::kinds::{NodeKind, Shape};
 use super::node::Node;
 use super::unsupported;
-use crate::arrays::standard;
+use crate::arrays::try_standard;
 use crate::error::{Error, Result, expect_shape};
 use crate::parameters::Parameters;
 use crate::planes::Planes;
 use crate::recurrent::{CellParameters, Direction, Recurrent, RecurrentParameters};
+use crate::room::zeros;
 use crate::scalar::Scalar;
 
 /// The network whose layers are the given nodes, of which there is one at least.
@@ -40,13 +41,13 @@ pub(super) fn network<C: NodeKind, A: Scalar>(
     if nodes.len() > 1 {
         expect_states_in_order::<C, A>(nodes)?;
     }
-    let mut cells: Vec<_> = cells().map(|cell| in_order(cell, C::BLOCKS)).collect();
+    let mut cells: Vec<_> = cells().map(|cell| in_order(cell, C::BLOCKS)).collect::<Result<_>>()?;
     if shape.bias {
         // Where a node has no bias, the network's is zero.
-        let zero = || Some(Array1::zeros(C::BLOCKS.len() * sizes.hidden_size));
-        for cell in &mut cells {
-            cell.bias_ih = cell.bias_ih.take().or_else(zero);
-            cell.bias_hh = cell.bias_hh.take().or_else(zero);
+        for bias in cells.iter_mut().flat_map(|cell| [&mut cell.bias_ih, &mut cell.bias_hh]) {
+            if bias.is_none() {
+                *bias = Some(zeros("bias", C::BLOCKS.len() * sizes.hidden_size)?);
+            }
         }
     }
     let parameters = RecurrentParameters { cells, directions: sizes.num_directions };
@@ -56,24 +57,34 @@ pub(super) fn network<C: NodeKind, A: Scalar>(
 }
 
 /// The parameters of a direction with other blocks first.
-fn in_order<A: Scalar>(cell: &CellParameters<A>, blocks: &[usize]) -> CellParameters<A> {
-    CellParameters {
-        weight_ih: reordered(&cell.weight_ih, blocks),
-        weight_hh: reordered(&cell.weight_hh, blocks),
-        bias_ih: cell.bias_ih.as_ref().map(|bias| reordered(bias, blocks)),
-        bias_hh: cell.bias_hh.as_ref().map(|bias| reordered(bias, blocks)),
+///
+/// # Errors
+/// As [`reordered`].
+fn in_order<A: Scalar>(cell: &CellParameters<A>, blocks: &[usize]) -> Result<CellParameters<A>> {
+    Ok(CellParameters {
+        weight_ih: reordered("W", &cell.weight_ih, blocks)?,
+        weight_hh: reordered("R", &cell.weight_hh, blocks)?,
+        bias_ih: cell.bias_ih.as_ref().map(|bias| reordered("B", bias, blocks)).transpose()?,
+        bias_hh: cell.bias_hh.as_ref().map(|bias| reordered("B", bias, blocks)).transpose()?,
         weight_hr: None,
-    }
+    })
 }
 
 /// An array whose block `k` of rows is the given array's block `blocks[k]`.
-pub(super) fn reordered<A: Scalar, D: RemoveAxis>(array: &ArrayRef<A, D>, blocks: &[usize]) -> Array<A, D> {
-    let mut ordered = standard(array);
+///
+/// # Errors
+/// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds it.
+pub(super) fn reordered<A: Scalar, D: RemoveAxis>(
+    name: &str,
+    array: &ArrayRef<A, D>,
+    blocks: &[usize],
+) -> Result<Array<A, D>> {
+    let mut ordered = try_standard(name, array)?;
     let units = array.len_of(Axis(0)) / blocks.len();
     for (mut to, &block) in ordered.axis_chunks_iter_mut(Axis(0), units).zip(blocks) {
         to.assign(&array.slice_axis(Axis(0), (block * units..(block + 1) * units).into()));
     }
-    ordered
+    Ok(ordered)
 }
 
 /// Checks that a node is a layer of a network whose first layer is `first`.

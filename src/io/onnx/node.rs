@@ -11,12 +11,13 @@ use super::graph::Operation;
 use super::inputs::{Given, Inputs};
 use super::operator::Operator;
 use super::{FORMAT, unsupported};
-use crate::arrays::standard;
+use crate::arrays::try_standard;
 use crate::cell::AnyActivation;
 use crate::error::{Result, expect_positive, expect_shape};
 use crate::io::files::malformed;
 use crate::planes::Planes;
 use crate::recurrent::{CellParameters, Direction};
+use crate::room::get_or_make;
 use crate::scalar::Scalar;
 
 /// A recurrent node of a model, with its weights: of the operator RNN, LSTM or GRU, with everything that the operator has.
@@ -142,8 +143,13 @@ impl<A: Scalar> Node<A> {
         &self.attributes
     }
 
-    pub(super) fn engines(&self) -> &[Engine<A>] {
-        self.engines.get_or_init(|| (0..self.cells.len()).map(|d| Engine::pack(self, d)).collect())
+    /// Each direction, packed at the first call.
+    ///
+    /// # Errors
+    /// As [`Engine::pack`].
+    pub(super) fn engines(&self) -> Result<&[Engine<A>]> {
+        let pack = || (0..self.cells.len()).map(|d| Engine::pack(self, d)).collect();
+        Ok(get_or_make(&self.engines, pack)?)
     }
 
     pub(super) fn first_state(&self) -> Planes<&Given<Array3<A>>> {
@@ -186,12 +192,13 @@ impl<A: Scalar> Node<A> {
         let first_state = planes.try_map(|(name, ())| inputs.state(name, axes, [directions, hidden]))?;
         let sequence_lens = inputs.lens(time)?;
         let cells = (0..directions).map(|d| {
-            let biases = b.as_ref().map(|b| halves(b.row(d), rows));
+            let biases = b.as_ref().map(|b| halves(b.row(d), rows)).transpose()?;
             let (bias_ih, bias_hh) = biases.unzip();
-            let [weight_ih, weight_hh] = [&w, &r].map(|weight| standard(&weight.index_axis(Axis(0), d)));
-            CellParameters { weight_ih, weight_hh, bias_ih, bias_hh, weight_hr: None }
+            let weight = |name, weight: &Array3<A>| try_standard(name, &weight.index_axis(Axis(0), d));
+            let (weight_ih, weight_hh) = (weight("W", &w)?, weight("R", &r)?);
+            Ok(CellParameters { weight_ih, weight_hh, bias_ih, bias_hh, weight_hr: None })
         });
-        let cells = cells.collect();
+        let cells = cells.collect::<Result<_>>()?;
         let engines = OnceLock::new();
         Ok(Self { name, operator, attributes, cells, peepholes, first_state, sequence_lens, engines })
     }
@@ -207,7 +214,7 @@ impl<A: Scalar> PartialEq for Node<A> {
 }
 
 /// The rows of B as the biases of the input's and of the state's weights.
-fn halves<A: Scalar>(row: ArrayView1<'_, A>, rows: usize) -> (Array1<A>, Array1<A>) {
+fn halves<A: Scalar>(row: ArrayView1<'_, A>, rows: usize) -> Result<(Array1<A>, Array1<A>)> {
     let (ih, hh) = row.split_at(Axis(0), rows);
-    (standard(&ih), standard(&hh))
+    Ok((try_standard("B", &ih)?, try_standard("B", &hh)?))
 }

@@ -5,12 +5,12 @@ use ndarray::{Array3, Array4, ArrayRef3, ArrayView3, Axis};
 use super::inputs::{Given, Stored};
 use super::node::Node;
 use super::unsupported;
-use crate::arrays::{standard, try_standard, with_plain_rows};
+use crate::arrays::{try_standard, with_plain_rows};
 use crate::error::{Error, Result, expect_shape, expect_steps, expect_width};
 use crate::layout::Layout;
 use crate::planes::Planes;
 use crate::recurrent::Direction;
-use crate::room::zeros;
+use crate::room::{room, zeros};
 use crate::scalar::Scalar;
 
 /// The names of the planes of a first state.
@@ -142,10 +142,12 @@ impl<'a, A: Scalar> NodeRun<'a, A> {
         let mut states = self.first_state(batch)?;
         let layout = self.layout(len, batch)?;
         let x = with_plain_rows("X", time_major)?;
-        for (d, (engine, &direction)) in node.engines().iter().zip(node.directions()).enumerate() {
-            let places = places(&layout, direction);
-            let plane = |plane: &Array3<A>| standard(&plane.index_axis(Axis(0), d)).insert_axis(Axis(0));
-            let mut state = states.as_ref().map(plane);
+        for (d, (engine, &direction)) in node.engines()?.iter().zip(node.directions()).enumerate() {
+            let places = places(&layout, direction)?;
+            let plane = |plane: &Array3<A>| {
+                Ok(try_standard("state", &plane.index_axis(Axis(0), d))?.insert_axis(Axis(0)))
+            };
+            let mut state = states.as_ref().try_map(plane)?;
             let rows = engine.run(&x, &layout, &places, &mut state)?;
             states.as_mut().zip(state).map(|(all, own)| {
                 all.index_axis_mut(Axis(0), d).assign(&own.index_axis(Axis(0), 0));
@@ -200,7 +202,10 @@ impl<'a, A: Scalar> NodeRun<'a, A> {
 }
 
 /// The step and the sequence of every row; rows follow one another as the direction goes through time.
-fn places(layout: &Layout, direction: Direction) -> Vec<(usize, usize)> {
+///
+/// # Errors
+/// [`Error::SizeOverflow`] if no memory holds them.
+fn places(layout: &Layout, direction: Direction) -> Result<Vec<(usize, usize)>> {
     let steps = &layout.steps;
     let place = |(step, b)| {
         let n = layout.sequence(b);
@@ -210,5 +215,7 @@ fn places(layout: &Layout, direction: Direction) -> Vec<(usize, usize)> {
             Direction::Reverse => (steps.len_of(b) - 1 - step, n),
         }
     };
-    steps.places(0..steps.len()).map(place).collect()
+    let mut places = room("X", &[steps.rows()])?;
+    places.extend(steps.places(0..steps.len()).map(place));
+    Ok(places)
 }

@@ -159,17 +159,16 @@ impl Checkpoint {
 
 /// `{"state": {0: {"step": .., ..}, ..}, "param_groups": [{"lr": .., "params": [0, ..]}, ..]}`.
 fn of_optimizer<C: Algorithm, A: Scalar>(optimizer: &Optimizer<C, A>) -> Result<Item> {
-    let state = optimizer.state_dict();
-    let (mut members, mut groups) = (Vec::new(), Vec::new());
-    for mut group in state.groups {
+    let ((steps, buffers), mut members, mut groups) = (optimizer.buffers(), Vec::new(), Vec::new());
+    let buffers: Vec<_> = buffers.collect();
+    for mut group in optimizer.param_groups() {
         let mut options: Vec<_> = group.config.options().into_iter().map(of_option).collect();
         let first = members.len();
         for name in &group.params {
-            let of_parameter = state.arrays.iter().filter_map(|(full, array)| {
-                let (parameter, buffer) = full.rsplit_once('.')?;
-                (parameter == name).then(|| Ok((text(buffer), Item::Tensor(Tensor::from_array(array)?))))
-            });
-            let step = Item::Tensor(Tensor::from_array(&arr0(state.step as f32))?);
+            let of_parameter = buffers.iter().filter(|(parameter, ..)| parameter == name);
+            let of_parameter = of_parameter
+                .map(|&(_, buffer, array)| Ok((text(buffer), Item::Tensor(Tensor::from_array(array)?))));
+            let step = Item::Tensor(Tensor::from_array(&arr0(steps as f32))?);
             let step = C::COUNTS_STEPS.then(|| Ok((text("step"), step)));
             let buffers = step.into_iter().chain(of_parameter).collect::<Result<_>>()?;
             members.push((Item::Int(members.len()), Item::Dict(buffers)));
@@ -178,7 +177,7 @@ fn of_optimizer<C: Algorithm, A: Scalar>(optimizer: &Optimizer<C, A>) -> Result<
         options.push((text("params"), Item::List(numbers)));
         groups.push(Item::Dict(options));
     }
-    if state.step == 0 {
+    if steps == 0 {
         members.clear();
     }
     Ok(Item::Dict(vec![(text("state"), Item::Dict(members)), (text("param_groups"), Item::List(groups))]))

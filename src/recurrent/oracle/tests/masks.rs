@@ -10,13 +10,14 @@ use crate::error::Result;
 use crate::layout::Layout;
 use crate::planes::Planes;
 use crate::recurrent::parameters::CellParameters;
+use crate::recurrent::sequences::{Form, Sequences};
 use crate::rows::Source;
 use crate::scalar::Scalar;
 
 /// The engine forwards and back over all of a problem, as the fronts call it: what it finds, by name.
 pub fn pass<K: Oracle, A: Scalar>(problem: &Problem<K, A>) -> Result<Vec<(String, ArrayD<A>)>> {
     let (network, masks) = (&problem.network, problem.masks.dim().1);
-    let (stack, dim) = (network.stack(), problem.input.dim());
+    let (stack, dim) = (network.stack()?, problem.input.dim());
     let layout = Layout::of_lengths(&problem.lengths)?;
     // By direction, mask, row of a step, feature.
     let factors = problem.masks.select(Axis(2), &problem.order()).into_iter().collect();
@@ -36,23 +37,26 @@ pub fn pass<K: Oracle, A: Scalar>(problem: &Problem<K, A>) -> Result<Vec<(String
             course,
             source,
             state,
-            (0, |_| Ok(factors)),
+            factors,
+            (0, |_| Ok(())),
             network.cache.spares(),
-            |reads, writes| {
-                K::forward(stack, reads, writes, &mut Scratch::default());
-            },
-        ));
+            |reads, writes, ready| K::forward(stack, reads, writes, &mut Scratch::default(), ready),
+        )?);
+        Ok(())
     })?;
-    let kept = kept.expect("the pass ran")?;
-    let padded =
-        |rows: &[A], width| layout.scatter_rows("rows", rows.to_vec(), [dim.0, dim.1, width], A::zero());
+    let kept = kept.expect("the pass ran");
+    let padded = |rows: &[A], width| {
+        let (name, shape) = ("rows", [dim.0, dim.1, width]);
+        let form = Form { name, shape, layout: &layout, padding: A::zero(), batch_first: false };
+        <Array3<A>>::of_rows(rows.to_vec(), form)
+    };
     let output = padded(kept.output(), problem.d_output.dim().2)?;
 
-    let mut parameters = network.parameters().zeros_like();
+    let mut parameters = network.parameters().try_zeros_like()?;
     let mut d_input = Array2::zeros((layout.steps.rows(), dim.2));
     let d_output = problem.d_output.view().into();
     let reads = BackReads {
-        weights: network.back_weights(),
+        weights: network.back_weights()?,
         kept: &kept,
         d_output: Some(Source::grid(&d_output, layout.order.as_deref())),
     };
@@ -61,7 +65,7 @@ pub fn pass<K: Oracle, A: Scalar>(problem: &Problem<K, A>) -> Result<Vec<(String
     let d_parameters = cells.map(|cell: &mut CellParameters<A>| cell.lend(K::ORDER)).collect();
     layout.with_sorted_state(&mut d_state, |d_state| {
         let d_input = Some(elements_mut(&mut d_input));
-        K::backward(stack, &reads, BackWrites { d_state, d_input, d_parameters });
+        K::backward(stack, &reads, BackWrites { d_state, d_input, d_parameters })
     })?;
     let d_input = padded(elements(&d_input), dim.2)?;
     let gradients = named(&parameters, &d_input, d_state);

@@ -1,0 +1,89 @@
+//! What a pass forwards works in, made before it runs.
+
+use super::pass::Reads;
+use super::stack::{Scratch, Stack};
+use crate::cell::Cell;
+use crate::element::Element;
+use crate::error::Result;
+use crate::room::grow;
+use crate::steps::Steps;
+
+impl<A: Element> Scratch<A> {
+    /// Makes sure that a pass finds its memory: once it runs it asks for none.
+    ///
+    /// # Errors
+    /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if there is none.
+    #[inline(always)]
+    pub(super) fn prepare<C: Cell<A>>(&mut self, stack: &Stack<A, C>, reads: &Reads<'_, A>) -> Result<()> {
+        let [batch, rows] = [reads.steps.batch(0), reads.steps.rows()];
+        if batch <= self.ready[0] && rows <= self.ready[1] {
+            return Ok(());
+        }
+        self.grow(stack, reads, [batch, rows])
+    }
+
+    /// Makes sure that a team puts its rows together in memory that is there.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub(super) fn prepare_row<C: Cell<A>>(&mut self, stack: &Stack<A, C>) -> Result<()> {
+        grow(SCRATCH, &mut self.room.whole_row, stack.row_width())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow<C: Cell<A>>(
+        &mut self,
+        stack: &Stack<A, C>,
+        reads: &Reads<'_, A>,
+        [batch, rows]: [usize; 2],
+    ) -> Result<()> {
+        let Self { room, below, above, ready } = self;
+        let (units, features, chunk) = (stack.units(), stack.features(), stack.chunk(reads.steps));
+        grow(SCRATCH, &mut room.rows, chunk * stack.row_width())?;
+        if reads.source.is_scattered(reads.steps) {
+            grow(SCRATCH, &mut room.offsets, chunk)?;
+        }
+        if stack.is_projected() {
+            grow(SCRATCH, &mut room.cells, batch * units)?;
+        }
+        if reads.extras.is_some_and(|extras| extras.masks.iter().any(Option::is_some)) {
+            grow(SCRATCH, &mut room.masked, batch * features.max(reads.source.width()))?;
+        }
+        if stack.cell.gates_state() {
+            grow(SCRATCH, &mut room.gated, batch * features)?;
+        }
+        for between in [above, below].into_iter().take(stack.depth() - 1) {
+            grow(SCRATCH, between, stack.segment(reads.steps) * stack.width())?;
+        }
+        *ready = [batch, rows];
+        Ok(())
+    }
+}
+
+const SCRATCH: &str = "scratch";
+
+impl<A: Element, C: Cell<A>> Stack<A, C> {
+    /// The most rows whose sums a layer makes at once.
+    fn chunk(&self, steps: &Steps) -> usize {
+        let ahead = self.most(steps, self.plan.chunk_of::<A>(self.row_width()));
+        match *steps {
+            // Every layer makes the sums of one step alone.
+            Steps::Equal { batch, .. } if batch >= self.plan.ahead && self.is_near() => batch,
+            _ => ahead,
+        }
+    }
+
+    /// The most rows that pass through all layers together.
+    fn segment(&self, steps: &Steps) -> usize {
+        self.most(steps, self.segment_rows())
+    }
+
+    /// The most rows of steps that are cut into pieces of up to `rows` rows, one step or more each.
+    fn most(&self, steps: &Steps, rows: usize) -> usize {
+        match *steps {
+            Steps::Equal { len, batch } => batch * (rows / batch.max(1)).clamp(1, len),
+            Steps::Ragged { .. } => rows.max(steps.batch(0)).min(steps.rows()),
+        }
+    }
+}
