@@ -53,7 +53,7 @@ pub mod onnx;
 mod optimizer;
 #[cfg(feature = "pt")]
 pub mod pt;
-#[cfg(any(feature = "npz", feature = "pt", feature = "safetensors"))]
+#[cfg(feature = "_files")]
 mod recognise;
 #[cfg(feature = "_files")]
 mod replace;

@@ -27,14 +27,14 @@ fn recognised(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
         } else if first.ends_with(b".npy") {
             ("npz", "a zip archive, such as numpy.savez writes: use `io::npz`")
         } else if first.ends_with(b".json") {
-            ("keras", "a zip archive, such as Keras's model.save writes: use `io::keras`")
+            ("Keras", "a zip archive, such as Keras's model.save writes: use `io::keras`")
         } else {
             return None;
         }
     } else if starts(b"\x93NUMPY") {
         ("npy", "an array, such as numpy.save writes: use `io::npy`")
     } else if starts(b"\x89HDF\r\n\x1a\n") {
-        ("keras", "an HDF5 file, such as Keras's save_weights writes: use `io::keras`")
+        ("Keras", "an HDF5 file, such as Keras's save_weights writes: use `io::keras`")
     } else if bytes.get(257..262) == Some(b"ustar") {
         (
             "tar",

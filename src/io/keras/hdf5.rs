@@ -23,12 +23,18 @@ impl Hdf5 {
     /// A file of its own, or one in an archive, whose budget is the archive's.
     pub(super) fn open(bytes: Vec<u8>, budget: Budget) -> Result<Self> {
         texts::check(&bytes)?;
+        let length = bytes.len() as u64;
         let file =
             File::from_bytes(bytes).map_err(|error| malformed(FORMAT, "file", "an HDF5 file", error))?;
         // `texts::check` reads places of 8 bytes, counted from the file's beginning. Keras's files have no others.
         let superblock = file.superblock();
         if superblock.offset_size != 8 || superblock.base_address.get() != 0 {
             return Err(unsupported(FORMAT, "superblock", "an offset size other than 8, or a user block,"));
+        }
+        // As HDF5's own library: what is read of a file that is cut would be a model without its last layers.
+        if superblock.eof_address > length {
+            let expected = format!("{} bytes, as the superblock says", superblock.eof_address);
+            return Err(malformed(FORMAT, "file", expected, format!("{length} bytes")));
         }
         Ok(Self { file, budget })
     }

@@ -17,6 +17,7 @@ use crate::io::StateDict;
 use crate::io::archive::Archive;
 use crate::io::budget::Budget;
 use crate::io::files::{self, malformed};
+use crate::io::recognise::expect_format;
 use crate::keras::{Bidirectional, LayerPair, Stacked};
 use crate::linear::Linear;
 use crate::scalar::Scalar;
@@ -69,6 +70,7 @@ impl Model {
     /// [`FileError::Malformed`] for bytes that are no such file; [`FileError::TooLarge`] for a file that would take more
     /// than 16 times its size in memory.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        expect_format(FORMAT, bytes)?;
         if bytes.starts_with(b"PK") {
             return Self::of_archive(Archive::open(FORMAT, bytes)?);
         }

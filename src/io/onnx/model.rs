@@ -17,6 +17,7 @@ use super::{FORMAT, unsupported};
 use crate::error::{Error, FileError, Result};
 use crate::io::budget::Budget;
 use crate::io::files::malformed;
+use crate::io::recognise::expect_format;
 use crate::io::{StateDict, files};
 use crate::recurrent::Recurrent;
 use crate::scalar::Scalar;
@@ -76,6 +77,7 @@ impl<A: Scalar> Model<A> {
     }
 
     fn parse(bytes: &[u8], weights: &StateDict, mut folder: Folder) -> Result<Self> {
+        expect_format(FORMAT, bytes)?;
         let graph = Graph::parse(bytes)?;
         let operations = graph.recurrent()?;
         if operations.is_empty() {
@@ -212,6 +214,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
 }
 
 fn initializers(bytes: &[u8], mut folder: Folder) -> Result<StateDict> {
+    expect_format(FORMAT, bytes)?;
     let mut dict = StateDict::new();
     let mut budget = Budget::new(FORMAT, bytes.len());
     for (name, bytes) in Graph::parse(bytes)?.initializers() {
