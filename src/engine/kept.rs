@@ -89,8 +89,8 @@ pub struct Kept<A: Element> {
 }
 
 impl<A: Element> Kept<A> {
-    /// Runs a pass in training by `run`, which turns the first states into the final ones. `draw` makes the factors of
-    /// dropout for some layers' outputs once there is memory for everything.
+    /// Runs a pass in training by `run`, which turns the first states into the final ones. The factors have
+    /// their masks; `draw` makes those of some layers' outputs once there is memory for everything.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds the record, before the pass runs and before
@@ -100,8 +100,7 @@ impl<A: Element> Kept<A> {
         course: Course<A>,
         source: Source<'_, A>,
         state: Planes<&mut [A]>,
-        mut factors: Factors<A>,
-        (between, mut draw): (usize, impl FnMut(&mut [A]) -> Result<()>),
+        (mut factors, between, mut draw): (Factors<A>, usize, impl FnMut(&mut [A]) -> Result<()>),
         spares: &Arc<Spares<A>>,
         run: impl FnOnce(Reads<'_, A>, Writes<'_, A>, Option<Ready<'_>>) -> Result<()>,
     ) -> Result<Box<Self>> {

@@ -88,7 +88,7 @@ pub(super) fn forward_train<C: Architecture, A: Scalar>(
         let run = |reads: Reads<'_, A>, writes: Writes<'_, A>, ready: Option<Ready<'_>>| {
             C::forward(stack, reads, writes, ready)
         };
-        kept = Some(Kept::of(stack, course, source, state, factors, (0, |_| Ok(())), spares, run)?);
+        kept = Some(Kept::of(stack, course, source, state, (factors, 0, |_| Ok(())), spares, run)?);
         Ok(())
     })?;
     Ok((of_one_layer(state), kept.invariant("the pass ran")))

@@ -4,7 +4,7 @@ use ndarray::ArrayD;
 
 use super::memory::{Memory, Remembered};
 use super::{Algorithm, Optimizer};
-use crate::error::{Error, Result, expect_positive, expect_shape};
+use crate::error::{Error, Result, expect_positive};
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 
@@ -81,6 +81,7 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
     }
 
     /// The number of steps, and every buffer under the names of its parameter and its own.
+    #[cfg(feature = "pt")]
     pub(crate) fn buffers(&self) -> (u64, impl Iterator<Item = (&str, &str, &ArrayD<A>)>) {
         let buffers = self.memory.0.iter().flat_map(|parameter| {
             parameter.buffers.iter().map(|(buffer, array)| (&parameter.name[..], *buffer, array))
@@ -89,6 +90,7 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
     }
 
     /// Takes a number of steps, and each buffer, which a function makes of the names of parameter and buffer and its shape.
+    #[cfg(feature = "pt")]
     pub(crate) fn go_on_from(
         &mut self,
         step: u64,
@@ -97,7 +99,7 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
         for Remembered { name, shape, buffers, .. } in &mut self.memory.0 {
             for (own, array) in buffers {
                 let new = buffer(name, own, shape)?;
-                expect_shape(&format!("{name}.{own}"), shape, new.shape())?;
+                crate::error::expect_shape(&format!("{name}.{own}"), shape, new.shape())?;
                 *array = new;
             }
         }

@@ -143,8 +143,7 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
             course,
             source,
             planes,
-            Factors::default(),
-            (0, |_| Ok(())),
+            (Factors::default(), 0, |_| Ok(())),
             self.cache.spares(),
             run,
         )?;

@@ -153,7 +153,7 @@ impl<C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'_, C, A, I> {
         let mut kept = None;
         layout.with_sorted_state(&mut state, |state| {
             kept =
-                Some(Kept::of(stack, course, source, state, Factors::default(), (gaps, draw), spares, run)?);
+                Some(Kept::of(stack, course, source, state, (Factors::default(), gaps, draw), spares, run)?);
             Ok(())
         })?;
         let kept = kept.invariant("the pass ran");

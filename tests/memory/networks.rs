@@ -68,7 +68,7 @@ pub(crate) fn step(refusing: &Refusing) {
     let network = Lstm::<f32>::new(config, &mut manual_seed(0)).unwrap();
     let state = (Array3::ones((2, 60, 32)), Array3::ones((2, 60, 256)));
     let input = Array2::from_elem((60, 18), 0.5);
-    refusing.each(&(network, state), |(network, state)| Ok(network.step(&input, state)?.sum()));
+    refusing.each(&(network, state), |(network, state)| Ok(network.step(&input, state)?[[59, 31]]));
 }
 
 /// A session, compared by its state.

@@ -7,7 +7,7 @@ use ndarray::{Array3, ArrayD};
 use super::forwards::{Passed, Step};
 use super::steps::UnitBack;
 use super::{Oracle, Problem, row, set_row};
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, zeros_of};
 use crate::planes::Planes;
 use crate::recurrent::architecture::Sizes;
 use crate::recurrent::parameters::{CellParameters, RecurrentParameters};
@@ -63,7 +63,7 @@ impl<K: Oracle, A: Scalar> Problem<K, A> {
     pub fn backwards(&self, passed: &Passed<A>) -> Found<A> {
         let Sizes { num_layers, num_directions, .. } = self.sizes();
         let mut found = Found {
-            parameters: self.network.parameters().zeros_like(),
+            parameters: zeros_of(self.network.parameters()),
             input: self.d_output.clone(),
             state: self.d_state.clone(),
         };

@@ -37,8 +37,7 @@ pub fn pass<K: Oracle, A: Scalar>(problem: &Problem<K, A>) -> Result<Vec<(String
             course,
             source,
             state,
-            factors,
-            (0, |_| Ok(())),
+            (factors, 0, |_| Ok(())),
             network.cache.spares(),
             |reads, writes, ready| K::forward(stack, reads, writes, &mut Scratch::default(), ready),
         )?);
