@@ -134,9 +134,15 @@ pub(crate) fn array<A, I: IntoDimension>(shape: I, elements: Vec<A>) -> Array<A,
 /// Those of `make`; the lock holds nothing then.
 #[inline(always)]
 pub(crate) fn get_or_make<T>(lock: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
-    if let Some(made) = lock.get() {
-        return Ok(made);
+    match lock.get() {
+        Some(made) => Ok(made),
+        None => make_for(lock, make),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn make_for<T>(lock: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
     let made = make()?;
     Ok(lock.get_or_init(|| made))
 }

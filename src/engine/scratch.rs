@@ -15,11 +15,7 @@ impl<A: Element> Scratch<A> {
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if there is none.
     #[inline(always)]
     pub(super) fn prepare<C: Cell<A>>(&mut self, stack: &Stack<A, C>, reads: &Reads<'_, A>) -> Result<()> {
-        let [batch, rows] = [reads.steps.batch(0), reads.steps.rows()];
-        if batch <= self.ready[0] && rows <= self.ready[1] {
-            return Ok(());
-        }
-        self.grow(stack, reads, [batch, rows])
+        if reads.steps.rows() <= self.ready { Ok(()) } else { self.grow(stack, reads) }
     }
 
     /// Makes sure that a team puts its rows together in memory that is there.
@@ -32,13 +28,9 @@ impl<A: Element> Scratch<A> {
 
     #[cold]
     #[inline(never)]
-    fn grow<C: Cell<A>>(
-        &mut self,
-        stack: &Stack<A, C>,
-        reads: &Reads<'_, A>,
-        [batch, rows]: [usize; 2],
-    ) -> Result<()> {
+    fn grow<C: Cell<A>>(&mut self, stack: &Stack<A, C>, reads: &Reads<'_, A>) -> Result<()> {
         let Self { room, below, above, ready } = self;
+        let batch = reads.steps.batch(0);
         let (units, features, chunk) = (stack.units(), stack.features(), stack.chunk(reads.steps));
         grow(SCRATCH, &mut room.rows, chunk * stack.row_width())?;
         if reads.source.is_scattered(reads.steps) {
@@ -56,7 +48,8 @@ impl<A: Element> Scratch<A> {
         for between in [above, below].into_iter().take(stack.depth() - 1) {
             grow(SCRATCH, between, stack.segment(reads.steps) * stack.width())?;
         }
-        *ready = [batch, rows];
+        // No step of a shorter pass has more rows.
+        *ready = batch;
         Ok(())
     }
 }

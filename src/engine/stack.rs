@@ -48,8 +48,8 @@ pub struct Scratch<A> {
     /// The rows between two layers: one layer writes them, the next reads them.
     pub(super) below: Vec<A>,
     pub(super) above: Vec<A>,
-    /// The most rows of a step and of a pass for which there is memory.
-    pub(super) ready: [usize; 2],
+    /// The rows of the longest pass for which there is memory, however they fall into steps.
+    pub(super) ready: usize,
 }
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
@@ -76,31 +76,52 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         if steps.rows() == 0 {
             return Ok(());
         }
-        let begin = || ready.map_or(Ok(()), |ready| ready());
         let threads = threads::count(self.flops(steps.rows()));
-        if threads > 1 && steps.batch(0) > 1 {
+        if threads > 1 {
+            return self.forward_on_threads(&reads, writes, scratch, ready, threads);
+        }
+        scratch.prepare(self, &reads)?;
+        if let Some(ready) = ready {
+            ready()?;
+        }
+        self.run(Part::of(&reads), &mut writes, scratch);
+        Ok(())
+    }
+
+    /// As [`forward`](Self::forward), where several threads may pay. Not inlined: a small step takes longer with it.
+    #[inline(never)]
+    fn forward_on_threads(
+        &self,
+        reads: &Reads<'_, A>,
+        mut writes: Writes<'_, A>,
+        scratch: &mut Scratch<A>,
+        ready: Option<Ready<'_>>,
+        threads: usize,
+    ) -> Result<()> {
+        let (steps, begin) = (reads.steps, || ready.map_or(Ok(()), |ready| ready()));
+        if steps.batch(0) > 1 {
             let ranges = steps.ranges(threads.min(steps.batch(0)));
             let parts = writes.split(self, steps, &ranges)?.into_iter().zip(ranges);
             let prepared = parts.map(|(writes, rows)| {
                 let (source, steps) = (reads.source.skip(rows.start), steps.narrow(&rows)?);
                 let mut scratch = Scratch::default();
-                scratch.prepare(self, &Reads { source, steps: &steps, ..reads })?;
+                scratch.prepare(self, &Reads { source, steps: &steps, ..*reads })?;
                 Ok((writes, source, steps, rows.start, scratch))
             });
             let prepared = prepared.collect::<Result<Vec<_>>>()?;
             begin()?;
             threads::for_each(threads, prepared, |(mut writes, source, steps, first, mut scratch)| {
-                let part = Part { source: &source, steps: &steps, first, ..Part::of(&reads) };
+                let part = Part { source: &source, steps: &steps, first, ..Part::of(reads) };
                 self.run(part, &mut writes, &mut scratch);
             });
             return Ok(());
         }
-        scratch.prepare(self, &reads)?;
-        if threads > 1 && self.team(threads) > 1 {
-            return self.forward_together(&reads, writes, self.team(threads), scratch, begin);
+        scratch.prepare(self, reads)?;
+        if self.team(threads) > 1 {
+            return self.forward_together(reads, writes, self.team(threads), scratch, begin);
         }
         begin()?;
-        self.run(Part::of(&reads), &mut writes, scratch);
+        self.run(Part::of(reads), &mut writes, scratch);
         Ok(())
     }
 

@@ -236,6 +236,7 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         Ok(())
     }
 
+    #[inline(always)]
     pub(super) fn stack(&self) -> Result<&Stack<A, C::Cell<A>>> {
         self.cache.stack(|plan| {
             let weights = self.parameters.view(C::ORDER).pack::<C::Cell<A>>()?;

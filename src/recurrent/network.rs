@@ -122,6 +122,7 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         state.named(names).try_map(|(name, plane)| try_standard(name, &D::batched_state(plane)))
     }
 
+    #[inline(always)]
     pub(super) fn stack(&self) -> Result<&Stack<A, C::Cell<A>>> {
         self.cache.stack(|plan| {
             let layers = self.parameters.cells.chunks(self.parameters.directions);

@@ -65,6 +65,7 @@ macro_rules! stepwise {
                 self.config()
             }
 
+            #[inline(always)]
             fn stack(&self) -> Result<&Stack<A, C::Cell<A>>> {
                 self.stack()
             }
@@ -86,6 +87,7 @@ macro_rules! pointer {
                 (**self).config()
             }
 
+            #[inline(always)]
             fn stack(&self) -> Result<&Stack<N::Elem, <N::Kind as Kind>::Cell<N::Elem>>> {
                 (**self).stack()
             }

@@ -168,10 +168,12 @@ fn writers_killed_at_every_moment_leave_one_file_or_the_other() -> TestResult {
 
 #[track_caller]
 fn expect_refused<T>(name: &str, result: Result<T>, expected: ErrorKind) {
-    match result.err() {
-        Some(Error::File(FileError::System { operation: "write", kind, .. })) if kind == expected => {}
-        other => panic!("{name}: {other:?}"),
-    }
+    let error = result.err();
+    let kind = match &error {
+        Some(Error::File(FileError::System { operation: "write", kind, .. })) => Some(*kind),
+        _ => None,
+    };
+    assert_eq!(kind, Some(expected), "{name}: {error:?}");
 }
 
 /// Writes files to a place that holds small ones alone, which the task calls by the kind of error.
