@@ -1,9 +1,10 @@
 //! The passes of a network, forward and back.
 //!
-//! [`pass`] is what a pass reads and writes. [`forward`] and [`backward`] run one direction of one layer; [`stack`] and [`back`] run all layers, split among
-//! [`threads`]. [`terms`] sums over rows to make the gradients of the parameters. [`kept`] is what a pass in
-//! training leaves for the way back. [`scratch`] is what a pass forwards works in, made before it runs. A [`cache`]
-//! holds packed weights and the memory of passes, and tells the traces of its network from others.
+//! [`pass`] is what a pass reads and writes, and [`scratch`] what a pass forwards works in, made before it runs.
+//! [`forward`] and [`backward`] run one direction of one layer, [`layers`] and [`back`] all layers; [`stack`] and [`back`]
+//! split a pass among [`threads`], of which a [`team`] shares one sequence. [`terms`] sums over rows to make the gradients
+//! of the parameters. [`kept`] is what a pass in training leaves for the way back. A [`cache`] holds packed weights and the
+//! memory of passes, and tells the traces of its network from others.
 
 mod back;
 mod backward;
@@ -12,6 +13,7 @@ mod few;
 mod forward;
 mod gradient;
 mod kept;
+mod layers;
 mod operands;
 mod pass;
 mod resets;
