@@ -89,8 +89,8 @@ impl Team {
         Ok(Self { joined, members, arrivals, broken: AtomicBool::new(false), states: [states()?, states()?] })
     }
 
-    /// Runs `lead` on this thread: as a member, if threads of the current rayon pool come to help within `patience`. Each of
-    /// them runs `help` with what `prepare` gave it; one that finds no memory to prepare does not come.
+    /// Runs `lead` on a thread of the current rayon pool: as a member, if others come to help within `patience`. Each of them
+    /// runs `help` with what `prepare` gave it; one that finds no memory to prepare does not come.
     ///
     /// # Errors
     /// What a member ends with. The results of the others then mean nothing.

@@ -80,10 +80,12 @@ pub(super) fn time_alone(flops: usize) -> Duration {
     Duration::from_nanos(flops as u64 / 100)
 }
 
-/// Runs `lead` on this thread, and `help` on threads of the current rayon pool as they become free.
+/// Runs `lead` on a thread of the current rayon pool, this one if it is of a pool, and `help` on others as they become free.
+/// A thread outside of the pool that led would make one more than there are cores: members of a team that share a core take
+/// twice as long as one alone.
 #[cfg(feature = "rayon")]
 pub(super) fn with_helpers(helpers: usize, help: impl Fn() + Send + Sync, lead: impl FnOnce() + Send) {
-    rayon::in_place_scope(|scope| {
+    rayon::scope(|scope| {
         (0..helpers).for_each(|_| scope.spawn(|_| help()));
         lead();
     });

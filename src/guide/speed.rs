@@ -60,7 +60,7 @@
 //! threads of the current rayon pool, and the calling thread waits for them: from outside a pool it waits until threads
 //! of the global pool are free. A batch is split by sequences. A single sequence of 192 units or more is split by
 //! units, forwards and back (not back through a projection, masks of Keras or a reset gate before the product); its
-//! threads meet after every step, and if the others are busy the calling thread goes on alone. To choose the number of
+//! threads meet after every step, and if the others are busy one goes on alone. To choose the number of
 //! threads, call from a pool of your own (`pool.install(|| rnn.forward(..))`) or set `RAYON_NUM_THREADS`. No number of
 //! threads changes a bit. Networks are `Send` and `Sync`: several threads can run one at the same time.
 //!
