@@ -16,10 +16,9 @@ use crate::kernels::{Blocks, Plan, copied};
 use crate::planes::Planes;
 use crate::steps::Steps;
 
-/// The fewest units of a single sequence that threads share. Below, the meeting after each step takes longer than
-/// the step. Gated layers would gain from 96 units on (128 units of an LSTM: 1.26 times as fast on two idle cores), but where
-/// another process takes one of the cores, such a pass took 2.6 times as long as on one thread.
-const SHARED_UNITS: usize = 192;
+/// Of so many recurrent weights in a layer a step of a single sequence is shared by two threads, of four times as many by
+/// four. Below, the meeting after each step takes longer than the step.
+const SHARED_WEIGHTS: usize = 224 * 224;
 
 /// The packed weights of every direction of every layer, and the cell they feed.
 #[derive(Debug, Clone)]
@@ -185,9 +184,10 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         threads::time_alone(self.flops(rows)).mul_f64(self.plan.patience)
     }
 
-    /// The threads worth sharing a sequence's units among, of some that are there.
+    /// The threads worth sharing a sequence's units among, of some that are there: so few that each has a panel or more.
     pub(super) fn team(&self, threads: usize) -> usize {
-        if self.units() < SHARED_UNITS { 1 } else { threads.min(2 * self.units() / SHARED_UNITS) }
+        let weights = (C::HIDDEN.end - C::HIDDEN.start) * self.units() * self.features();
+        threads.min((4 * weights / SHARED_WEIGHTS).isqrt())
     }
 
     /// The floating-point operations of a forward pass over `rows` rows.

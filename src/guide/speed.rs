@@ -58,11 +58,11 @@
 //!
 //! A pass of fewer than 10 million floating-point operations runs on the calling thread. A larger one runs on the
 //! threads of the current rayon pool, and the calling thread waits for them: from outside a pool it waits until threads
-//! of the global pool are free. A batch is split by sequences. A single sequence of 192 units or more is split by
-//! units, forwards and back (not back through a projection, masks of Keras or a reset gate before the product); its
-//! threads meet after every step, and if the others are busy one goes on alone. To choose the number of
-//! threads, call from a pool of your own (`pool.install(|| rnn.forward(..))`) or set `RAYON_NUM_THREADS`. No number of
-//! threads changes a bit. Networks are `Send` and `Sync`: several threads can run one at the same time.
+//! of the global pool are free. A batch is split by sequences. A single sequence of 224 units or more (112 of an `Lstm`,
+//! 130 of a `Gru`) is split by units, forwards and back (not back through a projection, masks of Keras or a reset gate
+//! before the product); its threads meet after every step, and if the others are busy one goes on alone. To choose the
+//! number of threads, call from a pool of your own (`pool.install(|| rnn.forward(..))`) or set `RAYON_NUM_THREADS`. No
+//! number of threads changes a bit. Networks are `Send` and `Sync`: several threads can run one at the same time.
 //!
 //! A thread of a pool that waits for its pass takes other work of the pool meanwhile, as always with rayon. Whoever holds a
 //! mutex over a pass, and has other work of the same pool lock it, waits for itself: make the pass first, then lock.
