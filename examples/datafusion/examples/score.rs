@@ -32,7 +32,7 @@ async fn main() -> Result<()> {
     }
     let folder = tempfile::tempdir()?;
     let [model, input, output] = ["model.safetensors", "in", "out"].map(|name| folder.path().join(name));
-    demo::write_model(&model)?;
+    demo::write_model(&model, 0)?;
     let sizes = Sizes { rows: 50_000, longest: 60, features: demo::FEATURES, tokens: demo::TOKENS };
     let rows = Rows::draw(sizes, &mut manual_seed(0))?;
     create_dir_all(&input)?;

@@ -88,7 +88,8 @@ fn collect<A: Clone>(
     width: usize,
     mut push: impl FnMut(usize, usize, usize, &mut Vec<A>) -> Result<()>,
 ) -> Result<Column<A>> {
-    let (mut data, mut ends) = (Vec::new(), vec![0]);
+    let steps: usize = (0..rows.len()).filter_map(|row| rows.get(row)).map(|steps| steps.len()).sum();
+    let (mut data, mut ends) = (Vec::with_capacity(steps * width), vec![0]);
     let mut present = Vec::with_capacity(rows.len());
     for row in 0..rows.len() {
         let steps = rows.get(row).unwrap_or_default();

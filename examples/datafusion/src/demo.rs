@@ -22,6 +22,9 @@ pub const TOKENS: usize = 100;
 pub const SQL: &str = "SELECT id, rnn_last(sequence) AS last, rnn_outputs(sequence) AS outputs, \
                        rnn_model(tokens) AS model FROM sequences";
 
+/// A result for each sequence, none for each step.
+pub const LAST_SQL: &str = "SELECT id, rnn_last(sequence) AS last, rnn_model(tokens) AS model FROM sequences";
+
 /// The parts of the model, to be called without an engine.
 #[derive(Debug)]
 pub struct Alone {
@@ -31,13 +34,13 @@ pub struct Alone {
     head: Linear<f32>,
 }
 
-/// Draws a model and writes it: an LSTM of features, two layers both ways, under `features.`, and an embedding, a GRU and
+/// Draws a model from a seed and writes it: an LSTM of features, two layers both ways, under `features.`, and an embedding, a GRU and
 /// a linear layer under `embedding.`, `rnn.` and `head.`.
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn write_model(path: &Path) -> Result<()> {
-    let rng = &mut manual_seed(0);
+pub fn write_model(path: &Path, seed: u64) -> Result<()> {
+    let rng = &mut manual_seed(seed);
     let mut dict = StateDict::new();
     let lstm = LstmConfig::new(FEATURES, 16).num_layers(2).bidirectional(true);
     dict.add("features.", &Lstm::<f32>::new(lstm, rng)?)?;
@@ -76,6 +79,14 @@ impl Alone {
             gru: Gru::from_state_dict(&dict.under("rnn."))?,
             head: Linear::from_state_dict(&dict.under("head."))?,
         })
+    }
+
+    /// What `rnn_last` must give for a sequence, in the quickest way.
+    ///
+    /// # Errors
+    /// If the sequence is empty or of another width.
+    pub fn last(&self, sequence: &Array2<f32>) -> Result<Array1<f32>> {
+        Ok(self.lstm.run(sequence).last()?.0)
     }
 
     /// What `rnn_last` and `rnn_outputs` must give for a sequence.

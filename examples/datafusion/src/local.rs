@@ -41,21 +41,25 @@ impl Local {
         let mut local = Self { scheduler, processes: Vec::new(), folder };
         local.spawn(&["scheduler".into(), scheduler.to_string()], model)?;
         local.listens(scheduler)?;
-        for n in 0..executors {
-            let (flight, grpc, folder) = (free_port()?, free_port()?, local.work_dir(n));
-            std::fs::create_dir(&folder)?;
-            let numbers = [scheduler, flight, grpc].map(|port| port.to_string());
-            let [scheduler, ports @ ..] = numbers;
-            let [flight_port, grpc_port] = ports;
-            let folder = folder.display().to_string();
-            local.spawn(
-                &["executor".into(), scheduler, flight_port, grpc_port, vcores.to_string(), folder],
-                model,
-            )?;
-            local.listens(flight)?;
-            local.listens(grpc)?;
-        }
+        (0..executors).try_for_each(|_| local.executor(vcores, model))?;
         Ok(local)
+    }
+
+    /// Starts one more executor.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn executor(&mut self, vcores: usize, model: &Path) -> Result<()> {
+        let (flight, grpc, folder) = (free_port()?, free_port()?, self.work_dir(self.processes.len() - 1));
+        std::fs::create_dir(&folder)?;
+        let [scheduler, flight_port, grpc_port] = [self.scheduler, flight, grpc].map(|port| port.to_string());
+        let folder = folder.display().to_string();
+        self.spawn(
+            &["executor".into(), scheduler, flight_port, grpc_port, vcores.to_string(), folder],
+            model,
+        )?;
+        self.listens(flight)?;
+        self.listens(grpc)
     }
 
     /// A client with functions.
@@ -71,26 +75,19 @@ impl Local {
     }
 
     /// Where an executor keeps its results.
-    pub fn work_dir(&self, executor: usize) -> PathBuf {
+    fn work_dir(&self, executor: usize) -> PathBuf {
         self.folder.path().join(format!("executor-{executor}"))
     }
 
-    /// How many partitions of results the executors keep, of all jobs.
-    pub fn results(&self) -> usize {
-        fn files(folder: &Path) -> usize {
-            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            entries
-                .map(
-                    |entry| {
-                        if entry.path().is_dir() { files(&entry.path()) } else { is_result(&entry.path()) }
-                    },
-                )
-                .sum()
+    /// How many partitions of results an executor keeps, of all jobs.
+    pub fn results(&self, executor: usize) -> usize {
+        fn files(path: &Path) -> usize {
+            if !path.is_dir() {
+                return usize::from(path.extension().is_some_and(|ending| ending == "arrow"));
+            }
+            std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| files(&entry.path())).sum()
         }
-        fn is_result(file: &Path) -> usize {
-            usize::from(file.extension().is_some_and(|ending| ending == "arrow"))
-        }
-        files(self.folder.path())
+        files(&self.work_dir(executor))
     }
 
     /// Kills an executor, which has no time to say so to anyone.
@@ -153,9 +150,10 @@ pub async fn serve(functions: impl Fn(&Path) -> Result<Vec<Arc<ScalarUDF>>>) -> 
         ["scheduler", port, model] => {
             let config = SchedulerConfig {
                 bind_port: port.parse()?,
-                // A killed executor is found out within this and one more heartbeat, instead of 180 s.
-                executor_timeout_seconds: 6,
-                no_executors_grace_period_seconds: 6,
+                // A killed executor is found out after this, instead of 180 s. With 6 s a busy machine of two cores
+                // lost executors that were alive.
+                executor_timeout_seconds: 15,
+                no_executors_grace_period_seconds: 15,
                 expire_dead_executor_interval_seconds: 1,
                 ..cluster::scheduler(functions(Path::new(model))?)
             };

@@ -220,18 +220,20 @@ impl Model {
 
     /// A result for every sequence, (N, output_size).
     pub(crate) fn last(&self, input: &PackedSequence<f32>) -> ndarray_rnn::Result<Array2<f32>> {
-        self.headed(self.network.last(input)?)
+        let last = self.network.last(input)?;
+        match &self.head {
+            Some(head) => head.forward(&last),
+            None => Ok(last),
+        }
     }
 
     /// A result for every step of every sequence, each (its length, output_size).
     pub(crate) fn outputs(&self, input: &PackedSequence<f32>) -> ndarray_rnn::Result<Vec<Array2<f32>>> {
         let outputs = self.network.outputs(input)?;
-        let data = self.headed(outputs.data().clone())?;
-        outputs.with_data(data)?.to_sequences()
-    }
-
-    fn headed(&self, rows: Array2<f32>) -> ndarray_rnn::Result<Array2<f32>> {
-        self.head.as_ref().map_or(Ok(rows.clone()), |head| head.forward(&rows))
+        match &self.head {
+            Some(head) => outputs.with_data(head.forward(outputs.data())?)?.to_sequences(),
+            None => outputs.to_sequences(),
+        }
     }
 }
 
