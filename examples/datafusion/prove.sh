@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# Builds the package and proves what README.md claims; `prove.sh speed` measures, too. Needs Rust 1.94 and a C compiler.
+# Builds the package, tests it, runs its examples and the proof: `prove.sh`, or `prove.sh speed memory` to measure, too.
 set -euo pipefail
 cd "$(dirname "$0")"
-cargo test --locked --release
+prove() { cargo run --locked --release --example prove -- "$@"; }
+cargo test --locked --release --lib --test functions
 cargo run --locked --release --example score
 cargo run --locked --release --example cluster
-cargo run --locked --release --example prove -- "$@"
+prove
+for figures in "$@"; do
+    prove "$figures"
+done
