@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 prove() { cargo run --locked --release --example prove -- "$@"; }
-cargo test --locked --release --lib --test functions
+cargo test --locked --release --lib --tests
 cargo run --locked --release --example score
 cargo run --locked --release --example cluster
 prove

@@ -19,6 +19,7 @@ use futures::future::try_join_all;
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray_rnn::manual_seed;
 use ndarray_rnn_datafusion::check::Bits;
+use ndarray_rnn_datafusion::cluster::utf8;
 use ndarray_rnn_datafusion::data::{Rows, Sizes};
 use ndarray_rnn_datafusion::demo::{self, Alone};
 
@@ -40,7 +41,7 @@ async fn main() -> Result<()> {
     score(&model, &input, &output).await?;
 
     let ctx = SessionContext::new();
-    let written = ctx.read_parquet(path(&output)?, ParquetReadOptions::default()).await?;
+    let written = ctx.read_parquet(utf8(&output)?, ParquetReadOptions::default()).await?;
     let (found, expected) =
         (Bits::of(&written.collect().await?)?, Bits::alone(&Alone::read(&model)?, &rows)?);
     assert!(found == expected, "{} of {} rows have their bits", found.equal_rows(&expected), expected.len());
@@ -52,7 +53,7 @@ async fn main() -> Result<()> {
 async fn score(model: &Path, input: &Path, output: &Path) -> Result<()> {
     let ctx = SessionContext::new();
     demo::functions(model)?.iter().for_each(|function| ctx.register_udf(ScalarUDF::clone(function)));
-    ctx.register_parquet("sequences", path(input)?, ParquetReadOptions::default()).await?;
+    ctx.register_parquet("sequences", utf8(input)?, ParquetReadOptions::default()).await?;
     ctx.sql(&format!("EXPLAIN {}", demo::SQL)).await?.show().await?;
     let rows = ctx.table("sequences").await?.count().await?; // from the files' footers
     write(ctx.sql(demo::SQL).await?, output, progress(rows)?).await
@@ -88,8 +89,4 @@ async fn write_partition(
 fn progress(rows: usize) -> Result<ProgressBar> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} rows, {per_sec}, {eta} left")?;
     Ok(ProgressBar::new(rows as u64).with_style(style))
-}
-
-fn path(path: &Path) -> Result<&str> {
-    path.to_str().ok_or_else(|| format!("{}: expected a path of UTF-8", path.display()).into())
 }

@@ -25,6 +25,12 @@ pub const SQL: &str = "SELECT id, rnn_last(sequence) AS last, rnn_outputs(sequen
 /// A result for each sequence, none for each step.
 pub const LAST_SQL: &str = "SELECT id, rnn_last(sequence) AS last, rnn_model(tokens) AS model FROM sequences";
 
+/// One of these queries, of another table than `sequences`.
+#[must_use]
+pub fn of(query: &str, table: &str) -> String {
+    query.replace("FROM sequences", &format!("FROM {table}"))
+}
+
 /// The parts of the model, to be called without an engine.
 #[derive(Debug)]
 pub struct Alone {
