@@ -29,7 +29,7 @@ pub(super) struct Team {
     arrivals: AtomicUsize,
     /// Whether a member has given up, and will arrive no more.
     broken: AtomicBool,
-    /// The state's bits, of even and of odd steps, so that no member writes what others may still read.
+    /// The bits that are handed over at even and at odd meetings, so that no member writes what others may still read.
     states: [Vec<Bits>; 2],
 }
 
@@ -79,12 +79,12 @@ pub(super) struct Member<'a> {
 }
 
 impl Team {
-    /// A team for a state of so many numbers.
+    /// A team whose members hand each other slices of up to `len` numbers.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds it.
-    pub(super) fn new(hidden: usize) -> Result<Self> {
-        let states = || collected("scratch", (0..hidden).map(|_| Bits::default()));
+    pub(super) fn new(len: usize) -> Result<Self> {
+        let states = || collected("scratch", (0..len).map(|_| Bits::default()));
         let [joined, members, arrivals] = [0; 3].map(AtomicUsize::new);
         Ok(Self { joined, members, arrivals, broken: AtomicBool::new(false), states: [states()?, states()?] })
     }
@@ -149,9 +149,9 @@ impl Member<'_> {
         self.members == 1
     }
 
-    /// This member's share of some panels.
-    pub(super) fn share(&self, panels: usize) -> Range<usize> {
-        self.index * panels / self.members..(self.index + 1) * panels / self.members
+    /// This member's share of so many panels or rows.
+    pub(super) fn share(&self, count: usize) -> Range<usize> {
+        self.index * count / self.members..(self.index + 1) * count / self.members
     }
 
     /// Lets the others wait no more: this member has failed.
