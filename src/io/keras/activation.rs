@@ -12,19 +12,13 @@ use crate::keras::Activation;
 
 /// The numbers of the layers that are activations, each as its text.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 struct Numbers<'a> {
-    #[serde(borrow)]
     activation: Entry<'a>,
-    #[serde(borrow)]
     max_value: Entry<'a>,
-    #[serde(borrow)]
     negative_slope: Entry<'a>,
-    #[serde(borrow)]
     threshold: Entry<'a>,
-    #[serde(borrow)]
     alpha: Entry<'a>,
-    #[serde(borrow)]
     axis: Entry<'a>,
 }
 

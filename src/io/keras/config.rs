@@ -19,72 +19,45 @@ const VISIT: usize = 256;
 
 /// A layer or model: its class and its configuration.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 pub(super) struct Node<'a> {
-    #[serde(borrow)]
     class_name: Entry<'a>,
-    #[serde(borrow)]
     module: Entry<'a>,
-    #[serde(borrow)]
     registered_name: Entry<'a>,
-    #[serde(borrow)]
     name: Entry<'a>,
-    #[serde(borrow)]
     pub(super) config: Entry<'a>,
 }
 
 /// The entries of a configuration that are read, each as its text: what it must be depends on the class.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 pub(super) struct Fields<'a> {
-    #[serde(borrow)]
     pub(super) name: Entry<'a>,
-    #[serde(borrow)]
     pub(super) units: Entry<'a>,
-    #[serde(borrow)]
     pub(super) activation: Entry<'a>,
-    #[serde(borrow)]
     pub(super) recurrent_activation: Entry<'a>,
-    #[serde(borrow)]
     pub(super) unit_forget_bias: Entry<'a>,
-    #[serde(borrow)]
     pub(super) reset_after: Entry<'a>,
-    #[serde(borrow)]
     pub(super) use_bias: Entry<'a>,
-    #[serde(borrow)]
     pub(super) dropout: Entry<'a>,
-    #[serde(borrow)]
     pub(super) recurrent_dropout: Entry<'a>,
-    #[serde(borrow)]
     pub(super) go_backwards: Entry<'a>,
-    #[serde(borrow)]
     pub(super) zero_output_for_mask: Entry<'a>,
-    #[serde(borrow)]
     pub(super) time_major: Entry<'a>,
-    #[serde(borrow)]
     pub(super) seed: Entry<'a>,
-    #[serde(borrow)]
     pub(super) merge_mode: Entry<'a>,
-    #[serde(borrow)]
     pub(super) layer: Entry<'a>,
-    #[serde(borrow)]
     pub(super) backward_layer: Entry<'a>,
-    #[serde(borrow)]
     pub(super) layers: Entry<'a>,
-    #[serde(borrow)]
     pub(super) cell: Entry<'a>,
-    #[serde(borrow)]
     pub(super) cells: Entry<'a>,
     // Keras 1's names.
-    #[serde(borrow)]
     pub(super) output_dim: Entry<'a>,
-    #[serde(borrow)]
     pub(super) inner_activation: Entry<'a>,
-    #[serde(borrow)]
     pub(super) bias: Entry<'a>,
-    #[serde(borrow, rename = "dropout_W")]
+    #[serde(rename = "dropout_W")]
     pub(super) dropout_w: Entry<'a>,
-    #[serde(borrow, rename = "dropout_U")]
+    #[serde(rename = "dropout_U")]
     pub(super) dropout_u: Entry<'a>,
 }
 

@@ -49,9 +49,8 @@ pub struct Model {
 
 /// What `metadata.json` says.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 struct Metadata<'a> {
-    #[serde(borrow)]
     keras_version: Entry<'a>,
 }
 
