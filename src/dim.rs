@@ -1,8 +1,8 @@
 //! Batches and single sequences, `batch_first` or not, as one shape.
 
 use ndarray::{
-    Array, Array1, Array2, Array3, ArrayRef, ArrayView2, ArrayView3, ArrayViewMut3, Axis, Dimension, Ix1,
-    Ix2, Ix3,
+    Array, Array1, Array2, Array3, ArrayBase, ArrayRef, ArrayView2, ArrayView3, Axis, Dimension, Ix1, Ix2,
+    Ix3, RawData,
 };
 
 use crate::arrays::{elements, elements_mut};
@@ -26,37 +26,36 @@ use crate::room::zeros;
 /// # Ok::<(), ndarray_rnn::Error>(())
 /// ```
 pub trait SequenceDim: Dimension<Smaller: 'static> + private::Sealed + 'static {
-    /// The input as (L, N, width).
+    /// A view of sequences as (L, N, width).
     #[doc(hidden)]
-    fn time_major<A>(array: &ArrayRef<A, Self>, batch_first: bool) -> ArrayView3<'_, A>;
+    fn time_major<S: RawData>(view: ArrayBase<S, Self>, batch_first: bool) -> ArrayBase<S, Ix3>;
 
     /// A state as (layers x directions, N, hidden).
     #[doc(hidden)]
-    fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A>;
+    fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A> {
+        Self::time_major(array.view(), false)
+    }
 
     /// The shape of sequences (L, N, width).
     #[doc(hidden)]
     fn sequence_dim(shape: [usize; 3], batch_first: bool) -> Self;
 
-    /// An array of sequences as (L, N, width), to be written.
-    #[doc(hidden)]
-    fn time_major_mut<A>(array: &mut ArrayRef<A, Self>, batch_first: bool) -> ArrayViewMut3<'_, A>;
-
     /// A state's array from (layers x directions, N, hidden).
     #[doc(hidden)]
     fn state<A: Element>(array: Array3<A>) -> Array<A, Self>;
 
-    /// A sequence's shape from (L, N, width).
-    #[doc(hidden)]
-    fn sequence_shape(shape: [usize; 3], batch_first: bool) -> Vec<usize>;
-
     /// A state's shape from (layers x directions, N, hidden).
     #[doc(hidden)]
-    fn state_shape(shape: [usize; 3]) -> Vec<usize>;
+    fn state_shape(shape: [usize; 3]) -> Vec<usize> {
+        Self::sequence_dim(shape, false).slice().into()
+    }
 
     /// A mask's shape from (L, N).
     #[doc(hidden)]
-    fn mask_shape(shape: [usize; 2], batch_first: bool) -> Vec<usize>;
+    fn mask_shape([len, batch]: [usize; 2], batch_first: bool) -> Vec<usize> {
+        let dim = Self::sequence_dim([len, batch, 1], batch_first);
+        dim.slice()[..dim.ndim() - 1].into()
+    }
 
     /// A mask, which has no features, as (L, N).
     #[doc(hidden)]
@@ -108,44 +107,19 @@ pub(crate) fn add_last<A: Element, D: Dimension>(
 }
 
 impl SequenceDim for Ix3 {
-    fn time_major<A>(array: &ArrayRef<A, Self>, batch_first: bool) -> ArrayView3<'_, A> {
-        let mut view = array.view();
+    fn time_major<S: RawData>(mut view: ArrayBase<S, Ix3>, batch_first: bool) -> ArrayBase<S, Ix3> {
         if batch_first {
             view.swap_axes(0, 1);
         }
         view
-    }
-
-    fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A> {
-        array.view()
     }
 
     fn sequence_dim([len, batch, width]: [usize; 3], batch_first: bool) -> Self {
         if batch_first { Ix3(batch, len, width) } else { Ix3(len, batch, width) }
     }
 
-    fn time_major_mut<A>(array: &mut ArrayRef<A, Self>, batch_first: bool) -> ArrayViewMut3<'_, A> {
-        let mut view = array.view_mut();
-        if batch_first {
-            view.swap_axes(0, 1);
-        }
-        view
-    }
-
     fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {
         array
-    }
-
-    fn sequence_shape([len, batch, width]: [usize; 3], batch_first: bool) -> Vec<usize> {
-        if batch_first { vec![batch, len, width] } else { vec![len, batch, width] }
-    }
-
-    fn state_shape(shape: [usize; 3]) -> Vec<usize> {
-        shape.into()
-    }
-
-    fn mask_shape([len, batch]: [usize; 2], batch_first: bool) -> Vec<usize> {
-        if batch_first { vec![batch, len] } else { vec![len, batch] }
     }
 
     fn time_major_mask(mask: &ArrayRef<bool, Ix2>, batch_first: bool) -> ArrayView2<'_, bool> {
@@ -158,36 +132,16 @@ impl SequenceDim for Ix3 {
 }
 
 impl SequenceDim for Ix2 {
-    fn time_major<A>(array: &ArrayRef<A, Self>, _batch_first: bool) -> ArrayView3<'_, A> {
-        array.view().insert_axis(Axis(1))
-    }
-
-    fn batched_state<A>(array: &ArrayRef<A, Self>) -> ArrayView3<'_, A> {
-        array.view().insert_axis(Axis(1))
+    fn time_major<S: RawData>(view: ArrayBase<S, Ix2>, _batch_first: bool) -> ArrayBase<S, Ix3> {
+        view.insert_axis(Axis(1))
     }
 
     fn sequence_dim([len, _, width]: [usize; 3], _batch_first: bool) -> Self {
         Ix2(len, width)
     }
 
-    fn time_major_mut<A>(array: &mut ArrayRef<A, Self>, _batch_first: bool) -> ArrayViewMut3<'_, A> {
-        array.view_mut().insert_axis(Axis(1))
-    }
-
     fn state<A: Element>(array: Array3<A>) -> Array<A, Self> {
         array.index_axis_move(Axis(1), 0)
-    }
-
-    fn sequence_shape([len, _, width]: [usize; 3], _batch_first: bool) -> Vec<usize> {
-        vec![len, width]
-    }
-
-    fn state_shape([count, _, hidden]: [usize; 3]) -> Vec<usize> {
-        vec![count, hidden]
-    }
-
-    fn mask_shape([len, _]: [usize; 2], _batch_first: bool) -> Vec<usize> {
-        vec![len]
     }
 
     fn time_major_mask(mask: &ArrayRef<bool, Ix1>, _batch_first: bool) -> ArrayView2<'_, bool> {

@@ -89,7 +89,7 @@ impl<A: Element, D: SequenceDim> Sequences<A> for ArrayRef<A, D> {
     }
 
     fn put_rows(output: &mut Array<A, D>, rows: &[A], form: Form<'_, A>) {
-        form.layout.scatter_rows(rows, D::time_major_mut(output, form.batch_first));
+        form.layout.scatter_rows(rows, D::time_major(output.view_mut(), form.batch_first));
     }
 
     fn of_rows(rows: Vec<A>, form: Form<'_, A>) -> Result<Array<A, D>> {
@@ -152,7 +152,7 @@ impl<'a, A: Element, D: SequenceDim> SequencesRef<'a, A, D> {
     /// The shape (L, N, width). L is the length of the longest sequence.
     pub(super) fn dim(&self, batch_first: bool) -> (usize, usize, usize) {
         match self {
-            Self::Array(array) => D::time_major(array, batch_first).dim(),
+            Self::Array(array) => D::time_major(array.view(), batch_first).dim(),
             Self::Packed(packed) => (packed.max_len(), packed.batch(), packed.data().ncols()),
         }
     }
@@ -197,7 +197,9 @@ impl<'a, A: Element, D: SequenceDim> SequencesRef<'a, A, D> {
     /// [`Error::SizeOverflow`] if no memory can hold the copy; `name` is what the error calls the array.
     pub(super) fn into_rows(self, name: &str, batch_first: bool) -> Result<RowsOf<'a, A>> {
         Ok(match self {
-            Self::Array(array) => RowsOf::Array(with_plain_rows(name, D::time_major(array, batch_first))?),
+            Self::Array(array) => {
+                RowsOf::Array(with_plain_rows(name, D::time_major(array.view(), batch_first))?)
+            }
             Self::Packed(packed) => RowsOf::Packed(as_standard(name, packed.data())?),
         })
     }
@@ -221,7 +223,7 @@ impl<'a, A: Element, D: SequenceDim> SequencesRef<'a, A, D> {
                 if self.dim(batch_first) == dim {
                     return Ok(());
                 }
-                expect_shape(name, &D::sequence_shape([len, batch, width], batch_first), array.shape())
+                expect_shape(name, D::sequence_dim([len, batch, width], batch_first).slice(), array.shape())
             }
             Self::Packed(packed) => {
                 let sizes = |steps: &Steps| (0..steps.len()).map(|t| steps.batch(t)).collect::<Vec<_>>();
