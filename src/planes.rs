@@ -1,6 +1,7 @@
 //! A state, in one plane or two.
 
 use crate::error::Result;
+use crate::invariant::Invariant;
 
 /// A hidden state h and, if the cell carries one, a cell state c. They are two arrays because a recurrent product
 /// reads h and not c, and because they may differ in width.
@@ -50,5 +51,51 @@ impl<T> Planes<T> {
     #[inline(always)]
     pub(crate) fn try_map<U>(self, mut f: impl FnMut(T) -> Result<U>) -> Result<Planes<U>> {
         Ok(Planes { h: f(self.h)?, c: self.c.map(f).transpose()? })
+    }
+}
+
+/// A state as a caller has it: h alone, or the pair (h, c) of a cell that carries a c.
+pub trait AsPlanes<T>: Sized {
+    #[doc(hidden)]
+    fn into_planes(self) -> Planes<T>;
+
+    #[doc(hidden)]
+    fn planes_mut(&mut self) -> Planes<&mut T>;
+
+    #[doc(hidden)]
+    fn of_planes(planes: Planes<T>) -> Self;
+}
+
+impl<T> AsPlanes<T> for T {
+    #[inline(always)]
+    fn into_planes(self) -> Planes<T> {
+        Planes { h: self, c: None }
+    }
+
+    #[inline(always)]
+    fn planes_mut(&mut self) -> Planes<&mut T> {
+        Planes { h: self, c: None }
+    }
+
+    #[inline(always)]
+    fn of_planes(planes: Planes<T>) -> T {
+        planes.h
+    }
+}
+
+impl<T> AsPlanes<T> for (T, T) {
+    #[inline(always)]
+    fn into_planes(self) -> Planes<T> {
+        Planes { h: self.0, c: Some(self.1) }
+    }
+
+    #[inline(always)]
+    fn planes_mut(&mut self) -> Planes<&mut T> {
+        Planes { h: &mut self.0, c: Some(&mut self.1) }
+    }
+
+    #[inline(always)]
+    fn of_planes(planes: Planes<T>) -> (T, T) {
+        (planes.h, planes.c.invariant("a cell that carries a c has it"))
     }
 }

@@ -1,6 +1,8 @@
 //! The public element type.
 
-use crate::cell::{Elman, Gru, Lstm};
+use std::fmt::Debug;
+
+use crate::cell::{Cell, Elman, Gru, Lstm};
 use crate::element::Element;
 use crate::engine::{BackReads, BackWrites, Reads, Ready, Scratch, Stack, Writes};
 use crate::error::Result;
@@ -51,6 +53,45 @@ pub trait Passes<C>: Element {
         reads: &BackReads<'_, Self>,
         writes: BackWrites<'_, Self>,
     ) -> Result<()>;
+}
+
+/// A cell of which the engine's passes are compiled here, whichever type the elements have.
+pub trait Compiled<A: Element>: Cell<A> + Debug {
+    /// As [`Passes::forward`].
+    ///
+    /// # Errors
+    /// As [`Passes::forward`].
+    fn run(
+        stack: &Stack<A, Self>,
+        reads: Reads<'_, A>,
+        writes: Writes<'_, A>,
+        scratch: &mut Scratch<A>,
+        ready: Option<Ready<'_>>,
+    ) -> Result<()>;
+
+    /// As [`Passes::backward`].
+    ///
+    /// # Errors
+    /// As [`Passes::backward`].
+    fn run_back(stack: &Stack<A, Self>, reads: &BackReads<'_, A>, writes: BackWrites<'_, A>) -> Result<()>;
+}
+
+impl<A: Passes<C>, C: Cell<A> + Debug> Compiled<A> for C {
+    #[inline(always)]
+    fn run(
+        stack: &Stack<A, C>,
+        reads: Reads<'_, A>,
+        writes: Writes<'_, A>,
+        scratch: &mut Scratch<A>,
+        ready: Option<Ready<'_>>,
+    ) -> Result<()> {
+        A::forward(stack, reads, writes, scratch, ready)
+    }
+
+    #[inline(always)]
+    fn run_back(stack: &Stack<A, C>, reads: &BackReads<'_, A>, writes: BackWrites<'_, A>) -> Result<()> {
+        A::backward(stack, reads, writes)
+    }
 }
 
 /// The kernels that are called one by one, compiled in this crate for the same reason as [`Passes`].

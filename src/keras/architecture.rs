@@ -7,10 +7,10 @@ use rand::Rng;
 
 use super::initializer::{Initializer, Workspace};
 use crate::cell::Cell;
-use crate::engine::{BackReads, BackWrites, Order, Reads, Ready, Stack, Writes};
+use crate::engine::Order;
 use crate::error::{Result, expect_positive, expect_probability};
-use crate::planes::Planes;
-use crate::scalar::Scalar;
+use crate::planes::{AsPlanes, Planes};
+use crate::scalar::{Compiled, Scalar};
 
 /// A kind of layer, known by its configuration: what a [`Layer`](super::Layer) is generic over. Sealed.
 ///
@@ -31,13 +31,13 @@ use crate::scalar::Scalar;
 /// ```
 pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'static {
     /// A state made of arrays `T`: one array, or a pair of them for a kind of layer that carries two.
-    type State<T>;
+    type State<T>: AsPlanes<T>;
 
     /// The number of axes of the bias.
     type BiasDim: Dimension;
 
     #[doc(hidden)]
-    type Cell<A: Scalar>: Cell<A> + Debug;
+    type Cell<A: Scalar>: Compiled<A>;
 
     /// Keras's name of the class.
     #[doc(hidden)]
@@ -108,27 +108,14 @@ pub trait Architecture: Clone + Debug + Display + PartialEq + Send + Sync + 'sta
     fn cell<A: Scalar>(&self) -> Self::Cell<A>;
 
     #[doc(hidden)]
-    fn planes<T>(state: Self::State<T>) -> Planes<T>;
+    fn planes<T>(state: Self::State<T>) -> Planes<T> {
+        state.into_planes()
+    }
 
     #[doc(hidden)]
-    fn state<T>(planes: Planes<T>) -> Self::State<T>;
-
-    /// Runs the engine, compiled in this crate for the cell.
-    #[doc(hidden)]
-    fn forward<A: Scalar>(
-        stack: &Stack<A, Self::Cell<A>>,
-        reads: Reads<'_, A>,
-        writes: Writes<'_, A>,
-        ready: Option<Ready<'_>>,
-    ) -> Result<()>;
-
-    /// Runs the engine's way back.
-    #[doc(hidden)]
-    fn backward<A: Scalar>(
-        stack: &Stack<A, Self::Cell<A>>,
-        reads: &BackReads<'_, A>,
-        writes: BackWrites<'_, A>,
-    ) -> Result<()>;
+    fn state<T>(planes: Planes<T>) -> Self::State<T> {
+        Self::State::of_planes(planes)
+    }
 
     /// Checks every option.
     #[doc(hidden)]

@@ -122,23 +122,6 @@ macro_rules! config {
                 let seed = self.seed.filter(|_| Self::HANDS_SEED_ON);
                 [false, true].map(|go_backwards| Self { seed, go_backwards, ..self.clone() })
             }
-
-            fn forward<A: $crate::Scalar>(
-                stack: &$crate::engine::Stack<A, Self::Cell<A>>,
-                reads: $crate::engine::Reads<'_, A>,
-                writes: $crate::engine::Writes<'_, A>,
-                ready: Option<$crate::engine::Ready<'_>>,
-            ) -> $crate::Result<()> {
-                A::forward(stack, reads, writes, &mut $crate::engine::Scratch::default(), ready)
-            }
-
-            fn backward<A: $crate::Scalar>(
-                stack: &$crate::engine::Stack<A, Self::Cell<A>>,
-                reads: &$crate::engine::BackReads<'_, A>,
-                writes: $crate::engine::BackWrites<'_, A>,
-            ) -> $crate::Result<()> {
-                A::backward(stack, reads, writes)
-            }
         }
 
         /// The options that differ from their default, in the manner of Keras's constructor.
@@ -152,30 +135,4 @@ macro_rules! config {
     };
 }
 
-/// The items of an [`Architecture`](super::Architecture) that say what a state is: h alone, or a pair (h, c).
-macro_rules! state {
-    (h) => {
-        type State<T> = T;
-
-        fn planes<T>(h: T) -> $crate::planes::Planes<T> {
-            $crate::planes::Planes { h, c: None }
-        }
-
-        fn state<T>(planes: $crate::planes::Planes<T>) -> T {
-            planes.h
-        }
-    };
-    (h, c) => {
-        type State<T> = (T, T);
-
-        fn planes<T>((h, c): (T, T)) -> $crate::planes::Planes<T> {
-            $crate::planes::Planes { h, c: Some(c) }
-        }
-
-        fn state<T>(planes: $crate::planes::Planes<T>) -> (T, T) {
-            (planes.h, $crate::invariant::Invariant::invariant(planes.c, "a cell that carries a c has it"))
-        }
-    };
-}
-
-pub(super) use {config, state};
+pub(super) use config;

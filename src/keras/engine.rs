@@ -9,7 +9,7 @@ use super::parameters::LayerParameters;
 use crate::arrays::{elements, elements_mut, try_standard};
 use crate::engine::{
     BackReads, BackWeights, BackWrites, Course, DirectionGradient, DirectionParameters, Factors, Kept, Reads,
-    Ready, Share, Spares, Stack, Writes,
+    Ready, Scratch, Share, Spares, Stack, Writes,
 };
 use crate::error::Result;
 use crate::invariant::Invariant;
@@ -18,7 +18,7 @@ use crate::layout::Layout;
 use crate::planes::Planes;
 use crate::room::{room, zeros};
 use crate::rows::Source;
-use crate::scalar::Scalar;
+use crate::scalar::{Compiled, Scalar};
 
 /// The parameters as the engine reads them: Keras's kernels are torch's turned; the state's chains start at zero, but for a
 /// bias of two rows.
@@ -64,8 +64,9 @@ pub(super) fn forward<C: Architecture, A: Scalar>(
 ) -> Result<Planes<Array2<A>>> {
     let mut state = first.map(|plane| plane.insert_axis(Axis(0)));
     layout.with_sorted_state(&mut state, |state| {
-        let output = output.map(Share::Whole);
-        C::forward(stack, Reads::new(source, &layout.steps), Writes { output, ..Writes::new(state) }, None)
+        let (reads, output) = (Reads::new(source, &layout.steps), output.map(Share::Whole));
+        let writes = Writes { output, ..Writes::new(state) };
+        C::Cell::run(stack, reads, writes, &mut Scratch::default(), None)
     })?;
     Ok(of_one_layer(state))
 }
@@ -86,7 +87,7 @@ pub(super) fn forward_train<C: Architecture, A: Scalar>(
     let mut kept = None;
     layout.with_sorted_state(&mut state, |state| {
         let run = |reads: Reads<'_, A>, writes: Writes<'_, A>, ready: Option<Ready<'_>>| {
-            C::forward(stack, reads, writes, ready)
+            C::Cell::run(stack, reads, writes, &mut Scratch::default(), ready)
         };
         kept = Some(Kept::of(stack, course, source, state, (factors, 0, |_| Ok(())), spares, run)?);
         Ok(())
@@ -145,7 +146,7 @@ pub(super) fn backward<C: Architecture, A: Scalar>(
     let d_output = d_outputs.map(|rows| Source::rows(rows, units, &layout.steps, 0));
     layout.with_sorted_state(&mut d_state, |d_state| {
         let writes = BackWrites { d_state, d_input: Some(&mut input), d_parameters: vec![gradient] };
-        C::backward(stack, &BackReads { weights, kept, d_output }, writes)
+        C::Cell::run_back(stack, &BackReads { weights, kept, d_output }, writes)
     })?;
     let turned = |name, gradient: Array2<A>| try_standard(name, &gradient.t());
     let kernel = turned("d_kernel", kernel)?;

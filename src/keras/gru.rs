@@ -3,7 +3,7 @@
 use ndarray::{IntoDimension, IxDyn};
 
 use super::cell::LayerCell;
-use super::config::{config, state};
+use super::config::config;
 use super::layer::Layer;
 use super::parameters::LayerParameters;
 use crate::cell::{self, Reset};
@@ -122,6 +122,7 @@ config! {
     }
 
     impl Architecture {
+        type State<T> = T;
         type BiasDim = IxDyn;
         type Cell<A: Scalar> = cell::Gru;
 
@@ -130,8 +131,6 @@ config! {
         const ORDER: Order = Order { input: &[2, 1, 0], hidden: &[1, 0, 2] };
         const DROPOUT_FIRST: bool = false;
         const HANDS_SEED_ON: bool = true;
-
-        state!(h);
 
         fn bias_dim(&self) -> IxDyn {
             let columns = self.units.saturating_mul(3);

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Axis, Dim, Ix1};
 
 use super::cell::LayerCell;
-use super::config::{config, state};
+use super::config::config;
 use super::initializer::Workspace;
 use super::layer::Layer;
 use super::parameters::LayerParameters;
@@ -125,6 +125,7 @@ config! {
     }
 
     impl Architecture {
+        type State<T> = (T, T);
         type BiasDim = Ix1;
         type Cell<A: Scalar> = cell::Lstm;
 
@@ -133,8 +134,6 @@ config! {
         const ORDER: Order = Order { input: &[0, 1, 3, 2], hidden: &[0, 1, 3, 2] };
         const DROPOUT_FIRST: bool = false;
         const HANDS_SEED_ON: bool = true;
-
-        state!(h, c);
 
         fn bias_dim(&self) -> Ix1 {
             Dim(self.units.saturating_mul(4))

@@ -3,7 +3,7 @@
 use ndarray::{Dim, Ix1};
 
 use super::cell::LayerCell;
-use super::config::{config, state};
+use super::config::config;
 use super::layer::Layer;
 use super::parameters::LayerParameters;
 use crate::cell::Elman;
@@ -102,6 +102,7 @@ config! {
     }
 
     impl Architecture {
+        type State<T> = T;
         type BiasDim = Ix1;
         type Cell<A: Scalar> = Elman;
 
@@ -109,8 +110,6 @@ config! {
         const ORDER: Order = Order::ONE;
         const DROPOUT_FIRST: bool = true;
         const HANDS_SEED_ON: bool = false;
-
-        state!(h);
 
         fn bias_dim(&self) -> Ix1 {
             Dim(self.units)

@@ -1,12 +1,12 @@
 //! What distinguishes one kind of recurrent layer from another.
 
-use std::fmt::{Debug, Display, Formatter};
+use std::fmt::{Debug, Display};
 
 use crate::cell::Cell;
 use crate::engine::{BackReads, BackWrites, Order, Reads, Ready, Scratch, Stack, Writes};
 use crate::error::{Error, Result, expect_number, expect_positive, expect_probability};
-use crate::planes::Planes;
-use crate::scalar::Scalar;
+use crate::planes::{AsPlanes, Planes};
+use crate::scalar::{Compiled, Scalar};
 
 /// The numbers that a network's shapes follow from.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,13 +40,13 @@ pub struct Sizes {
 ///
 /// let state: <LstmConfig as Kind>::State<Array3<f32>> = (Array3::zeros((1, 5, 2)), Array3::zeros((1, 5, 2)));
 /// ```
-pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + private::Sealed + 'static {
+pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + Sealed + 'static {
     /// A state of arrays of type `T`: one, or a pair (h, c).
-    type State<T>;
+    type State<T>: AsPlanes<T>;
 
     /// The cell that the engine runs.
     #[doc(hidden)]
-    type Cell<A: Scalar>: Cell<A> + Debug;
+    type Cell<A: Scalar>: Compiled<A>;
 
     /// Which block of torch's parameters each of the cell's blocks is.
     #[doc(hidden)]
@@ -63,15 +63,16 @@ pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + private::Sea
     fn sizes(&self) -> Sizes;
 
     #[doc(hidden)]
-    fn planes<T>(state: Self::State<T>) -> Planes<T>;
+    fn planes<T>(state: Self::State<T>) -> Planes<T> {
+        state.into_planes()
+    }
 
     #[doc(hidden)]
-    fn planes_mut<T>(state: &mut Self::State<T>) -> Planes<&mut T>;
+    fn state<T>(planes: Planes<T>) -> Self::State<T> {
+        Self::State::of_planes(planes)
+    }
 
-    #[doc(hidden)]
-    fn state<T>(planes: Planes<T>) -> Self::State<T>;
-
-    /// Runs the engine forward. Compiled in this crate.
+    /// Runs the engine forward.
     #[doc(hidden)]
     fn forward<A: Scalar>(
         stack: &Stack<A, Self::Cell<A>>,
@@ -79,15 +80,19 @@ pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + private::Sea
         writes: Writes<'_, A>,
         scratch: &mut Scratch<A>,
         ready: Option<Ready<'_>>,
-    ) -> Result<()>;
+    ) -> Result<()> {
+        Self::Cell::run(stack, reads, writes, scratch, ready)
+    }
 
-    /// Runs the engine back. Compiled in this crate.
+    /// Runs the engine back.
     #[doc(hidden)]
     fn backward<A: Scalar>(
         stack: &Stack<A, Self::Cell<A>>,
         reads: &BackReads<'_, A>,
         writes: BackWrites<'_, A>,
-    ) -> Result<()>;
+    ) -> Result<()> {
+        Self::Cell::run_back(stack, reads, writes)
+    }
 }
 
 /// A kind of network, known by its configuration, such as [`RnnConfig`](crate::RnnConfig). Sealed.
@@ -187,99 +192,4 @@ impl Sizes {
     }
 }
 
-/// Writes a module as torch shows it: its name, its sizes, and those options that differ from the default.
-pub(super) fn show(
-    f: &mut Formatter<'_>,
-    name: &str,
-    [input_size, hidden_size]: [usize; 2],
-    options: &[(bool, &str, &dyn Display)],
-) -> std::fmt::Result {
-    write!(f, "{name}({input_size}, {hidden_size}")?;
-    for (_, option, value) in options.iter().filter(|(differs, ..)| *differs) {
-        write!(f, ", {option}={value}")?;
-    }
-    f.write_str(")")
-}
-
-/// Makes a configuration a [`Kind`]: of its cell, the order of torch's gates, the names of the planes of a first state,
-/// one or two, and the sizes.
-macro_rules! kind {
-    ($config:ty, $cell:ty = $make:expr, $order:expr, [$h:literal], $sizes:expr) => {
-        kind!($config, $cell = $make, $order, $sizes, {
-            type State<T> = T;
-            const STATE: [&'static str; 2] = [$h, ""];
-
-            fn planes<T>(state: T) -> Planes<T> {
-                Planes { h: state, c: None }
-            }
-
-            fn planes_mut<T>(state: &mut T) -> Planes<&mut T> {
-                Planes { h: state, c: None }
-            }
-
-            fn state<T>(planes: Planes<T>) -> T {
-                planes.h
-            }
-        });
-    };
-    ($config:ty, $cell:ty = $make:expr, $order:expr, [$h:literal, $c:literal], $sizes:expr) => {
-        kind!($config, $cell = $make, $order, $sizes, {
-            type State<T> = (T, T);
-            const STATE: [&'static str; 2] = [$h, $c];
-
-            fn planes<T>((h, c): (T, T)) -> Planes<T> {
-                Planes { h, c: Some(c) }
-            }
-
-            fn planes_mut<T>((h, c): &mut (T, T)) -> Planes<&mut T> {
-                Planes { h, c: Some(c) }
-            }
-
-            fn state<T>(planes: Planes<T>) -> (T, T) {
-                (planes.h, planes.c.invariant("a cell that carries a c has it"))
-            }
-        });
-    };
-    ($config:ty, $cell:ty = $make:expr, $order:expr, $sizes:expr, {$($state:item)*}) => {
-        impl private::Sealed for $config {}
-
-        impl Kind for $config {
-            $($state)*
-
-            type Cell<A: Scalar> = $cell;
-            const ORDER: Order = $order;
-
-            fn cell<A: Scalar>(&self) -> $cell {
-                $make(self)
-            }
-
-            fn sizes(&self) -> Sizes {
-                $sizes(self)
-            }
-
-            fn forward<A: Scalar>(
-                stack: &Stack<A, $cell>,
-                reads: Reads<'_, A>,
-                writes: Writes<'_, A>,
-                scratch: &mut Scratch<A>,
-                ready: Option<$crate::engine::Ready<'_>>,
-            ) -> $crate::Result<()> {
-                A::forward(stack, reads, writes, scratch, ready)
-            }
-
-            fn backward<A: Scalar>(
-                stack: &Stack<A, $cell>,
-                reads: &BackReads<'_, A>,
-                writes: BackWrites<'_, A>,
-            ) -> $crate::Result<()> {
-                A::backward(stack, reads, writes)
-            }
-        }
-    };
-}
-
-pub(super) use kind;
-
-pub(super) mod private {
-    pub trait Sealed {}
-}
+pub trait Sealed {}

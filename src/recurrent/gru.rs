@@ -1,15 +1,11 @@
 //! The gated recurrent unit and its cell: `torch.nn.GRU` and `torch.nn.GRUCell`.
 
-use std::fmt;
-
-use super::architecture::{Architecture, CellArchitecture, Kind, Sizes, kind, private, show};
 use super::cell::RecurrentCell;
+use super::config::{cell, network};
 use super::network::Recurrent;
 use crate::cell;
-use crate::engine::{BackReads, BackWrites, Order, Reads, Scratch, Stack, Writes};
-use crate::planes::Planes;
+use crate::engine::Order;
 use crate::scalar::Scalar;
-use crate::setters::setters;
 
 /// A network of gated recurrent units, `torch.nn.GRU`.
 ///
@@ -84,147 +80,61 @@ pub type Gru<A = f32> = Recurrent<GruConfig, A>;
 #[doc(alias = "torch.nn.GRUCell")]
 pub type GruCell<A = f32> = RecurrentCell<GruCellConfig, A>;
 
-/// The arguments of `torch.nn.GRU`, with torch's names and defaults.
-///
-/// Checked when a network is made of it, see [`Gru::new`](crate::Gru::new).
-///
-/// ```
-/// use ndarray_rnn::GruConfig;
-///
-/// let config = GruConfig::new(3, 4).num_layers(2).batch_first(true).dropout(0.5);
-/// assert_eq!(config.to_string(), "GRU(3, 4, num_layers=2, batch_first=True, dropout=0.5)");
-/// ```
-///
-/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html>
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-#[non_exhaustive]
-pub struct GruConfig {
-    /// Features of the input, at least 1.
-    pub input_size: usize,
-    /// Features of the hidden state, at least 1.
-    pub hidden_size: usize,
-    /// Layers, each reading the outputs of the one below; at least 1. Default 1.
-    pub num_layers: usize,
-    /// Whether there are `bias_ih` and `bias_hh`. Default true.
-    pub bias: bool,
-    /// Whether batches come and go as (N, L, features) and not (L, N, features); states do not. Default false.
-    pub batch_first: bool,
-    /// The probability, in [0, 1], that training zeroes an element of the output of any layer but the last: with one layer
-    /// none, as in torch, which warns of it. Default 0.
-    pub dropout: f64,
-    /// Whether each layer also runs from the last step to the first. Default false.
-    pub bidirectional: bool,
-}
-
-impl GruConfig {
-    /// One layer in one direction, with biases.
-    #[must_use]
-    pub fn new(input_size: usize, hidden_size: usize) -> Self {
-        Self {
-            input_size,
-            hidden_size,
-            num_layers: 1,
-            bias: true,
-            batch_first: false,
-            dropout: 0.0,
-            bidirectional: false,
-        }
-    }
-
-    setters!(num_layers: usize, bias: bool, batch_first: bool, dropout: f64, bidirectional: bool);
-
-    /// 2 if bidirectional, else 1.
-    #[must_use]
-    pub fn num_directions(&self) -> usize {
-        1 + usize::from(self.bidirectional)
-    }
-
-    /// The width of an output row: all directions' hidden states side by side.
-    #[must_use]
-    pub fn output_size(&self) -> usize {
-        self.sizes().output_size()
-    }
-}
-
-/// As torch shows the module: what differs from the default.
-impl fmt::Display for GruConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let options: [(bool, &str, &dyn fmt::Display); 5] = [
-            (self.num_layers != 1, "num_layers", &self.num_layers),
-            (!self.bias, "bias", &"False"),
-            (self.batch_first, "batch_first", &"True"),
-            (self.dropout != 0.0, "dropout", &self.dropout),
-            (self.bidirectional, "bidirectional", &"True"),
-        ];
-        show(f, "GRU", [self.input_size, self.hidden_size], &options)
-    }
-}
-
-/// The arguments of `torch.nn.GRUCell`, with torch's names and defaults.
-///
-/// ```
-/// use ndarray_rnn::GruCellConfig;
-///
-/// assert_eq!(GruCellConfig::new(4, 2).bias(false).to_string(), "GRUCell(4, 2, bias=False)");
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-#[non_exhaustive]
-pub struct GruCellConfig {
-    /// Features of the input, at least 1.
-    pub input_size: usize,
-    /// Features of the hidden state, at least 1.
-    pub hidden_size: usize,
-    /// Whether there are `bias_ih` and `bias_hh`. Default true.
-    pub bias: bool,
-}
-
-impl GruCellConfig {
-    /// With biases.
-    #[must_use]
-    pub fn new(input_size: usize, hidden_size: usize) -> Self {
-        Self { input_size, hidden_size, bias: true }
-    }
-
-    setters!(bias: bool);
-}
-
-/// As torch shows the module: what differs from the default.
-impl fmt::Display for GruCellConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show(f, "GRUCell", [self.input_size, self.hidden_size], &[(!self.bias, "bias", &"False")])
-    }
-}
-
 /// torch has r, z and n. The cell has n, r and z of the input; r, z and n of the state.
 const ORDER: Order = Order { input: &[2, 0, 1], hidden: &[0, 1, 2] };
 
-kind!(
-    GruConfig,
-    cell::Gru = |_| cell::Gru::new(cell::GruGates(cell::Reset::After)),
-    ORDER,
-    ["h_0"],
-    |config: &Self| Sizes {
-        input_size: config.input_size,
-        hidden_size: config.hidden_size,
-        proj_size: 0,
-        num_layers: config.num_layers,
-        num_directions: config.num_directions(),
-        bias: config.bias,
-        batch_first: config.batch_first,
-        dropout: config.dropout,
+network! {
+    /// The arguments of `torch.nn.GRU`, with torch's names and defaults.
+    ///
+    /// Checked when a network is made of it, see [`Gru::new`](crate::Gru::new).
+    ///
+    /// ```
+    /// use ndarray_rnn::GruConfig;
+    ///
+    /// let config = GruConfig::new(3, 4).num_layers(2).batch_first(true).dropout(0.5);
+    /// assert_eq!(config.to_string(), "GRU(3, 4, num_layers=2, batch_first=True, dropout=0.5)");
+    /// ```
+    ///
+    /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html>
+    pub struct GruConfig("GRU") {
+        ..num_layers,
+        ..bidirectional,
     }
-);
 
-kind!(
-    GruCellConfig,
-    cell::Gru = |_| cell::Gru::new(cell::GruGates(cell::Reset::After)),
-    ORDER,
-    ["hidden"],
-    |config: &Self| { Sizes::of_cell(config.input_size, config.hidden_size, config.bias) }
-);
+    impl Kind {
+        type State<T> = T;
+        type Cell<A: Scalar> = cell::Gru;
 
-impl Architecture for GruConfig {}
+        const ORDER: Order = ORDER;
+        const STATE: [&'static str; 2] = ["h_0", ""];
 
-impl CellArchitecture for GruCellConfig {}
+        fn cell<A: Scalar>(&self) -> cell::Gru {
+            cell::Gru::new(cell::GruGates(cell::Reset::After))
+        }
+    }
+}
+
+cell! {
+    /// The arguments of `torch.nn.GRUCell`, with torch's names and defaults.
+    ///
+    /// ```
+    /// use ndarray_rnn::GruCellConfig;
+    ///
+    /// assert_eq!(GruCellConfig::new(4, 2).bias(false).to_string(), "GRUCell(4, 2, bias=False)");
+    /// ```
+    pub struct GruCellConfig("GRUCell") {
+        ..bias,
+    }
+
+    impl Kind {
+        type State<T> = T;
+        type Cell<A: Scalar> = cell::Gru;
+
+        const ORDER: Order = ORDER;
+        const STATE: [&'static str; 2] = ["hidden", ""];
+
+        fn cell<A: Scalar>(&self) -> cell::Gru {
+            cell::Gru::new(cell::GruGates(cell::Reset::After))
+        }
+    }
+}

@@ -1,12 +1,13 @@
 //! The recurrent modules: they check shapes and call the engine.
 //!
-//! A [`Kind`](architecture::Kind) says what an [`rnn`], [`lstm`] or [`gru`] is. Everything else here serves every kind: the [`network`]
+//! A [`Kind`](architecture::Kind) says what an [`rnn`], [`lstm`] or [`gru`] is, and [`config`] what their configurations have in common. Everything else here serves every kind: the [`network`]
 //! and its [`parameters`], a [`run`] over [`sequences`], training ([`train`], [`back`]), the [`cell`], a single [`step`] and the
 //! [`session`] that keeps a state.
 
 mod architecture;
 mod back;
 mod cell;
+mod config;
 mod gru;
 mod lstm;
 mod network;

@@ -2,15 +2,13 @@
 
 use std::fmt;
 
-use super::architecture::{Architecture, CellArchitecture, Kind, Sizes, kind, private, show};
 use super::cell::RecurrentCell;
+use super::config::{cell, network};
 use super::network::Recurrent;
 use crate::cell::Elman;
-use crate::engine::{BackReads, BackWrites, Order, Reads, Scratch, Stack, Writes};
+use crate::engine::Order;
 use crate::kernels::Activation;
-use crate::planes::Planes;
 use crate::scalar::Scalar;
-use crate::setters::setters;
 
 /// Elman's recurrent network, `torch.nn.RNN`.
 ///
@@ -118,155 +116,63 @@ impl fmt::Display for Nonlinearity {
     }
 }
 
-/// The arguments of `torch.nn.RNN`, with torch's names and defaults.
-///
-/// Checked when a network is made of it, see [`Rnn::new`](crate::Rnn::new).
-///
-/// ```
-/// use ndarray_rnn::{Nonlinearity, RnnConfig};
-///
-/// let config = RnnConfig::new(4, 2).num_layers(2).nonlinearity(Nonlinearity::Relu).bidirectional(true);
-/// assert_eq!(config.to_string(), "RNN(4, 2, num_layers=2, nonlinearity=relu, bidirectional=True)");
-/// assert!(config.bias && !config.batch_first);
-/// ```
-///
-/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html>
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-#[non_exhaustive]
-pub struct RnnConfig {
-    /// Features of the input, at least 1.
-    pub input_size: usize,
-    /// Features of the hidden state, at least 1.
-    pub hidden_size: usize,
-    /// Layers, each reading the outputs of the one below; at least 1. Default 1.
-    pub num_layers: usize,
-    /// The activation. Default tanh.
-    pub nonlinearity: Nonlinearity,
-    /// Whether there are `bias_ih` and `bias_hh`. Default true.
-    pub bias: bool,
-    /// Whether batches come and go as (N, L, features) and not (L, N, features); states do not. Default false.
-    pub batch_first: bool,
-    /// The probability, in [0, 1], that training zeroes an element of the output of any layer but the last: with one layer
-    /// none, as in torch, which warns of it. Default 0.
-    pub dropout: f64,
-    /// Whether each layer also runs from the last step to the first. Default false.
-    pub bidirectional: bool,
-}
+network! {
+    /// The arguments of `torch.nn.RNN`, with torch's names and defaults.
+    ///
+    /// Checked when a network is made of it, see [`Rnn::new`](crate::Rnn::new).
+    ///
+    /// ```
+    /// use ndarray_rnn::{Nonlinearity, RnnConfig};
+    ///
+    /// let config = RnnConfig::new(4, 2).num_layers(2).nonlinearity(Nonlinearity::Relu).bidirectional(true);
+    /// assert_eq!(config.to_string(), "RNN(4, 2, num_layers=2, nonlinearity=relu, bidirectional=True)");
+    /// assert!(config.bias && !config.batch_first);
+    /// ```
+    ///
+    /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html>
+    pub struct RnnConfig("RNN") {
+        ..num_layers,
+        /// The activation. Default tanh.
+        nonlinearity: Nonlinearity = Nonlinearity::Tanh,
+        ..bidirectional,
+    }
 
-impl RnnConfig {
-    /// One layer in one direction, tanh, with biases.
-    #[must_use]
-    pub fn new(input_size: usize, hidden_size: usize) -> Self {
-        Self {
-            input_size,
-            hidden_size,
-            num_layers: 1,
-            nonlinearity: Nonlinearity::Tanh,
-            bias: true,
-            batch_first: false,
-            dropout: 0.0,
-            bidirectional: false,
+    impl Kind {
+        type State<T> = T;
+        type Cell<A: Scalar> = Elman;
+
+        const ORDER: Order = Order::ONE;
+        const STATE: [&'static str; 2] = ["h_0", ""];
+
+        fn cell<A: Scalar>(&self) -> Elman {
+            Elman::new(self.nonlinearity.activation())
         }
     }
-
-    setters!(num_layers: usize, nonlinearity: Nonlinearity, bias: bool, batch_first: bool, dropout: f64, bidirectional: bool);
-
-    /// 2 if bidirectional, else 1.
-    #[must_use]
-    pub fn num_directions(&self) -> usize {
-        1 + usize::from(self.bidirectional)
-    }
-
-    /// The width of an output row: all directions' hidden states side by side.
-    #[must_use]
-    pub fn output_size(&self) -> usize {
-        self.num_directions().saturating_mul(self.hidden_size)
-    }
 }
 
-/// As torch shows the module: what differs from the default. Unlike torch it shows relu too.
-impl fmt::Display for RnnConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let options: [(bool, &str, &dyn fmt::Display); 6] = [
-            (self.num_layers != 1, "num_layers", &self.num_layers),
-            (self.nonlinearity != Nonlinearity::Tanh, "nonlinearity", &self.nonlinearity),
-            (!self.bias, "bias", &"False"),
-            (self.batch_first, "batch_first", &"True"),
-            (self.dropout != 0.0, "dropout", &self.dropout),
-            (self.bidirectional, "bidirectional", &"True"),
-        ];
-        show(f, "RNN", [self.input_size, self.hidden_size], &options)
-    }
-}
-
-/// The arguments of `torch.nn.RNNCell`, with torch's names and defaults.
-///
-/// ```
-/// use ndarray_rnn::RnnCellConfig;
-///
-/// assert_eq!(RnnCellConfig::new(4, 2).bias(false).to_string(), "RNNCell(4, 2, bias=False)");
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-#[non_exhaustive]
-pub struct RnnCellConfig {
-    /// Features of the input, at least 1.
-    pub input_size: usize,
-    /// Features of the hidden state, at least 1.
-    pub hidden_size: usize,
-    /// Whether there are `bias_ih` and `bias_hh`. Default true.
-    pub bias: bool,
-    /// The activation. Default tanh.
-    pub nonlinearity: Nonlinearity,
-}
-
-impl RnnCellConfig {
-    /// tanh, with biases.
-    #[must_use]
-    pub fn new(input_size: usize, hidden_size: usize) -> Self {
-        Self { input_size, hidden_size, bias: true, nonlinearity: Nonlinearity::Tanh }
+cell! {
+    /// The arguments of `torch.nn.RNNCell`, with torch's names and defaults.
+    ///
+    /// ```
+    /// use ndarray_rnn::RnnCellConfig;
+    ///
+    /// assert_eq!(RnnCellConfig::new(4, 2).bias(false).to_string(), "RNNCell(4, 2, bias=False)");
+    /// ```
+    pub struct RnnCellConfig("RNNCell") {
+        ..bias,
+        /// The activation. Default tanh.
+        nonlinearity: Nonlinearity = Nonlinearity::Tanh,
     }
 
-    setters!(bias: bool, nonlinearity: Nonlinearity);
-}
+    impl Kind {
+        type State<T> = T;
+        type Cell<A: Scalar> = Elman;
 
-/// As torch shows the module: what differs from the default.
-impl fmt::Display for RnnCellConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let options: [(bool, &str, &dyn fmt::Display); 2] = [
-            (!self.bias, "bias", &"False"),
-            (self.nonlinearity != Nonlinearity::Tanh, "nonlinearity", &self.nonlinearity),
-        ];
-        show(f, "RNNCell", [self.input_size, self.hidden_size], &options)
+        const ORDER: Order = Order::ONE;
+        const STATE: [&'static str; 2] = ["hidden", ""];
+
+        fn cell<A: Scalar>(&self) -> Elman {
+            Elman::new(self.nonlinearity.activation())
+        }
     }
 }
-
-kind!(
-    RnnConfig,
-    Elman = |config: &Self| Elman::new(config.nonlinearity.activation()),
-    Order::ONE,
-    ["h_0"],
-    |config: &Self| Sizes {
-        input_size: config.input_size,
-        hidden_size: config.hidden_size,
-        proj_size: 0,
-        num_layers: config.num_layers,
-        num_directions: config.num_directions(),
-        bias: config.bias,
-        batch_first: config.batch_first,
-        dropout: config.dropout,
-    }
-);
-
-kind!(
-    RnnCellConfig,
-    Elman = |config: &Self| Elman::new(config.nonlinearity.activation()),
-    Order::ONE,
-    ["hidden"],
-    |config: &Self| Sizes::of_cell(config.input_size, config.hidden_size, config.bias)
-);
-
-impl Architecture for RnnConfig {}
-
-impl CellArchitecture for RnnCellConfig {}

@@ -10,7 +10,7 @@ use super::network::Recurrent;
 use crate::arrays::{as_elements, elements_mut, try_standard};
 use crate::engine::{Reads, Spares, Stack, Writes};
 use crate::error::{Error, Result, expect_shape, expect_width};
-use crate::planes::Planes;
+use crate::planes::{AsPlanes, Planes};
 use crate::rows::Source;
 use crate::scalar::Scalar;
 use crate::steps::Steps;
@@ -137,7 +137,7 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         state: &'s mut C::State<Array<A, D::Larger>>,
     ) -> Result<ArrayView<'s, A, D>> {
         let sizes = Stepwise::sizes(self, "step")?;
-        let h = advance(self, self.cache.spares(), input, C::planes_mut(state), Some(sizes.num_layers))?;
+        let h = advance(self, self.cache.spares(), input, state.planes_mut(), Some(sizes.num_layers))?;
         Ok(h.index_axis(Axis(0), sizes.num_layers - 1))
     }
 }
@@ -165,7 +165,7 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         input: &ArrayRef<A, D>,
         state: &'s mut C::State<Array<A, D>>,
     ) -> Result<ArrayView<'s, A, D>> {
-        Ok(advance(self, self.cache.spares(), input, C::planes_mut(state), None)?.view())
+        Ok(advance(self, self.cache.spares(), input, state.planes_mut(), None)?.view())
     }
 }
 
