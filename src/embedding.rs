@@ -6,11 +6,11 @@ use ndarray::{Array, Array2, ArrayRef, ArrayView1, ArrayViewD, ArrayViewMutD, Ax
 
 use crate::error::{Result, expect_index, expect_number, expect_positive, expect_shape};
 use crate::norm::norm;
+use crate::options::setters;
 use crate::parameters::{Parameters, Trainable, zeros_of};
 use crate::random::{self, NormalRng};
 use crate::room::zeros;
 use crate::scalar::Scalar;
-use crate::setters::setters;
 
 /// A row of zeros with a one at the index, for each index: `torch.nn.functional.one_hot`: (*) to (*, num_classes).
 ///

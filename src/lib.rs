@@ -146,6 +146,7 @@ mod linear;
 pub mod loss;
 mod norm;
 pub mod optim;
+mod options;
 mod order;
 mod packed;
 mod parameters;
@@ -155,7 +156,6 @@ mod recurrent;
 mod room;
 mod rows;
 mod scalar;
-mod setters;
 mod steps;
 
 pub use dim::SequenceDim;

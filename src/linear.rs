@@ -11,40 +11,32 @@ use crate::arrays::as_standard;
 use crate::error::{Error, Result, expect_addressable, expect_positive, expect_shape};
 use crate::invariant::Invariant;
 use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
+use crate::options::options;
 use crate::parameters::{Parameters, Trainable, zeros_of};
 use crate::random;
 use crate::room::{get_or_make, zeros};
 use crate::scalar::Scalar;
-use crate::setters::setters;
 
-/// The arguments of `torch.nn.Linear`, with torch's names and defaults.
-///
-/// ```
-/// use ndarray_rnn::LinearConfig;
-///
-/// let config = LinearConfig::new(4, 2).bias(false);
-/// assert_eq!(config.to_string(), "Linear(in_features=4, out_features=2, bias=False)");
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-#[non_exhaustive]
-pub struct LinearConfig {
-    /// The number of the input's features, at least 1.
-    pub in_features: usize,
-    /// The number of the output's features, at least 1.
-    pub out_features: usize,
-    /// Whether there is a `bias`. Default true.
-    pub bias: bool,
-}
-
-impl LinearConfig {
-    /// A map with a bias.
-    #[must_use]
-    pub fn new(in_features: usize, out_features: usize) -> Self {
-        Self { in_features, out_features, bias: true }
+options! {
+    /// The arguments of `torch.nn.Linear`, with torch's names and defaults.
+    ///
+    /// ```
+    /// use ndarray_rnn::LinearConfig;
+    ///
+    /// let config = LinearConfig::new(4, 2).bias(false);
+    /// assert_eq!(config.to_string(), "Linear(in_features=4, out_features=2, bias=False)");
+    /// ```
+    #[derive(Debug, Clone, PartialEq)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+    pub struct LinearConfig(
+        /// The number of the input's features, at least 1.
+        in_features: usize,
+        /// The number of the output's features, at least 1.
+        out_features: usize,
+    ) {
+        /// Whether there is a `bias`. Default true.
+        bias: bool = true,
     }
-
-    setters!(bias: bool);
 }
 
 /// The text that torch shows for the module.

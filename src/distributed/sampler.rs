@@ -3,63 +3,57 @@
 use ndarray::Array2;
 
 use crate::error::{Error, Result, expect_addressable, expect_positive};
+use crate::options::options;
 use crate::random::{manual_seed, randperm};
 use crate::room::{array, room};
-use crate::setters::setters;
 
-/// Deals the samples of a data set to replicas, anew in each epoch: torch's `DistributedSampler`, with torch's names and
-/// defaults.
-///
-/// ```text
-/// order = randperm(len), drawn after manual_seed(seed + epoch); 0 .. len without shuffle
-/// num_samples = ceil(len / num_replicas), or floor with drop_last
-/// order is repeated from its start, or cut, to num_samples num_replicas entries
-/// replica r has order[r], order[r + num_replicas], order[r + 2 num_replicas], ...
-/// ```
-///
-/// For bits that do not depend on the number of ranks the replicas are the M micro-batches of a step, and each rank runs
-/// some of them: column m of [`epoch`](Self::epoch) then has the samples of micro-batch m, a few for each step.
-///
-/// ```
-/// use ndarray::{array, s};
-/// use ndarray_rnn::distributed::DistributedSampler;
-///
-/// let sampler = DistributedSampler::new(5, 2).shuffle(false);
-/// assert_eq!(sampler.epoch(0)?, array![[0, 1], [2, 3], [4, 0]]); // 0 once more, for as many in each column
-///
-/// let samples = DistributedSampler::new(1000, 8).seed(7).epoch(3)?;
-/// assert_eq!(samples.dim(), (125, 8));
-/// let (step, size, micro_batch) = (2, 4, 5);
-/// let numbers = samples.slice(s![step * size..(step + 1) * size, micro_batch]);
-/// assert_eq!(numbers.len(), 4);
-/// # Ok::<(), ndarray_rnn::Error>(())
-/// ```
-///
-/// Source: <https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.distributed.DistributedSampler>
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DistributedSampler {
-    /// The number of samples.
-    pub len: usize,
-    /// The number of replicas.
-    pub num_replicas: usize,
-    /// Whether the order is drawn anew in each epoch. Default true.
-    pub shuffle: bool,
-    /// The seed of the order. Default 0.
-    pub seed: u64,
-    /// Whether what does not fill all replicas alike is left out. If not, some samples come twice. Default false.
-    pub drop_last: bool,
+options! {
+    /// Deals the samples of a data set to replicas, anew in each epoch: torch's `DistributedSampler`, with torch's names and
+    /// defaults.
+    ///
+    /// ```text
+    /// order = randperm(len), drawn after manual_seed(seed + epoch); 0 .. len without shuffle
+    /// num_samples = ceil(len / num_replicas), or floor with drop_last
+    /// order is repeated from its start, or cut, to num_samples num_replicas entries
+    /// replica r has order[r], order[r + num_replicas], order[r + 2 num_replicas], ...
+    /// ```
+    ///
+    /// For bits that do not depend on the number of ranks the replicas are the M micro-batches of a step, and each rank runs
+    /// some of them: column m of [`epoch`](Self::epoch) then has the samples of micro-batch m, a few for each step.
+    ///
+    /// ```
+    /// use ndarray::{array, s};
+    /// use ndarray_rnn::distributed::DistributedSampler;
+    ///
+    /// let sampler = DistributedSampler::new(5, 2).shuffle(false);
+    /// assert_eq!(sampler.epoch(0)?, array![[0, 1], [2, 3], [4, 0]]); // 0 once more, for as many in each column
+    ///
+    /// let samples = DistributedSampler::new(1000, 8).seed(7).epoch(3)?;
+    /// assert_eq!(samples.dim(), (125, 8));
+    /// let (step, size, micro_batch) = (2, 4, 5);
+    /// let numbers = samples.slice(s![step * size..(step + 1) * size, micro_batch]);
+    /// assert_eq!(numbers.len(), 4);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    ///
+    /// Source: <https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.distributed.DistributedSampler>
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct DistributedSampler(
+        /// The number of samples.
+        len: usize,
+        /// The number of replicas.
+        num_replicas: usize,
+    ) {
+        /// Whether the order is drawn anew in each epoch. Default true.
+        shuffle: bool = true,
+        /// The seed of the order. Default 0.
+        seed: u64 = 0,
+        /// Whether what does not fill all replicas alike is left out. If not, some samples come twice. Default false.
+        drop_last: bool = false,
+    }
 }
 
 impl DistributedSampler {
-    /// A sampler that shuffles, with seed 0, and leaves out nothing.
-    #[must_use]
-    pub fn new(len: usize, num_replicas: usize) -> Self {
-        Self { len, num_replicas, shuffle: true, seed: 0, drop_last: false }
-    }
-
-    setters!(shuffle: bool, seed: u64, drop_last: bool);
-
     /// The samples of an epoch (num_samples, num_replicas): column r has those of replica r, in their order. torch's
     /// `set_epoch`, and then the sampler of each rank as a list.
     ///

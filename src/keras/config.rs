@@ -1,7 +1,6 @@
 //! What the configurations of all kinds of layers have in common, written once.
 
-/// Makes a configuration: its own fields with their defaults, those of every kind, and the methods that set them; its text;
-/// and its [`Architecture`](super::Architecture), of which only the kind's own items are given.
+/// Makes a configuration: its own fields with their defaults, and those of every kind; its text; and its [`Architecture`](super::Architecture), of which only the kind's own items are given.
 macro_rules! config {
     (
         $(#[$attribute:meta])*
@@ -11,70 +10,43 @@ macro_rules! config {
 
         impl Architecture { $($item:tt)* }
     ) => {
-        $(#[$attribute])*
-        #[derive(Debug, Clone, PartialEq)]
-        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-        #[non_exhaustive]
-        pub struct $config {
-            /// Features of the input, at least 1; Keras learns it from the first input.
-            pub input_dim: usize,
-            /// Features of the output, at least 1.
-            pub units: usize,
-            $($(#[$own_attribute])* pub $own: $type,)*
-            /// Whether there is a bias. Default true.
-            pub use_bias: bool,
-            /// How the kernel is made. Default Glorot's uniform.
-            pub kernel_initializer: $crate::keras::Initializer,
-            /// How the recurrent kernel is made. Default orthogonal.
-            pub recurrent_initializer: $crate::keras::Initializer,
-            /// How the bias is made. Default zeros.
-            pub bias_initializer: $crate::keras::Initializer,
-            /// The probability, in [0, 1], that training zeroes a feature of a sequence's input, at all steps. Default 0.
-            pub dropout: f64,
-            /// The probability, in [0, 1], that training zeroes a unit of a sequence's state for the recurrent product,
-            /// at all steps. Default 0.
-            pub recurrent_dropout: f64,
-            /// Whether the layer runs from the last step to the first. Its outputs are then in the order of processing:
-            /// the last step's is the first. Default false.
-            pub go_backwards: bool,
-            /// Whether a masked step shows zero in place of the output of the step before. Default false.
-            pub zero_output_for_mask: bool,
-            /// The seed of dropout. Default: drawn when the layer is made.
-            pub seed: Option<i64>,
+        $crate::options::options! {
+            $(#[$attribute])*
+            #[derive(Debug, Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+            pub struct $config(
+                /// Features of the input, at least 1; Keras learns it from the first input.
+                input_dim: usize,
+                /// Features of the output, at least 1.
+                units: usize,
+            ) {
+                $($(#[$own_attribute])* $own: $type = $default,)*
+                /// Whether there is a bias. Default true.
+                use_bias: bool = true,
+                /// How the kernel is made. Default Glorot's uniform.
+                kernel_initializer: $crate::keras::Initializer = $crate::keras::Initializer::glorot_uniform(),
+                /// How the recurrent kernel is made. Default orthogonal.
+                recurrent_initializer: $crate::keras::Initializer = $crate::keras::Initializer::orthogonal(1.0),
+                /// How the bias is made. Default zeros.
+                bias_initializer: $crate::keras::Initializer = $crate::keras::Initializer::zeros(),
+                /// The probability, in [0, 1], that training zeroes a feature of a sequence's input, at all steps.
+                /// Default 0.
+                dropout: f64 = 0.0,
+                /// The probability, in [0, 1], that training zeroes a unit of a sequence's state for the recurrent
+                /// product, at all steps. Default 0.
+                recurrent_dropout: f64 = 0.0,
+                /// Whether the layer runs from the last step to the first. Its outputs are then in the order of
+                /// processing: the last step's is the first. Default false.
+                go_backwards: bool = false,
+                /// Whether a masked step shows zero in place of the output of the step before. Default false.
+                zero_output_for_mask: bool = false,
+                ..
+                /// The seed of dropout. Default: drawn when the layer is made.
+                seed: Option<i64> = None,
+            }
         }
 
         impl $config {
-            /// Keras's defaults.
-            #[must_use]
-            pub fn new(input_dim: usize, units: usize) -> Self {
-                Self {
-                    input_dim,
-                    units,
-                    $($own: $default,)*
-                    use_bias: true,
-                    kernel_initializer: $crate::keras::Initializer::glorot_uniform(),
-                    recurrent_initializer: $crate::keras::Initializer::orthogonal(1.0),
-                    bias_initializer: $crate::keras::Initializer::zeros(),
-                    dropout: 0.0,
-                    recurrent_dropout: 0.0,
-                    go_backwards: false,
-                    zero_output_for_mask: false,
-                    seed: None,
-                }
-            }
-
-            $crate::setters::setters! {
-                $($own: $type,)*
-                use_bias: bool,
-                kernel_initializer: $crate::keras::Initializer,
-                recurrent_initializer: $crate::keras::Initializer,
-                bias_initializer: $crate::keras::Initializer,
-                dropout: f64,
-                recurrent_dropout: f64,
-                go_backwards: bool,
-                zero_output_for_mask: bool,
-            }
-
             /// Sets [`seed`](Self#structfield.seed).
             #[must_use]
             pub fn seed(self, seed: i64) -> Self {

@@ -1,10 +1,10 @@
 //! Adam and AdamW.
 
-use super::{Algorithm, OptionMut, expect_option, next};
+use super::{Algorithm, OptionMut, expect_option, next, torch_options};
 use crate::error::{Result, expect_number};
 use crate::kernels::{AdamStep, Update};
+use crate::options::setters;
 use crate::scalar::Scalar;
-use crate::setters::setters;
 
 /// The arguments of `torch.optim.Adam` and `AdamW`, with torch's names and defaults.
 ///
@@ -104,28 +104,12 @@ impl Algorithm for AdamConfig {
         expect_option::<A>("weight_decay", self.weight_decay)
     }
 
-    fn lr(&self) -> f64 {
-        self.lr
-    }
-
-    fn set_lr(&mut self, lr: f64) {
-        self.lr = lr;
-    }
-
     const COUNTS_STEPS: bool = true;
 
-    fn options(&mut self) -> Vec<(&'static str, OptionMut<'_>)> {
-        use OptionMut::{Flag, Number, Pair};
-        vec![
-            ("lr", Number(&mut self.lr)),
-            ("betas", Pair(&mut self.betas)),
-            ("eps", Number(&mut self.eps)),
-            ("weight_decay", Number(&mut self.weight_decay)),
-            ("amsgrad", Flag(&mut self.amsgrad)),
-            ("maximize", Flag(&mut self.maximize)),
-            ("decoupled_weight_decay", Flag(&mut self.decoupled_weight_decay)),
-        ]
-    }
+    torch_options!(
+        lr: Number, betas: Pair, eps: Number, weight_decay: Number,
+        amsgrad: Flag, maximize: Flag, decoupled_weight_decay: Flag
+    );
 
     fn buffers(&self) -> Vec<&'static str> {
         let maximum = self.amsgrad.then_some("max_exp_avg_sq");

@@ -2,38 +2,30 @@
 
 use crate::error::{Error, Result, expect_number};
 use crate::norm::norm as norm_of;
+use crate::options::options;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
-use crate::setters::setters;
 
-/// The norm that gradients are clipped to: the arguments of torch's `clip_grad_norm_`, with torch's names and defaults.
-///
-/// ```
-/// use ndarray_rnn::optim::MaxNorm;
-///
-/// let norm = MaxNorm::new(1.0).norm_type(f64::INFINITY);
-/// assert_eq!((norm.max_norm, norm.norm_type, norm.error_if_nonfinite), (1.0, f64::INFINITY, false));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub struct MaxNorm {
-    /// The greatest norm, at least 0.
-    pub max_norm: f64,
-    /// Which norm, greater than 0; infinity is the largest absolute value. Default 2.
-    pub norm_type: f64,
-    /// Whether an infinite or NaN norm is an error. If not, the gradients are scaled all the same: they become NaN or 0.
-    /// Default false.
-    pub error_if_nonfinite: bool,
-}
-
-impl MaxNorm {
-    /// A Euclidean norm of at most `max_norm`.
-    #[must_use]
-    pub fn new(max_norm: f64) -> Self {
-        Self { max_norm, norm_type: 2.0, error_if_nonfinite: false }
+options! {
+    /// The norm that gradients are clipped to: the arguments of torch's `clip_grad_norm_`, with torch's names and defaults.
+    ///
+    /// ```
+    /// use ndarray_rnn::optim::MaxNorm;
+    ///
+    /// let norm = MaxNorm::new(1.0).norm_type(f64::INFINITY);
+    /// assert_eq!((norm.max_norm, norm.norm_type, norm.error_if_nonfinite), (1.0, f64::INFINITY, false));
+    /// ```
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    pub struct MaxNorm(
+        /// The greatest norm, at least 0.
+        max_norm: f64,
+    ) {
+        /// Which norm, greater than 0; infinity is the largest absolute value. Default 2.
+        norm_type: f64 = 2.0,
+        /// Whether an infinite or NaN norm is an error. If not, the gradients are scaled all the same: they become NaN or 0.
+        /// Default false.
+        error_if_nonfinite: bool = false,
     }
-
-    setters!(norm_type: f64, error_if_nonfinite: bool);
 }
 
 /// Scales gradients so that their total norm is at most `max_norm`, and returns the norm that they had: torch's

@@ -317,6 +317,25 @@ pub trait Algorithm: Debug + Clone + private::Sealed {
     ) -> Update<'a, A>;
 }
 
+/// The items of an [`Algorithm`] that follow from its options, given in torch's order, each with its [`OptionMut`].
+macro_rules! torch_options {
+    ($($option:ident: $kind:ident),*) => {
+        fn lr(&self) -> f64 {
+            self.lr
+        }
+
+        fn set_lr(&mut self, lr: f64) {
+            self.lr = lr;
+        }
+
+        fn options(&mut self) -> Vec<(&'static str, OptionMut<'_>)> {
+            vec![$((stringify!($option), OptionMut::$kind(&mut self.$option))),*]
+        }
+    };
+}
+
+use torch_options;
+
 /// An option, to be read or changed.
 #[doc(hidden)]
 #[derive(Debug)]

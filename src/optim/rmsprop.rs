@@ -1,83 +1,60 @@
 //! RMSprop.
 
-use super::{Algorithm, OptionMut, expect_option, next};
+use super::{Algorithm, OptionMut, expect_option, next, torch_options};
 use crate::error::Result;
 use crate::kernels::{RmsPropStep, Update};
+use crate::options::options;
 use crate::scalar::Scalar;
-use crate::setters::setters;
 
-/// The arguments of `torch.optim.RMSprop`, with torch's names and defaults.
-///
-/// ```text
-/// g = gradient, with maximize -gradient
-/// g = g + weight_decay p
-/// v = alpha v + (1 - alpha) g^2           square_avg
-/// m = m + (1 - alpha) (g - m)             grad_avg, if centered
-/// d = sqrt(v) + eps, if centered sqrt(v - m^2) + eps
-/// buf = momentum buf + g / d              momentum_buffer
-/// p = p - lr buf, without momentum p - lr g / d
-/// ```
-///
-/// Sums with a product are fused, as in torch's kernels. The options are checked when an [`RmsProp`](super::RmsProp)
-/// is made.
-///
-/// ```
-/// use ndarray::array;
-/// use ndarray_rnn::optim::{RmsProp, RmsPropConfig};
-/// use ndarray_rnn::{Embedding, EmbeddingConfig, Parameters};
-///
-/// let mut model = Embedding::<f64>::zeros(EmbeddingConfig::new(1, 2))?;
-/// let mut gradients = model.clone();
-/// gradients.load_state_dict([("weight", array![[3.0, -0.01]])])?;
-///
-/// RmsProp::new(RmsPropConfig::new().lr(0.1).alpha(0.75), &model)?.step(&mut model, &gradients)?;
-/// assert!((model.weight() - array![[-0.2, 0.2]]).iter().all(|d| d.abs() < 1e-6));
-/// # Ok::<(), ndarray_rnn::Error>(())
-/// ```
-///
-/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html>
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-#[non_exhaustive]
-pub struct RmsPropConfig {
-    /// The learning rate, finite and at least 0. Default 1e-2.
-    pub lr: f64,
-    /// The decay of the averages, finite and at least 0. Default 0.99.
-    pub alpha: f64,
-    /// The number added to the denominator, finite and at least 0. Default 1e-8.
-    pub eps: f64,
-    /// The L2 penalty, finite and at least 0. Default 0.
-    pub weight_decay: f64,
-    /// Momentum, finite and at least 0. Default 0.
-    pub momentum: f64,
-    /// Whether to divide by the gradient's standard deviation. Default false.
-    pub centered: bool,
-    /// Whether to move along the gradient, towards a maximum. Default false.
-    pub maximize: bool,
-}
-
-impl Default for RmsPropConfig {
-    fn default() -> Self {
-        Self {
-            lr: 1e-2,
-            alpha: 0.99,
-            eps: 1e-8,
-            weight_decay: 0.0,
-            momentum: 0.0,
-            centered: false,
-            maximize: false,
-        }
+options! {
+    /// The arguments of `torch.optim.RMSprop`, with torch's names and defaults.
+    ///
+    /// ```text
+    /// g = gradient, with maximize -gradient
+    /// g = g + weight_decay p
+    /// v = alpha v + (1 - alpha) g^2           square_avg
+    /// m = m + (1 - alpha) (g - m)             grad_avg, if centered
+    /// d = sqrt(v) + eps, if centered sqrt(v - m^2) + eps
+    /// buf = momentum buf + g / d              momentum_buffer
+    /// p = p - lr buf, without momentum p - lr g / d
+    /// ```
+    ///
+    /// Sums with a product are fused, as in torch's kernels. The options are checked when an [`RmsProp`](super::RmsProp)
+    /// is made.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ndarray_rnn::optim::{RmsProp, RmsPropConfig};
+    /// use ndarray_rnn::{Embedding, EmbeddingConfig, Parameters};
+    ///
+    /// let mut model = Embedding::<f64>::zeros(EmbeddingConfig::new(1, 2))?;
+    /// let mut gradients = model.clone();
+    /// gradients.load_state_dict([("weight", array![[3.0, -0.01]])])?;
+    ///
+    /// RmsProp::new(RmsPropConfig::new().lr(0.1).alpha(0.75), &model)?.step(&mut model, &gradients)?;
+    /// assert!((model.weight() - array![[-0.2, 0.2]]).iter().all(|d| d.abs() < 1e-6));
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    ///
+    /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html>
+    #[derive(Debug, Clone, PartialEq)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+    pub struct RmsPropConfig() {
+        /// The learning rate, finite and at least 0. Default 1e-2.
+        lr: f64 = 1e-2,
+        /// The decay of the averages, finite and at least 0. Default 0.99.
+        alpha: f64 = 0.99,
+        /// The number added to the denominator, finite and at least 0. Default 1e-8.
+        eps: f64 = 1e-8,
+        /// The L2 penalty, finite and at least 0. Default 0.
+        weight_decay: f64 = 0.0,
+        /// Momentum, finite and at least 0. Default 0.
+        momentum: f64 = 0.0,
+        /// Whether to divide by the gradient's standard deviation. Default false.
+        centered: bool = false,
+        /// Whether to move along the gradient, towards a maximum. Default false.
+        maximize: bool = false,
     }
-}
-
-impl RmsPropConfig {
-    /// torch's defaults.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    setters!(lr: f64, alpha: f64, eps: f64, weight_decay: f64, momentum: f64, centered: bool, maximize: bool);
 }
 
 impl Algorithm for RmsPropConfig {
@@ -89,28 +66,12 @@ impl Algorithm for RmsPropConfig {
         expect_option::<A>("alpha", self.alpha)
     }
 
-    fn lr(&self) -> f64 {
-        self.lr
-    }
-
-    fn set_lr(&mut self, lr: f64) {
-        self.lr = lr;
-    }
-
     const COUNTS_STEPS: bool = true;
 
-    fn options(&mut self) -> Vec<(&'static str, OptionMut<'_>)> {
-        use OptionMut::{Flag, Number};
-        vec![
-            ("lr", Number(&mut self.lr)),
-            ("momentum", Number(&mut self.momentum)),
-            ("alpha", Number(&mut self.alpha)),
-            ("eps", Number(&mut self.eps)),
-            ("centered", Flag(&mut self.centered)),
-            ("weight_decay", Number(&mut self.weight_decay)),
-            ("maximize", Flag(&mut self.maximize)),
-        ]
-    }
+    torch_options!(
+        lr: Number, momentum: Number, alpha: Number, eps: Number,
+        centered: Flag, weight_decay: Number, maximize: Flag
+    );
 
     fn buffers(&self) -> Vec<&'static str> {
         let momentum = (self.momentum > 0.0).then_some("momentum_buffer");

@@ -1,73 +1,58 @@
 //! Stochastic gradient descent.
 
-use super::{Algorithm, OptionMut, expect_of_type, expect_option, next};
+use super::{Algorithm, OptionMut, expect_of_type, expect_option, next, torch_options};
 use crate::error::{Result, expect_finite, expect_number};
 use crate::kernels::{SgdStep, Update};
+use crate::options::options;
 use crate::scalar::Scalar;
-use crate::setters::setters;
 
-/// The arguments of `torch.optim.SGD`, with torch's names and defaults.
-///
-/// ```text
-/// g = gradient, with maximize -gradient
-/// g = g + weight_decay p
-/// buf = momentum buf + (1 - dampening) g      momentum_buffer; g itself at the first step
-/// g = buf, with nesterov g + momentum buf     without momentum g itself
-/// p = p - lr g
-/// ```
-///
-/// Sums with a product are fused, as in torch's kernels. The options are checked when an [`Sgd`](super::Sgd) is made.
-///
-/// ```
-/// use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, array};
-/// use ndarray_rnn::optim::{Sgd, SgdConfig};
-/// use ndarray_rnn::{Embedding, EmbeddingConfig, Parameters};
-///
-/// let mut model = Embedding::<f64>::zeros(EmbeddingConfig::new(1, 2))?;
-/// let mut gradients = model.clone();
-/// gradients.load_state_dict([("weight", array![[1.0, -2.0]])])?;
-///
-/// let mut sgd = Sgd::new(SgdConfig::new().lr(0.5).momentum(0.5), &model)?;
-/// sgd.step(&mut model, &gradients)?;
-/// assert_eq!(model.weight(), array![[-0.5, 1.0]]);
-/// sgd.step(&mut model, &gradients)?;
-/// assert_eq!(model.weight(), array![[-1.25, 2.5]]);
-/// # Ok::<(), ndarray_rnn::Error>(())
-/// ```
-///
-/// Source: <https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html>
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-#[non_exhaustive]
-pub struct SgdConfig {
-    /// The learning rate, finite and at least 0. Default 1e-3.
-    pub lr: f64,
-    /// Momentum, finite and at least 0. Default 0.
-    pub momentum: f64,
-    /// Dampening of the momentum, finite. Default 0.
-    pub dampening: f64,
-    /// The L2 penalty, finite and at least 0. Default 0.
-    pub weight_decay: f64,
-    /// Nesterov's momentum; needs a momentum and no dampening. Default false.
-    pub nesterov: bool,
-    /// Whether to move along the gradient, towards a maximum. Default false.
-    pub maximize: bool,
-}
-
-impl Default for SgdConfig {
-    fn default() -> Self {
-        Self { lr: 1e-3, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, maximize: false }
+options! {
+    /// The arguments of `torch.optim.SGD`, with torch's names and defaults.
+    ///
+    /// ```text
+    /// g = gradient, with maximize -gradient
+    /// g = g + weight_decay p
+    /// buf = momentum buf + (1 - dampening) g      momentum_buffer; g itself at the first step
+    /// g = buf, with nesterov g + momentum buf     without momentum g itself
+    /// p = p - lr g
+    /// ```
+    ///
+    /// Sums with a product are fused, as in torch's kernels. The options are checked when an [`Sgd`](super::Sgd) is made.
+    ///
+    /// ```
+    /// use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, array};
+    /// use ndarray_rnn::optim::{Sgd, SgdConfig};
+    /// use ndarray_rnn::{Embedding, EmbeddingConfig, Parameters};
+    ///
+    /// let mut model = Embedding::<f64>::zeros(EmbeddingConfig::new(1, 2))?;
+    /// let mut gradients = model.clone();
+    /// gradients.load_state_dict([("weight", array![[1.0, -2.0]])])?;
+    ///
+    /// let mut sgd = Sgd::new(SgdConfig::new().lr(0.5).momentum(0.5), &model)?;
+    /// sgd.step(&mut model, &gradients)?;
+    /// assert_eq!(model.weight(), array![[-0.5, 1.0]]);
+    /// sgd.step(&mut model, &gradients)?;
+    /// assert_eq!(model.weight(), array![[-1.25, 2.5]]);
+    /// # Ok::<(), ndarray_rnn::Error>(())
+    /// ```
+    ///
+    /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html>
+    #[derive(Debug, Clone, PartialEq)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+    pub struct SgdConfig() {
+        /// The learning rate, finite and at least 0. Default 1e-3.
+        lr: f64 = 1e-3,
+        /// Momentum, finite and at least 0. Default 0.
+        momentum: f64 = 0.0,
+        /// Dampening of the momentum, finite. Default 0.
+        dampening: f64 = 0.0,
+        /// The L2 penalty, finite and at least 0. Default 0.
+        weight_decay: f64 = 0.0,
+        /// Nesterov's momentum; needs a momentum and no dampening. Default false.
+        nesterov: bool = false,
+        /// Whether to move along the gradient, towards a maximum. Default false.
+        maximize: bool = false,
     }
-}
-
-impl SgdConfig {
-    /// torch's defaults.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    setters!(lr: f64, momentum: f64, dampening: f64, weight_decay: f64, nesterov: bool, maximize: bool);
 }
 
 impl Algorithm for SgdConfig {
@@ -82,27 +67,12 @@ impl Algorithm for SgdConfig {
         expect_number("dampening", self.dampening, "0 with nesterov", |x| plain || x == 0.0)
     }
 
-    fn lr(&self) -> f64 {
-        self.lr
-    }
-
-    fn set_lr(&mut self, lr: f64) {
-        self.lr = lr;
-    }
-
     const COUNTS_STEPS: bool = false;
 
-    fn options(&mut self) -> Vec<(&'static str, OptionMut<'_>)> {
-        use OptionMut::{Flag, Number};
-        vec![
-            ("lr", Number(&mut self.lr)),
-            ("momentum", Number(&mut self.momentum)),
-            ("dampening", Number(&mut self.dampening)),
-            ("weight_decay", Number(&mut self.weight_decay)),
-            ("nesterov", Flag(&mut self.nesterov)),
-            ("maximize", Flag(&mut self.maximize)),
-        ]
-    }
+    torch_options!(
+        lr: Number, momentum: Number, dampening: Number,
+        weight_decay: Number, nesterov: Flag, maximize: Flag
+    );
 
     fn buffers(&self) -> Vec<&'static str> {
         if self.momentum == 0.0 { vec![] } else { vec!["momentum_buffer"] }

@@ -7,8 +7,8 @@ use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView1, ArrayView3, Axis
 use super::batches::{expect_lengths, expect_one_each};
 use crate::error::{Error, Result, expect_shape};
 use crate::invariant::Invariant;
+use crate::options::setters;
 use crate::room::{self, collected, expect_room, filled, room};
-use crate::setters::setters;
 
 /// Where the padding stands.
 ///

@@ -3,8 +3,8 @@
 use std::fmt::{Display, Formatter};
 
 /// Makes the configuration of a network, under torch's name of the module: the fields that every network has, which
-/// `..num_layers` and `..bidirectional` stand for, and the kind's own with their defaults; the methods that set them; its
-/// text; and its [`Kind`](super::Kind), of which only the kind's own items are given.
+/// `..num_layers` and `..bidirectional` stand for, and the kind's own with their defaults; its text; and
+/// its [`Kind`](super::Kind), of which only the kind's own items are given.
 macro_rules! network {
     (
         $(#[$attribute:meta])*
@@ -17,57 +17,34 @@ macro_rules! network {
 
         impl Kind { $($item:tt)* }
     ) => {
-        $(#[$attribute])*
-        #[derive(Debug, Clone, PartialEq)]
-        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-        #[non_exhaustive]
-        pub struct $config {
-            /// Features of the input, at least 1.
-            pub input_size: usize,
-            /// Units: features of the hidden state, at least 1.
-            pub hidden_size: usize,
-            /// Layers, each reading the outputs of the one below; at least 1. Default 1.
-            pub num_layers: usize,
-            $($(#[$of_own])* pub $own: $type,)*
-            /// Whether there are `bias_ih` and `bias_hh`. Default true.
-            pub bias: bool,
-            /// Whether batches come and go as (N, L, features) and not (L, N, features); states do not. Default false.
-            pub batch_first: bool,
-            /// The probability, in [0, 1], that training zeroes an element of the output of any layer but the last: with
-            /// one layer none, as in torch, which warns of it. Default 0.
-            pub dropout: f64,
-            /// Whether each layer also runs from the last step to the first. Default false.
-            pub bidirectional: bool,
-            $($(#[$of_projection])* pub $projection: usize,)?
+        $crate::options::options! {
+            $(#[$attribute])*
+            #[derive(Debug, Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+            pub struct $config(
+                /// Features of the input, at least 1.
+                input_size: usize,
+                /// Units: features of the hidden state, at least 1.
+                hidden_size: usize,
+            ) {
+                /// Layers, each reading the outputs of the one below; at least 1. Default 1.
+                num_layers: usize = 1,
+                $($(#[$of_own])* $own: $type = $default,)*
+                /// Whether there are `bias_ih` and `bias_hh`. Default true.
+                bias: bool = true,
+                /// Whether batches come and go as (N, L, features) and not (L, N, features); states do not. Default
+                /// false.
+                batch_first: bool = false,
+                /// The probability, in [0, 1], that training zeroes an element of the output of any layer but the last:
+                /// with one layer none, as in torch, which warns of it. Default 0.
+                dropout: f64 = 0.0,
+                /// Whether each layer also runs from the last step to the first. Default false.
+                bidirectional: bool = false,
+                $($(#[$of_projection])* $projection: usize = 0,)?
+            }
         }
 
         impl $config {
-            /// torch's defaults: one layer in one direction, with biases.
-            #[must_use]
-            pub fn new(input_size: usize, hidden_size: usize) -> Self {
-                Self {
-                    input_size,
-                    hidden_size,
-                    num_layers: 1,
-                    $($own: $default,)*
-                    bias: true,
-                    batch_first: false,
-                    dropout: 0.0,
-                    bidirectional: false,
-                    $($projection: 0,)?
-                }
-            }
-
-            $crate::setters::setters! {
-                num_layers: usize,
-                $($own: $type,)*
-                bias: bool,
-                batch_first: bool,
-                dropout: f64,
-                bidirectional: bool,
-                $($projection: usize,)?
-            }
-
             /// 2 if bidirectional, else 1.
             #[must_use]
             pub fn num_directions(&self) -> usize {
@@ -131,28 +108,20 @@ macro_rules! cell {
 
         impl Kind { $($item:tt)* }
     ) => {
-        $(#[$attribute])*
-        #[derive(Debug, Clone, PartialEq)]
-        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-        #[non_exhaustive]
-        pub struct $config {
-            /// Features of the input, at least 1.
-            pub input_size: usize,
-            /// Units: features of the hidden state, at least 1.
-            pub hidden_size: usize,
-            /// Whether there are `bias_ih` and `bias_hh`. Default true.
-            pub bias: bool,
-            $($(#[$of_own])* pub $own: $type,)*
-        }
-
-        impl $config {
-            /// torch's defaults: with biases.
-            #[must_use]
-            pub fn new(input_size: usize, hidden_size: usize) -> Self {
-                Self { input_size, hidden_size, bias: true, $($own: $default,)* }
+        $crate::options::options! {
+            $(#[$attribute])*
+            #[derive(Debug, Clone, PartialEq)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+            pub struct $config(
+                /// Features of the input, at least 1.
+                input_size: usize,
+                /// Units: features of the hidden state, at least 1.
+                hidden_size: usize,
+            ) {
+                /// Whether there are `bias_ih` and `bias_hh`. Default true.
+                bias: bool = true,
+                $($(#[$of_own])* $own: $type = $default,)*
             }
-
-            $crate::setters::setters!(bias: bool, $($own: $type,)*);
         }
 
         impl $crate::recurrent::architecture::Sealed for $config {}

@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use crate::error::{
     Result, expect_index, expect_non_negative, expect_number, expect_positive, expect_probability,
 };
-use crate::setters::setters;
+use crate::options::options;
 
 /// How a [`OneCycleLr`] goes from one learning rate to the next.
 ///
@@ -23,65 +23,39 @@ pub enum AnnealStrategy {
     Linear,
 }
 
-/// The arguments of `torch.optim.lr_scheduler.OneCycleLR`, with torch's names and defaults.
-///
-/// torch's `cycle_momentum` is whether [`OneCycleLr::momentum`] is used.
-///
-/// ```
-/// use ndarray_rnn::optim::{AnnealStrategy, OneCycleConfig};
-///
-/// let config = OneCycleConfig::new(0.1, 500).pct_start(0.25).anneal_strategy(AnnealStrategy::Linear);
-/// assert_eq!((config.div_factor, config.max_momentum), (25.0, 0.95));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub struct OneCycleConfig {
-    /// The greatest learning rate, finite and at least 0.
-    pub max_lr: f64,
-    /// The number of steps, at least 1.
-    pub total_steps: usize,
-    /// The share of steps in which the learning rate rises, in [0, 1]; times `total_steps` it may not be 1. Default 0.3.
-    pub pct_start: f64,
-    /// Default a cosine.
-    pub anneal_strategy: AnnealStrategy,
-    /// The least momentum, at the greatest learning rate. Default 0.85.
-    pub base_momentum: f64,
-    /// The greatest momentum, at the least learning rates. Default 0.95.
-    pub max_momentum: f64,
-    /// The first learning rate is `max_lr / div_factor`. Default 25.
-    pub div_factor: f64,
-    /// The last learning rate is the first one over this. Default 1e4.
-    pub final_div_factor: f64,
-    /// Whether the learning rate falls to the first one as fast as it rose, and then to the last. Default false.
-    pub three_phase: bool,
-}
-
-impl OneCycleConfig {
-    /// torch's defaults.
-    #[must_use]
-    pub fn new(max_lr: f64, total_steps: usize) -> Self {
-        Self {
-            max_lr,
-            total_steps,
-            pct_start: 0.3,
-            anneal_strategy: AnnealStrategy::Cos,
-            base_momentum: 0.85,
-            max_momentum: 0.95,
-            div_factor: 25.0,
-            final_div_factor: 1e4,
-            three_phase: false,
-        }
+options! {
+    /// The arguments of `torch.optim.lr_scheduler.OneCycleLR`, with torch's names and defaults.
+    ///
+    /// torch's `cycle_momentum` is whether [`OneCycleLr::momentum`] is used.
+    ///
+    /// ```
+    /// use ndarray_rnn::optim::{AnnealStrategy, OneCycleConfig};
+    ///
+    /// let config = OneCycleConfig::new(0.1, 500).pct_start(0.25).anneal_strategy(AnnealStrategy::Linear);
+    /// assert_eq!((config.div_factor, config.max_momentum), (25.0, 0.95));
+    /// ```
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    pub struct OneCycleConfig(
+        /// The greatest learning rate, finite and at least 0.
+        max_lr: f64,
+        /// The number of steps, at least 1.
+        total_steps: usize,
+    ) {
+        /// The share of steps in which the learning rate rises, in [0, 1]; times `total_steps` it may not be 1. Default 0.3.
+        pct_start: f64 = 0.3,
+        /// Default a cosine.
+        anneal_strategy: AnnealStrategy = AnnealStrategy::Cos,
+        /// The least momentum, at the greatest learning rate. Default 0.85.
+        base_momentum: f64 = 0.85,
+        /// The greatest momentum, at the least learning rates. Default 0.95.
+        max_momentum: f64 = 0.95,
+        /// The first learning rate is `max_lr / div_factor`. Default 25.
+        div_factor: f64 = 25.0,
+        /// The last learning rate is the first one over this. Default 1e4.
+        final_div_factor: f64 = 1e4,
+        /// Whether the learning rate falls to the first one as fast as it rose, and then to the last. Default false.
+        three_phase: bool = false,
     }
-
-    setters!(
-        pct_start: f64,
-        anneal_strategy: AnnealStrategy,
-        base_momentum: f64,
-        max_momentum: f64,
-        div_factor: f64,
-        final_div_factor: f64,
-        three_phase: bool,
-    );
 }
 
 /// A learning rate that rises once and falls to almost nothing, and a momentum that does the opposite;

@@ -2,8 +2,8 @@
 
 use super::super::{Algorithm, Optimizer};
 use crate::error::{Result, expect_finite, expect_non_negative, expect_number};
+use crate::options::options;
 use crate::scalar::Scalar;
-use crate::setters::setters;
 
 /// Whether a metric is to be small or large.
 ///
@@ -41,68 +41,35 @@ pub enum ThresholdMode {
     Abs,
 }
 
-/// The arguments of `torch.optim.lr_scheduler.ReduceLROnPlateau`, with torch's names and defaults.
-///
-/// ```
-/// use ndarray_rnn::optim::{PlateauConfig, PlateauMode};
-///
-/// let config = PlateauConfig::new().mode(PlateauMode::Max).patience(3);
-/// assert_eq!((config.factor, config.threshold), (0.1, 1e-4));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-#[non_exhaustive]
-pub struct PlateauConfig {
-    /// Default that the metric is to be small.
-    pub mode: PlateauMode,
-    /// What the learning rate is multiplied with, in [0, 1). Default 0.1.
-    pub factor: f64,
-    /// How many epochs without an improvement are let pass. Default 10.
-    pub patience: usize,
-    /// By how much a metric must be better than the best one to be an improvement, finite. Default 1e-4.
-    pub threshold: f64,
-    /// Default relative.
-    pub threshold_mode: ThresholdMode,
-    /// For how many epochs after a fall none counts as one without an improvement. Default 0.
-    pub cooldown: usize,
-    /// The least learning rate, finite and at least 0. Default 0.
-    pub min_lr: f64,
-    /// A fall by no more than this is left out, finite and at least 0. Default 1e-8.
-    pub eps: f64,
-}
-
-impl Default for PlateauConfig {
-    fn default() -> Self {
-        Self {
-            mode: PlateauMode::Min,
-            factor: 0.1,
-            patience: 10,
-            threshold: 1e-4,
-            threshold_mode: ThresholdMode::Rel,
-            cooldown: 0,
-            min_lr: 0.0,
-            eps: 1e-8,
-        }
+options! {
+    /// The arguments of `torch.optim.lr_scheduler.ReduceLROnPlateau`, with torch's names and defaults.
+    ///
+    /// ```
+    /// use ndarray_rnn::optim::{PlateauConfig, PlateauMode};
+    ///
+    /// let config = PlateauConfig::new().mode(PlateauMode::Max).patience(3);
+    /// assert_eq!((config.factor, config.threshold), (0.1, 1e-4));
+    /// ```
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+    pub struct PlateauConfig() {
+        /// Default that the metric is to be small.
+        mode: PlateauMode = PlateauMode::Min,
+        /// What the learning rate is multiplied with, in [0, 1). Default 0.1.
+        factor: f64 = 0.1,
+        /// How many epochs without an improvement are let pass. Default 10.
+        patience: usize = 10,
+        /// By how much a metric must be better than the best one to be an improvement, finite. Default 1e-4.
+        threshold: f64 = 1e-4,
+        /// Default relative.
+        threshold_mode: ThresholdMode = ThresholdMode::Rel,
+        /// For how many epochs after a fall none counts as one without an improvement. Default 0.
+        cooldown: usize = 0,
+        /// The least learning rate, finite and at least 0. Default 0.
+        min_lr: f64 = 0.0,
+        /// A fall by no more than this is left out, finite and at least 0. Default 1e-8.
+        eps: f64 = 1e-8,
     }
-}
-
-impl PlateauConfig {
-    /// torch's defaults.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    setters!(
-        mode: PlateauMode,
-        factor: f64,
-        patience: usize,
-        threshold: f64,
-        threshold_mode: ThresholdMode,
-        cooldown: usize,
-        min_lr: f64,
-        eps: f64,
-    );
 }
 
 /// Lowers the learning rate when a metric has not improved for some epochs,
