@@ -7,7 +7,7 @@ use ndarray::{Array, Array2, ArrayRef, ArrayView1, ArrayViewD, ArrayViewMutD, Ax
 use crate::error::{Result, expect_index, expect_number, expect_positive, expect_shape};
 use crate::norm::norm;
 use crate::options::setters;
-use crate::parameters::{Parameters, Trainable, zeros_of};
+use crate::parameters::{Parameters, of_parameters};
 use crate::random::{self, NormalRng};
 use crate::room::zeros;
 use crate::scalar::Scalar;
@@ -157,7 +157,7 @@ impl<A: Scalar> Parameters for EmbeddingParameters<A> {
 /// ```
 ///
 /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html>
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[doc(alias = "torch.nn.Embedding")]
 pub struct Embedding<A: Scalar = f32> {
     config: EmbeddingConfig,
@@ -296,32 +296,7 @@ impl<A: Scalar> Embedding<A> {
     }
 }
 
-impl<A: Scalar> Parameters for Embedding<A> {
-    type Elem = A;
-
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        self.parameters.named_parameters()
-    }
-
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        self.parameters.named_parameters_mut()
-    }
-}
-
-impl<A: Scalar> Trainable for Embedding<A> {
-    type Gradient = EmbeddingParameters<A>;
-
-    fn zeros_like(&self) -> EmbeddingParameters<A> {
-        zeros_of(&self.parameters)
-    }
-}
-
-/// The text that torch shows for the module.
-impl<A: Scalar> fmt::Display for Embedding<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.config.fmt(f)
-    }
-}
+of_parameters!([A: Scalar] Embedding<A> { EmbeddingParameters<A> });
 
 fn expect_indices<D: Dimension>(
     array: &'static str,

@@ -3,16 +3,15 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use ndarray::{Array, Array1, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, CowArray, Dimension, Ix1};
+use ndarray::{Array, Array1, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, Dimension, Ix1};
 use pulp::Arch;
 use rand::Rng;
 
-use crate::arrays::as_standard;
-use crate::error::{Error, Result, expect_addressable, expect_positive, expect_shape};
-use crate::invariant::Invariant;
+use crate::arrays::{as_standard, elements, elements_mut};
+use crate::error::{Error, Result, expect_addressable, expect_positive, expect_shape, expect_width};
 use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
 use crate::options::options;
-use crate::parameters::{Parameters, Trainable, zeros_of};
+use crate::parameters::{Parameters, of_parameters};
 use crate::random;
 use crate::room::{get_or_make, zeros};
 use crate::scalar::Scalar;
@@ -160,6 +159,12 @@ struct Packed<A: Scalar> {
     straight: OnceLock<Panels<A>>,
 }
 
+impl<A: Scalar> Packed<A> {
+    fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
 impl<A: Scalar> Linear<A> {
     /// A map with torch's initial parameters, each from U(-k, k) with k = 1/sqrt(in_features).
     ///
@@ -196,18 +201,6 @@ impl<A: Scalar> Linear<A> {
         Ok(Self { config, parameters, packed: Packed::default() })
     }
 
-    /// The configuration.
-    #[must_use]
-    pub fn config(&self) -> &LinearConfig {
-        &self.config
-    }
-
-    /// The parameters. For parameters by name see [`Parameters`].
-    #[must_use]
-    pub fn parameters(&self) -> &LinearParameters<A> {
-        &self.parameters
-    }
-
     /// `y = x W' + b` over the last axis, in standard layout.
     ///
     /// `y[.., o]` is the chain of `W[o, i] x[.., i]` over i ascending that starts at `b[o]`, or 0.
@@ -219,13 +212,13 @@ impl<A: Scalar> Linear<A> {
         let rows = self.check_input(input)?;
         let LinearConfig { in_features, .. } = self.config;
         let output_dim = self.output_dim(input)?;
-        let bias = self.parameters.bias.as_ref().map(|bias| bias.as_slice().invariant(DENSE));
+        let bias = self.parameters.bias.as_ref().map(|bias| elements(bias));
         let weights = get_or_make(&self.packed.transposed, || Panels::transposed(&self.parameters.weight))?;
         let input = as_standard("input", input)?;
         let mut output = zeros("output", output_dim)?;
         let (a, start) =
             (Matrix::contiguous(elements(&input), rows, in_features), bias.map_or(Start::Zero, Start::Bias));
-        let c = output.as_slice_mut().invariant(DENSE);
+        let c = elements_mut(&mut output);
         A::product(Arch::new(), Product::new(&[Chain { start, a, weights: weights.all() }], c));
         Ok(output)
     }
@@ -256,7 +249,7 @@ impl<A: Scalar> Linear<A> {
             weight: self.weight_gradient(elements(&input), elements(&d_output))?,
             bias: self.config.bias.then(|| self.bias_gradient(elements(&d_output))).transpose()?,
         };
-        self.input_gradient(rows, elements(&d_output), d_input.as_slice_mut().invariant(DENSE))?;
+        self.input_gradient(rows, elements(&d_output), elements_mut(&mut d_input))?;
         Ok(LinearGradients { parameters, input: d_input })
     }
 
@@ -276,7 +269,7 @@ impl<A: Scalar> Linear<A> {
             transpose(d_output, out_features, 0..out_features, &mut columns)?;
             panels.fill(in_features, input.chunks_exact(in_features))?;
             let a = Matrix::contiguous(&columns, out_features, input.len() / in_features);
-            let c = d_weight.as_slice_mut().invariant(DENSE);
+            let c = elements_mut(&mut d_weight);
             let chain = Chain { start: Start::Output, a, weights: panels.all() };
             A::product(plan.arch, Product::new(&[chain], c));
         }
@@ -293,14 +286,10 @@ impl<A: Scalar> Linear<A> {
 
     /// Checks an input's width, and returns its number of rows.
     fn check_input<D: Dimension>(&self, input: &ArrayRef<A, D>) -> Result<usize> {
-        let expected = self.config.in_features;
-        match input.shape().last() {
-            None => Err(Error::LowRank { array: "input", expected: 1, actual: 0 }),
-            Some(&actual) if actual != expected => {
-                Err(Error::Width { array: "input", size: "in_features", expected, actual })
-            }
-            Some(_) => Ok(input.len() / expected),
-        }
+        let (width, expected) = (input.shape().last(), self.config.in_features);
+        let width = width.ok_or(Error::LowRank { array: "input", expected: 1, actual: 0 })?;
+        expect_width("input", "in_features", expected, *width)?;
+        Ok(input.len() / expected)
     }
 
     fn output_dim<D: Dimension>(&self, input: &ArrayRef<A, D>) -> Result<D> {
@@ -311,44 +300,4 @@ impl<A: Scalar> Linear<A> {
     }
 }
 
-const DENSE: &str = "arrays made here are in standard layout";
-
-/// The elements of an array in standard layout.
-fn elements<'a, A, D: Dimension>(array: &'a CowArray<'_, A, D>) -> &'a [A] {
-    array.as_slice().invariant("`as_standard` gives standard layout")
-}
-
-impl<A: Scalar> Parameters for Linear<A> {
-    type Elem = A;
-
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        self.parameters.named_parameters()
-    }
-
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        self.packed = Packed::default();
-        self.parameters.named_parameters_mut()
-    }
-}
-
-impl<A: Scalar> Trainable for Linear<A> {
-    type Gradient = LinearParameters<A>;
-
-    fn zeros_like(&self) -> LinearParameters<A> {
-        zeros_of(&self.parameters)
-    }
-}
-
-/// Equal if configurations and parameters are.
-impl<A: Scalar> PartialEq for Linear<A> {
-    fn eq(&self, other: &Self) -> bool {
-        self.config == other.config && self.parameters == other.parameters
-    }
-}
-
-/// The text that torch shows for the module.
-impl<A: Scalar> fmt::Display for Linear<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.config.fmt(f)
-    }
-}
+of_parameters!([A: Scalar] Linear<A> { LinearConfig, LinearParameters<A>, packed });

@@ -1,8 +1,6 @@
 //! Keras's layer.
 
-use std::fmt;
-
-use ndarray::{ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, Dimension};
+use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 use rand::Rng;
 
 use super::architecture::Architecture;
@@ -13,7 +11,7 @@ use super::seeds::SeedGenerator;
 use crate::engine::{BackWeights, Cache, Stack};
 use crate::error::Result;
 use crate::kernels::Plan;
-use crate::parameters::{Parameters, Trainable, of_parameters, zeros_of};
+use crate::parameters::of_parameters;
 use crate::scalar::Scalar;
 
 /// A recurrent layer of Keras, keyed by its configuration: [`SimpleRnn`](super::SimpleRnn), [`Lstm`](super::Lstm),
@@ -40,7 +38,8 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     ///
     /// From [`set_random_seed`](super::set_random_seed) they are Keras's, see [`Initializer`](super::Initializer).
     /// Draws a seed for dropout, and one for each random initialiser that has none, as Keras does where initialisers are
-    /// given by name: a SimpleRNN's for dropout first, an LSTM's and a GRU's last. Any generator serves.
+    /// given by name: a SimpleRNN's for dropout first, an LSTM's and a GRU's last. Any generator serves. The layer's
+    /// [`config`](Self::config) has the seeds.
     ///
     /// # Errors
     /// [`Error::ZeroSize`](crate::Error::ZeroSize) for a size of zero,
@@ -105,18 +104,6 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
         Self { cache: plan.into().into(), ..self }
     }
 
-    /// The layer's configuration, with the seeds that [`new`](Self::new) drew.
-    #[must_use]
-    pub fn config(&self) -> &C {
-        &self.config
-    }
-
-    /// The parameters, with typed access. For access by name see [`Parameters`].
-    #[must_use]
-    pub fn parameters(&self) -> &LayerParameters<C, A> {
-        &self.parameters
-    }
-
     /// A copy of kernel, recurrent kernel and, if there is one, bias.
     #[must_use]
     pub fn get_weights(&self) -> Vec<ArrayD<A>> {
@@ -157,4 +144,4 @@ impl<C: Architecture, A: Scalar> Layer<C, A> {
     }
 }
 
-of_parameters!(Layer<Architecture> -> LayerParameters<C, A>);
+of_parameters!([C: Architecture, A: Scalar] Layer<C, A> { C, LayerParameters<C, A>, cache });

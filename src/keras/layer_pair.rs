@@ -176,17 +176,24 @@ impl<A: Scalar, C: Architecture> Callable for LayerPair<A, C> {
     }
 }
 
-impl<A: Scalar, C: Architecture> Parameters for LayerPair<A, C> {
-    type Elem = A;
+/// The parameters of both members.
+macro_rules! parameters_of_both {
+    ($($pair:ident),*) => {
+        $(impl<A: Scalar, C: Architecture> Parameters for $pair<A, C> {
+            type Elem = A;
 
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        both([self.forward.named_parameters(), self.backward.named_parameters()])
-    }
+            fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+                both([self.forward.named_parameters(), self.backward.named_parameters()])
+            }
 
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        both([self.forward.named_parameters_mut(), self.backward.named_parameters_mut()])
-    }
+            fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
+                both([self.forward.named_parameters_mut(), self.backward.named_parameters_mut()])
+            }
+        })*
+    };
 }
+
+parameters_of_both!(LayerPair, BidirectionalParameters);
 
 impl<A: Scalar, C: Architecture> Trainable for LayerPair<A, C> {
     type Gradient = BidirectionalParameters<A, C>;
@@ -194,17 +201,5 @@ impl<A: Scalar, C: Architecture> Trainable for LayerPair<A, C> {
     fn zeros_like(&self) -> BidirectionalParameters<A, C> {
         let [forward, backward] = [&self.forward, &self.backward].map(Layer::zeros_like);
         BidirectionalParameters { forward, backward }
-    }
-}
-
-impl<A: Scalar, C: Architecture> Parameters for BidirectionalParameters<A, C> {
-    type Elem = A;
-
-    fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
-        both([self.forward.named_parameters(), self.backward.named_parameters()])
-    }
-
-    fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-        both([self.forward.named_parameters_mut(), self.backward.named_parameters_mut()])
     }
 }

@@ -249,42 +249,60 @@ impl<'a, 'v, A: Scalar> InOrder<'a, 'v, A> {
     }
 }
 
-/// What a network, cell or layer made of `config` and `parameters` has in common: named parameters, whose change makes
-/// what was packed of them worthless; their gradient; equality of configuration and parameters; and the configuration's text.
+/// What models made of `config` and `parameters` have in common: named parameters, whose change makes what was packed of
+/// them worthless; their gradient; equality of configuration and parameters; and the configuration's text. With the type of
+/// the configuration also access to both.
 macro_rules! of_parameters {
-    ($name:ident<$kind:ident> -> $gradient:ty) => {
-        impl<C: $kind, A: Scalar> Parameters for $name<C, A> {
+    ([$($bounds:tt)*] $model:ty { $config:ty, $parameters:ty, $packed:ident }) => {
+        impl<$($bounds)*> $model {
+            /// The configuration.
+            #[must_use]
+            pub fn config(&self) -> &$config {
+                &self.config
+            }
+
+            /// The parameters, with typed access. For access by name see [`Parameters`](crate::Parameters).
+            #[must_use]
+            pub fn parameters(&self) -> &$parameters {
+                &self.parameters
+            }
+        }
+
+        $crate::parameters::of_parameters!([$($bounds)*] $model { $parameters, $packed });
+    };
+    ([$($bounds:tt)*] $model:ty { $parameters:ty $(, $packed:ident)? }) => {
+        impl<$($bounds)*> $crate::Parameters for $model {
             type Elem = A;
 
-            fn named_parameters(&self) -> Vec<(String, ArrayViewD<'_, A>)> {
+            fn named_parameters(&self) -> Vec<(String, ndarray::ArrayViewD<'_, A>)> {
                 self.parameters.named_parameters()
             }
 
-            fn named_parameters_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, A>)> {
-                self.cache.forget();
+            fn named_parameters_mut(&mut self) -> Vec<(String, ndarray::ArrayViewMutD<'_, A>)> {
+                $(self.$packed.forget();)?
                 self.parameters.named_parameters_mut()
             }
         }
 
-        impl<C: $kind, A: Scalar> Trainable for $name<C, A> {
-            type Gradient = $gradient;
+        impl<$($bounds)*> $crate::Trainable for $model {
+            type Gradient = $parameters;
 
-            fn zeros_like(&self) -> $gradient {
-                zeros_of(&self.parameters)
+            fn zeros_like(&self) -> $parameters {
+                $crate::parameters::zeros_of(&self.parameters)
             }
         }
 
         /// Equal configurations and parameters.
-        impl<C: $kind, A: Scalar> PartialEq for $name<C, A> {
+        impl<$($bounds)*> PartialEq for $model {
             fn eq(&self, other: &Self) -> bool {
                 self.config == other.config && self.parameters == other.parameters
             }
         }
 
         /// As its library shows it.
-        impl<C: $kind, A: Scalar> fmt::Display for $name<C, A> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(&self.config, f)
+        impl<$($bounds)*> std::fmt::Display for $model {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(&self.config, f)
             }
         }
     };

@@ -1,10 +1,6 @@
 //! One step of one layer.
 
-use std::fmt;
-
-use ndarray::{
-    Array, Array2, ArrayRef, ArrayView2, ArrayViewD, ArrayViewMutD, Axis, Dimension, Ix1, Ix2, RemoveAxis,
-};
+use ndarray::{Array, Array2, ArrayRef, ArrayView2, Axis, Dimension, Ix1, Ix2, RemoveAxis};
 use rand::Rng;
 
 use super::architecture::CellArchitecture;
@@ -17,7 +13,7 @@ use crate::engine::{
 };
 use crate::error::{Error, Result, expect_shape, expect_width};
 use crate::layout::Layout;
-use crate::parameters::{Parameters, Trainable, of_parameters, zeros_of};
+use crate::parameters::{Parameters, of_parameters};
 use crate::planes::Planes;
 use crate::random;
 use crate::room::zeros;
@@ -87,18 +83,6 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         let shape = [sizes.input_size, sizes.features()];
         let parameters = CellParameters::zeros(C::ORDER, sizes.hidden_size, shape, sizes.bias)?;
         Ok(Self { config, parameters, cache: Cache::default() })
-    }
-
-    /// The cell's configuration.
-    #[must_use]
-    pub fn config(&self) -> &C {
-        &self.config
-    }
-
-    /// The parameters, with typed access. For access by name see [`Parameters`].
-    #[must_use]
-    pub fn parameters(&self) -> &CellParameters<A> {
-        &self.parameters
     }
 
     /// Returns the next state. The input is a batch (2-D) or one row (1-D); the state is zero if not given.
@@ -249,7 +233,7 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
     }
 }
 
-of_parameters!(RecurrentCell<CellArchitecture> -> CellParameters<A>);
+of_parameters!([C: CellArchitecture, A: Scalar] RecurrentCell<C, A> { C, CellParameters<A>, cache });
 
 /// The number of axes of a step's input: [`Ix2`](type@Ix2) for a batch, [`Ix1`](type@Ix1) for one row. Sealed.
 ///

@@ -1,8 +1,6 @@
 //! A recurrent network of any kind.
 
-use std::fmt;
-
-use ndarray::{Array, Array3, ArrayRef, ArrayViewD, ArrayViewMutD};
+use ndarray::{Array, Array3, ArrayRef};
 use rand::Rng;
 
 use super::architecture::Architecture;
@@ -12,7 +10,7 @@ use crate::dim::SequenceDim;
 use crate::engine::{BackWeights, Cache, Stack};
 use crate::error::{Result, expect_shape};
 use crate::kernels::Plan;
-use crate::parameters::{Parameters, Trainable, of_parameters, zeros_of};
+use crate::parameters::{Parameters, of_parameters};
 use crate::planes::Planes;
 use crate::random;
 use crate::room::zeros;
@@ -80,18 +78,6 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         Self { cache: plan.into().into(), ..self }
     }
 
-    /// The network's configuration.
-    #[must_use]
-    pub fn config(&self) -> &C {
-        &self.config
-    }
-
-    /// The parameters, with typed access. For access by name see [`Parameters`].
-    #[must_use]
-    pub fn parameters(&self) -> &RecurrentParameters<A> {
-        &self.parameters
-    }
-
     /// Checks the shapes of a state for `batch` sequences.
     pub(super) fn expect_state<D: SequenceDim>(
         &self,
@@ -148,4 +134,4 @@ pub(super) fn state_of<C: Architecture, A: Scalar, D: SequenceDim>(
     C::state(state.map(D::state))
 }
 
-of_parameters!(Recurrent<Architecture> -> RecurrentParameters<A>);
+of_parameters!([C: Architecture, A: Scalar] Recurrent<C, A> { C, RecurrentParameters<A>, cache });
