@@ -1,11 +1,10 @@
 //! Losses of a row of classes and the index of the right class.
 
-use ndarray::{Array, ArrayRef, Axis, Dimension, Ix1};
+use ndarray::{ArrayRef, Dimension};
 
+use super::rows::{Options, classes, softmax_row};
 use super::{Loss, Losses, Reach, Reduction};
-use crate::error::{Error, Result, expect_addressable, expect_index, expect_probability, expect_shape};
-use crate::invariant::Invariant;
-use crate::room::{self, room, zeros};
+use crate::error::{Result, expect_probability};
 use crate::scalar::Scalar;
 
 /// The cross entropy of `softmax(input)` and the right class, `torch.nn.CrossEntropyLoss`.
@@ -80,9 +79,9 @@ impl CrossEntropyLoss {
     /// The loss and its gradient.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for a label smoothing outside [0, 1], [`Error::LowRank`] for an input without axes,
-    /// [`Error::Shape`] for weights or targets of another shape than the input asks for,
-    /// [`Error::IndexOutOfBounds`] for a target that is no class.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a label smoothing outside [0, 1], [`Error::LowRank`](crate::Error::LowRank) for an input without axes,
+    /// [`Error::Shape`](crate::Error::Shape) for weights or targets of another shape than the input asks for,
+    /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for a target that is no class.
     pub fn forward<A: Scalar, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,
@@ -122,26 +121,6 @@ impl CrossEntropyLoss {
             softmax_row(row, share, divisor)
         })
     }
-}
-
-/// The sum of -log softmax of a row of logits, each class times its share; the row is replaced by the sum's gradient
-/// over `divisor`.
-pub(super) fn softmax_row(row: &mut [f64], share: impl Fn(usize) -> f64, divisor: f64) -> f64 {
-    // Logits are lowered by the largest, so that no exponential overflows.
-    let max = row.iter().fold(f64::NEG_INFINITY, |max, &x| if x > max { x } else { max });
-    let [mut loss, mut total, mut sum] = [0.0; 3];
-    for (class, x) in row.iter_mut().enumerate() {
-        let share = share(class);
-        total += share;
-        // A class of share 0 may have a logit of -infinity, and 0 times infinity is NaN.
-        loss += if share == 0.0 { 0.0 } else { share * (max - *x) };
-        *x = libm::exp(*x - max);
-        sum += *x;
-    }
-    row.iter_mut().enumerate().for_each(|(class, x)| {
-        *x = (*x / sum * total - share(class)) / divisor;
-    });
-    loss + total * libm::log(sum)
 }
 
 /// The negative logarithm of the right class's probability, `torch.nn.NLLLoss`: `-w[t] input[t]`.
@@ -193,8 +172,8 @@ impl NllLoss {
     /// The loss and its gradient.
     ///
     /// # Errors
-    /// [`Error::LowRank`] for an input without axes, [`Error::Shape`] for weights or targets of another shape than
-    /// the input asks for, [`Error::IndexOutOfBounds`] for a target that is no class.
+    /// [`Error::LowRank`](crate::Error::LowRank) for an input without axes, [`Error::Shape`](crate::Error::Shape) for weights or targets of another shape than
+    /// the input asks for, [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for a target that is no class.
     pub fn forward<A: Scalar, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,
@@ -227,139 +206,4 @@ impl NllLoss {
         row[target] = -weight / divisor;
         loss
     }
-}
-
-/// The options that both losses have.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Options {
-    weight: Option<Vec<f64>>,
-    pub(super) ignore_index: Option<usize>,
-    pub(super) reduction: Reduction,
-}
-
-impl Options {
-    fn weight<T: Into<f64>>(self, weight: impl IntoIterator<Item = T>) -> Self {
-        Self { weight: Some(weight.into_iter().map(T::into).collect()), ..self }
-    }
-
-    pub(super) fn weight_of(&self, class: usize) -> f64 {
-        self.weight.as_ref().map_or(1.0, |weight| weight[class])
-    }
-
-    /// The reduction of the losses of all rows. `row` returns the loss of a row of the input, and replaces the row by
-    /// its gradient over a divisor.
-    fn reduced<A: Scalar, D: Dimension>(
-        &self,
-        input: &ArrayRef<A, D>,
-        target: &ArrayRef<usize, D::Smaller>,
-        row: impl Fn(&mut [f64], usize, f64) -> f64,
-    ) -> Result<Loss<A, D>> {
-        let axis = self.check(input, target)?;
-        // Before the targets are read: a broadcast array may have more of them than memory.
-        let gradient = zeros("gradient", input.raw_dim())?;
-        self.expect_targets(input, target)?;
-        let counted = target.iter().filter(|&&target| Some(target) != self.ignore_index);
-        let total = match self.reduction {
-            Reduction::Mean => counted.fold(0.0, |sum, &target| sum + self.weight_of(target)),
-            Reduction::Sum => 1.0,
-        };
-        let mut sum = 0.0;
-        let gradient = self.each_row((input, gradient), target, axis, total, row, |loss| sum += loss)?;
-        Ok(Loss { value: A::from_f64(sum / total), gradient })
-    }
-
-    /// The losses of all rows, with `row` as in [`reduced`](Self::reduced); `reach` gives the reach of a target that
-    /// is not ignored.
-    fn unreduced<A: Scalar, D: Dimension>(
-        &self,
-        input: &ArrayRef<A, D>,
-        target: &ArrayRef<usize, D::Smaller>,
-        row: impl Fn(&mut [f64], usize, f64) -> f64,
-        reach: impl Fn(usize) -> Reach,
-    ) -> Result<Losses<A, D, D::Smaller>> {
-        let axis = self.check(input, target)?;
-        let (mut values, mut reaches) = (room("values", target.shape())?, room("values", target.shape())?);
-        let gradient = zeros("gradient", input.raw_dim())?;
-        self.expect_targets(input, target)?;
-        let store = |loss| values.push(A::from_f64(loss));
-        let gradient = self.each_row((input, gradient), target, axis, 1.0, row, store)?;
-        let counts = |target| Some(target) != self.ignore_index;
-        reaches
-            .extend(target.iter().map(|&target| if counts(target) { reach(target) } else { Reach::Nothing }));
-        let (values, reaches) =
-            (room::array(target.raw_dim(), values), room::array(target.raw_dim(), reaches));
-        Ok(Losses { values, gradient, rows: Some((axis, reaches)) })
-    }
-
-    /// Hands every row's loss to `store`, and returns the gradient over `divisor`, which is given as zeros.
-    fn each_row<A: Scalar, D: Dimension>(
-        &self,
-        (input, mut gradient): (&ArrayRef<A, D>, Array<A, D>),
-        target: &ArrayRef<usize, D::Smaller>,
-        axis: Axis,
-        divisor: f64,
-        row: impl Fn(&mut [f64], usize, f64) -> f64,
-        mut store: impl FnMut(f64),
-    ) -> Result<Array<A, D>> {
-        // An empty batch too has the width of a row.
-        let mut buffer = zeros("input", Ix1(input.len_of(axis)))?;
-        let rows = input.lanes(axis).into_iter().zip(gradient.lanes_mut(axis));
-        for ((from, mut to), &target) in rows.zip(target) {
-            if Some(target) == self.ignore_index {
-                store(0.0);
-                continue;
-            }
-            buffer.zip_mut_with(&from, |to, from| *to = from.into_f64());
-            store(row(buffer.as_slice_mut().invariant("`zeros` gives standard layout"), target, divisor));
-            to.zip_mut_with(&buffer, |to, &from| *to = A::from_f64(from));
-        }
-        Ok(gradient)
-    }
-
-    /// The axis of the classes, once the arrays' shapes are checked.
-    fn check<A: Scalar, D: Dimension>(
-        &self,
-        input: &ArrayRef<A, D>,
-        target: &ArrayRef<usize, D::Smaller>,
-    ) -> Result<Axis> {
-        let classes = classes(input.shape())?;
-        let axis = class_axis(input.ndim());
-        let mut expected = input.shape().to_vec();
-        expected.remove(axis.index());
-        expect_shape("target", &expected, target.shape())?;
-        self.expect_weights(classes)?;
-        expect_addressable("gradient", input.shape(), size_of::<A>())?;
-        Ok(axis)
-    }
-
-    /// Checks that every target that counts is a class.
-    fn expect_targets<A, D: Dimension>(
-        &self,
-        input: &ArrayRef<A, D>,
-        target: &ArrayRef<usize, D::Smaller>,
-    ) -> Result<()> {
-        let classes = classes(input.shape())?;
-        let counted = target.iter().filter(|&&target| Some(target) != self.ignore_index);
-        for &target in counted {
-            expect_index("target", "num_classes", classes, target)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn expect_weights(&self, classes: usize) -> Result<()> {
-        match &self.weight {
-            Some(weight) => expect_shape("weight", &[classes], &[weight.len()]),
-            None => Ok(()),
-        }
-    }
-}
-
-pub(super) fn class_axis(ndim: usize) -> Axis {
-    Axis(usize::from(ndim > 1))
-}
-
-/// The number of classes of an input.
-pub(super) fn classes(shape: &[usize]) -> Result<usize> {
-    let none = Error::LowRank { array: "input", expected: 1, actual: 0 };
-    shape.get(class_axis(shape.len()).index()).copied().ok_or(none)
 }

@@ -28,8 +28,9 @@ mod binary;
 mod class;
 mod pointwise;
 mod probabilities;
+mod rows;
 
-pub use binary::BceWithLogitsLoss;
+pub use binary::{BceWithLogits, BceWithLogitsLoss};
 pub use class::{CrossEntropyLoss, NllLoss};
 pub use pointwise::{
     AbsoluteError, Formula, Huber, HuberLoss, L1Loss, MseLoss, PointwiseLoss, SmoothL1, SmoothL1Loss,

@@ -7,45 +7,6 @@ use crate::error::{Result, expect_number, expect_shape};
 use crate::room::{self, room};
 use crate::scalar::Scalar;
 
-/// The reduction of losses that `f(i, input, target)` gives with their derivatives, i in row-major order.
-pub(super) fn reduced<A: Scalar, D: Dimension>(
-    input: &ArrayRef<A, D>,
-    target: &ArrayRef<A, D>,
-    reduction: Reduction,
-    f: impl Fn(usize, f64, f64) -> [f64; 2],
-) -> Result<Loss<A, D>> {
-    expect_shape("target", input.shape(), target.shape())?;
-    let mut gradient = room("gradient", input.shape())?;
-    let count = match reduction {
-        Reduction::Mean => input.len() as f64,
-        Reduction::Sum => 1.0,
-    };
-    let mut sum = 0.0;
-    for (i, (x, y)) in input.iter().zip(target).enumerate() {
-        let [value, derivative] = f(i, x.into_f64(), y.into_f64());
-        sum += value;
-        gradient.push(A::from_f64(derivative / count));
-    }
-    Ok(Loss { value: A::from_f64(sum / count), gradient: room::array(input.raw_dim(), gradient) })
-}
-
-/// The losses that `f` gives with their derivatives, one for each element; `f` is as in [`reduced`].
-pub(super) fn unreduced<A: Scalar, D: Dimension>(
-    input: &ArrayRef<A, D>,
-    target: &ArrayRef<A, D>,
-    f: impl Fn(usize, f64, f64) -> [f64; 2],
-) -> Result<Losses<A, D, D>> {
-    expect_shape("target", input.shape(), target.shape())?;
-    let (mut gradient, mut values) = (room("gradient", input.shape())?, room("values", input.shape())?);
-    for (i, (x, y)) in input.iter().zip(target).enumerate() {
-        let [value, derivative] = f(i, x.into_f64(), y.into_f64()).map(A::from_f64);
-        values.push(value);
-        gradient.push(derivative);
-    }
-    let [values, gradient] = [values, gradient].map(|elements| room::array(input.raw_dim(), elements));
-    Ok(Losses { values, gradient, rows: None })
-}
-
 /// A loss of each element of the input and the target's element at the same place.
 ///
 /// ```
@@ -58,8 +19,8 @@ pub(super) fn unreduced<A: Scalar, D: Dimension>(
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PointwiseLoss<F> {
-    formula: F,
-    reduction: Reduction,
+    pub(super) formula: F,
+    pub(super) reduction: Reduction,
 }
 
 /// The formula of a [`PointwiseLoss`]; sealed.
@@ -79,15 +40,17 @@ pub trait Formula: private::Formula {}
 
 impl<F: private::Formula> Formula for F {}
 
-mod private {
+pub(super) mod private {
     use crate::error::Result;
 
     pub trait Formula: Default {
-        /// Checks the formula's options.
-        fn validate(&self) -> Result<()>;
+        /// Checks the formula's options, for an input of a shape.
+        fn validate(&self, _shape: &[usize]) -> Result<()> {
+            Ok(())
+        }
 
-        /// The loss, and its derivative with respect to the input.
-        fn point(&self, input: f64, target: f64) -> [f64; 2];
+        /// The loss of element i, in row-major order, and its derivative with respect to the input.
+        fn point(&self, i: usize, input: f64, target: f64) -> [f64; 2];
     }
 }
 
@@ -108,15 +71,25 @@ impl<F: Formula> PointwiseLoss<F> {
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) for a target of another shape than the input's,
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a negative or NaN
-    /// `beta`, and for a `delta` that is not positive.
+    /// and for weights that are neither one nor as many as the input's last axis is long;
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a negative or NaN `beta`, and for a `delta` that is not positive.
     pub fn forward<A: Scalar, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,
         target: &ArrayRef<A, D>,
     ) -> Result<Loss<A, D>> {
-        self.formula.validate()?;
-        reduced(input, target, self.reduction, |_, x, y| self.formula.point(x, y))
+        self.expect_fit(input, target)?;
+        let mut gradient = room("gradient", input.shape())?;
+        let count = match self.reduction {
+            Reduction::Mean => input.len() as f64,
+            Reduction::Sum => 1.0,
+        };
+        let mut sum = 0.0;
+        for [value, derivative] in self.points(input, target) {
+            sum += value;
+            gradient.push(A::from_f64(derivative / count));
+        }
+        Ok(Loss { value: A::from_f64(sum / count), gradient: room::array(input.raw_dim(), gradient) })
     }
 
     /// A loss for each element.
@@ -128,8 +101,29 @@ impl<F: Formula> PointwiseLoss<F> {
         input: &ArrayRef<A, D>,
         target: &ArrayRef<A, D>,
     ) -> Result<Losses<A, D, D>> {
-        self.formula.validate()?;
-        unreduced(input, target, |_, x, y| self.formula.point(x, y))
+        self.expect_fit(input, target)?;
+        let (mut gradient, mut values) = (room("gradient", input.shape())?, room("values", input.shape())?);
+        for [value, derivative] in self.points(input, target) {
+            values.push(A::from_f64(value));
+            gradient.push(A::from_f64(derivative));
+        }
+        let [values, gradient] = [values, gradient].map(|elements| room::array(input.raw_dim(), elements));
+        Ok(Losses { values, gradient, rows: None })
+    }
+
+    fn expect_fit<A, D: Dimension>(&self, input: &ArrayRef<A, D>, target: &ArrayRef<A, D>) -> Result<()> {
+        self.formula.validate(input.shape())?;
+        expect_shape("target", input.shape(), target.shape())
+    }
+
+    /// The loss of each element, and its derivative.
+    fn points<A: Scalar, D: Dimension>(
+        &self,
+        input: &ArrayRef<A, D>,
+        target: &ArrayRef<A, D>,
+    ) -> impl Iterator<Item = [f64; 2]> {
+        let pairs = input.iter().zip(target).enumerate();
+        pairs.map(|(i, (x, y))| self.formula.point(i, x.into_f64(), y.into_f64()))
     }
 }
 
@@ -162,11 +156,7 @@ pub type MseLoss = PointwiseLoss<SquaredError>;
 pub struct SquaredError;
 
 impl private::Formula for SquaredError {
-    fn validate(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn point(&self, x: f64, y: f64) -> [f64; 2] {
+    fn point(&self, _: usize, x: f64, y: f64) -> [f64; 2] {
         let d = x - y;
         [d * d, 2.0 * d]
     }
@@ -200,11 +190,7 @@ pub type L1Loss = PointwiseLoss<AbsoluteError>;
 pub struct AbsoluteError;
 
 impl private::Formula for AbsoluteError {
-    fn validate(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn point(&self, x: f64, y: f64) -> [f64; 2] {
+    fn point(&self, _: usize, x: f64, y: f64) -> [f64; 2] {
         let d = x - y;
         [d.abs(), sign(d)]
     }
@@ -256,11 +242,11 @@ impl SmoothL1Loss {
 }
 
 impl private::Formula for SmoothL1 {
-    fn validate(&self) -> Result<()> {
+    fn validate(&self, _: &[usize]) -> Result<()> {
         expect_number("beta", self.beta, "at least 0", |beta| beta >= 0.0)
     }
 
-    fn point(&self, x: f64, y: f64) -> [f64; 2] {
+    fn point(&self, _: usize, x: f64, y: f64) -> [f64; 2] {
         let (d, beta) = (x - y, self.beta);
         if d.abs() < beta { [0.5 * d * d / beta, d / beta] } else { [d.abs() - 0.5 * beta, sign(d)] }
     }
@@ -312,11 +298,11 @@ impl HuberLoss {
 }
 
 impl private::Formula for Huber {
-    fn validate(&self) -> Result<()> {
+    fn validate(&self, _: &[usize]) -> Result<()> {
         expect_number("delta", self.delta, "greater than 0", |delta| delta > 0.0)
     }
 
-    fn point(&self, x: f64, y: f64) -> [f64; 2] {
+    fn point(&self, _: usize, x: f64, y: f64) -> [f64; 2] {
         let (d, delta) = (x - y, self.delta);
         if d.abs() <= delta { [0.5 * d * d, d] } else { [delta * (d.abs() - 0.5 * delta), delta * sign(d)] }
     }

@@ -1,11 +1,10 @@
 //! Cross entropy with probabilities of classes as targets.
 
-use ndarray::{Array, ArrayRef, Axis, Dimension, Ix1, NdProducer};
+use ndarray::{Array, ArrayRef, ArrayView1, Axis, Dimension, NdProducer};
 
-use super::class::{class_axis, classes, softmax_row};
+use super::rows::{class_axis, classes, each_row, softmax_row};
 use super::{CrossEntropyLoss, Loss, Losses, Reach, Reduction};
 use crate::error::{Error, Result, expect_probability, expect_shape};
-use crate::invariant::Invariant;
 use crate::room::{self, filled, room, zeros};
 use crate::scalar::Scalar;
 
@@ -74,24 +73,19 @@ impl CrossEntropyLoss {
         target: &ArrayRef<A, D>,
         axis: Axis,
         divisor: f64,
-        mut store: impl FnMut(f64),
+        store: impl FnMut(f64),
     ) -> Result<Array<A, D>> {
-        let mut gradient = zeros("gradient", input.raw_dim())?;
-        let mut buffer = zeros("input", Ix1(input.len_of(axis)))?;
+        let gradient = zeros("gradient", input.raw_dim())?;
         let (s, spread) = (self.label_smoothing, self.label_smoothing / input.len_of(axis) as f64);
-        let rows = input.lanes(axis).into_iter().zip(target.lanes(axis));
-        for ((from, target), mut to) in rows.zip(gradient.lanes_mut(axis)) {
-            buffer.zip_mut_with(&from, |to, from| *to = from.into_f64());
-            let row = buffer.as_slice_mut().invariant("`zeros` gives standard layout");
+        let row = |row: &mut [f64], target: ArrayView1<'_, A>| {
             let share = |class: usize| {
                 let own = target[class].into_f64();
                 let own = if s > 0.0 { own * (1.0 - s) + spread } else { own };
                 own * self.options.weight_of(class)
             };
-            store(softmax_row(row, share, divisor));
-            to.zip_mut_with(&buffer, |to, &from| *to = A::from_f64(from));
-        }
-        Ok(gradient)
+            softmax_row(row, share, divisor)
+        };
+        each_row((input, gradient), target.lanes(axis), axis, row, store)
     }
 
     /// The axis of the classes, once options and shapes are checked.
