@@ -5,7 +5,7 @@ use crate::embedding::EmbeddingConfig;
 use crate::error::{Error, Result, expect_shape};
 use crate::linear::LinearConfig;
 use crate::recurrent::{
-    GruCellConfig, GruConfig, LstmCellConfig, LstmConfig, Nonlinearity, RnnCellConfig, RnnConfig,
+    GruCellConfig, GruConfig, Kind, LstmCellConfig, LstmConfig, Nonlinearity, RnnCellConfig, RnnConfig, Sizes,
 };
 
 /// A kind of recurrent network, known by the number of its gates.
@@ -22,18 +22,6 @@ const RNN: Gates = Gates { count: 1, weights: "an RNN's weights (one gate)", mod
 const GRU: Gates = Gates { count: 3, weights: "a GRU's weights (three gates)", models: ["Gru", "GruCell"] };
 const LSTM: Gates =
     Gates { count: 4, weights: "an LSTM's weights (four gates)", models: ["Lstm", "LstmCell"] };
-
-/// What the weights of a network or cell say of it.
-#[derive(Debug, Clone, Copy)]
-struct Shapes {
-    input_size: usize,
-    hidden_size: usize,
-    /// 0 without a projection.
-    proj_size: usize,
-    num_layers: usize,
-    bias: bool,
-    bidirectional: bool,
-}
 
 impl StateDict {
     /// The configuration of a network of these names and shapes. What they do not say has its default.
@@ -52,12 +40,7 @@ impl StateDict {
     /// # Errors
     /// As [`Rnn::from_state_dict`](crate::Rnn::from_state_dict).
     pub fn rnn_config(&self, nonlinearity: Nonlinearity) -> Result<RnnConfig> {
-        let shapes = self.network(RNN)?;
-        Ok(RnnConfig::new(shapes.input_size, shapes.hidden_size)
-            .num_layers(shapes.num_layers)
-            .nonlinearity(nonlinearity)
-            .bias(shapes.bias)
-            .bidirectional(shapes.bidirectional))
+        Ok(RnnConfig::of_sizes(&self.network(RNN)?).nonlinearity(nonlinearity))
     }
 
     /// As [`rnn_config`](Self::rnn_config), of an [`Lstm`](crate::Lstm).
@@ -65,12 +48,7 @@ impl StateDict {
     /// # Errors
     /// As [`Lstm::from_state_dict`](crate::Lstm::from_state_dict).
     pub fn lstm_config(&self) -> Result<LstmConfig> {
-        let shapes = self.network(LSTM)?;
-        Ok(LstmConfig::new(shapes.input_size, shapes.hidden_size)
-            .num_layers(shapes.num_layers)
-            .bias(shapes.bias)
-            .bidirectional(shapes.bidirectional)
-            .proj_size(shapes.proj_size))
+        Ok(LstmConfig::of_sizes(&self.network(LSTM)?))
     }
 
     /// As [`rnn_config`](Self::rnn_config), of a [`Gru`](crate::Gru).
@@ -78,26 +56,19 @@ impl StateDict {
     /// # Errors
     /// As [`Gru::from_state_dict`](crate::Gru::from_state_dict).
     pub fn gru_config(&self) -> Result<GruConfig> {
-        let shapes = self.network(GRU)?;
-        Ok(GruConfig::new(shapes.input_size, shapes.hidden_size)
-            .num_layers(shapes.num_layers)
-            .bias(shapes.bias)
-            .bidirectional(shapes.bidirectional))
+        Ok(GruConfig::of_sizes(&self.network(GRU)?))
     }
 
     pub(super) fn rnn_cell_config(&self, nonlinearity: Nonlinearity) -> Result<RnnCellConfig> {
-        let Shapes { input_size, hidden_size, bias, .. } = self.cell(RNN)?;
-        Ok(RnnCellConfig::new(input_size, hidden_size).bias(bias).nonlinearity(nonlinearity))
+        Ok(RnnCellConfig::of_sizes(&self.cell(RNN)?).nonlinearity(nonlinearity))
     }
 
     pub(super) fn lstm_cell_config(&self) -> Result<LstmCellConfig> {
-        let Shapes { input_size, hidden_size, bias, .. } = self.cell(LSTM)?;
-        Ok(LstmCellConfig::new(input_size, hidden_size).bias(bias))
+        Ok(LstmCellConfig::of_sizes(&self.cell(LSTM)?))
     }
 
     pub(super) fn gru_cell_config(&self) -> Result<GruCellConfig> {
-        let Shapes { input_size, hidden_size, bias, .. } = self.cell(GRU)?;
-        Ok(GruCellConfig::new(input_size, hidden_size).bias(bias))
+        Ok(GruCellConfig::of_sizes(&self.cell(GRU)?))
     }
 
     pub(super) fn linear_config(&self) -> Result<LinearConfig> {
@@ -112,43 +83,39 @@ impl StateDict {
 
     /// What the weights say of a network of a kind. Every weight is checked before a network takes memory: one that passes
     /// is no larger than the dict, so no small file makes a large network.
-    fn network(&self, kind: Gates) -> Result<Shapes> {
+    fn network(&self, kind: Gates) -> Result<Sizes> {
         let present = |name: String| self.get(&name).is_some();
-        let shapes = Shapes {
+        let sizes = Sizes {
             num_layers: (1..).take_while(|k| present(format!("weight_ih_l{k}"))).count() + 1,
             bias: present("bias_ih_l0".into()),
-            bidirectional: present("weight_ih_l0_reverse".into()),
+            num_directions: 1 + usize::from(present("weight_ih_l0_reverse".into())),
             ..self.first(kind, ["weight_ih_l0", "weight_hh_l0", "weight_hr_l0"], kind.models[0])?
         };
-        let Shapes { hidden_size, proj_size, .. } = shapes;
-        let features = if proj_size > 0 { proj_size } else { hidden_size };
-        let reverse = ["", "_reverse"].into_iter().take(1 + usize::from(shapes.bidirectional));
-        for k in 0..shapes.num_layers {
-            let inputs = if k == 0 { shapes.input_size } else { reverse.len() * features };
-            for suffix in reverse.clone().map(|reverse| format!("l{k}{reverse}")) {
-                let rows = kind.count.saturating_mul(hidden_size);
-                self.expect(format!("weight_ih_{suffix}"), [rows, inputs])?;
-                self.expect(format!("weight_hh_{suffix}"), [rows, features])?;
-                if proj_size > 0 {
-                    self.expect(format!("weight_hr_{suffix}"), [proj_size, hidden_size])?;
+        let rows = kind.count.saturating_mul(sizes.hidden_size);
+        for k in 0..sizes.num_layers {
+            for reverse in ["", "_reverse"].into_iter().take(sizes.num_directions) {
+                self.expect(format!("weight_ih_l{k}{reverse}"), [rows, sizes.layer_input_size(k)])?;
+                self.expect(format!("weight_hh_l{k}{reverse}"), [rows, sizes.features()])?;
+                if sizes.proj_size > 0 {
+                    self.expect(format!("weight_hr_l{k}{reverse}"), [sizes.proj_size, sizes.hidden_size])?;
                 }
             }
         }
-        Ok(shapes)
+        Ok(sizes)
     }
 
     /// What the weights say of a cell of a kind.
-    fn cell(&self, kind: Gates) -> Result<Shapes> {
+    fn cell(&self, kind: Gates) -> Result<Sizes> {
         let bias = self.get("bias_ih").is_some();
-        let shapes = self.first(kind, ["weight_ih", "weight_hh", "weight_hr"], kind.models[1])?;
-        let rows = kind.count.saturating_mul(shapes.hidden_size);
-        self.expect("weight_ih".into(), [rows, shapes.input_size])?;
-        self.expect("weight_hh".into(), [rows, shapes.hidden_size])?;
-        Ok(Shapes { bias, ..shapes })
+        let sizes = self.first(kind, ["weight_ih", "weight_hh", "weight_hr"], kind.models[1])?;
+        let rows = kind.count.saturating_mul(sizes.hidden_size);
+        self.expect("weight_ih".into(), [rows, sizes.input_size])?;
+        self.expect("weight_hh".into(), [rows, sizes.hidden_size])?;
+        Ok(Sizes { bias, ..sizes })
     }
 
     /// What the first weights say, under their names. Fails if they are those of another kind.
-    fn first(&self, kind: Gates, [ih, hh, hr]: [&'static str; 3], model: &'static str) -> Result<Shapes> {
+    fn first(&self, kind: Gates, [ih, hh, hr]: [&'static str; 3], model: &'static str) -> Result<Sizes> {
         let [_, input_size] = matrix(self, ih)?;
         let [rows, features] = matrix(self, hh)?;
         let projection = self.get(hr).map(|_| matrix(self, hr)).transpose()?;
@@ -160,20 +127,10 @@ impl StateDict {
         match [RNN, GRU, LSTM].into_iter().find(is) {
             Some(actual) if actual.count != kind.count => {
                 let of_cell = usize::from(model == kind.models[1]);
-                Err(Error::WrongKind {
-                    weights: actual.weights,
-                    actual: actual.models[of_cell],
-                    expected: model,
-                })
+                let (weights, actual) = (actual.weights, actual.models[of_cell]);
+                Err(Error::WrongKind { weights, actual, expected: model })
             }
-            _ => Ok(Shapes {
-                input_size,
-                hidden_size,
-                proj_size,
-                num_layers: 1,
-                bias: false,
-                bidirectional: false,
-            }),
+            _ => Ok(Sizes { proj_size, ..Sizes::of_cell(input_size, hidden_size, false) }),
         }
     }
 

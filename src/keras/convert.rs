@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::invariant::Invariant;
 use crate::kernels::Activation;
 use crate::parameters::Parameters;
-use crate::recurrent::{self, CellParameters, Kind as _, Nonlinearity, Recurrent, RnnConfig};
+use crate::recurrent::{self, CellParameters, Kind as _, Nonlinearity, Recurrent, RnnConfig, Sizes};
 use crate::room::{array, room, zeros};
 use crate::scalar::Scalar;
 
@@ -31,8 +31,8 @@ pub trait Counterpart: Architecture {
     /// The configuration of one direction of one layer of torch's.
     fn of_torch(config: &Self::Torch) -> Result<Self>;
 
-    /// torch's configuration, batch first, of one layer in one direction or in both; what every kind has was checked.
-    fn to_torch(&self, directions: usize) -> Result<Self::Torch>;
+    /// torch's configuration of these sizes; what every kind has was checked.
+    fn to_torch(&self, sizes: &Sizes) -> Result<Self::Torch>;
 }
 
 impl Counterpart for SimpleRnnConfig {
@@ -44,14 +44,13 @@ impl Counterpart for SimpleRnnConfig {
             .use_bias(config.bias))
     }
 
-    fn to_torch(&self, directions: usize) -> Result<RnnConfig> {
+    fn to_torch(&self, sizes: &Sizes) -> Result<RnnConfig> {
         let nonlinearity = match self.activation {
             Activation::Tanh => Nonlinearity::Tanh,
             Activation::Relu => Nonlinearity::Relu,
             _ => return unsupported(TO, "torch's network has tanh and relu only"),
         };
-        let config = RnnConfig::new(self.input_dim, self.units).nonlinearity(nonlinearity);
-        Ok(config.bias(self.use_bias).batch_first(true).bidirectional(directions == 2))
+        Ok(RnnConfig::of_sizes(sizes).nonlinearity(nonlinearity))
     }
 }
 
@@ -65,10 +64,9 @@ impl Counterpart for LstmConfig {
         Ok(Self::new(config.input_size, config.hidden_size).use_bias(config.bias))
     }
 
-    fn to_torch(&self, directions: usize) -> Result<recurrent::LstmConfig> {
+    fn to_torch(&self, sizes: &Sizes) -> Result<recurrent::LstmConfig> {
         expect_gates(self.recurrent_activation, self.activation)?;
-        let config = recurrent::LstmConfig::new(self.input_dim, self.units).bias(self.use_bias);
-        Ok(config.batch_first(true).bidirectional(directions == 2))
+        Ok(recurrent::LstmConfig::of_sizes(sizes))
     }
 }
 
@@ -79,13 +77,12 @@ impl Counterpart for GruConfig {
         Ok(Self::new(config.input_size, config.hidden_size).use_bias(config.bias))
     }
 
-    fn to_torch(&self, directions: usize) -> Result<recurrent::GruConfig> {
+    fn to_torch(&self, sizes: &Sizes) -> Result<recurrent::GruConfig> {
         expect_gates(self.recurrent_activation, self.activation)?;
         if !self.reset_after {
             return unsupported(TO, "torch's GRU has its reset gate behind the recurrent product only");
         }
-        let config = recurrent::GruConfig::new(self.input_dim, self.units).bias(self.use_bias);
-        Ok(config.batch_first(true).bidirectional(directions == 2))
+        Ok(recurrent::GruConfig::of_sizes(sizes))
     }
 }
 
@@ -191,13 +188,17 @@ fn network_of_both<C: Counterpart, A: Scalar>(layer: &Bidirectional<A, C>) -> Re
     loaded(config, &[("l0", forward), ("l0_reverse", backward)])
 }
 
-/// torch's configuration, of one layer in one direction or in both.
-fn torch_config<C: Counterpart>(config: &C, directions: usize) -> Result<C::Torch> {
-    let Options { dropout, recurrent_dropout, .. } = config.options();
+/// torch's configuration, batch first, of one layer in one direction or in both.
+fn torch_config<C: Counterpart>(config: &C, num_directions: usize) -> Result<C::Torch> {
+    let Options { input_dim, units, use_bias, dropout, recurrent_dropout, .. } = config.options();
     if dropout > 0.0 || recurrent_dropout > 0.0 {
         return unsupported(TO, "torch's network has no dropout of inputs and states");
     }
-    config.to_torch(directions)
+    config.to_torch(&Sizes {
+        num_directions,
+        batch_first: true,
+        ..Sizes::of_cell(input_dim, units, use_bias)
+    })
 }
 
 impl<A: Scalar, C: Architecture> Layer<C, A> {

@@ -52,6 +52,10 @@ pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + Sealed + 'st
     #[doc(hidden)]
     const ORDER: Order;
 
+    /// Whether there is a c beside h.
+    #[doc(hidden)]
+    const CARRIES: bool = <Self::Cell<f32> as Cell<f32>>::CARRIES;
+
     /// The names of the planes of a first state.
     #[doc(hidden)]
     const STATE: [&'static str; 2];
@@ -61,6 +65,10 @@ pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + Sealed + 'st
 
     #[doc(hidden)]
     fn sizes(&self) -> Sizes;
+
+    /// Of these sizes, of which a cell takes its own; options that are none of them have their defaults.
+    #[doc(hidden)]
+    fn of_sizes(sizes: &Sizes) -> Self;
 
     #[doc(hidden)]
     fn planes<T>(state: Self::State<T>) -> Planes<T> {
@@ -129,7 +137,7 @@ const MAX_LAYERS: f64 = 65536.0;
 
 impl Sizes {
     /// Those of a cell.
-    pub(super) fn of_cell(input_size: usize, hidden_size: usize, bias: bool) -> Self {
+    pub(crate) fn of_cell(input_size: usize, hidden_size: usize, bias: bool) -> Self {
         let (num_layers, num_directions, proj_size) = (1, 1, 0);
         let (batch_first, dropout) = (false, 0.0);
         Self { input_size, hidden_size, proj_size, num_layers, num_directions, bias, batch_first, dropout }
@@ -153,8 +161,8 @@ impl Sizes {
     /// The shapes of the planes of a state of `batch` sequences.
     pub(super) fn state_shapes<C: Kind>(&self, batch: usize) -> Planes<[usize; 3]> {
         let count = self.num_layers * self.num_directions;
-        let carries = <C::Cell<f32> as Cell<f32>>::CARRIES;
-        Planes { h: [count, batch, self.features()], c: carries.then_some([count, batch, self.hidden_size]) }
+        let c = C::CARRIES.then_some([count, batch, self.hidden_size]);
+        Planes { h: [count, batch, self.features()], c }
     }
 
     /// Checks every size, in torch's order.

@@ -1,7 +1,8 @@
 //! The gated recurrent unit and its cell: `torch.nn.GRU` and `torch.nn.GRUCell`.
 
+use super::architecture::{Architecture, CellArchitecture, Kind, Sealed, Sizes};
 use super::cell::RecurrentCell;
-use super::config::{cell, network};
+use super::config::{kind, show};
 use super::network::Recurrent;
 use crate::cell;
 use crate::engine::Order;
@@ -80,10 +81,7 @@ pub type Gru<A = f32> = Recurrent<GruConfig, A>;
 #[doc(alias = "torch.nn.GRUCell")]
 pub type GruCell<A = f32> = RecurrentCell<GruCellConfig, A>;
 
-/// torch has r, z and n. The cell has n, r and z of the input; r, z and n of the state.
-const ORDER: Order = Order { input: &[2, 0, 1], hidden: &[0, 1, 2] };
-
-network! {
+kind! {
     /// The arguments of `torch.nn.GRU`, with torch's names and defaults.
     ///
     /// Checked when a network is made of it, see [`Gru::new`](crate::Gru::new).
@@ -96,25 +94,8 @@ network! {
     /// ```
     ///
     /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html>
-    pub struct GruConfig("GRU") {
-        ..num_layers,
-        ..bidirectional,
-    }
+    pub struct GruConfig("GRU") {}
 
-    impl Kind {
-        type State<T> = T;
-        type Cell<A: Scalar> = cell::Gru;
-
-        const ORDER: Order = ORDER;
-        const STATE: [&'static str; 2] = ["h_0", ""];
-
-        fn cell<A: Scalar>(&self) -> cell::Gru {
-            cell::Gru::new(cell::GruGates(cell::Reset::After))
-        }
-    }
-}
-
-cell! {
     /// The arguments of `torch.nn.GRUCell`, with torch's names and defaults.
     ///
     /// ```
@@ -122,16 +103,16 @@ cell! {
     ///
     /// assert_eq!(GruCellConfig::new(4, 2).bias(false).to_string(), "GRUCell(4, 2, bias=False)");
     /// ```
-    pub struct GruCellConfig("GRUCell") {
-        ..bias,
-    }
+    pub struct GruCellConfig("GRUCell") {}
+
+    both {}
 
     impl Kind {
         type State<T> = T;
         type Cell<A: Scalar> = cell::Gru;
 
-        const ORDER: Order = ORDER;
-        const STATE: [&'static str; 2] = ["hidden", ""];
+        /// torch has r, z and n. The cell has n, r and z of the input; r, z and n of the state.
+        const ORDER: Order = Order { input: &[2, 0, 1], hidden: &[0, 1, 2] };
 
         fn cell<A: Scalar>(&self) -> cell::Gru {
             cell::Gru::new(cell::GruGates(cell::Reset::After))

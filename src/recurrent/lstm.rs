@@ -1,7 +1,8 @@
 //! The long short-term memory and its cell: `torch.nn.LSTM` and `torch.nn.LSTMCell`.
 
+use super::architecture::{Architecture, CellArchitecture, Kind, Sealed, Sizes};
 use super::cell::RecurrentCell;
-use super::config::{cell, network};
+use super::config::{kind, show};
 use super::network::Recurrent;
 use crate::cell;
 use crate::engine::Order;
@@ -86,10 +87,7 @@ pub type Lstm<A = f32> = Recurrent<LstmConfig, A>;
 #[doc(alias = "torch.nn.LSTMCell")]
 pub type LstmCell<A = f32> = RecurrentCell<LstmCellConfig, A>;
 
-/// torch has i, f, g and o; the cell has i, f, o and g.
-const ORDER: Order = Order { input: &[0, 1, 3, 2], hidden: &[0, 1, 3, 2] };
-
-network! {
+kind! {
     /// The arguments of `torch.nn.LSTM`, with torch's names and defaults.
     ///
     /// Checked when a network is made of it, see [`Lstm::new`](crate::Lstm::new).
@@ -104,27 +102,11 @@ network! {
     ///
     /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html>
     pub struct LstmConfig("LSTM") {
-        ..num_layers,
-        ..bidirectional,
         /// Features of h after its projection, less than `hidden_size`, which is then the width of c alone; 0 for none.
         /// Default 0.
         proj_size: usize = 0,
     }
 
-    impl Kind {
-        type State<T> = (T, T);
-        type Cell<A: Scalar> = cell::Lstm;
-
-        const ORDER: Order = ORDER;
-        const STATE: [&'static str; 2] = ["h_0", "c_0"];
-
-        fn cell<A: Scalar>(&self) -> cell::Lstm {
-            cell::Lstm::new(cell::LstmGates { forget: cell::Forget::Gate })
-        }
-    }
-}
-
-cell! {
     /// The arguments of `torch.nn.LSTMCell`, with torch's names and defaults.
     ///
     /// ```
@@ -132,16 +114,16 @@ cell! {
     ///
     /// assert_eq!(LstmCellConfig::new(4, 2).bias(false).to_string(), "LSTMCell(4, 2, bias=False)");
     /// ```
-    pub struct LstmCellConfig("LSTMCell") {
-        ..bias,
-    }
+    pub struct LstmCellConfig("LSTMCell") {}
+
+    both {}
 
     impl Kind {
         type State<T> = (T, T);
         type Cell<A: Scalar> = cell::Lstm;
 
-        const ORDER: Order = ORDER;
-        const STATE: [&'static str; 2] = ["h_0", "c_0"];
+        /// torch has i, f, g and o; the cell has i, f, o and g.
+        const ORDER: Order = Order { input: &[0, 1, 3, 2], hidden: &[0, 1, 3, 2] };
 
         fn cell<A: Scalar>(&self) -> cell::Lstm {
             cell::Lstm::new(cell::LstmGates { forget: cell::Forget::Gate })

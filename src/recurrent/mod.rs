@@ -21,6 +21,7 @@ mod session;
 mod step;
 mod train;
 
+pub(crate) use architecture::Sizes;
 pub use architecture::{Architecture, CellArchitecture, Kind};
 pub use back::{Back, Gradients};
 pub use cell::{CellDim, CellTrace, RecurrentCell};

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::architecture::{Architecture, CellArchitecture, Kind, Sealed, Sizes};
 use super::cell::RecurrentCell;
-use super::config::{cell, network};
+use super::config::{kind, show};
 use super::network::Recurrent;
 use crate::cell::Elman;
 use crate::engine::Order;
@@ -116,7 +117,7 @@ impl fmt::Display for Nonlinearity {
     }
 }
 
-network! {
+kind! {
     /// The arguments of `torch.nn.RNN`, with torch's names and defaults.
     ///
     /// Checked when a network is made of it, see [`Rnn::new`](crate::Rnn::new).
@@ -130,27 +131,8 @@ network! {
     /// ```
     ///
     /// Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html>
-    pub struct RnnConfig("RNN") {
-        ..num_layers,
-        /// The activation. Default tanh.
-        nonlinearity: Nonlinearity = Nonlinearity::Tanh,
-        ..bidirectional,
-    }
+    pub struct RnnConfig("RNN") {}
 
-    impl Kind {
-        type State<T> = T;
-        type Cell<A: Scalar> = Elman;
-
-        const ORDER: Order = Order::ONE;
-        const STATE: [&'static str; 2] = ["h_0", ""];
-
-        fn cell<A: Scalar>(&self) -> Elman {
-            Elman::new(self.nonlinearity.activation())
-        }
-    }
-}
-
-cell! {
     /// The arguments of `torch.nn.RNNCell`, with torch's names and defaults.
     ///
     /// ```
@@ -158,8 +140,9 @@ cell! {
     ///
     /// assert_eq!(RnnCellConfig::new(4, 2).bias(false).to_string(), "RNNCell(4, 2, bias=False)");
     /// ```
-    pub struct RnnCellConfig("RNNCell") {
-        ..bias,
+    pub struct RnnCellConfig("RNNCell") {}
+
+    both {
         /// The activation. Default tanh.
         nonlinearity: Nonlinearity = Nonlinearity::Tanh,
     }
@@ -169,7 +152,6 @@ cell! {
         type Cell<A: Scalar> = Elman;
 
         const ORDER: Order = Order::ONE;
-        const STATE: [&'static str; 2] = ["hidden", ""];
 
         fn cell<A: Scalar>(&self) -> Elman {
             Elman::new(self.nonlinearity.activation())

@@ -5,7 +5,7 @@ use super::node::Node;
 use super::operator::Kind;
 use crate::error::Result;
 use crate::kernels::Activation;
-use crate::recurrent::{Architecture, GruConfig, LstmConfig, Nonlinearity, RnnConfig};
+use crate::recurrent::{Architecture, GruConfig, Kind as _, LstmConfig, Nonlinearity, RnnConfig, Sizes};
 use crate::scalar::Scalar;
 
 /// A kind of network that nodes become, and that becomes nodes: that of [`Rnn`](crate::Rnn), [`Lstm`](crate::Lstm) or
@@ -25,7 +25,7 @@ pub trait NodeKind: Architecture {
 
     /// The configuration of a network of which a node is a layer.
     #[doc(hidden)]
-    fn of_node<A: Scalar>(node: &Node<A>, shape: &Shape) -> Result<Self>;
+    fn of_node<A: Scalar>(node: &Node<A>, sizes: &Sizes) -> Result<Self>;
 
     /// The activation that a node names; `None` if it has its operator's.
     #[doc(hidden)]
@@ -34,37 +34,15 @@ pub trait NodeKind: Architecture {
     }
 }
 
-/// What a network's configuration says of its layers together.
-#[derive(Debug, Clone, Copy)]
-pub struct Shape {
-    pub(super) input_size: usize,
-    pub(super) hidden_size: usize,
-    pub(super) num_layers: usize,
-    pub(super) bias: bool,
-    pub(super) batch_first: bool,
-    pub(super) bidirectional: bool,
-}
-
-/// A configuration of that shape.
-macro_rules! config {
-    ($config:ty, $shape:ident) => {
-        <$config>::new($shape.input_size, $shape.hidden_size)
-            .num_layers($shape.num_layers)
-            .bias($shape.bias)
-            .batch_first($shape.batch_first)
-            .bidirectional($shape.bidirectional)
-    };
-}
-
 impl NodeKind for RnnConfig {
     const KIND: Kind = Kind::Rnn;
     const CLASS: &'static str = "Rnn";
     const BLOCKS: &'static [usize] = &[0];
 
-    fn of_node<A: Scalar>(node: &Node<A>, shape: &Shape) -> Result<Self> {
+    fn of_node<A: Scalar>(node: &Node<A>, sizes: &Sizes) -> Result<Self> {
         for nonlinearity in [Nonlinearity::Tanh, Nonlinearity::Relu] {
             if has_activations(node, &[nonlinearity.activation()]) {
-                return Ok(config!(Self, shape).nonlinearity(nonlinearity));
+                return Ok(Self::of_sizes(sizes).nonlinearity(nonlinearity));
             }
         }
         Err(other_activations::<Self, A>(node))
@@ -81,9 +59,9 @@ impl NodeKind for LstmConfig {
     // torch has i, f, g and o.
     const BLOCKS: &'static [usize] = &[0, 2, 3, 1];
 
-    fn of_node<A: Scalar>(node: &Node<A>, shape: &Shape) -> Result<Self> {
+    fn of_node<A: Scalar>(node: &Node<A>, sizes: &Sizes) -> Result<Self> {
         if has_activations(node, &[Activation::Sigmoid, Activation::Tanh, Activation::Tanh]) {
-            return Ok(config!(Self, shape));
+            return Ok(Self::of_sizes(sizes));
         }
         Err(other_activations::<Self, A>(node))
     }
@@ -95,12 +73,12 @@ impl NodeKind for GruConfig {
     // torch has r, z and n.
     const BLOCKS: &'static [usize] = &[1, 0, 2];
 
-    fn of_node<A: Scalar>(node: &Node<A>, shape: &Shape) -> Result<Self> {
+    fn of_node<A: Scalar>(node: &Node<A>, sizes: &Sizes) -> Result<Self> {
         if !node.linear_before_reset() {
             return Err(not_of::<Self, A>(node, "linear_before_reset 0"));
         }
         if has_activations(node, &[Activation::Sigmoid, Activation::Tanh]) {
-            return Ok(config!(Self, shape));
+            return Ok(Self::of_sizes(sizes));
         }
         Err(other_activations::<Self, A>(node))
     }

@@ -3,14 +3,14 @@
 use ndarray::{Array, ArrayRef, Axis, RemoveAxis};
 
 use super::inputs::{Given, GraphInput};
-use super::kinds::{NodeKind, Shape};
+use super::kinds::NodeKind;
 use super::node::Node;
 use super::unsupported;
 use crate::arrays::try_standard;
 use crate::error::{Error, Result, expect_shape};
 use crate::parameters::Parameters;
 use crate::planes::Planes;
-use crate::recurrent::{CellParameters, Direction, Recurrent, RecurrentParameters};
+use crate::recurrent::{CellParameters, Direction, Recurrent, RecurrentParameters, Sizes};
 use crate::room::zeros;
 use crate::scalar::Scalar;
 
@@ -21,20 +21,18 @@ pub(super) fn network<C: NodeKind, A: Scalar>(
 ) -> Result<Recurrent<C, A>> {
     let first = &nodes[0];
     let cells = || nodes.iter().flat_map(Node::cells);
-    let shape = Shape {
-        input_size: first.input_size(),
-        hidden_size: first.hidden_size(),
+    let bias = cells().any(|cell| cell.bias_ih.is_some());
+    let sizes = Sizes {
         num_layers: nodes.len(),
-        bias: cells().any(|cell| cell.bias_ih.is_some()),
+        num_directions: first.directions().len(),
         batch_first,
-        bidirectional: first.directions().len() == 2,
+        ..Sizes::of_cell(first.input_size(), first.hidden_size(), bias)
     };
     expect_layer::<C, A>(first, first)?;
-    let config = C::of_node(first, &shape)?;
-    let sizes = config.sizes();
+    let config = C::of_node(first, &sizes)?;
     for (k, node) in nodes.iter().enumerate() {
         expect_layer::<C, A>(first, node)?;
-        C::of_node(node, &shape)?;
+        C::of_node(node, &sizes)?;
         let expected = [sizes.hidden_size, sizes.layer_input_size(k)];
         expect_shape(&format!("{}.W", node.name()), &expected, &[node.hidden_size(), node.input_size()])?;
     }
@@ -42,7 +40,7 @@ pub(super) fn network<C: NodeKind, A: Scalar>(
         expect_states_in_order::<C, A>(nodes)?;
     }
     let mut cells: Vec<_> = cells().map(|cell| in_order(cell, C::BLOCKS)).collect::<Result<_>>()?;
-    if shape.bias {
+    if bias {
         // Where a node has no bias, the network's is zero.
         for bias in cells.iter_mut().flat_map(|cell| [&mut cell.bias_ih, &mut cell.bias_hh]) {
             if bias.is_none() {

@@ -61,7 +61,7 @@ pub fn lent<C: Kind, A, D: Dimension>(state: &Planes<Array<A, D>>) -> C::State<&
 impl<K: Oracle, A: Scalar> Problem<K, A> {
     /// `batch` sequences of `len` steps each, without resets.
     pub fn new(sizes: Sizes, len: usize, batch: usize) -> Result<Self> {
-        let network = Recurrent::new(K::of(sizes), &mut manual_seed(1))?;
+        let network = Recurrent::new(K::of_sizes(&sizes), &mut manual_seed(1))?;
         let count = sizes.num_layers * sizes.num_directions;
         let width = sizes.num_directions * sizes.features();
         let shapes = sizes.state_shapes::<K>(batch);

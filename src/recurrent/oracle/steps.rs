@@ -2,7 +2,6 @@
 
 use crate::element::Element;
 use crate::kernels::{Lanes, sigmoid, tanh};
-use crate::recurrent::architecture::Sizes;
 use crate::recurrent::{
     Architecture, CellArchitecture, GruCellConfig, GruConfig, LstmCellConfig, LstmConfig, RnnCellConfig,
     RnnConfig,
@@ -19,12 +18,6 @@ pub trait Oracle: Architecture {
     const BLOCKS: [&'static [usize]; 2];
     /// Whether the hidden state may be projected.
     const PROJECTS: bool;
-
-    /// The network of some sizes.
-    fn of(sizes: Sizes) -> Self;
-
-    /// The cell of the same.
-    fn of_cell(sizes: Sizes) -> Self::OfCell;
 
     /// One unit's step, from the sums of the input and of the state, by torch's block, and the h and c before. A c is zero, and
     /// counts for nothing, in a kind that carries none.
@@ -66,15 +59,6 @@ impl Oracle for RnnConfig {
     const BLOCKS: [&'static [usize]; 2] = [&[0], &[0]];
     const PROJECTS: bool = false;
 
-    fn of(Sizes { input_size, hidden_size, num_layers, num_directions, bias, dropout, .. }: Sizes) -> Self {
-        let config = Self::new(input_size, hidden_size).num_layers(num_layers).bias(bias);
-        config.dropout(dropout).bidirectional(num_directions == 2)
-    }
-
-    fn of_cell(Sizes { input_size, hidden_size, bias, .. }: Sizes) -> RnnCellConfig {
-        RnnCellConfig::new(input_size, hidden_size).bias(bias)
-    }
-
     fn step<A: Scalar>(x: impl Fn(usize) -> A, s: impl Fn(usize) -> A, [_, c]: [A; 2]) -> Unit<A> {
         Unit { kept: [A::zero(); 5], y: of_one(tanh, x(0) + s(0)), c }
     }
@@ -90,17 +74,6 @@ impl Oracle for LstmConfig {
     /// torch has i, f, g and o; sums run over i, f, o and g.
     const BLOCKS: [&'static [usize]; 2] = [&[0, 1, 3, 2], &[0, 1, 3, 2]];
     const PROJECTS: bool = true;
-
-    fn of(sizes: Sizes) -> Self {
-        let Sizes { input_size, hidden_size, proj_size, num_layers, num_directions, bias, dropout, .. } =
-            sizes;
-        let config = Self::new(input_size, hidden_size).num_layers(num_layers).bias(bias);
-        config.dropout(dropout).bidirectional(num_directions == 2).proj_size(proj_size)
-    }
-
-    fn of_cell(Sizes { input_size, hidden_size, bias, .. }: Sizes) -> LstmCellConfig {
-        LstmCellConfig::new(input_size, hidden_size).bias(bias)
-    }
 
     fn step<A: Scalar>(x: impl Fn(usize) -> A, s: impl Fn(usize) -> A, [_, c]: [A; 2]) -> Unit<A> {
         let [i, f, o] = [0, 1, 3].map(|block| of_one(sigmoid, x(block) + s(block)));
@@ -127,15 +100,6 @@ impl Oracle for GruConfig {
     /// torch has r, z and n; sums run over n, r and z of the input, and over r, z and n of the state.
     const BLOCKS: [&'static [usize]; 2] = [&[2, 0, 1], &[0, 1, 2]];
     const PROJECTS: bool = false;
-
-    fn of(Sizes { input_size, hidden_size, num_layers, num_directions, bias, dropout, .. }: Sizes) -> Self {
-        let config = Self::new(input_size, hidden_size).num_layers(num_layers).bias(bias);
-        config.dropout(dropout).bidirectional(num_directions == 2)
-    }
-
-    fn of_cell(Sizes { input_size, hidden_size, bias, .. }: Sizes) -> GruCellConfig {
-        GruCellConfig::new(input_size, hidden_size).bias(bias)
-    }
 
     fn step<A: Scalar>(x: impl Fn(usize) -> A, s: impl Fn(usize) -> A, [h, c]: [A; 2]) -> Unit<A> {
         let [r, z] = [0, 1].map(|block| of_one(sigmoid, x(block) + s(block)));

@@ -134,7 +134,7 @@ fn expect_names<K: Oracle>(
     shapes: impl Fn(usize) -> Vec<(&'static str, Vec<usize>)>,
 ) -> Result<()> {
     let two = Sizes { num_layers: 2, num_directions: 2, ..one };
-    let network = Recurrent::<K>::new(K::of(two), &mut manual_seed(0))?;
+    let network = Recurrent::<K>::new(K::of_sizes(&two), &mut manual_seed(0))?;
     let actual = network.state_dict().into_iter().map(|(name, value)| (name, value.shape().to_vec()));
     let above = 2 * two.features();
     let layers = [("_l0", 2), ("_l0_reverse", 2), ("_l1", above), ("_l1_reverse", above)];

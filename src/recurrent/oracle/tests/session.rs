@@ -8,7 +8,7 @@ use super::networks;
 use crate::error::Result;
 use crate::parameters::Parameters;
 use crate::recurrent::architecture::Sizes;
-use crate::recurrent::{CellArchitecture, RecurrentCell};
+use crate::recurrent::{CellArchitecture, Kind as _, RecurrentCell};
 use crate::scalar::Scalar;
 
 /// Steps and chunks are the whole; what was saved goes on.
@@ -52,7 +52,7 @@ of_every_kind!(sessions_are_the_loops, expect_sessions);
 
 /// A cell with the parameters of a network of one layer.
 fn cell_of<K: Oracle, A: Scalar>(problem: &Problem<K, A>) -> Result<RecurrentCell<K::OfCell, A>> {
-    let mut cell = RecurrentCell::zeros(K::of_cell(problem.sizes()))?;
+    let mut cell = RecurrentCell::zeros(K::OfCell::of_sizes(&problem.sizes()))?;
     let parameters = problem.network.state_dict().into_iter();
     cell.load_state_dict(parameters.map(|(name, value)| (name.replace("_l0", ""), value)))?;
     Ok(cell)
