@@ -62,13 +62,17 @@ impl Dtype {
     /// The size of an element in bytes.
     #[must_use]
     pub fn size(self) -> usize {
-        match self {
-            Self::C128 => 16,
-            Self::F64 | Self::I64 | Self::U64 | Self::C64 => 8,
-            Self::F32 | Self::I32 | Self::U32 => 4,
-            Self::F16 | Self::Bf16 | Self::I16 | Self::U16 => 2,
-            _ => 1,
-        }
+        self.row().2
+    }
+
+    fn row(self) -> &'static (Self, &'static str, usize) {
+        TABLE.iter().find(|(dtype, ..)| *dtype == self).invariant("every type has a row")
+    }
+
+    /// The type of torch's name.
+    #[cfg(feature = "pt")]
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        TABLE.iter().find(|(_, own, _)| *own == name).map(|(dtype, ..)| *dtype)
     }
 
     /// The size of a number in bytes; a complex element is two numbers.
@@ -106,8 +110,7 @@ impl Dtype {
             _ => {
                 let format = self.small().invariant("only floats are converted");
                 for (place, bytes) in places.zip(bytes.chunks_exact(self.size())) {
-                    let bits = bytes.iter().rev().fold(0, |bits, &byte| bits << 8 | u32::from(byte));
-                    *place = A::from_f64(format.value(bits));
+                    *place = A::from_f64(format.value(little_endian(bytes) as u32));
                 }
             }
         }
@@ -129,30 +132,33 @@ impl Dtype {
 
 impl fmt::Display for Dtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::F64 => "float64",
-            Self::F32 => "float32",
-            Self::F16 => "float16",
-            Self::Bf16 => "bfloat16",
-            Self::F8E5M2 => "float8_e5m2",
-            Self::F8E4M3Fn => "float8_e4m3fn",
-            Self::F8E5M2Fnuz => "float8_e5m2fnuz",
-            Self::F8E4M3Fnuz => "float8_e4m3fnuz",
-            Self::F8E8M0Fnu => "float8_e8m0fnu",
-            Self::I64 => "int64",
-            Self::I32 => "int32",
-            Self::I16 => "int16",
-            Self::I8 => "int8",
-            Self::U64 => "uint64",
-            Self::U32 => "uint32",
-            Self::U16 => "uint16",
-            Self::U8 => "uint8",
-            Self::Bool => "bool",
-            Self::C64 => "complex64",
-            Self::C128 => "complex128",
-        })
+        f.pad(self.row().1)
     }
 }
+
+/// Each type, torch's name of it, and the size of an element in bytes.
+const TABLE: [(Dtype, &str, usize); 20] = [
+    (Dtype::F64, "float64", 8),
+    (Dtype::F32, "float32", 4),
+    (Dtype::F16, "float16", 2),
+    (Dtype::Bf16, "bfloat16", 2),
+    (Dtype::F8E5M2, "float8_e5m2", 1),
+    (Dtype::F8E4M3Fn, "float8_e4m3fn", 1),
+    (Dtype::F8E5M2Fnuz, "float8_e5m2fnuz", 1),
+    (Dtype::F8E4M3Fnuz, "float8_e4m3fnuz", 1),
+    (Dtype::F8E8M0Fnu, "float8_e8m0fnu", 1),
+    (Dtype::I64, "int64", 8),
+    (Dtype::I32, "int32", 4),
+    (Dtype::I16, "int16", 2),
+    (Dtype::I8, "int8", 1),
+    (Dtype::U64, "uint64", 8),
+    (Dtype::U32, "uint32", 4),
+    (Dtype::U16, "uint16", 2),
+    (Dtype::U8, "uint8", 1),
+    (Dtype::Bool, "bool", 1),
+    (Dtype::C64, "complex64", 8),
+    (Dtype::C128, "complex128", 16),
+];
 
 /// A float of at most 16 bits: a sign, then `exponent` bits, then `mantissa` bits.
 struct Small {
@@ -199,4 +205,9 @@ impl Small {
 /// The value of a `float8_e8m0fnu`.
 fn power_of_two(exponent: u8) -> f64 {
     if exponent == u8::MAX { f64::NAN } else { libm::scalbn(1.0, i32::from(exponent) - 127) }
+}
+
+/// An unsigned number of at most 8 bytes.
+pub(super) fn little_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }

@@ -14,6 +14,7 @@
 
 use std::path::Path;
 
+use super::dtype::little_endian;
 use super::elements::{Elements, MAX_AXES, contiguous};
 use super::files::{self, expect_at_most, malformed, unsupported};
 use super::recognise::expect_format;
@@ -112,7 +113,7 @@ fn header_text(format: &'static str, name: &str, bytes: &[u8]) -> Result<(String
         return Err(malformed(format, name, "npy 1 to 3", format!("{}", start.escape_ascii())));
     }
     let (size, rest) = rest.split_at_checked(if major == 1 { 2 } else { 4 }).ok_or_else(short)?;
-    let length = size.iter().rev().fold(0, |length, &byte| length << 8 | usize::from(byte));
+    let length = little_endian(size) as usize;
     expect_at_most(format, format!("{name}: header"), MAX_HEADER, length)?;
     let text = rest.get(..length).ok_or_else(short)?;
     Ok((String::from_utf8_lossy(text).into_owned(), start.len() + size.len() + length))

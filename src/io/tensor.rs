@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ndarray::{ArrayD, ArrayRef, Dimension, IxDyn};
 
 use super::Dtype;
+use super::dtype::little_endian;
 use crate::error::{Error, FileError, Result};
 use crate::invariant::Invariant;
 use crate::room::{self, room, zeros};
@@ -159,7 +160,7 @@ impl Tensor {
         }
         let mut elements = room(name, &self.shape)?;
         for bytes in self.bytes.chunks_exact(size) {
-            let bits = bytes.iter().rev().fold(0_i128, |bits, &byte| bits << 8 | i128::from(byte));
+            let bits = i128::from(little_endian(bytes));
             let value = match self.dtype {
                 Dtype::Bool => i128::from(bits != 0),
                 _ if signed && bits >> (8 * size - 1) == 1 => bits - (1 << (8 * size)),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::FORMAT;
 use crate::error::Result;
 use crate::io::budget::Budget;
+use crate::io::dtype::little_endian;
 
 /// Checks that all texts that a file refers to are together within the file's budget.
 ///
@@ -18,13 +19,13 @@ pub(super) fn check(bytes: &[u8]) -> Result<()> {
     };
     let mut budget = Budget::new(FORMAT, bytes.len());
     for window in bytes.windows(16) {
-        let place = little(&window[4..12]);
+        let place = little_endian(&window[4..12]);
         // Most bytes of a file are weights, and hardly any eight bytes of weights are the place of a heap.
         if !(first..=last).contains(&&place) {
             continue;
         }
-        if let Some(&size) = objects.get(&(place, little(&window[12..]))) {
-            let length = usize::try_from(little(&window[..4])).unwrap_or(usize::MAX);
+        if let Some(&size) = objects.get(&(place, little_endian(&window[12..]))) {
+            let length = usize::try_from(little_endian(&window[..4])).unwrap_or(usize::MAX);
             budget.take("texts of attributes", size.min(length))?;
         }
     }
@@ -40,11 +41,12 @@ fn objects(bytes: &[u8]) -> Result<BTreeMap<(u64, u64), usize>> {
     let mut budget = Budget::new(FORMAT, bytes.len());
     for (place, _) in bytes.windows(4).enumerate().filter(|(_, window)| window == b"GCOL") {
         let heap = &bytes[place..];
-        let end = heap.get(8..16).map_or(0, |size| usize::try_from(little(size)).unwrap_or(usize::MAX));
+        let end =
+            heap.get(8..16).map_or(0, |size| usize::try_from(little_endian(size)).unwrap_or(usize::MAX));
         let mut at = 16;
         while let Some(head) = heap.get(at..at + 16).filter(|_| at < end) {
             let (number, size) =
-                (little(&head[..2]), usize::try_from(little(&head[8..])).unwrap_or(usize::MAX));
+                (little_endian(&head[..2]), usize::try_from(little_endian(&head[8..])).unwrap_or(usize::MAX));
             // The object of number 0 is the free space up to the heap's end.
             if number == 0 || size > heap.len() {
                 break;
@@ -55,9 +57,4 @@ fn objects(bytes: &[u8]) -> Result<BTreeMap<(u64, u64), usize>> {
         }
     }
     Ok(objects)
-}
-
-/// A number of up to 8 bytes.
-fn little(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte))
 }

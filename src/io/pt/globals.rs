@@ -7,28 +7,20 @@ use super::value::{Global, Id, Storage, Stored, Value, Values, wrong};
 use crate::error::{FileError, Result};
 use crate::io::Dtype;
 
-/// Each element type, torch's name of its storage, if there is such a storage, and torch's name of the type.
-pub(super) const DTYPES: [(Dtype, Option<&str>, &str); 20] = [
-    (Dtype::F64, Some("DoubleStorage"), "float64"),
-    (Dtype::F32, Some("FloatStorage"), "float32"),
-    (Dtype::F16, Some("HalfStorage"), "float16"),
-    (Dtype::Bf16, Some("BFloat16Storage"), "bfloat16"),
-    (Dtype::F8E5M2, None, "float8_e5m2"),
-    (Dtype::F8E4M3Fn, None, "float8_e4m3fn"),
-    (Dtype::F8E5M2Fnuz, None, "float8_e5m2fnuz"),
-    (Dtype::F8E4M3Fnuz, None, "float8_e4m3fnuz"),
-    (Dtype::F8E8M0Fnu, None, "float8_e8m0fnu"),
-    (Dtype::I64, Some("LongStorage"), "int64"),
-    (Dtype::I32, Some("IntStorage"), "int32"),
-    (Dtype::I16, Some("ShortStorage"), "int16"),
-    (Dtype::I8, Some("CharStorage"), "int8"),
-    (Dtype::U64, None, "uint64"),
-    (Dtype::U32, None, "uint32"),
-    (Dtype::U16, None, "uint16"),
-    (Dtype::U8, Some("ByteStorage"), "uint8"),
-    (Dtype::Bool, Some("BoolStorage"), "bool"),
-    (Dtype::C64, Some("ComplexFloatStorage"), "complex64"),
-    (Dtype::C128, Some("ComplexDoubleStorage"), "complex128"),
+/// The element types that have a storage of their own, and torch's name of it.
+pub(super) const STORAGES: [(Dtype, &str); 12] = [
+    (Dtype::F64, "DoubleStorage"),
+    (Dtype::F32, "FloatStorage"),
+    (Dtype::F16, "HalfStorage"),
+    (Dtype::Bf16, "BFloat16Storage"),
+    (Dtype::I64, "LongStorage"),
+    (Dtype::I32, "IntStorage"),
+    (Dtype::I16, "ShortStorage"),
+    (Dtype::I8, "CharStorage"),
+    (Dtype::U8, "ByteStorage"),
+    (Dtype::Bool, "BoolStorage"),
+    (Dtype::C64, "ComplexFloatStorage"),
+    (Dtype::C128, "ComplexDoubleStorage"),
 ];
 
 /// The function or type of a name.
@@ -94,11 +86,9 @@ fn element_type(name: &str) -> Option<Global> {
     ) {
         return Some(Global::Storage(None));
     }
-    DTYPES.iter().find_map(|&(dtype, storage, itself)| match name {
-        _ if storage == Some(name) => Some(Global::Storage(Some(dtype))),
-        _ if itself == name => Some(Global::Dtype(dtype)),
-        _ => None,
-    })
+    let storage = STORAGES.iter().find(|(_, storage)| *storage == name);
+    let storage = storage.map(|(dtype, _)| Global::Storage(Some(*dtype)));
+    storage.or_else(|| Dtype::of_name(name).map(Global::Dtype))
 }
 
 /// The value that a call makes.

@@ -10,6 +10,7 @@ use super::globals::{call, global, storage};
 use super::value::{Id, Storage, Stored, Value, Values, wrong};
 use crate::error::Result;
 use crate::io::budget::Budget;
+use crate::io::dtype::little_endian;
 
 /// The values of a pickle, and the value that the pickle as a whole stands for.
 pub(super) fn unpickle(pickle: &[u8], budget: &mut Budget) -> Result<(Values, Id)> {
@@ -278,7 +279,7 @@ impl Machine<'_> {
 
     /// An unsigned number of `width` bytes.
     fn length(&mut self, width: usize) -> Result<usize> {
-        let value = self.take(width)?.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte));
+        let value = little_endian(self.take(width)?);
         usize::try_from(value).map_err(|_| wrong("a length", value))
     }
 }

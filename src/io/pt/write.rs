@@ -1,7 +1,7 @@
 //! The pickle of a value, and the archive around it, as `torch.save` writes them.
 
 use super::FORMAT;
-use super::globals::DTYPES;
+use super::globals::STORAGES;
 use crate::error::{Error, Result};
 use crate::io::archive::pack;
 use crate::io::elements::contiguous;
@@ -96,9 +96,8 @@ fn float(pickle: &mut Vec<u8>, number: f64) {
 /// `_rebuild_tensor_v2(storage, 0, size, stride, False, OrderedDict())`, or `_v3` with an element type that has no
 /// storage of its own.
 fn tensor_call(pickle: &mut Vec<u8>, key: usize, name: &str, tensor: &Tensor) -> Result<()> {
-    let unsupported = || unsupported(FORMAT, name, format!("element type {}", tensor.dtype()));
-    let (dtype, storage, itself) =
-        DTYPES.iter().find(|(dtype, ..)| *dtype == tensor.dtype()).ok_or_else(unsupported)?;
+    let dtype = tensor.dtype();
+    let storage = STORAGES.iter().find(|(own, _)| *own == dtype).map(|(_, storage)| storage);
     let version = if storage.is_some() { 2 } else { 3 };
     pickle.extend(format!("ctorch._utils\n_rebuild_tensor_v{version}\n((").bytes());
     text(pickle, "storage")?;
@@ -112,11 +111,11 @@ fn tensor_call(pickle: &mut Vec<u8>, key: usize, name: &str, tensor: &Tensor) ->
     int(pickle, tensor.bytes().len() / size)?;
     pickle.extend(b"tQK\0");
     ints(pickle, tensor.shape())?;
-    ints(pickle, &contiguous(*dtype, name, tensor.shape())?)?;
+    ints(pickle, &contiguous(dtype, name, tensor.shape())?)?;
     pickle.push(0x89);
     pickle.extend(EMPTY_DICT);
     if storage.is_none() {
-        pickle.extend(format!("ctorch\n{itself}\n").bytes());
+        pickle.extend(format!("ctorch\n{dtype}\n").bytes());
     }
     pickle.extend(b"tR");
     Ok(())
