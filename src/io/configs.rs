@@ -76,9 +76,9 @@ impl StateDict {
         Ok(LinearConfig::new(in_features, out_features).bias(self.get("bias").is_some()))
     }
 
-    pub(super) fn embedding_config(&self) -> Result<EmbeddingConfig> {
+    pub(super) fn embedding_config(&self, padding_idx: Option<usize>) -> Result<EmbeddingConfig> {
         let [num_embeddings, embedding_dim] = matrix(self, "weight")?;
-        Ok(EmbeddingConfig::new(num_embeddings, embedding_dim))
+        Ok(EmbeddingConfig { padding_idx, ..EmbeddingConfig::new(num_embeddings, embedding_dim) })
     }
 
     /// What the weights say of a network of a kind. Every weight is checked before a network takes memory: one that passes

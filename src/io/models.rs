@@ -1,13 +1,27 @@
 //! Models made of a [`StateDict`] alone: every size follows from the names and shapes of the arrays.
 
 use super::StateDict;
-use crate::embedding::{Embedding, EmbeddingConfig};
+use crate::embedding::Embedding;
 use crate::error::Result;
 use crate::linear::Linear;
 use crate::recurrent::{Gru, GruCell, Lstm, LstmCell, Nonlinearity, Rnn, RnnCell};
 use crate::scalar::Scalar;
 
-impl<A: Scalar> Rnn<A> {
+/// Makes `from_state_dict` of a model whose configuration a dict says, but for the arguments.
+macro_rules! from_state_dict {
+    ($(#[$doc:meta])* $model:ident, $config:ident($($argument:ident: $type:ty)?)) => {
+        impl<A: Scalar> $model<A> {
+            $(#[$doc])*
+            pub fn from_state_dict(state_dict: &StateDict $(, $argument: $type)?) -> Result<Self> {
+                let mut model = Self::zeros(state_dict.$config($($argument)?)?)?;
+                state_dict.load_into(&mut model)?;
+                Ok(model)
+            }
+        }
+    };
+}
+
+from_state_dict! {
     /// A network of arrays with torch's names and shapes, which decide its layers, directions, biases and sizes.
     ///
     /// Names and shapes do not say the nonlinearity, which is an argument, nor `batch_first` and the dropout, which are
@@ -33,14 +47,10 @@ impl<A: Scalar> Rnn<A> {
     /// assert_eq!(Rnn::from_state_dict(&dict.under("rnn."), Nonlinearity::Tanh)?, trained);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
-    pub fn from_state_dict(state_dict: &StateDict, nonlinearity: Nonlinearity) -> Result<Self> {
-        let mut rnn = Self::zeros(state_dict.rnn_config(nonlinearity)?)?;
-        state_dict.load_into(&mut rnn)?;
-        Ok(rnn)
-    }
+    Rnn, rnn_config(nonlinearity: Nonlinearity)
 }
 
-impl<A: Scalar> RnnCell<A> {
+from_state_dict! {
     /// A cell of arrays with torch's names and shapes, which decide its biases and sizes.
     ///
     /// # Errors
@@ -56,25 +66,7 @@ impl<A: Scalar> RnnCell<A> {
     /// assert_eq!(RnnCell::from_state_dict(&dict, Nonlinearity::Tanh)?, trained);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
-    pub fn from_state_dict(state_dict: &StateDict, nonlinearity: Nonlinearity) -> Result<Self> {
-        let mut cell = Self::zeros(state_dict.rnn_cell_config(nonlinearity)?)?;
-        state_dict.load_into(&mut cell)?;
-        Ok(cell)
-    }
-}
-
-/// Makes `from_state_dict` of a kind whose arrays say everything but `batch_first` and the dropout.
-macro_rules! from_state_dict {
-    ($(#[$doc:meta])* $model:ident, $config:ident) => {
-        impl<A: Scalar> $model<A> {
-            $(#[$doc])*
-            pub fn from_state_dict(state_dict: &StateDict) -> Result<Self> {
-                let mut model = Self::zeros(state_dict.$config()?)?;
-                state_dict.load_into(&mut model)?;
-                Ok(model)
-            }
-        }
-    };
+    RnnCell, rnn_cell_config(nonlinearity: Nonlinearity)
 }
 
 from_state_dict! {
@@ -99,7 +91,7 @@ from_state_dict! {
     /// assert_eq!(error.to_string(), "these are an LSTM's weights (four gates): use `Lstm`, not `Gru`");
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
-    Lstm, lstm_config
+    Lstm, lstm_config()
 }
 
 from_state_dict! {
@@ -119,7 +111,7 @@ from_state_dict! {
     /// assert_eq!(Gru::from_state_dict(&dict)?, trained);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
-    Gru, gru_config
+    Gru, gru_config()
 }
 
 from_state_dict! {
@@ -138,7 +130,7 @@ from_state_dict! {
     /// assert_eq!(LstmCell::from_state_dict(&dict)?, trained);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
-    LstmCell, lstm_cell_config
+    LstmCell, lstm_cell_config()
 }
 
 from_state_dict! {
@@ -157,7 +149,7 @@ from_state_dict! {
     /// assert_eq!(GruCell::from_state_dict(&dict)?, trained);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
-    GruCell, gru_cell_config
+    GruCell, gru_cell_config()
 }
 
 from_state_dict! {
@@ -176,10 +168,10 @@ from_state_dict! {
     /// assert_eq!(Linear::<f32>::from_state_dict(&dict)?.forward(&array![3.0, 4.0])?, array![11.0]);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
-    Linear, linear_config
+    Linear, linear_config()
 }
 
-impl<A: Scalar> Embedding<A> {
+from_state_dict! {
     /// A table of an array with torch's name, whose shape decides the sizes.
     ///
     /// The array does not say which vector is padding, so that is an argument: the gradient of that vector is zero, and
@@ -202,9 +194,5 @@ impl<A: Scalar> Embedding<A> {
     /// assert_eq!(embedding.backward(&array![0], &array![[1.0, 1.0]])?.weight(), array![[0.0, 0.0], [0.0, 0.0]]);
     /// # Ok::<(), ndarray_rnn::Error>(())
     /// ```
-    pub fn from_state_dict(state_dict: &StateDict, padding_idx: Option<usize>) -> Result<Self> {
-        let mut embedding = Self::zeros(EmbeddingConfig { padding_idx, ..state_dict.embedding_config()? })?;
-        state_dict.load_into(&mut embedding)?;
-        Ok(embedding)
-    }
+    Embedding, embedding_config(padding_idx: Option<usize>)
 }

@@ -96,8 +96,8 @@ configured!(GruCell, GruCellConfig, |dict, _| dict.gru_cell_config());
 configured!(Linear, LinearConfig, |dict, _| dict.linear_config());
 
 configured!(Embedding, EmbeddingConfig, |dict, config| {
-    let EmbeddingConfig { num_embeddings, embedding_dim, .. } = dict.embedding_config()?;
-    Ok(EmbeddingConfig { num_embeddings, embedding_dim, ..config.clone() })
+    let EmbeddingConfig { max_norm, norm_type, padding_idx, .. } = *config;
+    Ok(EmbeddingConfig { max_norm, norm_type, ..dict.embedding_config(padding_idx)? })
 });
 
 #[derive(Serialize)]
