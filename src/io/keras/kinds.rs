@@ -172,25 +172,28 @@ impl<C: FromConfig, A: Scalar> FromKeras for crate::keras::Layer<C, A> {
     }
 }
 
-/// Whether a layer is a Bidirectional one of two of a kind.
-fn is_bidirectional<C: Architecture>(layer: &Layer) -> bool {
-    match layer.class() {
-        Some(class) => classes::<C>().iter().any(|own| class == format!("Bidirectional({own})")),
-        None => fits::<C>(layer, "forward.") && fits::<C>(layer, "backward."),
-    }
+/// Makes two layers of a kind something that the weights of a Bidirectional layer can be loaded into.
+macro_rules! load_bidirectional {
+    ($pair:ident, $kind:literal) => {
+        impl<C: FromConfig, A: Scalar> LoadKeras for $pair<A, C> {
+            const KIND: &'static str = C::KINDS[$kind];
+
+            fn is(layer: &Layer) -> bool {
+                match layer.class() {
+                    Some(class) => classes::<C>().iter().any(|own| class == format!("Bidirectional({own})")),
+                    None => fits::<C>(layer, "forward.") && fits::<C>(layer, "backward."),
+                }
+            }
+
+            fn named_weights(layer: &Layer) -> Result<StateDict> {
+                cudnn::converted::<C, A>(layer.weights()?)
+            }
+        }
+    };
 }
 
-impl<C: FromConfig, A: Scalar> LoadKeras for Bidirectional<A, C> {
-    const KIND: &'static str = C::KINDS[1];
-
-    fn is(layer: &Layer) -> bool {
-        is_bidirectional::<C>(layer)
-    }
-
-    fn named_weights(layer: &Layer) -> Result<StateDict> {
-        cudnn::converted::<C, A>(layer.weights()?)
-    }
-}
+load_bidirectional!(Bidirectional, 1);
+load_bidirectional!(LayerPair, 2);
 
 /// The layers of a Bidirectional one, whose outputs are merged as told.
 fn bidirectional<C: FromConfig, A: Scalar>(
@@ -231,18 +234,6 @@ impl<C: FromConfig, A: Scalar> FromKeras for Bidirectional<A, C> {
         };
         let expected = "\"concat\", \"sum\", \"mul\" or \"ave\"; null is read as a LayerPair";
         bidirectional(&entries, mode.ok_or_else(|| entries.refused("merge_mode", expected, entry))?)
-    }
-}
-
-impl<C: FromConfig, A: Scalar> LoadKeras for LayerPair<A, C> {
-    const KIND: &'static str = C::KINDS[2];
-
-    fn is(layer: &Layer) -> bool {
-        is_bidirectional::<C>(layer)
-    }
-
-    fn named_weights(layer: &Layer) -> Result<StateDict> {
-        cudnn::converted::<C, A>(layer.weights()?)
     }
 }
 

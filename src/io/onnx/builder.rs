@@ -132,34 +132,30 @@ fn value(name: &str, elem_type: i32, shape: &[Dim]) -> ValueInfoProto {
 
 /// An attribute of whole numbers.
 pub(super) fn ints(name: &str, ints: &[i64]) -> AttributeProto {
-    attribute(name, attribute_type::INTS, AttributeProto { ints: ints.into(), ..AttributeProto::default() })
+    AttributeProto { ints: ints.into(), ..attribute(name, attribute_type::INTS) }
 }
 
 /// An attribute of numbers.
 pub(super) fn floats(name: &str, floats: &[f32]) -> AttributeProto {
-    attribute(
-        name,
-        attribute_type::FLOATS,
-        AttributeProto { floats: floats.into(), ..AttributeProto::default() },
-    )
+    AttributeProto { floats: floats.into(), ..attribute(name, attribute_type::FLOATS) }
 }
 
 /// An attribute of one whole number.
 pub(super) fn int(name: &str, i: i64) -> AttributeProto {
-    attribute(name, attribute_type::INT, AttributeProto { i: Some(i), ..AttributeProto::default() })
+    AttributeProto { i: Some(i), ..attribute(name, attribute_type::INT) }
 }
 
 /// An attribute of one word.
 pub(super) fn string(name: &str, s: &str) -> AttributeProto {
-    attribute(name, attribute_type::STRING, AttributeProto { s: Some(s.into()), ..AttributeProto::default() })
+    AttributeProto { s: Some(s.into()), ..attribute(name, attribute_type::STRING) }
 }
 
 /// An attribute of words.
 pub(super) fn strings(name: &str, words: &[&str]) -> AttributeProto {
     let strings = words.iter().map(|&word| word.into()).collect();
-    attribute(name, attribute_type::STRINGS, AttributeProto { strings, ..AttributeProto::default() })
+    AttributeProto { strings, ..attribute(name, attribute_type::STRINGS) }
 }
 
-fn attribute(name: &str, kind: i32, value: AttributeProto) -> AttributeProto {
-    AttributeProto { name: Some(name.into()), r#type: Some(kind), ..value }
+fn attribute(name: &str, kind: i32) -> AttributeProto {
+    AttributeProto { name: Some(name.into()), r#type: Some(kind), ..AttributeProto::default() }
 }
