@@ -4,12 +4,11 @@ use std::io::{Cursor, Write};
 
 use ndarray::{Array2, ArrayD, array};
 use ndarray_rnn::io::{Dtype, StateDict, Tensor, npy, npz, pt, safetensors};
-use ndarray_rnn::optim::{Adam, AdamConfig};
-use ndarray_rnn::{Error, FileError, Linear, Nonlinearity, Parameters, Rnn, RnnConfig};
+use ndarray_rnn::{Error, FileError, Linear, LinearConfig, Nonlinearity, Parameters, Rnn, RnnConfig};
 use zip::write::SimpleFileOptions;
 
 use crate::common::TestResult;
-use crate::{bytes, path};
+use crate::path;
 
 #[track_caller]
 fn expect_skipped(dict: &StateDict, expected: &[(&str, &str)]) {
@@ -83,7 +82,7 @@ fn what_numpy_put_beside_weights_is_listed() -> TestResult {
 fn a_weight_that_was_left_out_is_named() -> TestResult {
     let dict = pt::read(path("sparse.pt"))?;
     expect_skipped(&dict, &[("sparse", "a sparse tensor")]);
-    let mut sparse = Linear::<f32>::zeros(ndarray_rnn::LinearConfig::new(2, 2).bias(false))?;
+    let mut sparse = Linear::<f32>::zeros(LinearConfig::new(2, 2).bias(false))?;
     let weight = npz::from_bytes(&archive(&[("weight.npy", text_array())], 0)?)?;
     let (format, field) = ("state dict", "weight".into());
     let feature = "an array of element type '<U1'".into();
@@ -262,51 +261,6 @@ fn headers_are_read_as_numpy_reads_them() -> TestResult {
     Ok(())
 }
 
-/// What a file holds decides, not its name.
-#[test]
-fn other_formats_are_named() -> TestResult {
-    let tar = [&[0; 257][..], b"ustar\0", &[0; 249]].concat();
-    let npy = npy::to_bytes(&Tensor::from_array(&array![1.0_f32])?)?;
-    let cases: [(&str, Vec<u8>, &str); 10] = [
-        ("safetensors", bytes("rnn.pt")?, "a zip archive, such as torch.save writes: use `io::pt`"),
-        ("safetensors", bytes("rnn.npz")?, "a zip archive, such as numpy.savez writes: use `io::npz`"),
-        ("npz", bytes("rnn.pt")?, "a zip archive, such as torch.save writes: use `io::pt`"),
-        ("pt", bytes("rnn.npz")?, "a zip archive, such as numpy.savez writes: use `io::npz`"),
-        (
-            "pt",
-            bytes("rnn.safetensors")?,
-            "a header of JSON, such as safetensors writes: use `io::safetensors`",
-        ),
-        ("npz", npy, "an array, such as numpy.save writes: use `io::npy`"),
-        (
-            "pt",
-            b"\x89HDF\r\n\x1a\n".into(),
-            "an HDF5 file, such as Keras's save_weights writes: use `io::keras`",
-        ),
-        (
-            "pt",
-            tar,
-            "a tar archive, such as torch.save wrote in torch 0.1: load it and save it again with a newer torch",
-        ),
-        (
-            "pt",
-            bytes("legacy.pt")?,
-            "a pickle, such as torch.save wrote before torch 1.6: load it and save it again with a newer torch",
-        ),
-        (
-            "safetensors",
-            b"version https://git-lfs.github.com/spec/v1\noid".into(),
-            "a pointer of Git LFS to a file that is elsewhere: run `git lfs pull`",
-        ),
-    ];
-    for (format, bytes, words) in cases {
-        let error =
-            (crate::format(&format!("x.{format}"))?.from_bytes)(&bytes).err().map(|error| error.to_string());
-        assert_eq!(error, Some(format!("{format}: file: expected the format {format}, got {words}")));
-    }
-    Ok(())
-}
-
 /// A prefix that was forgotten, and one under which nothing is.
 #[test]
 fn prefixes_are_suggested() -> TestResult {
@@ -324,7 +278,7 @@ fn prefixes_are_suggested() -> TestResult {
         network(&checkpoint.under("rnn.").under("encoder.")),
         Some(format!("no weight_ih_l0 under \"rnn.encoder.\": {there}"))
     );
-    let mut linear = Linear::<f32>::zeros(ndarray_rnn::LinearConfig::new(3, 2))?;
+    let mut linear = Linear::<f32>::zeros(LinearConfig::new(3, 2))?;
     let before = linear.clone();
     let error = checkpoint.under("head.").load_into(&mut linear).err().map(|error| error.to_string());
     let expected = "no weight under \"head.\": did you mean `under(\"model.head.\")`?";
@@ -334,44 +288,5 @@ fn prefixes_are_suggested() -> TestResult {
     let expected =
         "no weight_ih_l0 under \"model.head.\" among the names [\"model.head.weight\", \"model.head.bias\"]";
     assert_eq!(error.as_deref(), Some(expected));
-    Ok(())
-}
-
-/// A number that is none, as text: JSON would have `null` there, which nobody reads.
-#[test]
-fn numbers_that_text_lacks_are_refused_by_name() -> TestResult {
-    let mut rnn = Rnn::<f64>::zeros(RnnConfig::new(3, 2))?;
-    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        rnn.named_parameters_mut()[2].1[[1]] = value;
-        let error = serde_json::to_string(&rnn).err().map(|error| error.to_string());
-        let text =
-            "and a text format such as JSON has only finite numbers: write a binary format or safetensors";
-        assert_eq!(error, Some(format!("bias_ih_l0 holds {value}, {text}")));
-        let again: Rnn<f64> = postcard::from_bytes(&postcard::to_allocvec(&rnn)?)?;
-        assert_eq!(again.named_parameters()[2].1[[1]].to_bits(), value.to_bits());
-    }
-    Ok(())
-}
-
-/// Likewise in what an optimiser keeps.
-#[test]
-fn buffers_that_text_lacks_are_refused_by_name() -> TestResult {
-    let mut rnn = Rnn::<f32>::zeros(RnnConfig::new(3, 2))?;
-    let mut gradient = rnn.parameters().clone();
-    gradient.named_parameters_mut()[1].1[[1, 0]] = f32::NAN;
-    let mut adam = Adam::new(AdamConfig::new(), &rnn)?;
-    adam.step(&mut rnn, &gradient)?;
-    let error = serde_json::to_string(&adam).err().map(|error| error.to_string());
-    let text = "and a text format such as JSON has only finite numbers: write a binary format or safetensors";
-    assert_eq!(error, Some(format!("exp_avg of weight_hh_l0 holds NaN, {text}")));
-    Ok(())
-}
-
-/// Every bit of an `f64` outlives JSON, without a feature of serde_json that users would have to know.
-#[test]
-fn doubles_keep_their_bits_in_json() -> TestResult {
-    let rnn = Rnn::<f64>::new(RnnConfig::new(30, 20), &mut ndarray_rnn::manual_seed(0))?;
-    let again: Rnn<f64> = serde_json::from_str(&serde_json::to_string(&rnn)?)?;
-    assert_eq!(again, rnn);
     Ok(())
 }

@@ -13,6 +13,7 @@ mod beside;
 mod bytes;
 mod cut;
 mod interrupted;
+mod json;
 mod mutations;
 mod named;
 mod optimizers;

@@ -13,6 +13,7 @@ mod parameters;
 mod random;
 mod reproducibility;
 mod room;
+mod run_errors;
 mod spare;
 mod state_dict;
 mod value_stability;

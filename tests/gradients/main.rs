@@ -16,6 +16,7 @@ mod cell_gradients;
 mod differences;
 mod gated;
 mod limits;
+mod loops;
 mod nonfinite;
 mod oracle;
 mod packed;

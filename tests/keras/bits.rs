@@ -1,19 +1,16 @@
-//! The same bits, however a result is computed: by the crate's own network, alone or in a batch, whole or step by
-//! step, with or without the steps that a mask hides. Of every kind of layer.
+//! The same bits, however a result is computed: forwards or backwards, whole or step by step, with or without the
+//! steps that a mask hides. Of every kind of layer.
 
-use ndarray::{Array, Array2, Array3, ArrayD, ArrayRef3, Axis};
-use ndarray_rnn::keras::{
-    Activation, Bidirectional, Gru, GruConfig, Layer, LayerCell, LstmConfig, MergeMode, SeedGenerator,
-    SimpleRnn, SimpleRnnConfig, Stacked, set_random_seed,
-};
-use ndarray_rnn::{Parameters, Recurrent, Rnn};
+use ndarray::{Array, Array2, Array3, ArrayRef3, Axis};
+use ndarray_rnn::Parameters;
+use ndarray_rnn::keras::{Activation, Layer, LayerCell, SeedGenerator};
 
 use super::kind::{self, Kind, of_every_kind};
 use crate::common::mixed::Numbers;
-use crate::common::{Real, TestResult, assert_same_bits, in_both_types};
+use crate::common::{Real, TestResult, assert_same_bits};
 
 /// (N, T, I, units): on both sides of vectors, panels and tiles.
-const SIZES: [[usize; 4]; 7] =
+pub(crate) const SIZES: [[usize; 4]; 7] =
     [[1, 1, 1, 1], [3, 5, 4, 2], [4, 7, 17, 33], [7, 3, 5, 16], [1, 9, 8, 65], [2, 300, 3, 5], [9, 4, 31, 7]];
 
 pub(crate) fn config<C: Kind>([_, _, input_dim, units]: [usize; 4]) -> C {
@@ -50,115 +47,6 @@ pub(crate) fn reversed<A: Real>(array: &ArrayRef3<A>) -> Array3<A> {
     let mut view = array.view();
     view.invert_axis(Axis(1));
     view.to_owned()
-}
-
-// The crate's own network
-
-/// The arrays of a layer that torch's network would turn into: of a gradient, each of torch's two biases has the whole one.
-fn as_weights<C: Kind, A: Real>(
-    network: &Recurrent<C::Torch, A>,
-    arrays: Vec<(String, ArrayD<A>)>,
-) -> TestResult<Vec<ArrayD<A>>> {
-    let mut copy = network.clone();
-    copy.load_state_dict(arrays)?;
-    Ok(C::of_torch(&copy)?.get_weights())
-}
-
-/// The first axis of torch's states is the direction.
-fn of_torch<C: Kind, A: Real>(state: kind::TorchState<C, Array3<A>>, d: usize) -> Vec<Array2<A>> {
-    C::torch_list(state).into_iter().map(|plane| plane.index_axis_move(Axis(0), d)).collect()
-}
-
-fn one_layer_is_torch_s<C: Kind, A: Real>() -> TestResult {
-    for (i, sizes) in SIZES.into_iter().enumerate() {
-        let [batch, len, input_dim, units] = sizes;
-        let mut numbers = Numbers::new(i);
-        let layer = filled::<C, A>(config::<C>(sizes).use_bias(i % 3 != 0), &mut numbers)?;
-        let network = C::to_torch(&layer)?;
-        let input = numbers.draw((batch, len, input_dim));
-        let first = kind::state::<C, A>(&mut numbers, batch, units);
-        let d_output = numbers.draw((batch, len, units));
-        let first_of_torch: Vec<_> = first.iter().map(|plane| plane.clone().insert_axis(Axis(0))).collect();
-        let run = || network.run(&input).state(C::torch_lend(&first_of_torch));
-        let (expected, last, trace) = run().forward_train(&mut set_random_seed(0))?;
-        let last = of_torch::<C, A>(last, 0);
-        let call = || layer.call(&input).initial_state(C::lend(&first));
-        let (output, state) = call().forward()?;
-        assert_same_bits(&output, &expected, "output");
-        assert_same_states(&C::list(state), &last, "state");
-
-        let d_last: Vec<_> = last.iter().map(|plane| plane.clone().insert_axis(Axis(0))).collect();
-        let gradients = network.backward(&trace, &d_output, Some(C::torch_lend(&d_last)))?;
-        let (_, _, trace) = call().forward_train(&mut SeedGenerator::new(0))?;
-        let ours = layer.backward(&trace, &d_output, Some(C::lend(&last)))?;
-        let theirs = as_weights::<C, A>(&network, gradients.parameters.state_dict())?;
-        let names = ["gradient of the kernel", "of the recurrent kernel", "of the bias"];
-        for ((name, (_, mut ours)), theirs) in names.into_iter().zip(ours.parameters.state_dict()).zip(theirs)
-        {
-            if ours.ndim() == 1 {
-                // Of torch's two biases, which have one gradient, one bias is the sum.
-                ours.mapv_inplace(|d| d + d);
-            }
-            assert_same_bits(&ours, &theirs, name);
-        }
-        assert_same_bits(&ours.input, &gradients.input, "gradient of the input");
-        assert_same_states(&C::list(ours.state), &of_torch::<C, A>(gradients.state, 0), "of the first state");
-    }
-    Ok(())
-}
-
-fn both_directions_are_torch_s<C: Kind, A: Real>() -> TestResult {
-    for (i, sizes) in SIZES.into_iter().enumerate() {
-        let [batch, len, input_dim, _] = sizes;
-        let mut numbers = Numbers::new(i);
-        let forward = filled::<C, A>(config(sizes), &mut numbers)?;
-        let backward = filled::<C, A>(config::<C>(sizes).go_backwards(true), &mut numbers)?;
-        let layer = Bidirectional::from_layers(forward, backward, MergeMode::Concat)?;
-        let network = C::both_to_torch(&layer)?;
-        let input = numbers.draw((batch, len, input_dim));
-        let (expected, last) = network.run(&input).forward()?;
-        let last = C::torch_list(last);
-        let (output, states) = layer.forward(&input)?;
-        assert_same_bits(&output, &expected, "output");
-        for (d, state) in states.into_iter().map(C::list).enumerate() {
-            for (plane, last) in state.iter().zip(&last) {
-                assert_same_bits(plane, &last.index_axis(Axis(0), d), "state");
-            }
-        }
-        assert_eq!(C::both_of_torch(&network)?.get_weights(), layer.get_weights());
-    }
-    Ok(())
-}
-
-/// Nothing is lost on the way to torch's network and back.
-fn there_and_back<C: Kind, A: Real>() -> TestResult {
-    for use_bias in [false, true] {
-        let layer = filled::<C, A>(C::new(3, 5).use_bias(use_bias), &mut Numbers::new(1))?;
-        assert_eq!(C::of_torch(&C::to_torch(&layer)?)?, layer);
-    }
-    Ok(())
-}
-
-fn relu_too<A: Real>() -> TestResult {
-    let config = SimpleRnnConfig::new(3, 5).activation(Activation::Relu);
-    let layer = filled::<_, A>(config, &mut Numbers::new(1))?;
-    assert_eq!(SimpleRnn::try_from(&Rnn::try_from(&layer)?)?, layer);
-    let input = Numbers::new(2).draw((2, 3, 3));
-    assert_same_bits(&Rnn::try_from(&layer)?.run(&input).forward()?.0, &layer.forward(&input)?.0, "output");
-    Ok(())
-}
-
-/// A bias of -0 has the same sums in torch's network, whose second bias is 0.
-fn negative_zero_goes_over<C: Kind, A: Real>() -> TestResult {
-    let mut layer = Layer::<C, A>::zeros(C::new(1, 1))?;
-    for (name, mut parameter) in layer.named_parameters_mut() {
-        parameter.fill(if name == "bias" { -A::zero() } else { -A::one() });
-    }
-    let input = Array3::zeros((1, 3, 1));
-    let (expected, _) = layer.forward(&input)?;
-    let (output, _) = C::to_torch(&layer)?.run(&input).forward()?;
-    assert_same_bits(&output, &expected, "output");
-    Ok(())
 }
 
 // Time
@@ -237,82 +125,6 @@ fn a_loop_over_cells<C: Kind, A: Real>() -> TestResult {
             assert_same_states(&d_state, &C::list(expected.state), "gradient of the first state");
         }
     }
-    Ok(())
-}
-
-/// First states and the gradients of final states reach every layer and direction of a stack of different kinds.
-fn states_of_stacks<A: Real>() -> TestResult {
-    let mut numbers = Numbers::new(6);
-    let first = filled::<_, A>(LstmConfig::new(4, 5), &mut numbers)?;
-    let (forward, backward) = (GruConfig::new(5, 3), GruConfig::new(5, 2).go_backwards(true));
-    let (forward, backward) = (filled(forward, &mut numbers)?, filled(backward, &mut numbers)?);
-    let second = Bidirectional::<A, _>::from_layers(forward, backward, MergeMode::Concat)?;
-    let model = Stacked::new([first.clone().into(), second.clone().into()])?;
-    assert_eq!(model.layers()[0].downcast_ref(), Some(&first));
-    assert_eq!(model.layers()[1].downcast_ref(), Some(&second));
-    assert_eq!(model.layers()[1].downcast_ref(), None::<&SimpleRnn<A>>);
-
-    let input = numbers.draw::<A, _>((2, 6, 4));
-    let given: [Array2<A>; 4] = [5, 5, 3, 2].map(|units| numbers.draw((2, units)));
-    let d_states: [Array2<A>; 4] = [5, 5, 3, 2].map(|units| numbers.draw((2, units)));
-    let call = model.call(&input).initial_state(&given);
-    let (output, states, trace) = call.forward_train(&mut model.seed_generators())?;
-    let call = first.call(&input).initial_state((&given[0], &given[1]));
-    let (y, (h, c), first_trace) = call.forward_train(&mut first.seed_generator())?;
-    let call = second.call(&y).initial_state([&given[2], &given[3]]);
-    let (expected, [forward, backward], second_trace) = call.forward_train(&mut second.seed_generators())?;
-    assert_same_bits(&output, &expected, "output");
-    assert_eq!(states, [h, c, forward, backward]);
-
-    let gradients = model.backward(&trace, &output, Some(&d_states))?;
-    let above = second.backward(&second_trace, &output, Some([&d_states[2], &d_states[3]]))?;
-    let below = first.backward(&first_trace, &above.input, Some((&d_states[0], &d_states[1])))?;
-    assert_same_bits(&gradients.input, &below.input, "gradient of the input");
-    let ([forward, backward], (d_h, d_c)) = (above.state, below.state);
-    assert_eq!(gradients.state, [d_h, d_c, forward, backward]);
-    Ok(())
-}
-
-/// A stack is its layers one after another, in training too, and carries the state of each.
-fn stacks<A: Real>() -> TestResult {
-    let mut rng = set_random_seed(5);
-    let config = GruConfig::new(4, 5).dropout(0.2).recurrent_dropout(0.3);
-    let first = Gru::<A>::new(config, &mut rng)?;
-    let second = Bidirectional::<A, _>::new(LstmConfig::new(5, 3).dropout(0.5), MergeMode::Mul, &mut rng)?;
-    let third = SimpleRnn::<A>::new(SimpleRnnConfig::new(3, 2), &mut rng)?;
-    let model = Stacked::new([first.clone().into(), second.clone().into(), third.clone().into()])?;
-    let names: Vec<_> = model.named_parameters().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names[..4], ["0.kernel", "0.recurrent_kernel", "0.bias", "1.forward.kernel"]);
-
-    let (input, mask) = (Numbers::new(1).draw((4, 6, 4)), mask([4, 6, 4, 0]));
-    let (output, _, trace) = model.call(&input).mask(&mask).last_train(&mut model.seed_generators())?;
-    let below = first.call(&input).mask(&mask);
-    let (y, _, first_trace) = below.forward_train(&mut first.seed_generator())?;
-    let between = second.call(&y).mask(&mask);
-    let (z, _, second_trace) = between.forward_train(&mut second.seed_generators())?;
-    let (expected, _, third_trace) = third.call(&z).mask(&mask).last_train(&mut third.seed_generator())?;
-    assert_same_bits(&output, &expected, "output");
-
-    let gradients = model.backward(&trace, &output, None)?;
-    let above = third.backward(&third_trace, &output, None)?;
-    let middle = second.backward(&second_trace, &above.input, None)?;
-    let below = first.backward(&first_trace, &middle.input, None)?;
-    assert_same_bits(&gradients.input, &below.input, "gradient of the input");
-    assert_same_bits(&gradients.state[0], &below.state, "gradient of the first state");
-    assert_same_bits(&gradients.state[4], &middle.state[1].1, "of the backward layer's c");
-    let parameters = below.parameters.state_dict().into_iter();
-    let parameters = parameters.chain(middle.parameters.state_dict()).chain(above.parameters.state_dict());
-    for ((name, gradient), (_, expected)) in gradients.parameters.state_dict().into_iter().zip(parameters) {
-        assert_same_bits(&gradient, &expected, &name);
-    }
-
-    let model = Stacked::new([first.clone().into(), SimpleRnn::zeros(SimpleRnnConfig::new(5, 2))?.into()])?;
-    let mut states = vec![Array2::zeros((4, 5)), Array2::zeros((4, 2))];
-    for chunk in input.axis_chunks_iter(Axis(1), 4) {
-        (_, states) = model.call(&chunk).initial_state(&states).last()?;
-    }
-    assert_same_bits(&states[0], &first.call(&input).last()?.0, "the first layer's state");
-    assert_same_bits(&states[1], &model.call(&input).last()?.0, "the second layer's state");
     Ok(())
 }
 
@@ -405,14 +217,9 @@ fn what_masked_steps_show<C: Kind, A: Real>() -> TestResult {
 }
 
 of_every_kind!(
-    one_layer_is_torch_s,
-    both_directions_are_torch_s,
-    there_and_back,
-    negative_zero_goes_over,
     backwards_is_the_reversed_input,
     whole_in_chunks_or_step_by_step,
     a_loop_over_cells,
     masked_steps_are_no_steps,
     what_masked_steps_show,
 );
-in_both_types!(relu_too, states_of_stacks, stacks);
