@@ -11,6 +11,8 @@ use ndarray_rnn::kernels::{Arch, Chain, Element, Matrix, Panels, Plan, Product, 
 use ndarray_rnn::{Nonlinearity, Parameters, Rnn, RnnConfig, Scalar, manual_seed, random};
 use rand::Rng;
 
+use crate::common::{TestResult, in_both_types};
+
 fn uniform<A: Scalar>(shape: (usize, usize), rng: &mut impl Rng) -> Array2<A> {
     let mut array = Array2::zeros(shape);
     random::uniform(&mut array, -1.0, 1.0, rng).unwrap();
@@ -32,7 +34,7 @@ fn product<A: Element>(arch: Arch, a: Matrix<'_, A>, weights: &Panels<A>, start:
     arch.dispatch(Product::new(&[Chain { start, a, weights: weights.all() }], c));
 }
 
-fn products_equal_the_definition<A: Scalar>() {
+fn products_equal_the_definition<A: Scalar>() -> TestResult {
     let mut rng = manual_seed(1);
     let sizes = [1, 2, 3, 5, 6, 7, 8, 13, 16, 17, 33, 48, 52, 64, 65];
     for (i, (m, k)) in sizes.iter().flat_map(|&m| sizes.map(|k| (m, k))).enumerate() {
@@ -58,10 +60,11 @@ fn products_equal_the_definition<A: Scalar>() {
             }
         }
     }
+    Ok(())
 }
 
 /// Chains are made one by one and added in their order, to what the output holds unless it is replaced.
-fn products_of_chains_are_sums_of_chains<A: Scalar>() {
+fn products_of_chains_are_sums_of_chains<A: Scalar>() -> TestResult {
     let mut rng = manual_seed(5);
     for (m, n, depths) in [(1, 64, [16, 16, 3]), (5, 2, [4, 2, 1]), (7, 33, [1, 9, 6]), (13, 129, [30, 5, 8])]
     {
@@ -88,20 +91,11 @@ fn products_of_chains_are_sums_of_chains<A: Scalar>() {
             assert_eq!(c, replaced, "{name}, {m} x {depths:?} x {n}");
         }
     }
-}
-
-#[test]
-fn products_of_chains_are_sums_of_chains_f32() {
-    products_of_chains_are_sums_of_chains::<f32>();
-}
-
-#[test]
-fn products_of_chains_are_sums_of_chains_f64() {
-    products_of_chains_are_sums_of_chains::<f64>();
+    Ok(())
 }
 
 /// Blocks of one group of tiles, of two and of all; columns from either end.
-fn products_are_the_same_however_cut_up<A: Scalar>() {
+fn products_are_the_same_however_cut_up<A: Scalar>() -> TestResult {
     let mut rng = manual_seed(4);
     for (m, k, n) in [(1, 40, 300), (20, 7, 1), (43, 33, 129)] {
         let (a, w) = (uniform::<A>((m, k), &mut rng), uniform::<A>((n, k), &mut rng));
@@ -120,26 +114,7 @@ fn products_are_the_same_however_cut_up<A: Scalar>() {
             }
         }
     }
-}
-
-#[test]
-fn products_are_the_same_however_cut_up_f32() {
-    products_are_the_same_however_cut_up::<f32>();
-}
-
-#[test]
-fn products_are_the_same_however_cut_up_f64() {
-    products_are_the_same_however_cut_up::<f64>();
-}
-
-#[test]
-fn products_equal_the_definition_f32() {
-    products_equal_the_definition::<f32>();
-}
-
-#[test]
-fn products_equal_the_definition_f64() {
-    products_equal_the_definition::<f64>();
+    Ok(())
 }
 
 /// All numbers that a training pass makes, as exact text: output, state, every gradient.
@@ -161,7 +136,7 @@ fn network<A: Scalar>(sizes: (usize, usize), nonlinearity: Nonlinearity) -> Rnn<
     Rnn::new(config.nonlinearity(nonlinearity), &mut manual_seed(3)).unwrap()
 }
 
-fn passes_are_the_same_on_every_instruction_set<A: Scalar>() {
+fn passes_are_the_same_on_every_instruction_set<A: Scalar>() -> TestResult {
     for nonlinearity in [Nonlinearity::Tanh, Nonlinearity::Relu] {
         for (sizes, shape) in [((5, 3), (7, 4)), ((17, 33), (9, 13)), ((64, 48), (5, 1))] {
             let rnn = network::<A>(sizes, nonlinearity);
@@ -171,17 +146,15 @@ fn passes_are_the_same_on_every_instruction_set<A: Scalar>() {
             passes.for_each(|(name, pass)| assert_eq!(pass, scalar, "{name}, {rnn}, (L, N) = {shape:?}"));
         }
     }
+    Ok(())
 }
 
-#[test]
-fn passes_are_the_same_on_every_instruction_set_f32() {
-    passes_are_the_same_on_every_instruction_set::<f32>();
-}
-
-#[test]
-fn passes_are_the_same_on_every_instruction_set_f64() {
-    passes_are_the_same_on_every_instruction_set::<f64>();
-}
+in_both_types!(
+    products_equal_the_definition,
+    products_of_chains_are_sums_of_chains,
+    products_are_the_same_however_cut_up,
+    passes_are_the_same_on_every_instruction_set,
+);
 
 #[test]
 fn passes_are_the_same_however_cut_up() {

@@ -164,6 +164,10 @@ pub struct Batch<C: Network, A: Scalar> {
 }
 
 impl<C: Network> Case<C> {
+    pub fn without_resets(&self) -> Self {
+        Self { resets: None, ..self.clone() }
+    }
+
     pub fn batch<A: Number>(&self) -> Result<Batch<C, A>> {
         let (mut rng, shape) = (manual_seed(self.seed), self.config.shape());
         let network = Recurrent::new(self.config.clone(), &mut rng)?;
@@ -255,6 +259,22 @@ macro_rules! in_every_kind {
     };
 }
 pub(crate) use in_every_kind;
+
+/// Makes `#[test]`s of checks of a case, for each kind of network and both types: `of_cases::rnn::name` and so on.
+macro_rules! of_cases {
+    ($($name:ident),+ $(,)?) => {
+        mod of_cases {
+            $(fn $name<C: crate::case::Random>() -> crate::common::TestResult {
+                crate::case::for_cases::<C>(|case| {
+                    super::$name::<C, f32>(case)?;
+                    super::$name::<C, f64>(case)
+                })
+            })+
+            crate::case::in_every_kind!($($name),+);
+        }
+    };
+}
+pub(crate) use of_cases;
 
 /// Numbers from (-1, 1).
 pub fn numbers<A: Number, D: Dimension, R: Rng>(

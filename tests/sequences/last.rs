@@ -3,13 +3,10 @@
 use proptest::prelude::*;
 
 use crate::alone::Alone;
-use crate::case::{
-    Batch, Case, Checked, Number, Random, all_bits, bits, for_cases, in_every_kind, state_bits,
-};
-use crate::common::TestResult;
+use crate::case::{Batch, Case, Checked, Number, Random, all_bits, bits, of_cases, state_bits};
 
-fn last_is_the_right_rows<C: Random, A: Number>(case: &Case<C>) -> Checked {
-    let batch: Batch<C, A> = case.batch()?;
+fn last_outputs_are_the_right_rows_of_the_output<C: Random, A: Number>(case: &Case<C>) -> Checked {
+    let batch: Batch<C, A> = case.without_resets().batch()?;
     let alone = Alone::of(&batch)?;
     let (last, state) = batch.run().last()?;
     prop_assert_eq!(bits(&last), bits(&alone.last), "last");
@@ -17,12 +14,4 @@ fn last_is_the_right_rows<C: Random, A: Number>(case: &Case<C>) -> Checked {
     Ok(())
 }
 
-fn last_outputs_are_the_right_rows_of_the_output<C: Random>() -> TestResult {
-    for_cases::<C>(|case| {
-        let case = Case { resets: None, ..case.clone() };
-        last_is_the_right_rows::<C, f32>(&case)?;
-        last_is_the_right_rows::<C, f64>(&case)
-    })
-}
-
-in_every_kind!(last_outputs_are_the_right_rows_of_the_output);
+of_cases!(last_outputs_are_the_right_rows_of_the_output);

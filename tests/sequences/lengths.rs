@@ -7,13 +7,10 @@ use ndarray_rnn::{Result, Rnn, RnnConfig, manual_seed};
 use proptest::prelude::*;
 
 use crate::alone::Alone;
-use crate::case::{
-    Batch, Case, Checked, Number, Random, all_bits, bits, for_cases, in_every_kind, of_sequence, state_bits,
-};
-use crate::common::TestResult;
+use crate::case::{Batch, Case, Checked, Number, Random, all_bits, bits, of_cases, of_sequence, state_bits};
 
-fn equals_alone<C: Random, A: Number>(case: &Case<C>) -> Checked {
-    let batch: Batch<C, A> = case.batch()?;
+fn a_ragged_batch_equals_each_sequence_alone<C: Random, A: Number>(case: &Case<C>) -> Checked {
+    let batch: Batch<C, A> = case.without_resets().batch()?;
     let alone = Alone::of(&batch)?;
     let (output, state) = batch.run().forward()?;
     prop_assert_eq!(bits(&output), bits(alone.output()), "output");
@@ -21,8 +18,8 @@ fn equals_alone<C: Random, A: Number>(case: &Case<C>) -> Checked {
     Ok(())
 }
 
-fn unbatched_equals_alone<C: Random, A: Number>(case: &Case<C>) -> Checked {
-    let batch: Batch<C, A> = case.batch()?;
+fn one_padded_sequence_equals_itself_alone<C: Random, A: Number>(case: &Case<C>) -> Checked {
+    let batch: Batch<C, A> = case.without_resets().batch()?;
     let alone = Alone::of(&batch)?;
     let time_major = batch.axes(alone.output().clone());
     let input = batch.axes(batch.input.clone());
@@ -43,9 +40,9 @@ fn unbatched_equals_alone<C: Random, A: Number>(case: &Case<C>) -> Checked {
     Ok(())
 }
 
-fn whole_lengths_are_none<C: Random, A: Number>(case: &Case<C>) -> Checked {
+fn lengths_of_l_each_are_none<C: Random, A: Number>(case: &Case<C>) -> Checked {
     let lengths = vec![case.len; case.lengths.len()];
-    let batch: Batch<C, A> = Case { lengths, ..case.clone() }.batch()?;
+    let batch: Batch<C, A> = Case { lengths, resets: None, ..case.clone() }.batch()?;
     let (output, state) = batch.run().forward()?;
     let (plain, plain_state) = batch.network.forward(&batch.input, batch.first.as_deref().map(C::lend))?;
     prop_assert_eq!(bits(&output), bits(&plain));
@@ -53,34 +50,10 @@ fn whole_lengths_are_none<C: Random, A: Number>(case: &Case<C>) -> Checked {
     Ok(())
 }
 
-fn a_ragged_batch_equals_each_sequence_alone<C: Random>() -> TestResult {
-    for_cases::<C>(|case| {
-        let case = Case { resets: None, ..case.clone() };
-        equals_alone::<C, f32>(&case)?;
-        equals_alone::<C, f64>(&case)
-    })
-}
-
-fn one_padded_sequence_equals_itself_alone<C: Random>() -> TestResult {
-    for_cases::<C>(|case| {
-        let case = Case { resets: None, ..case.clone() };
-        unbatched_equals_alone::<C, f32>(&case)?;
-        unbatched_equals_alone::<C, f64>(&case)
-    })
-}
-
-fn lengths_of_l_each_are_none<C: Random>() -> TestResult {
-    for_cases::<C>(|case| {
-        let case = Case { resets: None, ..case.clone() };
-        whole_lengths_are_none::<C, f32>(&case)?;
-        whole_lengths_are_none::<C, f64>(&case)
-    })
-}
-
-in_every_kind!(
+of_cases!(
     a_ragged_batch_equals_each_sequence_alone,
     one_padded_sequence_equals_itself_alone,
-    lengths_of_l_each_are_none,
+    lengths_of_l_each_are_none
 );
 
 /// Every order of the lengths 0, 1, 3, 4, with a tie beside them.

@@ -4,15 +4,14 @@ use ndarray::{Array2, Axis};
 use proptest::prelude::*;
 
 use crate::alone::Alone;
-use crate::case::{
-    Batch, Case, Checked, Number, Random, all_bits, bits, for_cases, in_every_kind, state_bits,
-};
-use crate::common::TestResult;
+use crate::case::{Batch, Case, Checked, Number, Random, all_bits, bits, of_cases, state_bits};
 
 /// Equal lengths, which no list gives.
-fn equals_pieces<C: Random, A: Number>(case: &Case<C>) -> Checked {
+fn resets_equal_pieces_alone<C: Random, A: Number>(case: &Case<C>) -> Checked {
     let lengths = vec![case.len; case.lengths.len()];
-    let batch: Batch<C, A> = Case { lengths, ..case.clone() }.batch()?;
+    // By chance one step in so many, where the case has no resets of its own.
+    let resets = case.resets.or(Some(2));
+    let batch: Batch<C, A> = Case { lengths, resets, ..case.clone() }.batch()?;
     let alone = Alone::of(&batch)?;
     let (output, state) = batch.with_states(batch.network.run(&batch.input)).forward()?;
     prop_assert_eq!(bits(&output), bits(alone.output()), "output");
@@ -20,7 +19,7 @@ fn equals_pieces<C: Random, A: Number>(case: &Case<C>) -> Checked {
     Ok(())
 }
 
-fn nowhere_is_none<C: Random, A: Number>(case: &Case<C>) -> Checked {
+fn resets_nowhere_are_none<C: Random, A: Number>(case: &Case<C>) -> Checked {
     let mut batch: Batch<C, A> = Case { resets: None, reset_state: true, ..case.clone() }.batch()?;
     let (output, state) = batch.run().forward()?;
     let shape = batch.input.shape();
@@ -32,7 +31,7 @@ fn nowhere_is_none<C: Random, A: Number>(case: &Case<C>) -> Checked {
 }
 
 /// A reset before step 0 is another first state for the forward directions, and nothing for the reverse directions.
-fn at_the_start_is_first<C: Random, A: Number>(case: &Case<C>) -> Checked {
+fn a_reset_at_the_start_overrides_the_first_state<C: Random, A: Number>(case: &Case<C>) -> Checked {
     let mut batch: Batch<C, A> = Case { resets: None, reset_state: true, ..case.clone() }.batch()?;
     let directions = batch.shape().directions();
     let mut first = batch.first_state();
@@ -58,31 +57,4 @@ fn at_the_start_is_first<C: Random, A: Number>(case: &Case<C>) -> Checked {
     Ok(())
 }
 
-fn resets_equal_pieces_alone<C: Random>() -> TestResult {
-    for_cases::<C>(|case| {
-        // By chance one step in so many, where the case has no resets of its own.
-        let case = Case { resets: case.resets.or(Some(2)), ..case.clone() };
-        equals_pieces::<C, f32>(&case)?;
-        equals_pieces::<C, f64>(&case)
-    })
-}
-
-fn resets_nowhere_are_none<C: Random>() -> TestResult {
-    for_cases::<C>(|case| {
-        nowhere_is_none::<C, f32>(case)?;
-        nowhere_is_none::<C, f64>(case)
-    })
-}
-
-fn a_reset_at_the_start_overrides_the_first_state<C: Random>() -> TestResult {
-    for_cases::<C>(|case| {
-        at_the_start_is_first::<C, f32>(case)?;
-        at_the_start_is_first::<C, f64>(case)
-    })
-}
-
-in_every_kind!(
-    resets_equal_pieces_alone,
-    resets_nowhere_are_none,
-    a_reset_at_the_start_overrides_the_first_state
-);
+of_cases!(resets_equal_pieces_alone, resets_nowhere_are_none, a_reset_at_the_start_overrides_the_first_state);

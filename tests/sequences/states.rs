@@ -3,13 +3,10 @@
 use proptest::prelude::*;
 
 use crate::alone::{Alone, first_layers};
-use crate::case::{
-    Batch, Case, Checked, Number, Random, all_bits, bits, for_cases, in_every_kind, state_bits,
-};
-use crate::common::TestResult;
+use crate::case::{Batch, Case, Checked, Number, Random, all_bits, bits, of_cases, state_bits};
 
-fn states_are_those_of_smaller_networks<C: Random, A: Number>(case: &Case<C>) -> Checked {
-    let batch: Batch<C, A> = case.batch()?;
+fn states_of_a_ragged_batch<C: Random, A: Number>(case: &Case<C>) -> Checked {
+    let batch: Batch<C, A> = case.without_resets().batch()?;
     let alone = Alone::of(&batch)?;
     let (layers, state) = batch.run().states()?;
     let (output, _) = batch.run().forward()?;
@@ -22,7 +19,7 @@ fn states_are_those_of_smaller_networks<C: Random, A: Number>(case: &Case<C>) ->
     Ok(())
 }
 
-fn plain_states_are_those_of_smaller_networks<C: Random, A: Number>(case: &Case<C>) -> Checked {
+fn states_of_equal_lengths<C: Random, A: Number>(case: &Case<C>) -> Checked {
     let lengths = vec![case.len; case.lengths.len()];
     let batch: Batch<C, A> = Case { lengths, ..case.clone() }.batch()?;
     let (layers, _) = batch.network.run(&batch.input).states()?;
@@ -33,19 +30,4 @@ fn plain_states_are_those_of_smaller_networks<C: Random, A: Number>(case: &Case<
     Ok(())
 }
 
-fn states_of_a_ragged_batch<C: Random>() -> TestResult {
-    for_cases::<C>(|case| {
-        let case = Case { resets: None, ..case.clone() };
-        states_are_those_of_smaller_networks::<C, f32>(&case)?;
-        states_are_those_of_smaller_networks::<C, f64>(&case)
-    })
-}
-
-fn states_of_equal_lengths<C: Random>() -> TestResult {
-    for_cases::<C>(|case| {
-        plain_states_are_those_of_smaller_networks::<C, f32>(case)?;
-        plain_states_are_those_of_smaller_networks::<C, f64>(case)
-    })
-}
-
-in_every_kind!(states_of_a_ragged_batch, states_of_equal_lengths);
+of_cases!(states_of_a_ragged_batch, states_of_equal_lengths);

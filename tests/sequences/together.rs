@@ -6,12 +6,9 @@ use ndarray_rnn::manual_seed;
 use proptest::prelude::*;
 
 use crate::alone::Alone;
-use crate::case::{
-    Batch, Case, Checked, Number, Random, all_bits, bits, for_cases, in_every_kind, of_sequence, state_bits,
-};
-use crate::common::TestResult;
+use crate::case::{Batch, Case, Checked, Number, Random, all_bits, bits, of_cases, of_sequence, state_bits};
 
-fn batched<C: Random, A: Number>(case: &Case<C>) -> Checked {
+fn all_options_agree_in_a_batch<C: Random, A: Number>(case: &Case<C>) -> Checked {
     let batch: Batch<C, A> = case.batch()?;
     let alone = Alone::of(&batch)?;
     let expected = all_bits(&alone.state);
@@ -30,7 +27,7 @@ fn batched<C: Random, A: Number>(case: &Case<C>) -> Checked {
     Ok(())
 }
 
-fn unbatched<C: Random, A: Number>(case: &Case<C>) -> Checked {
+fn all_options_agree_for_one_sequence<C: Random, A: Number>(case: &Case<C>) -> Checked {
     let batch: Batch<C, A> = case.batch()?;
     let alone = Alone::of(&batch)?;
     let layers: Vec<Array3<A>> = alone.layers.iter().map(|layer| batch.axes(layer.clone())).collect();
@@ -59,18 +56,4 @@ fn unbatched<C: Random, A: Number>(case: &Case<C>) -> Checked {
     Ok(())
 }
 
-fn all_options_agree_in_a_batch<C: Random>() -> TestResult {
-    for_cases::<C>(|case| {
-        batched::<C, f32>(case)?;
-        batched::<C, f64>(case)
-    })
-}
-
-fn all_options_agree_for_one_sequence<C: Random>() -> TestResult {
-    for_cases::<C>(|case| {
-        unbatched::<C, f32>(case)?;
-        unbatched::<C, f64>(case)
-    })
-}
-
-in_every_kind!(all_options_agree_in_a_batch, all_options_agree_for_one_sequence);
+of_cases!(all_options_agree_in_a_batch, all_options_agree_for_one_sequence);

@@ -3,7 +3,7 @@
 
 use crate::common::golden::Golden;
 use crate::common::training::{cases, difference, expect_message, size, sizes, uniform_in};
-use crate::common::{Real, TestResult};
+use crate::common::{Real, TestResult, in_both_types};
 use ndarray::{Array2, Array3, ArrayD, Axis, array};
 use ndarray_rnn::functional::{accuracy, argmax, log_softmax, relu, relu_backward, sample, softmax};
 use ndarray_rnn::io::StateDict;
@@ -70,7 +70,8 @@ fn functions_are_torchs() -> TestResult {
     functions::<f64>(5e-16)
 }
 
-fn draws<A: Real>() -> TestResult {
+/// Every one of 2,728 indices, and every word drawn.
+fn draws_are_torchs<A: Real>() -> TestResult {
     let golden = fixture()?;
     for (name, case) in cases::<A>(&golden, "multinomial")? {
         let (mut rng, shape) = (seeded(&case)?, sizes(&case["shape"])?);
@@ -88,14 +89,7 @@ fn draws<A: Real>() -> TestResult {
     Ok(())
 }
 
-/// Every one of 2,728 indices, and every word drawn.
-#[test]
-fn draws_are_torchs() -> TestResult {
-    draws::<f32>()?;
-    draws::<f64>()
-}
-
-fn masks<A: Real>() -> TestResult {
+fn dropout_is_torchs_bit_for_bit<A: Real>() -> TestResult {
     let golden = fixture()?;
     for (name, case) in cases::<A>(&golden, "dropout")? {
         let (mut rng, shape) = (seeded(&case)?, sizes(&case["shape"])?);
@@ -107,12 +101,6 @@ fn masks<A: Real>() -> TestResult {
         expect_next(&golden, &name, &mut rng)?;
     }
     Ok(())
-}
-
-#[test]
-fn dropout_is_torchs_bit_for_bit() -> TestResult {
-    masks::<f32>()?;
-    masks::<f64>()
 }
 
 fn renorm<A: Real>(tolerance: f64) -> TestResult {
@@ -270,3 +258,5 @@ fn padding_stays_after_loading() -> TestResult {
     expect_message(Embedding::<f32>::from_state_dict(&dict.under("embedding."), Some(4)), message);
     Ok(())
 }
+
+in_both_types!(draws_are_torchs, dropout_is_torchs_bit_for_bit);

@@ -2,7 +2,7 @@
 
 use crate::common::golden::Golden;
 use crate::common::training::{cases, difference, expect_message, fixture, size, sizes, uniform_in};
-use crate::common::{Real, TestResult};
+use crate::common::{Real, TestResult, in_both_types};
 use ndarray::{Array1, Array2, ArrayD, Axis, Ix2, IxDyn, arr0, array};
 use ndarray_rnn::random::Mt19937;
 use ndarray_rnn::{Embedding, EmbeddingConfig, Linear, LinearConfig, Parameters, manual_seed, one_hot};
@@ -20,7 +20,7 @@ fn seeded(case: &Value) -> TestResult<Mt19937> {
     Ok(manual_seed(case["seed"].as_u64().ok_or("no seed")?))
 }
 
-fn linear_beside_torch<A: Real>() -> TestResult {
+fn linear_is_torchs<A: Real>() -> TestResult {
     let golden = fixture()?;
     let mut worst = 0.0_f64;
     for (name, case) in cases::<A>(&golden, "linear")? {
@@ -44,13 +44,7 @@ fn linear_beside_torch<A: Real>() -> TestResult {
     Ok(())
 }
 
-#[test]
-fn linear_is_torchs() -> TestResult {
-    linear_beside_torch::<f32>()?;
-    linear_beside_torch::<f64>()
-}
-
-fn drawn_as_torch<A: Real>() -> TestResult {
+fn linear_is_drawn_bit_for_bit<A: Real>() -> TestResult {
     let golden = Golden::parse(include_bytes!("../golden/parameters.safetensors"))?;
     let linear = Linear::<A>::new(LinearConfig::new(7, 5), &mut manual_seed(3))?;
     for (name, value) in linear.state_dict() {
@@ -59,13 +53,7 @@ fn drawn_as_torch<A: Real>() -> TestResult {
     Ok(())
 }
 
-#[test]
-fn linear_is_drawn_bit_for_bit() -> TestResult {
-    drawn_as_torch::<f32>()?;
-    drawn_as_torch::<f64>()
-}
-
-fn embedding_beside_torch<A: Real>() -> TestResult {
+fn embedding_is_torchs<A: Real>() -> TestResult {
     let golden = fixture()?;
     let indices = array![[4, 2, 4], [0, 9, 2]];
     for (name, case) in cases::<A>(&golden, "embedding")? {
@@ -90,12 +78,6 @@ fn embedding_beside_torch<A: Real>() -> TestResult {
         }
     }
     Ok(())
-}
-
-#[test]
-fn embedding_is_torchs() -> TestResult {
-    embedding_beside_torch::<f32>()?;
-    embedding_beside_torch::<f64>()
 }
 
 /// A chain of fused multiply-adds.
@@ -236,3 +218,5 @@ fn embedding_says_what_is_wrong() -> TestResult {
     expect_message(one_hot::<f32, _>(&array![5], 5), message);
     Ok(())
 }
+
+in_both_types!(linear_is_torchs, linear_is_drawn_bit_for_bit, embedding_is_torchs);
