@@ -144,6 +144,23 @@ pub(crate) fn expect_error<T>(result: ndarray_rnn::Result<T>, error: &ndarray_rn
     assert_eq!(error.to_string(), message);
 }
 
+/// The error of an array of another shape.
+pub(crate) fn shape_error(array: &str, expected: &[usize], actual: &[usize]) -> ndarray_rnn::Error {
+    ndarray_rnn::Error::Shape { array: array.into(), expected: expected.into(), actual: actual.into() }
+}
+
+/// Expects that error and its text.
+#[track_caller]
+pub(crate) fn expect_shape_error<T>(
+    result: ndarray_rnn::Result<T>,
+    array: &str,
+    expected: &[usize],
+    actual: &[usize],
+) {
+    let text = format!("{array}: expected shape {expected:?}, got {actual:?}");
+    expect_error(result, &shape_error(array, expected, actual), &text);
+}
+
 /// Makes `#[test]`s of generic functions, one for each type: `single::name` and `double::name`.
 macro_rules! in_both_types {
     ($($name:ident),+ $(,)?) => {

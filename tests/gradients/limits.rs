@@ -6,14 +6,11 @@ use ndarray_rnn::{
     Trace, manual_seed,
 };
 
+use crate::common::shape_error;
 use crate::problem::{Options, Problem, TestResult, expect_same, named};
 
 fn config() -> RnnConfig {
     RnnConfig::new(3, 4).num_layers(2).bidirectional(true)
-}
-
-fn shape_error(array: &str, expected: &[usize], actual: &[usize]) -> Error {
-    Error::Shape { array: array.into(), expected: expected.into(), actual: actual.into() }
 }
 
 /// The result of the way back. With the gradients of everything and of the parameters alone it is the same.

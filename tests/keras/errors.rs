@@ -7,14 +7,10 @@ use ndarray_rnn::keras::{
 };
 use ndarray_rnn::{Error, Nonlinearity, Parameters, Rnn, RnnConfig, manual_seed};
 
-use crate::common::{NOT_FINITE, TestResult, expect_error};
+use crate::common::{NOT_FINITE, TestResult, expect_error, expect_shape_error};
 
 fn layer() -> TestResult<SimpleRnn> {
     Ok(SimpleRnn::new(SimpleRnnConfig::new(4, 2), &mut set_random_seed(0))?)
-}
-
-fn shape(array: &str, expected: &[usize], actual: &[usize]) -> Error {
-    Error::Shape { array: array.into(), expected: expected.into(), actual: actual.into() }
 }
 
 #[test]
@@ -87,12 +83,10 @@ fn calls() -> TestResult {
     expect_error(layer.call(&Array3::ones((3, 0, 4))).last(), &empty, text);
 
     let mask = Array2::from_elem((5, 3), true);
-    let result = layer.call(&input).mask(&mask).last();
-    expect_error(result, &shape("mask", &[3, 5], &[5, 3]), "mask: expected shape [3, 5], got [5, 3]");
+    expect_shape_error(layer.call(&input).mask(&mask).last(), "mask", &[3, 5], &[5, 3]);
     let state = Array2::zeros((2, 2));
     let result = layer.call(&input).initial_state(&state).forward();
-    let text = "initial_state: expected shape [3, 2], got [2, 2]";
-    expect_error(result, &shape("initial_state", &[3, 2], &[2, 2]), text);
+    expect_shape_error(result, "initial_state", &[3, 2], &[2, 2]);
     Ok(())
 }
 
@@ -122,9 +116,7 @@ fn states_of_another_batch() -> TestResult {
     let (_, state) = layer.call(&input).last()?;
     assert!(state.iter().all(|&h| h != 0.0));
 
-    let error = shape("initial_state", &[2, 2], &[3, 2]);
-    let text = "initial_state: expected shape [2, 2], got [3, 2]";
-    expect_error(layer.call(&other).initial_state(&state).last(), &error, text);
+    expect_shape_error(layer.call(&other).initial_state(&state).last(), "initial_state", &[2, 2], &[3, 2]);
     let mut seeds = layer.seed_generator();
     assert!(layer.call(&other).initial_state(&state).last_train(&mut seeds).is_err());
     assert_eq!(seeds.count(), 0);
@@ -137,9 +129,7 @@ fn states_of_another_batch() -> TestResult {
     let mut seeds = both.seed_generators();
     let wrong = Array2::zeros((2, 2));
     let states = [&*state, &*wrong];
-    let error = shape("initial_state", &[3, 2], &[2, 2]);
-    let text = "initial_state: expected shape [3, 2], got [2, 2]";
-    expect_error(both.call(&input).initial_state(states).last(), &error, text);
+    expect_shape_error(both.call(&input).initial_state(states).last(), "initial_state", &[3, 2], &[2, 2]);
     assert!(both.call(&input).initial_state(states).last_train(&mut seeds).is_err());
     assert_eq!(seeds, both.seed_generators());
     Ok(())
@@ -151,10 +141,9 @@ fn weights() -> TestResult {
     let before = layer.clone();
     let given = |shapes: [&[usize]; 3]| shapes.map(ArrayD::<f32>::ones);
     let result = layer.set_weights(given([&[4, 2], &[2, 3], &[2]]));
-    let text = "recurrent_kernel: expected shape [2, 2], got [2, 3]";
-    expect_error(result, &shape("recurrent_kernel", &[2, 2], &[2, 3]), text);
+    expect_shape_error(result, "recurrent_kernel", &[2, 2], &[2, 3]);
     let result = layer.set_weights(given([&[4, 2], &[2, 2], &[2]]).into_iter().take(2));
-    expect_error(result, &shape("weights", &[3], &[2]), "weights: expected shape [3], got [2]");
+    expect_shape_error(result, "weights", &[3], &[2]);
     let result = layer.load_state_dict([("kernel", ArrayD::<f32>::ones(vec![4, 2]))]);
     assert!(matches!(result, Err(Error::MissingParameter { .. })), "{result:?}");
     assert_eq!(layer, before);
@@ -168,20 +157,12 @@ fn the_way_back() -> TestResult {
     let (_, _, trace) = layer.call(&input).forward_train(&mut SeedGenerator::new(0))?;
     let (d_output, d_state) = (Array3::ones((3, 5, 2)), Array2::ones((3, 2)));
     let result = layer.backward(&trace, &Array3::ones((3, 4, 2)), Some(&d_state));
-    expect_error(
-        result,
-        &shape("d_output", &[3, 5, 2], &[3, 4, 2]),
-        "d_output: expected shape [3, 5, 2], got [3, 4, 2]",
-    );
+    expect_shape_error(result, "d_output", &[3, 5, 2], &[3, 4, 2]);
     let result = layer.backward(&trace, &d_output, Some(&Array2::ones((2, 3))));
-    let text = "d_state: expected shape [3, 2], got [2, 3]";
-    expect_error(result, &shape("d_state", &[3, 2], &[2, 3]), text);
-    let result = layer.backward(&trace, &d_state, None);
-    let text = "d_output: expected shape [3, 5, 2], got [3, 2]";
-    expect_error(result, &shape("d_output", &[3, 5, 2], &[3, 2]), text);
+    expect_shape_error(result, "d_state", &[3, 2], &[2, 3]);
+    expect_shape_error(layer.backward(&trace, &d_state, None), "d_output", &[3, 5, 2], &[3, 2]);
     let (_, _, last) = layer.call(&input).last_train(&mut SeedGenerator::new(0))?;
-    let text = "d_output: expected shape [3, 2], got [3, 5, 2]";
-    expect_error(layer.backward(&last, &d_output, None), &shape("d_output", &[3, 2], &[3, 5, 2]), text);
+    expect_shape_error(layer.backward(&last, &d_output, None), "d_output", &[3, 2], &[3, 5, 2]);
     let other = SimpleRnn::<f32>::zeros(layer.config().clone().activation(Activation::Relu))?;
     let error = Error::ForeignTrace {
         expected: "SimpleRNN(2, activation=relu)".into(),
@@ -197,12 +178,7 @@ fn the_way_back() -> TestResult {
     let both =
         Bidirectional::<f32>::new(SimpleRnnConfig::new(4, 2), MergeMode::Concat, &mut set_random_seed(0))?;
     let (_, _, trace) = both.call(&input).last_train(&mut both.seed_generators())?;
-    let text = "d_output: expected shape [3, 4], got [3, 2]";
-    expect_error(
-        both.backward(&trace, &Array2::ones((3, 2)), None),
-        &shape("d_output", &[3, 4], &[3, 2]),
-        text,
-    );
+    expect_shape_error(both.backward(&trace, &Array2::ones((3, 2)), None), "d_output", &[3, 4], &[3, 2]);
     let sum = Bidirectional::from_layers(
         both.forward_layer().clone(),
         both.backward_layer().clone(),
@@ -228,8 +204,7 @@ fn directions() -> TestResult {
     let config = SimpleRnnConfig::new(4, 2).go_backwards(true);
     expect_error(Bidirectional::<f32>::new(config, MergeMode::Sum, &mut set_random_seed(0)), &error, text);
     let result = Bidirectional::from_layers(of(2, false)?, of(3, true)?, MergeMode::Ave);
-    let text = "backward_layer's units: expected shape [2], got [3]";
-    expect_error(result, &shape("backward_layer's units", &[2], &[3]), text);
+    expect_shape_error(result, "backward_layer's units", &[2], &[3]);
     let narrow = SimpleRnn::<f32>::zeros(SimpleRnnConfig::new(3, 2).go_backwards(true))?;
     let error = Error::Width { array: "backward_layer", size: "input_dim", expected: 4, actual: 3 };
     let text = "backward_layer.size(-1) must be equal to input_dim. Expected 4, got 3";
@@ -270,15 +245,16 @@ fn cells() -> TestResult {
     let cell = SimpleRnnCell::from(layer()?);
     let (x, h) = (Array2::ones((3, 4)), Array2::zeros((3, 2)));
     assert!(matches!(cell.forward(&Array2::ones((3, 5)), &h), Err(Error::Width { .. })));
-    let error = shape("initial_state", &[3, 2], &[2, 2]);
-    let text = "initial_state: expected shape [3, 2], got [2, 2]";
-    expect_error(cell.forward(&x, &Array2::zeros((2, 2))), &error, text);
+    expect_shape_error(cell.forward(&x, &Array2::zeros((2, 2))), "initial_state", &[3, 2], &[2, 2]);
 
     let dropping = SimpleRnnCell::<f32>::zeros(SimpleRnnConfig::new(4, 2).recurrent_dropout(0.5))?;
     let masks = dropping.dropout_masks(2, &mut dropping.seed_generator())?;
-    let error = shape("recurrent dropout mask", &[3, 2], &[2, 2]);
-    let text = "recurrent dropout mask: expected shape [3, 2], got [2, 2]";
-    expect_error(dropping.forward_train(&x, &h, &masks).map(drop), &error, text);
+    expect_shape_error(
+        dropping.forward_train(&x, &h, &masks).map(drop),
+        "recurrent dropout mask",
+        &[3, 2],
+        &[2, 2],
+    );
 
     let layer = layer()?;
     let (_, _, trace) = layer.call(&Array3::ones((3, 5, 4))).last_train(&mut SeedGenerator::new(0))?;
@@ -305,21 +281,17 @@ fn stacks() -> TestResult {
     let model = Stacked::new([first.into(), dropping.into()])?;
     let input = Array3::ones((3, 5, 4));
     let (_, mut states) = model.call(&input).last()?;
-    let result = model.call(&input).initial_state(&states[..1]).last();
-    expect_error(result, &shape("states", &[2], &[1]), "states: expected shape [2], got [1]");
+    expect_shape_error(model.call(&input).initial_state(&states[..1]).last(), "states", &[2], &[1]);
     states[1] = Array2::zeros((2, 2));
-    let result = model.call(&input).initial_state(&states).last();
-    let text = "initial_state: expected shape [3, 2], got [2, 2]";
-    expect_error(result, &shape("initial_state", &[3, 2], &[2, 2]), text);
+    expect_shape_error(model.call(&input).initial_state(&states).last(), "initial_state", &[3, 2], &[2, 2]);
     let mut seeds = model.seed_generators();
     assert!(model.call(&input).initial_state(&states).last_train(&mut seeds).is_err());
     assert_eq!(seeds, model.seed_generators(), "draws before an error");
-    let result = model.call(&input).last_train(&mut seeds[..1]).map(drop);
-    expect_error(result, &shape("seeds", &[2], &[1]), "seeds: expected shape [2], got [1]");
+    expect_shape_error(model.call(&input).last_train(&mut seeds[..1]).map(drop), "seeds", &[2], &[1]);
 
     let (_, _, trace) = model.call(&input).last_train(&mut seeds)?;
     let result = model.backward(&trace, &Array2::ones((3, 2)), Some(&states[..1]));
-    expect_error(result, &shape("d_states", &[2], &[1]), "d_states: expected shape [2], got [1]");
+    expect_shape_error(result, "d_states", &[2], &[1]);
     let both = Bidirectional::<f32>::new(SimpleRnnConfig::new(5, 2), MergeMode::Sum, &mut rng)?;
     let others = Stacked::new([model.layers()[0].clone(), both.into()])?;
     let error =

@@ -7,14 +7,10 @@ use ndarray_rnn::keras::{
 };
 use ndarray_rnn::{Error, Parameters, manual_seed};
 
-use crate::common::{TestResult, expect_error};
+use crate::common::{TestResult, expect_error, expect_shape_error};
 
 fn lstm() -> TestResult<Lstm> {
     Ok(Lstm::new(LstmConfig::new(4, 2), &mut set_random_seed(0))?)
-}
-
-fn shape(array: &str, expected: &[usize], actual: &[usize]) -> Error {
-    Error::Shape { array: array.into(), expected: expected.into(), actual: actual.into() }
 }
 
 #[test]
@@ -48,17 +44,14 @@ fn states() -> TestResult {
     let (right, wrong) = (Array2::zeros((3, 2)), Array2::zeros((2, 2)));
     for (i, state) in [(&*wrong, &*right), (&*right, &*wrong)].into_iter().enumerate() {
         let name = format!("initial_state[{i}]");
-        let text = format!("{name}: expected shape [3, 2], got [2, 2]");
-        let result = layer.call(&input).initial_state(state).forward();
-        expect_error(result, &shape(&name, &[3, 2], &[2, 2]), &text);
+        expect_shape_error(layer.call(&input).initial_state(state).forward(), &name, &[3, 2], &[2, 2]);
         let result = LstmCell::from(layer.clone()).forward(&Array2::ones((3, 4)), state);
-        expect_error(result, &shape(&name, &[3, 2], &[2, 2]), &text);
+        expect_shape_error(result, &name, &[3, 2], &[2, 2]);
     }
     let (output, _, trace) = layer.call(&input).last_train(&mut layer.seed_generator())?;
     for (i, state) in [(&*wrong, &*right), (&*right, &*wrong)].into_iter().enumerate() {
         let name = format!("d_state[{i}]");
-        let text = format!("{name}: expected shape [3, 2], got [2, 2]");
-        expect_error(layer.backward(&trace, &output, Some(state)), &shape(&name, &[3, 2], &[2, 2]), &text);
+        expect_shape_error(layer.backward(&trace, &output, Some(state)), &name, &[3, 2], &[2, 2]);
     }
     Ok(())
 }
@@ -72,15 +65,12 @@ fn masks() -> TestResult {
     let gru = GruCell::<f32>::zeros(GruConfig::new(4, 2).dropout(0.5).recurrent_dropout(0.5))?;
     let masks = |cell: &LstmCell, batch| cell.dropout_masks(batch, &mut cell.seed_generator());
     let result = gru.forward_train(&x, &h, &masks(&of_lstm(2)?, 3)?).map(drop);
-    let text = "dropout mask: expected shape [3, 3, 4], got [4, 3, 4]";
-    expect_error(result, &shape("dropout mask", &[3, 3, 4], &[4, 3, 4]), text);
+    expect_shape_error(result, "dropout mask", &[3, 3, 4], &[4, 3, 4]);
     let cell = of_lstm(2)?;
     let result = cell.forward_train(&x, (&h, &h), &masks(&cell, 2)?).map(drop);
-    let text = "dropout mask: expected shape [3, 4], got [2, 4]";
-    expect_error(result, &shape("dropout mask", &[3, 4], &[2, 4]), text);
+    expect_shape_error(result, "dropout mask", &[3, 4], &[2, 4]);
     let result = cell.forward_train(&x, (&h, &h), &masks(&of_lstm(3)?, 3)?).map(drop);
-    let text = "recurrent dropout mask: expected shape [3, 2], got [3, 3]";
-    expect_error(result, &shape("recurrent dropout mask", &[3, 2], &[3, 3]), text);
+    expect_shape_error(result, "recurrent dropout mask", &[3, 2], &[3, 3]);
     Ok(())
 }
 
@@ -112,12 +102,10 @@ fn weights() -> TestResult {
     let before = layer.clone();
     let given = |shapes: [&[usize]; 3]| shapes.map(ArrayD::<f32>::ones);
     let result = layer.set_weights(given([&[4, 8], &[2, 6], &[8]]));
-    let text = "recurrent_kernel: expected shape [2, 8], got [2, 6]";
-    expect_error(result, &shape("recurrent_kernel", &[2, 8], &[2, 6]), text);
+    expect_shape_error(result, "recurrent_kernel", &[2, 8], &[2, 6]);
     assert_eq!(layer, before);
     let mut gru = Gru::<f32>::zeros(GruConfig::new(4, 2))?;
-    let result = gru.set_weights(given([&[4, 6], &[2, 6], &[6]]));
-    expect_error(result, &shape("bias", &[2, 6], &[6]), "bias: expected shape [2, 6], got [6]");
+    expect_shape_error(gru.set_weights(given([&[4, 6], &[2, 6], &[6]])), "bias", &[2, 6], &[6]);
     Ok(())
 }
 

@@ -4,6 +4,8 @@ use ndarray::{Array, Array1, Array2, Array3, Ix2, Ix3};
 use ndarray_rnn::{Error, Result, Rnn, RnnConfig, Run, Sequences, manual_seed};
 use proptest::prelude::*;
 
+use crate::common::shape_error;
+
 const L: usize = 5;
 const N: usize = 3;
 
@@ -25,19 +27,15 @@ fn expect_error<'a, I: Sequences<f32> + 'a>(expected: &Error, run: impl Fn() -> 
     assert_eq!(training.err().as_ref(), Some(expected), "forward_train");
 }
 
-fn shape(array: &str, expected: &[usize], actual: &[usize]) -> Error {
-    Error::Shape { array: array.into(), expected: expected.into(), actual: actual.into() }
-}
-
 #[test]
 fn as_many_lengths_as_sequences() -> Result<()> {
     let (rnn, batch, one) = (rnn()?, Array3::zeros((L, N, 6)), Array2::zeros((L, 6)));
     for lengths in [&[][..], &[5, 5], &[5, 5, 5, 5]] {
-        expect_error(&shape("lengths", &[N], &[lengths.len()]), || rnn.run(&batch).lengths(lengths));
-        expect_error(&shape("lengths", &[1], &[lengths.len()]), || rnn.run(&one).lengths(lengths));
+        expect_error(&shape_error("lengths", &[N], &[lengths.len()]), || rnn.run(&batch).lengths(lengths));
+        expect_error(&shape_error("lengths", &[1], &[lengths.len()]), || rnn.run(&one).lengths(lengths));
     }
     let (rnn, batch) = (batch_first()?, Array3::zeros((N, L, 6)));
-    expect_error(&shape("lengths", &[N], &[L]), || rnn.run(&batch).lengths(&[1; L]));
+    expect_error(&shape_error("lengths", &[N], &[L]), || rnn.run(&batch).lengths(&[1; L]));
     Ok(())
 }
 
@@ -62,13 +60,13 @@ fn masks_shaped_as_the_input() -> Result<()> {
     let mask = |len, batch| Array2::from_elem((len, batch), true);
     for (len, batch) in [(N, L), (L, N + 1), (L - 1, N), (0, 0)] {
         let mask = mask(len, batch);
-        expect_error(&shape("resets", &[L, N], &[len, batch]), || rnn.run(&plain).resets(&mask));
+        expect_error(&shape_error("resets", &[L, N], &[len, batch]), || rnn.run(&plain).resets(&mask));
     }
     let mask = mask(L, N);
-    expect_error(&shape("resets", &[N, L], &[L, N]), || batch_first.run(&turned).resets(&mask));
+    expect_error(&shape_error("resets", &[N, L], &[L, N]), || batch_first.run(&turned).resets(&mask));
     let mask = Array1::from_elem(L + 1, true);
-    expect_error(&shape("resets", &[L], &[L + 1]), || rnn.run(&one).resets(&mask));
-    expect_error(&shape("resets", &[L], &[L + 1]), || batch_first.run(&one).resets(&mask));
+    expect_error(&shape_error("resets", &[L], &[L + 1]), || rnn.run(&one).resets(&mask));
+    expect_error(&shape_error("resets", &[L], &[L + 1]), || batch_first.run(&one).resets(&mask));
     Ok(())
 }
 
@@ -78,14 +76,18 @@ fn states_shaped_as_the_network() -> Result<()> {
     let (rnn, batch_first) = (rnn()?, batch_first()?);
     for actual in [[4, N + 1, 2], [2, N, 2], [4, N, 3], [N, 4, 2], [0, 0, 0]] {
         let state = Array3::zeros(actual);
-        expect_error(&shape("h_0", &[4, N, 2], &actual), || rnn.run(&plain).state(&state));
-        expect_error(&shape("reset_state", &[4, N, 2], &actual), || rnn.run(&plain).reset_state(&state));
-        expect_error(&shape("h_0", &[4, N, 2], &actual), || batch_first.run(&turned).state(&state));
+        expect_error(&shape_error("h_0", &[4, N, 2], &actual), || rnn.run(&plain).state(&state));
+        expect_error(&shape_error("reset_state", &[4, N, 2], &actual), || {
+            rnn.run(&plain).reset_state(&state)
+        });
+        expect_error(&shape_error("h_0", &[4, N, 2], &actual), || batch_first.run(&turned).state(&state));
     }
     for actual in [[4, 3], [2, 2], [1, 4]] {
         let state = Array2::zeros(actual);
-        expect_error(&shape("h_0", &[4, 2], &actual), || rnn.run(&one).state(&state));
-        expect_error(&shape("reset_state", &[4, 2], &actual), || batch_first.run(&one).reset_state(&state));
+        expect_error(&shape_error("h_0", &[4, 2], &actual), || rnn.run(&one).state(&state));
+        expect_error(&shape_error("reset_state", &[4, 2], &actual), || {
+            batch_first.run(&one).reset_state(&state)
+        });
     }
     Ok(())
 }

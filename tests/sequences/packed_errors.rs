@@ -7,9 +7,7 @@ use ndarray_rnn::{
     Error, PackedSequence, Packing, Padding, PaddingSide, Result, pad_sequence, unpad_sequence,
 };
 
-fn shape(array: &str, expected: &[usize], actual: &[usize]) -> Error {
-    Error::Shape { array: array.into(), expected: expected.into(), actual: actual.into() }
-}
+use crate::common::shape_error;
 
 fn too_large(name: &str, shape: &[usize]) -> Error {
     Error::SizeOverflow { name: name.into(), shape: shape.into() }
@@ -33,8 +31,8 @@ fn wrong_lengths_are_errors() {
         PackedSequence::from_padded(&input, lengths, Packing::new().enforce_sorted(enforce_sorted))
     };
     for enforce_sorted in [false, true] {
-        assert_fails(pack(&[2, 1], enforce_sorted), shape("lengths", &[3], &[2]));
-        assert_fails(pack(&[4, 3, 2, 1], enforce_sorted), shape("lengths", &[3], &[4]));
+        assert_fails(pack(&[2, 1], enforce_sorted), shape_error("lengths", &[3], &[2]));
+        assert_fails(pack(&[4, 3, 2, 1], enforce_sorted), shape_error("lengths", &[3], &[4]));
         assert_fails(pack(&[3, 2, 0], enforce_sorted), length(2, 1..=4, 0));
         assert_fails(pack(&[4, 5, 1], enforce_sorted), length(1, 1..=4, 5));
     }
@@ -46,7 +44,7 @@ fn wrong_lengths_are_errors() {
     let any_order = Packing::new().enforce_sorted(false);
     let batch_first =
         |lengths: &[usize]| PackedSequence::from_padded(&input, lengths, any_order.batch_first(true));
-    assert_fails(batch_first(&[3, 3, 3]), shape("lengths", &[4], &[3]));
+    assert_fails(batch_first(&[3, 3, 3]), shape_error("lengths", &[4], &[3]));
     assert_fails(batch_first(&[3, 3, 4, 3]), length(2, 1..=3, 4));
 }
 
@@ -69,7 +67,7 @@ fn nothing_to_pack_is_an_error() {
 #[test]
 fn wrong_sequences_are_errors() {
     let uneven = [Array2::<f32>::zeros((3, 2)), Array2::zeros((1, 2)), Array2::zeros((4, 5))];
-    let expected = shape("sequences[2]", &[4, 2], &[4, 5]);
+    let expected = shape_error("sequences[2]", &[4, 2], &[4, 5]);
     assert_fails(PackedSequence::from_sequences(&uneven), expected.clone());
     assert_fails(pad_sequence(&uneven, Padding::default()), expected);
 
@@ -103,14 +101,14 @@ fn unpadding_more_than_there_is_is_an_error() -> Result<()> {
         assert_eq!(left, unpad_sequence(&padded, lengths, padding));
         left
     };
-    assert_fails(unpad(&[4, 0], false), shape("lengths", &[3], &[2]));
+    assert_fails(unpad(&[4, 0], false), shape_error("lengths", &[3], &[2]));
     assert_fails(unpad(&[4, 0, 5], false), length(2, 0..=4, 5));
     assert_fails(unpad(&[3, 0, 4, 1], true), length(2, 0..=3, 4));
     for (padding, expected) in
         [(padding.total_length(5), [5, 3, 2]), (padding.total_length(2).batch_first(true), [4, 2, 2])]
     {
         let unpadded = unpad_sequence(&padded, &[1; 4], padding);
-        assert_fails(unpadded, shape("padded", &expected, &[4, 3, 2]));
+        assert_fails(unpadded, shape_error("padded", &expected, &[4, 3, 2]));
     }
     assert_eq!(
         unpad_sequence(&padded, &[0; 3], padding.total_length(4))?,
@@ -127,7 +125,7 @@ fn parts_that_do_not_fit_are_errors() {
         PackedSequence::from_parts(Array2::<f32>::zeros((6, 2)), batch_sizes.to_vec(), sorted)
     };
     let entry = |list, index, expected, actual| Error::EntryOutOfRange { list, index, expected, actual };
-    let data = |rows| shape("data", &[rows, 2], &[6, 2]);
+    let data = |rows| shape_error("data", &[rows, 2], &[6, 2]);
 
     assert!(parts(&[3, 2, 1], Some(&[2, 0, 1])).is_ok());
     assert_fails(parts(&[], None), Error::EmptySequence { array: "batch_sizes", shape: vec![0] });
@@ -139,7 +137,7 @@ fn parts_that_do_not_fit_are_errors() {
     assert_fails(parts(&[3, 2, 2], None), data(7));
     assert_fails(parts(&[usize::MAX, 7], None), data(usize::MAX));
 
-    assert_fails(parts(&[3, 2, 1], Some(&[0, 1])), shape("sorted_indices", &[3], &[2]));
+    assert_fails(parts(&[3, 2, 1], Some(&[0, 1])), shape_error("sorted_indices", &[3], &[2]));
     assert_fails(parts(&[3, 2, 1], Some(&[0, 3, 1])), entry("sorted_indices", 1, 0..=2, 3));
     let repeated = Error::RepeatedEntry { list: "sorted_indices", index: 2, actual: 1 };
     assert_fails(parts(&[3, 2, 1], Some(&[0, 1, 1])), repeated);
@@ -148,7 +146,7 @@ fn parts_that_do_not_fit_are_errors() {
 #[test]
 fn other_rows_must_be_as_many() -> Result<()> {
     let packed = PackedSequence::from_sequences(&[Array2::<f32>::zeros((3, 2))])?;
-    assert_fails(packed.with_data(Array2::<u8>::zeros((4, 5))), shape("data", &[3, 5], &[4, 5]));
+    assert_fails(packed.with_data(Array2::<u8>::zeros((4, 5))), shape_error("data", &[3, 5], &[4, 5]));
     Ok(())
 }
 
