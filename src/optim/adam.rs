@@ -1,6 +1,6 @@
 //! Adam and AdamW.
 
-use super::{Algorithm, OptionMut, expect_option, next, torch_options};
+use super::algorithm::{Algorithm, OptionMut, expect_option, next, torch_options};
 use crate::error::{Result, expect_number};
 use crate::kernels::{AdamStep, Update};
 use crate::options::setters;

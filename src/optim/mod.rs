@@ -23,6 +23,7 @@
 //! ```
 
 mod adam;
+mod algorithm;
 mod clip;
 mod memory;
 mod rmsprop;
@@ -33,6 +34,7 @@ mod sgd;
 mod state;
 
 pub use adam::AdamConfig;
+pub use algorithm::{Algorithm, OptionMut};
 pub use clip::{MaxNorm, clip_grad_norm, clip_grad_value};
 pub use rmsprop::RmsPropConfig;
 pub use schedule::{
@@ -42,16 +44,13 @@ pub use schedule::{
 pub use sgd::SgdConfig;
 pub use state::{OptimizerState, ParamGroup};
 
-use std::fmt::Debug;
-
+use algorithm::expect_option;
 use memory::{Memory, Remembered};
 use ndarray::ArrayViewD;
 use pulp::Arch;
 
 use crate::arrays::{as_standard, elements};
-use crate::error::{Error, Result, expect_index, expect_non_negative, expect_number};
-use crate::invariant::Invariant;
-use crate::kernels::Update;
+use crate::error::{Error, Result, expect_index};
 use crate::parameters::{InOrder, Parameters, expect_same, shapes};
 use crate::scalar::Scalar;
 
@@ -265,105 +264,4 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
         values.into_iter().for_each(InOrder::put);
         Ok(())
     }
-}
-
-/// The options of an optimiser, and its formula: [`SgdConfig`], [`AdamConfig`], [`RmsPropConfig`]. Sealed.
-///
-/// ```
-/// use ndarray_rnn::optim::{Algorithm, Optimizer, Sgd, SgdConfig};
-/// use ndarray_rnn::{Linear, LinearConfig};
-///
-/// /// For any optimiser.
-/// fn halve<C: Algorithm>(optimizer: &mut Optimizer<C>) -> ndarray_rnn::Result<()> {
-///     optimizer.set_lr(0.5 * optimizer.lr())
-/// }
-/// let mut sgd = Sgd::new(SgdConfig::new().lr(0.1), &Linear::zeros(LinearConfig::new(4, 2))?)?;
-/// halve(&mut sgd)?;
-/// assert_eq!(sgd.lr(), 0.05);
-/// # Ok::<(), ndarray_rnn::Error>(())
-/// ```
-pub trait Algorithm: Debug + Clone + private::Sealed {
-    /// Checks every option, for parameters of a type.
-    #[doc(hidden)]
-    fn validate<A: Scalar>(&self) -> Result<()>;
-
-    #[doc(hidden)]
-    fn lr(&self) -> f64;
-
-    #[doc(hidden)]
-    fn set_lr(&mut self, lr: f64);
-
-    /// Every option under torch's name.
-    #[doc(hidden)]
-    fn options(&mut self) -> Vec<(&'static str, OptionMut<'_>)>;
-
-    /// Whether torch counts the steps of each parameter.
-    #[doc(hidden)]
-    const COUNTS_STEPS: bool;
-
-    /// torch's names of the buffers that the algorithm keeps for every parameter.
-    #[doc(hidden)]
-    fn buffers(&self) -> Vec<&'static str>;
-
-    /// The change of one parameter at a step, counted from 1, with the buffers in the order of
-    /// [`buffers`](Self::buffers).
-    #[doc(hidden)]
-    fn update<'a, A: Scalar>(
-        &self,
-        step: u64,
-        parameter: &'a mut [A],
-        gradient: &'a [A],
-        buffers: impl Iterator<Item = &'a mut [A]>,
-    ) -> Update<'a, A>;
-}
-
-/// The items of an [`Algorithm`] that follow from its options, given in torch's order, each with its [`OptionMut`].
-macro_rules! torch_options {
-    ($($option:ident: $kind:ident),*) => {
-        fn lr(&self) -> f64 {
-            self.lr
-        }
-
-        fn set_lr(&mut self, lr: f64) {
-            self.lr = lr;
-        }
-
-        fn options(&mut self) -> Vec<(&'static str, OptionMut<'_>)> {
-            vec![$((stringify!($option), OptionMut::$kind(&mut self.$option))),*]
-        }
-    };
-}
-
-use torch_options;
-
-/// An option, to be read or changed.
-#[doc(hidden)]
-#[derive(Debug)]
-pub enum OptionMut<'a> {
-    Number(&'a mut f64),
-    Pair(&'a mut (f64, f64)),
-    Flag(&'a mut bool),
-}
-
-/// The next buffer of a parameter.
-fn next<'a, A>(buffers: &mut impl Iterator<Item = &'a mut [A]>) -> &'a mut [A] {
-    buffers.next().invariant("a parameter has every buffer that its algorithm names")
-}
-
-/// Checks that an option is finite in the parameters' type.
-fn expect_of_type<A: Scalar>(name: &'static str, actual: f64) -> Result<()> {
-    expect_number(name, actual, "finite in the type of the parameters", |x| A::from_f64(x).is_finite())
-}
-
-/// Checks that an option is finite, in the parameters' type too, and not negative.
-fn expect_option<A: Scalar>(name: &'static str, actual: f64) -> Result<()> {
-    expect_non_negative(name, actual)?;
-    expect_of_type::<A>(name, actual)
-}
-
-mod private {
-    pub trait Sealed {}
-    impl Sealed for super::SgdConfig {}
-    impl Sealed for super::AdamConfig {}
-    impl Sealed for super::RmsPropConfig {}
 }

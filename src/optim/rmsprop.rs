@@ -1,6 +1,6 @@
 //! RMSprop.
 
-use super::{Algorithm, OptionMut, expect_option, next, torch_options};
+use super::algorithm::{Algorithm, OptionMut, expect_option, next, torch_options};
 use crate::error::Result;
 use crate::kernels::{RmsPropStep, Update};
 use crate::options::options;

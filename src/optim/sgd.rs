@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use super::{Algorithm, OptionMut, expect_of_type, expect_option, next, torch_options};
+use super::algorithm::{Algorithm, OptionMut, expect_of_type, expect_option, next, torch_options};
 use crate::error::{Result, expect_finite, expect_number};
 use crate::kernels::{SgdStep, Update};
 use crate::options::options;
