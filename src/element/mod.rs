@@ -9,7 +9,7 @@ use bytemuck::Zeroable;
 use ndarray::NdFloat;
 use pulp::{Simd, bytemuck};
 
-use fma::{FUSED, add_products_without_hardware, fma_without_hardware};
+use fma::{FUSED, add_chain_f32, add_chain_f64, fma_f32};
 
 /// What the kernels and the engine need of an element type.
 ///
@@ -81,18 +81,8 @@ pub trait Element: NdFloat + Default + Debug + Display + Zeroable + private::Sea
     /// `a * b + c`, rounded once, in each lane.
     fn fma<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
 
-    /// Adds `a` times each of some vectors to as many sums, rounded once, in each lane.
-    #[inline(always)]
-    fn add_products<S: Simd, const P: usize>(
-        simd: S,
-        a: Self::Vector<S>,
-        vectors: &[Self::Vector<S>; P],
-        sums: &mut [Self::Vector<S>; P],
-    ) {
-        for p in 0..P {
-            sums[p] = Self::fma(simd, a, vectors[p], sums[p]);
-        }
-    }
+    /// Adds a chain to each sum of a line, in software: `sums[j] = fma(a[k], lines[k][j], sums[j])` for each k ascending.
+    fn add_chain<S: Simd, const P: usize>(a: &[Self], lines: &[Self::Line], sums: &mut [Self::Vector<S>; P]);
 
     /// The whole vectors of a slice; what is left over is not among them.
     fn vectors<S: Simd>(slice: &[Self]) -> &[Self::Vector<S>];
@@ -105,6 +95,11 @@ pub trait Element: NdFloat + Default + Debug + Display + Zeroable + private::Sea
 
     /// The first elements of a vector, as many as there is room for.
     fn store_part<S: Simd>(simd: S, slice: &mut [Self], vector: Self::Vector<S>);
+}
+
+/// Whether an instruction set has no fused multiply-add, which other operations then make up for.
+pub(crate) const fn in_software<S: Simd>() -> bool {
+    S::IS_SCALAR && !FUSED
 }
 
 /// Operations of two vectors by their names here and in pulp.
@@ -167,26 +162,17 @@ impl Element for f32 {
 
     #[inline(always)]
     fn fma<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
-        if S::IS_SCALAR && !FUSED {
-            let [a, b, c] = [a, b, c].map(bytemuck::cast::<_, Self>);
-            return bytemuck::cast(fma_without_hardware(a, b, c));
+        if in_software::<S>() {
+            let [a, b, c] = [a, b, c].map(bytemuck::cast);
+            return bytemuck::cast(fma_f32(a, b, c));
         }
         simd.mul_add_f32s(a, b, c)
     }
 
     #[inline(always)]
-    fn add_products<S: Simd, const P: usize>(
-        simd: S,
-        a: S::f32s,
-        vectors: &[S::f32s; P],
-        sums: &mut [S::f32s; P],
-    ) {
-        if S::IS_SCALAR && !FUSED {
-            let lanes = bytemuck::cast_slice_mut::<_, Self>(sums);
-            return add_products_without_hardware(bytemuck::cast(a), bytemuck::cast_slice(vectors), lanes);
-        }
-        for p in 0..P {
-            sums[p] = simd.mul_add_f32s(a, vectors[p], sums[p]);
+    fn add_chain<S: Simd, const P: usize>(a: &[Self], lines: &[Self::Line], sums: &mut [S::f32s; P]) {
+        for sums in bytemuck::cast_slice_mut(sums).as_chunks_mut().0 {
+            add_chain_f32(a, lines, sums);
         }
     }
 
@@ -269,6 +255,13 @@ impl Element for f64 {
     #[inline(always)]
     fn fma<S: Simd>(simd: S, a: S::f64s, b: S::f64s, c: S::f64s) -> S::f64s {
         simd.mul_add_f64s(a, b, c)
+    }
+
+    #[inline(always)]
+    fn add_chain<S: Simd, const P: usize>(a: &[Self], lines: &[Self::Line], sums: &mut [S::f64s; P]) {
+        for sums in bytemuck::cast_slice_mut(sums).as_chunks_mut().0 {
+            add_chain_f64(a, lines, sums);
+        }
     }
 
     #[inline(always)]

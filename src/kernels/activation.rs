@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 /// | relu, linear, hard_sigmoid, hard_sigmoid_2, softsign | as the formula reads | as the formula reads | 0.03, 0.03, 0.06 (relu) |
 /// | softplus, gelu | 0.51 | 4 | 14, 30: functions of the `libm` crate, in `f64` |
 ///
-/// Where a machine has no fused multiply-add, tanh, sigmoid, silu, elu and selu take 15 to 25 ns in `f32`, 30 to 40 in `f64`.
+/// Where a machine has no fused multiply-add, tanh, sigmoid, silu, elu and selu take 8 to 15 ns in `f32`, 100 to 130 in `f64`.
 ///
 /// Source: <https://keras.io/api/layers/activations/>
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -11,7 +11,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::chain::{Chain, Product, Start};
-use crate::element::Element;
+use crate::element::{Element, in_software};
 
 /// The most rows of a tile.
 pub(super) const ROWS: usize = 6;
@@ -108,6 +108,15 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
                 sums = [sums[0]; R];
             }
             Start::Output => self.load(simd, &mut sums),
+        }
+        if const { in_software::<S>() } {
+            for r in 0..R {
+                for q in 0..Q {
+                    let (a, lines) = (chain.a.row(self.row + r), chain.weights.panel(self.panel + q));
+                    A::add_chain::<S, P>(a, lines, &mut sums[r][q]);
+                }
+            }
+            return sums;
         }
         let depth = chain.weights.depth();
         let fours = depth / 4 * 4;
@@ -286,7 +295,9 @@ fn step<A: Element, S: Simd, const P: usize, const R: usize, const Q: usize>(
     for r in 0..R {
         let a = A::splat(simd, a[r]);
         for q in 0..Q {
-            A::add_products(simd, a, &vectors[q], &mut sums[r][q]);
+            for p in 0..P {
+                sums[r][q][p] = A::fma(simd, a, vectors[q][p], sums[r][q][p]);
+            }
         }
     }
 }
