@@ -19,7 +19,9 @@ use ndarray_rnn::{GruConfig, LstmConfig, Result, RnnConfig, Scalar};
 fn main() -> Result<()> {
     if std::env::args().nth(1).as_deref() == Some("time") {
         time::forward::<f32>()?;
-        return time::forward::<f64>();
+        time::steps::<f32>()?;
+        time::forward::<f64>()?;
+        return time::steps::<f64>();
     }
     draws::generator()?;
     training::schedules()?;
