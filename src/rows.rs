@@ -71,8 +71,25 @@ impl<'a, A: Element> Source<'a, A> {
         steps.len() > 1 && !self.is_dense(steps, 0)
     }
 
-    /// The rows of some steps as one matrix. `table` is room for where they start.
+    /// The first rows of step `t` as a matrix. `table` is room for where they start.
     #[inline(always)]
+    pub(crate) fn of_step<'t>(
+        &self,
+        steps: &Steps,
+        (t, rows): (usize, usize),
+        table: &'t mut Vec<usize>,
+    ) -> Matrix<'t, A>
+    where
+        'a: 't,
+    {
+        if let Some((data, distance)) = self.step(t, rows) {
+            return Matrix::strided(data, rows, self.width, distance);
+        }
+        self.list_offsets(steps, t..t + 1, table);
+        Matrix::gathered(self.data, table, self.width)
+    }
+
+    /// The rows of some steps as one matrix. `table` is room for where they start.
     pub(crate) fn matrix<'t>(
         &self,
         steps: &Steps,
@@ -82,12 +99,6 @@ impl<'a, A: Element> Source<'a, A> {
     where
         'a: 't,
     {
-        let batch = steps.batch(range.start);
-        if range.len() == 1
-            && let Some((rows, distance)) = self.step(range.start, batch)
-        {
-            return Matrix::strided(rows, batch, self.width, distance);
-        }
         if let Some(rows) = self.dense(steps, range.clone()) {
             return Matrix::contiguous(rows, steps.start(range.end) - steps.start(range.start), self.width);
         }
@@ -112,7 +123,6 @@ impl<'a, A: Element> Source<'a, A> {
     }
 
     /// The rows of some steps, if they lie one after another.
-    #[inline(never)]
     fn dense(&self, steps: &Steps, range: Range<usize>) -> Option<&'a [A]> {
         if !self.is_dense(steps, range.start) {
             return None;

@@ -42,7 +42,7 @@ impl<A: Element> Cell<A> for Elman {
     }
 
     #[inline(never)]
-    fn forward<S: Simd>(self, simd: S, _: Units<'_, A>, rows: &mut [A], h: &mut [A], _: &mut [A]) {
+    fn forward<S: Simd>(self, simd: S, _: &Units<'_, A>, rows: &mut [A], h: &mut [A], _: &mut [A]) {
         if let Some(clip) = self.clip {
             let bound = A::from_f64(clip.into());
             rows.iter_mut().for_each(|sum| *sum = clipped(*sum, bound));

@@ -128,7 +128,7 @@ impl<A: Element, G: Gates> Cell<A> for Gated<G> {
     }
 
     #[inline(always)]
-    fn forward<S: Simd>(self, simd: S, units: Units<'_, A>, rows: &mut [A], h: &mut [A], c: &mut [A]) {
+    fn forward<S: Simd>(self, simd: S, units: &Units<'_, A>, rows: &mut [A], h: &mut [A], c: &mut [A]) {
         // The loops of sigmoid and tanh are compiled without peepholes.
         debug_assert!(self.functions.is_some() || units.peepholes.is_empty(), "peepholes need `bounded`");
         run!(simd, self, Forward { units, rows, h, c });

@@ -87,7 +87,7 @@ impl<A: Element> Units<'_, A> {
 /// The step forward: see [`Cell::forward`](super::Cell::forward).
 pub(super) struct Forward<'a, A, U> {
     pub(super) unit: U,
-    pub(super) units: Units<'a, A>,
+    pub(super) units: &'a Units<'a, A>,
     pub(super) rows: &'a mut [A],
     pub(super) h: &'a mut [A],
     pub(super) c: &'a mut [A],

@@ -72,7 +72,7 @@ pub trait Cell<A: Element>: Copy + Send + Sync {
 
     /// Turns rows of sums and previous states into the next states, in place. `c` is empty if the cell carries
     /// none.
-    fn forward<S: Simd>(self, simd: S, units: Units<'_, A>, rows: &mut [A], h: &mut [A], c: &mut [A]);
+    fn forward<S: Simd>(self, simd: S, units: &Units<'_, A>, rows: &mut [A], h: &mut [A], c: &mut [A]);
 
     /// The way back of some rows.
     ///

@@ -274,7 +274,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
             let span = BackSpanReads {
                 steps,
                 plan: &stack.plan,
-                blocks: stack.layers[layer][d].blocks,
+                blocks: stack.weights[i].blocks,
                 place,
                 team,
                 rows: kept.rows.get(i).map(|kept| rows(kept, stack.row_width())),

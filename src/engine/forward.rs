@@ -7,18 +7,18 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::pass::{Extras, InnerWrites};
+use super::operands::Masks;
+use super::pass::{InnerWrites, Reads};
 use super::share::Target;
+use super::stack::Stack;
 use super::sums::Shares;
-use super::team::Member;
 use super::weights::Weights;
 use crate::cell::{Cell, Units};
 use crate::element::Element;
 use crate::invariant::Invariant;
-use crate::kernels::{Chain, Matrix, Plan, Product, Start};
+use crate::kernels::{Chain, Matrix, Product, Start};
 use crate::planes::Planes;
 use crate::rows::Source;
-use crate::steps::Steps;
 
 /// Which rows run: of a layer and direction, and of a step.
 #[derive(Debug, Clone, Copy)]
@@ -31,20 +31,21 @@ pub(super) struct Place {
     pub(super) first: usize,
 }
 
-/// What a direction reads.
+/// One direction of one layer, and what it reads.
 #[derive(Debug)]
-pub(super) struct SpanReads<'a, A> {
+pub(super) struct Span<'a, A: Element, C> {
+    pub(super) stack: &'a Stack<A, C>,
+    pub(super) weights: &'a Weights<A>,
+    pub(super) reads: &'a Reads<'a, A>,
     /// The layer's input.
     pub(super) source: &'a Source<'a, A>,
-    /// How the input's rows fall into steps.
-    pub(super) steps: &'a Steps,
-    /// The steps to run over.
-    pub(super) range: Range<usize>,
-    pub(super) plan: &'a Plan,
-    pub(super) place: Place,
-    pub(super) extras: Option<&'a Extras<'a, A>>,
-    /// The threads that share the units of a single sequence, if any do.
-    pub(super) team: Option<&'a Member<'a>>,
+    pub(super) place: &'a Place,
+    /// The masks of the input and of the hidden states, if products read them times factors.
+    pub(super) masks: [Option<&'a Masks<'a, A>>; 2],
+    /// The units that this thread makes.
+    pub(super) made: Units<'a, A>,
+    /// What this thread makes of a single sequence's rows, if a team shares it.
+    pub(super) shares: Option<&'a Shares<'a, A>>,
 }
 
 /// What a direction writes.
@@ -53,7 +54,7 @@ pub(super) struct SpanWrites<'a, 't, A> {
     /// A row of state for each row of the first step: the first state before the call, the final state after it.
     pub(super) state: Planes<&'a mut [A]>,
     /// Takes the hidden states, if they are wanted.
-    pub(super) target: Option<Target<'a, 't, A>>,
+    pub(super) target: Option<&'a mut Target<'a, 't, A>>,
     /// Takes what the cell leaves, if it is wanted.
     pub(super) inner: Option<&'a mut InnerWrites<'t, A>>,
 }
@@ -62,168 +63,214 @@ pub(super) struct SpanWrites<'a, 't, A> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct StepScratch<A> {
     pub(super) rows: Vec<A>,
-    pub(super) offsets: Vec<usize>,
     /// The cell's outputs, if they are projected.
     pub(super) cells: Vec<A>,
+    /// The row that a team's members make together.
+    pub(super) whole_row: Vec<A>,
+    pub(super) operands: OperandScratch<A>,
+}
+
+/// Scratch memory for what products read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OperandScratch<A> {
+    /// Where rows start.
+    pub(super) offsets: Vec<usize>,
     /// An operand times a mask, and times a gate.
     pub(super) masked: Vec<A>,
     pub(super) gated: Vec<A>,
-    /// The row that a team's members make together.
-    pub(super) whole_row: Vec<A>,
 }
 
-impl<A: Element> Weights<A> {
-    /// Cuts the next steps off `left`, and says whether the input's chains of these steps are best made together,
-    /// ahead of the recurrence.
-    #[inline(always)]
-    fn next_steps(
-        &self,
-        steps: &Steps,
-        left: &mut Range<usize>,
-        plan: &Plan,
-        (row, reverse): (usize, bool),
-    ) -> Option<(Range<usize>, bool)> {
-        if left.len() <= 1 {
-            // Counting or dividing would take longer than a small step.
-            return steps.cut(left, 1, reverse).map(|chunk| (chunk, false));
-        }
-        let next = if reverse { left.end - 1 } else { left.start };
-        if steps.batch(next) >= plan.ahead && self.count <= plan.near {
-            return Some((steps.cut_large(left, plan.ahead, reverse), false));
-        }
-        let chunk = steps.cut(left, plan.chunk_of::<A>(row), reverse)?;
-        let several = chunk.len() > 1;
-        Some((chunk, several))
-    }
-
-    /// Runs a cell over some steps.
+impl<A: Element, C: Cell<A>> Span<'_, A, C> {
+    /// Runs the cell over some steps.
     ///
     /// A sum is two chains, each from its bias, and one addition. The input's chains are made for many steps ahead
     /// of the recurrence, or for each step together with the state's chains.
     #[inline(always)]
-    pub(super) fn forward<S: Simd, C: Cell<A>>(
+    pub(super) fn run<S: Simd>(
         &self,
         simd: S,
-        cell: C,
-        reads: SpanReads<'_, A>,
-        writes: SpanWrites<'_, '_, A>,
+        mut left: Range<usize>,
+        writes: &mut SpanWrites<'_, '_, A>,
         scratch: &mut StepScratch<A>,
     ) {
-        let SpanReads { source, steps, mut range, plan, place, extras, team } = reads;
-        let SpanWrites { mut state, mut target, mut inner } = writes;
-        let reverse = place.direction == 1;
-        let shares = team.map(|team| self.shares::<C>(team));
-        let (blocks, first) = match &shares {
-            None => (self.blocks, 0),
-            Some(shares) => (shares.own.blocks, shares.own.first),
-        };
-        let made = Units { blocks, first, peepholes: &self.peepholes };
-        let (width, units) = (C::BLOCKS * blocks.apart, self.blocks.units);
-        let widths = Planes { h: self.features(), c: C::CARRIES.then_some(units) };
-        let [input_masks, state_masks] = extras.map_or([None, None], |extras| extras.masks_of(place.layer));
-        let resets = extras.and_then(|extras| extras.resets.as_ref());
-        let StepScratch { rows, offsets, cells, masked, gated, whole_row } = scratch;
-        while let Some((mut chunk, ahead)) = self.next_steps(steps, &mut range, plan, (width, reverse)) {
-            let (origin, ahead) = (steps.start(chunk.start), ahead && input_masks.is_none());
-            // The earliest of some steps has the most rows.
-            let count = if ahead { steps.start(chunk.end) - origin } else { steps.batch(chunk.start) };
-            let rows = first_of(rows, count * width);
+        let (steps, reverse) = (self.reads.steps, self.place.direction == 1);
+        if left.len() == 1 {
+            self.single_step(simd, left.start, writes, scratch);
+            left.start = left.end;
+        }
+        while left.start < left.end {
+            let (mut chunk, ahead) = self.next_steps(&mut left, reverse);
+            let origin = steps.start(chunk.start);
             if ahead {
-                let x = source.matrix(steps, chunk.clone(), offsets);
-                self.input_products::<S, C>(simd, shares.as_ref(), x, rows, width);
+                self.inputs_ahead(simd, chunk.clone(), scratch);
             }
             while let Some(t) = if reverse { chunk.next_back() } else { chunk.next() } {
-                let (start, batch) = (steps.start(t), steps.batch(t));
-                if let Some(resets) = resets {
-                    let state = state.as_mut().map(|plane| &mut **plane);
-                    resets.apply(if reverse { t + 1 } else { t }, place, state, widths);
-                }
-                let first = if ahead { start - origin } else { 0 };
-                let rows = &mut rows[first * width..][..batch * width];
-                let x = if ahead { None } else { Some(source.matrix(steps, t..t + 1, offsets)) };
-                let h = &mut state.h[..batch * widths.h];
-                if const { same_blocks::<A, C>() } && input_masks.is_none() && state_masks.is_none() {
-                    let h = Matrix::contiguous(h, batch, widths.h);
-                    self.both_products::<S, C>(simd, shares.as_ref(), (x, h), rows, (width, t));
-                } else {
-                    match (x, input_masks) {
-                        (None, _) => {}
-                        (Some(x), None) => self.input_products::<S, C>(simd, shares.as_ref(), x, rows, width),
-                        (Some(x), Some(masks)) => {
-                            let x = (x, masks.of(place));
-                            self.masked_input_products::<S, C>(simd, shares.as_ref(), x, rows, masked);
-                        }
-                    }
-                    Self::begin_blocks::<C>(rows, blocks.apart);
-                    if state_masks.is_none() && !cell.gates_state() {
-                        let h = Matrix::contiguous(h, batch, widths.h);
-                        self.both_products::<S, C>(simd, shares.as_ref(), (None, h), rows, (width, t));
-                    } else {
-                        let h = (&*h, state_masks.map(|masks| masks.of(place)));
-                        let scratch = (t, [&mut *masked, &mut *gated]);
-                        self.masked_state_products(simd, cell, shares.as_ref(), h, rows, scratch);
-                    }
-                }
-                let c = if C::CARRIES {
-                    &mut state.c.as_deref_mut().invariant("a cell that carries a c has it")[..batch * units]
-                } else {
-                    &mut []
-                };
-                let [kept_rows, kept_cells] = match &mut inner {
-                    None => [None, None],
-                    Some(inner) => inner.of_direction(place.i),
-                };
-                match &self.projection {
-                    None => step(simd, (cell, made), shares.as_ref(), rows, h, c),
-                    Some(projection) => {
-                        let cells = first_of(cells, batch * units);
-                        step(simd, (cell, made), shares.as_ref(), rows, cells, c);
-                        if let Some(kept) = kept_cells {
-                            kept.store(t, start..start + batch, cells);
-                        }
-                        let a = Matrix::contiguous(cells, batch, units);
-                        Product::new(&[Chain { start: Start::Zero, a, weights: projection.all() }], h)
-                            .run(simd);
-                    }
-                }
-                if let Some(kept) = kept_rows {
-                    let rows = match &shares {
-                        None => &*rows,
-                        Some(shares) => shares.whole_row(rows, self.blocks, whole_row),
-                    };
-                    kept.store(t, start..start + batch, rows);
-                }
-                if let Some(target) = &mut target {
-                    target.store(t, start..start + batch, &state.h[..batch * widths.h], widths.h);
-                }
+                self.step(simd, t, ahead.then(|| steps.start(t) - origin), writes, scratch);
             }
         }
-        if let (Some(Shares { member, own, .. }), Some(c)) = (&shares, state.c) {
-            member.exchange(own.first..own.first + own.blocks.units, c);
+        if let (Some(Shares { member, .. }), Some(c)) = (self.shares, &mut writes.state.c) {
+            member.exchange(self.units(), c);
         }
+    }
+
+    /// Cuts the next steps off `left`, and says whether the input's chains of these steps are best made together,
+    /// ahead of the recurrence.
+    #[inline(always)]
+    fn next_steps(&self, left: &mut Range<usize>, reverse: bool) -> (Range<usize>, bool) {
+        let (steps, plan) = (self.reads.steps, &self.stack.plan);
+        let next = if reverse { left.end - 1 } else { left.start };
+        if steps.batch(next) >= plan.ahead && self.weights.count <= plan.near {
+            return (steps.cut_large(left, plan.ahead, reverse), false);
+        }
+        let chunk = steps.cut(left, plan.chunk_of::<A>(self.width()), reverse).invariant("steps are left");
+        let ahead = chunk.len() > 1 && self.masks[0].is_none();
+        (chunk, ahead)
+    }
+
+    /// Makes the input's chains of some steps.
+    #[inline(never)]
+    fn inputs_ahead<S: Simd>(&self, simd: S, chunk: Range<usize>, scratch: &mut StepScratch<A>) {
+        let (steps, width) = (self.reads.steps, self.width());
+        let count = steps.start(chunk.end) - steps.start(chunk.start);
+        let x = self.source.matrix(steps, chunk, &mut scratch.operands.offsets);
+        let rows = first_of(&mut scratch.rows, count * width);
+        self.weights.input_products::<S, C>(simd, self.shares, x, rows, width);
+        Weights::begin_blocks::<C>(rows, count, self.made.blocks.apart);
+    }
+
+    /// Makes step `t`, without a plan.
+    ///
+    /// Not inlined: what some step of a loop may read is copied to the stack before the first, and counting and dividing
+    /// take longer than a small step.
+    #[inline(never)]
+    fn single_step<S: Simd>(
+        &self,
+        simd: S,
+        t: usize,
+        writes: &mut SpanWrites<'_, '_, A>,
+        scratch: &mut StepScratch<A>,
+    ) {
+        self.step(simd, t, None, writes, scratch);
+    }
+
+    /// Makes step `t`. If the input's chains were made ahead, the step's first row in the scratch memory is `made`.
+    #[inline(always)]
+    fn step<S: Simd>(
+        &self,
+        simd: S,
+        t: usize,
+        made: Option<usize>,
+        writes: &mut SpanWrites<'_, '_, A>,
+        scratch: &mut StepScratch<A>,
+    ) {
+        let Self { stack, weights, reads, place, .. } = *self;
+        let (batch, units, features) = (reads.steps.batch(t), stack.units(), stack.features());
+        if let Some(resets) = reads.extras.and_then(|extras| extras.resets.as_ref()) {
+            let state = writes.state.as_mut().map(|plane| &mut **plane);
+            resets.apply(t + place.direction, *place, state, stack.widths());
+        }
+        let StepScratch { rows, cells, whole_row, operands } = scratch;
+        let (first, len) = (made.unwrap_or(0) * self.width(), batch * self.width());
+        let rows = &mut first_of(rows, first + len)[first..];
+        let h = &mut writes.state.h[..batch * features];
+        self.sums(simd, (t, batch), made.is_some(), h, rows, operands);
+        let c = if C::CARRIES {
+            &mut writes.state.c.as_deref_mut().invariant("a cell that carries a c has it")[..batch * units]
+        } else {
+            &mut []
+        };
+        match &weights.projection {
+            None => self.states(simd, rows, h, c),
+            Some(projection) => {
+                let cells = first_of(cells, batch * units);
+                self.states(simd, rows, cells, c);
+                if let Some(kept) = writes.inner.as_mut().and_then(|inner| inner.cells.get_mut(place.i)) {
+                    kept.borrow().store(t, self.rows_of(t, batch), cells);
+                }
+                let a = Matrix::contiguous(cells, batch, units);
+                Product::new(&[Chain { start: Start::Zero, a, weights: projection.all() }], h).run(simd);
+            }
+        }
+        if let Some(kept) = writes.inner.as_mut().and_then(|inner| inner.rows.get_mut(place.i)) {
+            let rows = match self.shares {
+                None => rows,
+                Some(shares) => shares.whole_row(rows, weights.blocks, whole_row),
+            };
+            kept.borrow().store(t, self.rows_of(t, batch), rows);
+        }
+        if let Some(target) = &mut writes.target {
+            target.store(t, self.rows_of(t, batch), h, features);
+        }
+    }
+
+    /// Makes the sums of a step, or adds the state's chains to the input's, which were `made` ahead.
+    #[inline(always)]
+    fn sums<S: Simd>(
+        &self,
+        simd: S,
+        (t, batch): (usize, usize),
+        made: bool,
+        h: &[A],
+        rows: &mut [A],
+        scratch: &mut OperandScratch<A>,
+    ) {
+        let Self { stack, weights, shares, place, .. } = *self;
+        let OperandScratch { offsets, masked, gated } = scratch;
+        let (states, width) = (Matrix::contiguous(h, batch, stack.features()), self.width());
+        let [input_masks, state_masks] = self.masks;
+        let x = if made { None } else { Some(self.source.of_step(self.reads.steps, (t, batch), offsets)) };
+        if const { same_blocks::<A, C>() } && input_masks.is_none() && state_masks.is_none() {
+            return weights.both_products::<S, C>(simd, shares, (x, states), rows, (width, t));
+        }
+        if let Some(x) = x {
+            match input_masks {
+                None => weights.input_products::<S, C>(simd, shares, x, rows, width),
+                Some(masks) => {
+                    weights.masked_input_products::<S, C>(simd, shares, (x, masks.of(*place)), rows, masked);
+                }
+            }
+            Weights::begin_blocks::<C>(rows, batch, self.made.blocks.apart);
+        }
+        if state_masks.is_none() && !stack.cell.gates_state() {
+            weights.both_products::<S, C>(simd, shares, (None, states), rows, (width, t));
+        } else {
+            let h = (h, state_masks.map(|masks| masks.of(*place)));
+            weights.masked_state_products(simd, stack.cell, shares, h, rows, (t, [masked, gated]));
+        }
+    }
+
+    /// Makes a step's states from its sums. In a team each member makes the states of its own units.
+    #[inline(always)]
+    fn states<S: Simd>(&self, simd: S, rows: &mut [A], h: &mut [A], c: &mut [A]) {
+        let (cell, made) = (self.stack.cell, &self.made);
+        let Some(Shares { member, .. }) = self.shares else { return cell.forward(simd, made, rows, h, c) };
+        let c = if C::CARRIES { &mut c[self.units()] } else { c };
+        cell.forward(simd, made, rows, &mut h[self.units()], c);
+        member.exchange(self.units(), h);
+    }
+
+    /// The units that this thread makes.
+    fn units(&self) -> Range<usize> {
+        self.made.first..self.made.first + self.made.blocks.units
+    }
+
+    /// The width of a row that this thread makes.
+    #[inline(always)]
+    fn width(&self) -> usize {
+        C::BLOCKS * self.made.blocks.apart
+    }
+
+    /// The rows of step `t` among all rows.
+    #[inline(always)]
+    fn rows_of(&self, t: usize, batch: usize) -> Range<usize> {
+        let start = self.reads.steps.start(t);
+        start..start + batch
     }
 }
 
 /// Whether the chains of the input and of the state go to the same blocks.
 const fn same_blocks<A: Element, C: Cell<A>>() -> bool {
     C::INPUT.start == C::HIDDEN.start && C::INPUT.end == C::HIDDEN.end
-}
-
-/// Makes a step's states from its sums. In a team each member makes the states of its own units.
-#[inline(always)]
-fn step<A: Element, S: Simd, C: Cell<A>>(
-    simd: S,
-    (cell, made): (C, Units<'_, A>),
-    shares: Option<&Shares<'_, A>>,
-    rows: &mut [A],
-    h: &mut [A],
-    c: &mut [A],
-) {
-    let Some(Shares { member, own, .. }) = shares else { return cell.forward(simd, made, rows, h, c) };
-    let units = own.first..own.first + own.blocks.units;
-    let c = if C::CARRIES { &mut c[units.clone()] } else { c };
-    cell.forward(simd, made, rows, &mut h[units.clone()], c);
-    member.exchange(units, h);
 }
 
 /// The first elements of `scratch`, which grows within the memory that it has.

@@ -104,7 +104,7 @@ impl<A: Element> Kept<A> {
         spares: &Arc<Spares<A>>,
         run: impl FnOnce(Reads<'_, A>, Writes<'_, A>, Option<Ready<'_>>) -> Result<()>,
     ) -> Result<Box<Self>> {
-        let (steps, layers) = (&course.layout.steps, stack.layers.len());
+        let (steps, layers) = (&course.layout.steps, stack.depth());
         let rows = steps.rows();
         let mut shelf = spares.lock();
         shelf.renew();
@@ -140,7 +140,7 @@ impl<A: Element> Kept<A> {
         };
         let extras = course.extras_with(&factors, [source.width(), stack.features()]);
         let extras = Extras { factors: Some(&drawn), ..extras };
-        run(Reads { source, steps, extras: Some(&extras) }, writes, Some(&mut ready))?;
+        run(Reads { extras: Some(&extras), ..Reads::new(source, steps) }, writes, Some(&mut ready))?;
         // A pass without rows ends before it begins, and has nothing to drop.
         factors.between =
             if rows == 0 { Vec::new() } else { drawn.into_inner().invariant("a pass of rows begins") };

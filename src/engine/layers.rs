@@ -6,44 +6,22 @@ use std::sync::OnceLock;
 
 use pulp::{Simd, WithSimd};
 
-use super::forward::{Place, SpanReads, SpanWrites};
-use super::pass::{Extras, Reads, Writes};
+use super::forward::{Place, Span, SpanWrites};
+use super::pass::{Reads, Writes};
 use super::share::{Share, ShareMut, Target};
 use super::stack::{Scratch, Stack};
 use super::team::Member;
-use crate::cell::Cell;
+use crate::cell::{Cell, Units};
 use crate::element::Element;
 use crate::kernels::copy;
 use crate::rows::Source;
-use crate::steps::Steps;
 
-/// Some rows of every step of a pass, for one thread.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Part<'r, A> {
-    /// These rows of the first layer's input.
-    pub(super) source: &'r Source<'r, A>,
-    /// How these rows fall into steps, and the first of them in each step.
-    pub(super) steps: &'r Steps,
-    pub(super) first: usize,
-    /// How the rows of the whole pass fall into steps.
-    pub(super) all: &'r Steps,
-    pub(super) extras: Option<&'r Extras<'r, A>>,
-    /// The threads that share the units of a single sequence, if any do.
-    pub(super) team: Option<&'r Member<'r>>,
-}
-
-impl<'r, A> Part<'r, A> {
-    /// The whole pass.
-    pub(super) fn of(reads: &'r Reads<'_, A>) -> Self {
-        let Reads { source, steps, extras } = reads;
-        Self { source, steps, first: 0, all: steps, extras: *extras, team: None }
-    }
-}
-
-/// The pass over a part.
+/// What a thread runs of a pass.
 pub(super) struct RunForward<'r, 'a, A: Element, C> {
     pub(super) stack: &'r Stack<A, C>,
-    pub(super) part: &'r Part<'r, A>,
+    pub(super) reads: &'r Reads<'r, A>,
+    /// The threads that share the units of a single sequence, if any do.
+    pub(super) team: Option<&'r Member<'r>>,
     pub(super) writes: &'r mut Writes<'a, A>,
     pub(super) scratch: &'r mut Scratch<A>,
 }
@@ -53,8 +31,8 @@ impl<A: Element, C: Cell<A>> WithSimd for &mut RunForward<'_, '_, A, C> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let RunForward { stack, part: &Part { steps, .. }, .. } = *self;
-        let (rows, mut left) = (stack.segment_rows(), 0..steps.len());
+        let (steps, rows) = (self.reads.steps, self.stack.segment_rows());
+        let mut left = 0..steps.len();
         if rows == usize::MAX {
             return self.layers(simd, left);
         }
@@ -68,24 +46,16 @@ impl<A: Element, C: Cell<A>> RunForward<'_, '_, A, C> {
     /// Runs all layers over a segment.
     #[inline(always)]
     fn layers<S: Simd>(&mut self, simd: S, segment: Range<usize>) {
-        let stack = self.stack;
-        for layer in 0..stack.layers.len() {
-            let last = layer + 1 == stack.layers.len();
+        let (stack, steps) = (self.stack, self.reads.steps);
+        for layer in 0..stack.depth() {
+            let last = layer + 1 == stack.depth();
             if !last {
-                let rows = self.part.steps.start(segment.end) - self.part.steps.start(segment.start);
+                let rows = steps.start(segment.end) - steps.start(segment.start);
                 self.scratch.above.resize(rows * stack.width(), A::zero());
             }
             for direction in 0..stack.directions() {
-                self.direction(
-                    simd,
-                    Place {
-                        layer,
-                        direction,
-                        i: layer * stack.directions() + direction,
-                        first: self.part.first,
-                    },
-                    &segment,
-                );
+                let i = layer * stack.directions() + direction;
+                self.direction(simd, &Place { layer, direction, i, first: self.reads.first }, &segment);
             }
             if !last {
                 self.between(layer, &segment);
@@ -96,41 +66,49 @@ impl<A: Element, C: Cell<A>> RunForward<'_, '_, A, C> {
 
     /// Runs one direction of a layer over a segment.
     #[inline(never)]
-    fn direction<S: Simd>(&mut self, simd: S, place: Place, segment: &Range<usize>) {
-        let Self { stack, part: &Part { steps, extras, team, .. }, .. } = *self;
+    fn direction<S: Simd>(&mut self, simd: S, place: &Place, segment: &Range<usize>) {
+        let Self { stack, reads, team, .. } = *self;
         let Scratch { room, below, above, .. } = &mut *self.scratch;
-        let Place { layer, direction, i, .. } = place;
-        let (width, origin) = (stack.width(), steps.start(segment.start));
+        let (width, steps) = (stack.width(), reads.steps);
         let between;
-        let source = if layer == 0 {
-            self.part.source
+        let source = if place.layer == 0 {
+            &reads.source
         } else {
-            between = Source::rows(below, width, steps, origin);
+            between = Source::rows(below, width, steps, steps.start(segment.start));
             &between
         };
-        let target = if layer + 1 < stack.layers.len() {
-            Some((ShareMut::Whole(above), origin))
+        let column = place.direction * stack.features();
+        // Built where they are wanted alone, and lent: a step of few units takes less time than a copy of one.
+        let (mut upper, mut last);
+        let target = if place.layer + 1 < stack.depth() {
+            let origin = steps.start(segment.start);
+            upper = Target { rows: ShareMut::Whole(above), origin, width, column };
+            Some(&mut upper)
+        } else if let Some(output) = &mut self.writes.output {
+            last = Target { rows: output.borrow(), origin: 0, width, column };
+            Some(&mut last)
         } else {
-            self.writes.output.as_mut().map(|output| (output.borrow(), 0))
+            None
         };
         let batch = steps.batch(0);
-        let state = self.writes.state.as_mut().zip(stack.widths());
-        let state = state
-            .map(|(plane, width)| plane.borrow().into_step(i, i * batch * width..(i + 1) * batch * width));
-        let reads =
-            SpanReads { source, steps, range: segment.clone(), plan: &stack.plan, place, extras, team };
-        let column = direction * stack.features();
-        let writes = SpanWrites {
-            state,
-            target: target.map(|(rows, origin)| Target { rows, origin, width, column }),
-            inner: self.writes.inner.as_deref_mut(),
-        };
-        stack.layers[layer][direction].forward(simd, stack.cell, reads, writes, room);
+        let state = self.writes.state.as_mut().zip(stack.widths()).map(|(plane, width)| {
+            plane.borrow().into_step(place.i, place.i * batch * width..(place.i + 1) * batch * width)
+        });
+        let mut writes = SpanWrites { state, target, inner: self.writes.inner.as_deref_mut() };
+        let weights = &stack.weights[place.i];
+        let shares = team.map(|team| weights.shares::<C>(team));
+        let shares = shares.as_ref();
+        let (blocks, first) =
+            shares.map_or((weights.blocks, 0), |shares| (shares.own.blocks, shares.own.first));
+        let made = Units { blocks, first, peepholes: &weights.peepholes };
+        let masks = reads.extras.map_or([None, None], |extras| extras.masks_of(place.layer));
+        let span = Span { stack, weights, reads, source, place, masks, made, shares };
+        span.run(simd, segment.clone(), &mut writes, room);
     }
 
     /// Keeps the rows between a layer and the next, if they are wanted, and applies dropout.
     fn between(&mut self, layer: usize, segment: &Range<usize>) {
-        let Part { steps, first, all, extras, .. } = *self.part;
+        let Reads { steps, first, all, extras, .. } = *self.reads;
         let width = self.stack.width();
         let origin = steps.start(segment.start);
         let mut kept =

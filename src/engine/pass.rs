@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use super::operands::Masks;
 use super::resets::Resets;
-use super::share::{Share, ShareMut};
+use super::share::Share;
 use super::stack::Stack;
 use crate::cell::Cell;
 use crate::element::Element;
@@ -18,7 +18,8 @@ use crate::planes::Planes;
 use crate::rows::Source;
 use crate::steps::Steps;
 
-/// What a pass reads. A row of a layer is as wide as the hidden states of all directions side by side.
+/// What a pass reads, or one of the threads that share the rows of every step of a pass. A row of a layer is as wide as the
+/// hidden states of all directions side by side.
 #[derive(Debug, Clone, Copy)]
 pub struct Reads<'a, A> {
     /// The first layer's input.
@@ -26,6 +27,9 @@ pub struct Reads<'a, A> {
     /// How the input's rows fall into steps.
     pub(crate) steps: &'a Steps,
     pub(crate) extras: Option<&'a Extras<'a, A>>,
+    /// How the rows of the whole pass fall into steps, and which row of each of its steps is the first here.
+    pub(crate) all: &'a Steps,
+    pub(crate) first: usize,
 }
 
 /// What some passes read besides.
@@ -63,9 +67,9 @@ pub struct InnerWrites<'a, A> {
 }
 
 impl<'a, A> Reads<'a, A> {
-    /// Reads of input rows alone.
+    /// Reads of a whole pass, of input rows alone.
     pub(crate) fn new(source: Source<'a, A>, steps: &'a Steps) -> Self {
-        Self { source, steps, extras: None }
+        Self { source, steps, extras: None, all: steps, first: 0 }
     }
 }
 
@@ -89,12 +93,6 @@ impl<'a, A> InnerWrites<'a, A> {
     /// Writes of lower layers' outputs alone.
     pub(crate) fn lower(lower: &'a mut [Vec<A>]) -> Self {
         Self { lower: Share::wholes(lower), rows: Vec::new(), cells: Vec::new() }
-    }
-
-    /// Where the rows of the cell of direction `i` go, and its outputs before the projection.
-    #[inline(always)]
-    pub(super) fn of_direction(&mut self, i: usize) -> [Option<ShareMut<'_, 'a, A>>; 2] {
-        [&mut self.rows, &mut self.cells].map(|all| all.get_mut(i).map(Share::borrow))
     }
 }
 

@@ -34,16 +34,16 @@ impl<A: Element> Scratch<A> {
         let (units, features, chunk) = (stack.units(), stack.features(), stack.chunk(reads.steps));
         grow(SCRATCH, &mut room.rows, chunk * stack.row_width())?;
         if reads.source.is_scattered(reads.steps) {
-            grow(SCRATCH, &mut room.offsets, chunk)?;
+            grow(SCRATCH, &mut room.operands.offsets, chunk)?;
         }
         if stack.is_projected() {
             grow(SCRATCH, &mut room.cells, batch * units)?;
         }
         if reads.extras.is_some_and(|extras| extras.masks.iter().any(Option::is_some)) {
-            grow(SCRATCH, &mut room.masked, batch * features.max(reads.source.width()))?;
+            grow(SCRATCH, &mut room.operands.masked, batch * features.max(reads.source.width()))?;
         }
         if stack.cell.gates_state() {
-            grow(SCRATCH, &mut room.gated, batch * features)?;
+            grow(SCRATCH, &mut room.operands.gated, batch * features)?;
         }
         for between in [above, below].into_iter().take(stack.depth() - 1) {
             grow(SCRATCH, between, stack.segment(reads.steps) * stack.width())?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::forward::StepScratch;
-use super::layers::{Part, RunForward};
+use super::layers::RunForward;
 use super::pass::{InnerWrites, Reads, Writes};
 use super::share::Share;
 use super::team::{Member, Team};
@@ -24,13 +24,15 @@ const SHARED_WEIGHTS: usize = 224 * 224;
 #[derive(Debug, Clone)]
 pub struct Stack<A: Element, C> {
     /// By layer, then direction.
-    pub(super) layers: Vec<Vec<Weights<A>>>,
+    pub(super) weights: Vec<Weights<A>>,
+    depth: usize,
+    directions: usize,
     pub(super) cell: C,
     pub(super) plan: Plan,
     blocks: Blocks,
     features: usize,
     /// The number of weights.
-    weights: usize,
+    count: usize,
 }
 
 /// What is done once there is memory for a whole pass, before it runs.
@@ -48,10 +50,12 @@ pub struct Scratch<A> {
 }
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
-    pub(crate) fn new(layers: Vec<Vec<Weights<A>>>, cell: C, plan: Plan) -> Self {
-        let weights = layers.iter().flatten().map(|weights| weights.count).sum();
-        let (blocks, features) = (layers[0][0].blocks, layers[0][0].features());
-        Self { layers, cell, plan, blocks, features, weights }
+    /// Layers of one direction or two. `weights` are by layer, then direction.
+    pub(crate) fn new(weights: Vec<Weights<A>>, directions: usize, cell: C, plan: Plan) -> Self {
+        let count = weights.iter().map(|weights| weights.count).sum();
+        let (blocks, features) = (weights[0].blocks, weights[0].features());
+        let depth = weights.len() / directions;
+        Self { weights, depth, directions, cell, plan, blocks, features, count }
     }
 
     /// Runs every layer over every step, with sequences split among threads where that pays.
@@ -79,7 +83,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         if let Some(ready) = ready {
             ready()?;
         }
-        self.run(Part::of(&reads), &mut writes, scratch);
+        self.run(&reads, None, &mut writes, scratch);
         Ok(())
     }
 
@@ -106,8 +110,8 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             let prepared = prepared.collect::<Result<Vec<_>>>()?;
             begin()?;
             threads::for_each(threads, prepared, |(mut writes, source, steps, first, mut scratch)| {
-                let part = Part { source: &source, steps: &steps, first, ..Part::of(reads) };
-                self.run(part, &mut writes, &mut scratch);
+                let reads = Reads { source, steps: &steps, first, ..*reads };
+                self.run(&reads, None, &mut writes, &mut scratch);
             });
             return Ok(());
         }
@@ -116,15 +120,21 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             return self.forward_together(reads, writes, self.team(threads), scratch, begin);
         }
         begin()?;
-        self.run(Part::of(reads), &mut writes, scratch);
+        self.run(reads, None, &mut writes, scratch);
         Ok(())
     }
 
     /// Runs a thread's part of a pass on this thread.
     #[inline(always)]
-    fn run(&self, part: Part<'_, A>, writes: &mut Writes<'_, A>, scratch: &mut Scratch<A>) {
+    fn run(
+        &self,
+        reads: &Reads<'_, A>,
+        team: Option<&Member<'_>>,
+        writes: &mut Writes<'_, A>,
+        scratch: &mut Scratch<A>,
+    ) {
         // By reference: what is moved is read in other pieces than it was written in, and waits for the writes to end.
-        self.plan.arch.dispatch(&mut RunForward { stack: self, part: &part, writes, scratch });
+        self.plan.arch.dispatch(&mut RunForward { stack: self, reads, team, writes, scratch });
     }
 
     /// Runs one sequence on several threads. Each thread keeps the whole state, and makes some units of every
@@ -138,7 +148,6 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         scratch: &mut Scratch<A>,
         begin: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
-        let part = Part::of(reads);
         let first = writes.state.as_ref().try_map(Share::copied)?;
         let rows = writes.inner.as_ref().map_or(0, |inner| inner.rows.len());
         let team = Team::new(self.row_width())?;
@@ -157,11 +166,11 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
                 inner: Some(Box::new(nowhere)),
                 ..Writes::new(state.as_mut().map(Vec::as_mut_slice))
             };
-            self.run(Part { team: Some(member), ..part }, &mut writes, &mut scratch);
+            self.run(reads, Some(member), &mut writes, &mut scratch);
             Ok(())
         };
-        team.work(threads, self.patience(part.steps.rows()), (prepare, help), |team| {
-            self.run(Part { team, ..part }, &mut writes, scratch);
+        team.work(threads, self.patience(reads.steps.rows()), (prepare, help), |team| {
+            self.run(reads, team, &mut writes, scratch);
             Ok(())
         })
     }
@@ -170,13 +179,13 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     /// whole pass if there is one layer, or if layers run in reverse: the next layer then waits for their end.
     #[inline(always)]
     pub(super) fn segment_rows(&self) -> usize {
-        let together = self.layers.len() == 1 || self.directions() > 1;
+        let together = self.depth == 1 || self.directions > 1;
         if together { usize::MAX } else { self.plan.chunk_of::<A>(self.row_width()) }
     }
 
     /// Whether the weights of every direction stay in a near cache.
     pub(super) fn is_near(&self) -> bool {
-        self.layers.iter().flatten().all(|weights| weights.count <= self.plan.near)
+        self.weights.iter().all(|weights| weights.count <= self.plan.near)
     }
 
     /// How long a pass over `rows` rows of one sequence waits for threads that share it.
@@ -192,22 +201,22 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
 
     /// The floating-point operations of a forward pass over `rows` rows.
     pub(super) fn flops(&self, rows: usize) -> usize {
-        self.weights.saturating_mul(2).saturating_mul(rows)
+        self.count.saturating_mul(2).saturating_mul(rows)
     }
 
     /// How the rows of a batch's states lie, as steps: one step for each direction of each layer.
     pub(super) fn states(&self, batch: usize) -> Steps {
-        Steps::Equal { len: self.layers.len() * self.directions(), batch }
+        Steps::Equal { len: self.weights.len(), batch }
     }
 
     /// The number of layers.
     pub(crate) fn depth(&self) -> usize {
-        self.layers.len()
+        self.depth
     }
 
     /// The directions of each layer.
     pub(super) fn directions(&self) -> usize {
-        self.layers[0].len()
+        self.directions
     }
 
     /// The units of a layer.
@@ -227,7 +236,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
 
     /// The width of a layer's output rows.
     pub(super) fn width(&self) -> usize {
-        self.directions() * self.features()
+        self.directions * self.features
     }
 
     /// The width of a row that the cell leaves.
@@ -242,6 +251,6 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
 
     /// Whether the cell's outputs are projected.
     pub(super) fn is_projected(&self) -> bool {
-        self.layers[0][0].projection.is_some()
+        self.weights[0].projection.is_some()
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn pack<C: Architecture, A: Scalar>(
     parameters: &LayerParameters<C, A>,
     plan: Plan,
 ) -> Result<Stack<A, C::Cell<A>>> {
-    Ok(Stack::new(vec![vec![view(parameters).pack::<C::Cell<A>>()?]], config.cell(), plan))
+    Ok(Stack::new(vec![view(parameters).pack::<C::Cell<A>>()?], 1, config.cell(), plan))
 }
 
 /// The parameters as the engine's way back wants them.

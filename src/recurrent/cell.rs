@@ -224,7 +224,7 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
     pub(super) fn stack(&self) -> Result<&Stack<A, C::Cell<A>>> {
         self.cache.stack(|plan| {
             let weights = self.parameters.view(C::ORDER).pack::<C::Cell<A>>()?;
-            Ok(Stack::new(vec![vec![weights]], self.config.cell(), plan))
+            Ok(Stack::new(vec![weights], 1, self.config.cell(), plan))
         })
     }
 

@@ -111,10 +111,10 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
     #[inline(always)]
     pub(super) fn stack(&self) -> Result<&Stack<A, C::Cell<A>>> {
         self.cache.stack(|plan| {
-            let layers = self.parameters.cells.chunks(self.parameters.directions);
-            let pack = |cell: &CellParameters<A>| cell.view(C::ORDER).pack::<C::Cell<A>>();
-            let layers = layers.map(|cells| cells.iter().map(pack).collect()).collect::<Result<_>>()?;
-            Ok(Stack::new(layers, self.config.cell(), plan))
+            let cells = self.parameters.cells.iter();
+            let weights =
+                cells.map(|cell| cell.view(C::ORDER).pack::<C::Cell<A>>()).collect::<Result<_>>()?;
+            Ok(Stack::new(weights, self.parameters.directions, self.config.cell(), plan))
         })
     }
 

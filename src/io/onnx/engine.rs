@@ -77,7 +77,7 @@ impl<A: Scalar> Engine<A> {
 
 /// Packs the parameters of a direction for a cell.
 fn stack<A: Scalar, C: Cell<A>>(parameters: &DirectionParameters<'_, A>, cell: C) -> Result<Stack<A, C>> {
-    Ok(Stack::new(vec![vec![parameters.pack::<C>()?]], cell, Plan::default()))
+    Ok(Stack::new(vec![parameters.pack::<C>()?], 1, cell, Plan::default()))
 }
 
 /// Runs a stack of one direction.
