@@ -110,8 +110,3 @@ pub struct KeptRows<'a, A> {
     /// The cell's output: h, before any projection.
     pub h: &'a [A],
 }
-
-/// The number of blocks that hold sums.
-pub(crate) const fn sums<A: Element, C: Cell<A>>() -> usize {
-    if C::INPUT.end > C::HIDDEN.end { C::INPUT.end } else { C::HIDDEN.end }
-}

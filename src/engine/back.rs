@@ -2,10 +2,11 @@
 
 use std::mem;
 use std::ops::Range;
-
-use pulp::{Simd, WithSimd};
+use std::time::Duration;
 
 use super::backward::{BackScratch, BackSpanReads, BackSpanWrites};
+use super::calls::{CellBack, Change, WithCell, Work};
+use super::form::Form;
 use super::forward::Place;
 use super::gradient::DirectionGradient;
 use super::kept::Kept;
@@ -52,71 +53,85 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     ///
     /// # Errors
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds what it works in.
-    #[inline(always)]
     pub(crate) fn backward(&self, reads: &BackReads<'_, A>, writes: BackWrites<'_, A>) -> Result<()> {
+        let rows = reads.kept.course.layout.steps.rows();
+        let threads = threads::count(self.flops(rows));
+        let with_cell = |work: Work<'_, A>| self.plan.arch.dispatch(WithCell { cell: self.cell, work });
+        let (team, patience) = (self.team(threads), self.patience(rows));
+        Back { form: self.form(), reads, with_cell: &with_cell, threads, team, patience }.run(writes)
+    }
+}
+
+/// The way back of a stack.
+struct Back<'s, 'a, A: Element> {
+    form: Form,
+    reads: &'s BackReads<'a, A>,
+    /// Hands the stack's cell to some work.
+    with_cell: &'s (dyn Fn(Work<'_, A>) -> Result<()> + Sync),
+    /// The threads that the pass is worth, and of these the ones that a single sequence is worth.
+    threads: usize,
+    team: usize,
+    /// How long a pass over one sequence waits for threads that share it.
+    patience: Duration,
+}
+
+impl<A: Element> Back<'_, '_, A> {
+    fn run(&self, writes: BackWrites<'_, A>) -> Result<()> {
         let BackWrites { d_state, d_input, d_parameters } = writes;
-        let (steps, spares) = (&reads.kept.course.layout.steps, &reads.kept.spares);
-        let rows = steps.rows();
+        let Self { form, reads: BackReads { kept, .. }, .. } = self;
+        let rows = kept.course.layout.steps.rows();
         if rows == 0 {
             return Ok(());
         }
-        let workers = threads::count(self.flops(rows));
-        let directions = self.depth() * self.directions();
-        let mut shelf = spares.lock();
-        let projected = if self.is_projected() { directions } else { 0 };
-        let mut d_sums = shelf.take("gradients of sums", &[directions, rows, self.sums_width()])?;
-        let mut d_h = shelf.take("gradients of states", &[projected, rows, self.features()])?;
+        let (directions, features) = (form.depth * form.directions, form.features());
+        let mut shelf = kept.spares.lock();
+        let projected = if form.projected { directions } else { 0 };
+        let mut d_sums = shelf.take("gradients of sums", &[directions, rows, form.sums_width()])?;
+        let mut d_h = shelf.take("gradients of states", &[projected, rows, features])?;
         drop(shelf);
-        let written = Written {
+        self.sums_back(Written {
             d_state: d_state.map(Share::Whole),
             d_input: d_input.map(Share::Whole),
-            d_sums: d_sums.chunks_exact_mut(rows * self.sums_width()).map(Share::Whole).collect(),
-            d_h: d_h.chunks_exact_mut(rows * self.features()).map(Share::Whole).collect(),
-        };
-        self.sums_back(reads, written, workers)?;
-        self.parameters_back(reads.kept, d_parameters, [&d_sums, &d_h], workers)?;
-        let mut shelf = spares.lock();
+            d_sums: d_sums.chunks_exact_mut(rows * form.sums_width()).map(Share::Whole).collect(),
+            d_h: d_h.chunks_exact_mut(rows * features).map(Share::Whole).collect(),
+        })?;
+        form.parameters_back(kept, d_parameters, [&d_sums, &d_h], self.threads)?;
+        let mut shelf = kept.spares.lock();
         [d_sums, d_h].into_iter().for_each(|room| shelf.give(room));
         Ok(())
     }
 
-    #[inline(always)]
-    fn sums_back(&self, reads: &BackReads<'_, A>, mut written: Written<'_, A>, threads: usize) -> Result<()> {
-        let steps = &reads.kept.course.layout.steps;
-        if threads > 1 && steps.batch(0) > 1 {
-            let workers = threads.min(steps.batch(0));
+    fn sums_back(&self, mut written: Written<'_, A>) -> Result<()> {
+        let steps = &self.reads.kept.course.layout.steps;
+        if self.threads > 1 && steps.batch(0) > 1 {
+            let workers = self.threads.min(steps.batch(0));
             let ranges = steps.ranges(workers);
-            let parts = written.split(self, reads.inputs(0), steps, &ranges)?.into_iter().zip(ranges);
-            threads::try_for_each(workers, parts, |(mut written, range)| {
+            let parts = written.split(&self.form, self.reads.inputs(0), steps, &ranges)?;
+            threads::try_for_each(workers, parts.into_iter().zip(ranges), |(mut written, range)| {
                 let rows = BackRows { steps: &steps.narrow(&range)?, first: range.start, team: None };
-                self.rows_back(reads, rows, &mut written)
+                self.rows_back(rows, &mut written)
             })
-        } else if self.team(threads) > 1 && self.shares_back(reads.kept) {
-            self.sums_back_together(reads, written, self.team(threads))
+        } else if self.team > 1 && self.shares_back() {
+            self.sums_back_together(written)
         } else {
-            self.rows_back(reads, BackRows { steps, first: 0, team: None }, &mut written)
+            self.rows_back(BackRows { steps, first: 0, team: None }, &mut written)
         }
     }
 
     /// Whether threads can share the way back of one sequence: what a product reads is the gradient of the sums alone.
-    fn shares_back(&self, kept: &Kept<A>) -> bool {
-        let masks = kept.factors.masks.iter().all(Option::is_none);
-        masks && !self.is_projected() && !self.cell.gates_state()
+    fn shares_back(&self) -> bool {
+        let masks = self.reads.kept.factors.masks.iter().all(Option::is_none);
+        masks && !self.form.projected && !self.form.gates_state
     }
 
     /// The way back of one sequence on several threads. Each keeps the gradient of the whole state and of all input rows, and
     /// makes some columns of the one and some rows of the other.
-    #[inline(always)]
-    fn sums_back_together(
-        &self,
-        reads: &BackReads<'_, A>,
-        mut written: Written<'_, A>,
-        threads: usize,
-    ) -> Result<()> {
+    fn sums_back_together(&self, mut written: Written<'_, A>) -> Result<()> {
+        let Self { form, reads, .. } = self;
         let (steps, spares) = (&reads.kept.course.layout.steps, &reads.kept.spares);
-        let (rows, widest) = (steps.rows(), (0..self.depth()).map(|layer| reads.inputs(layer)).max());
-        let chunk = self.plan.chunk_of::<A>(self.sums_width()).min(rows);
-        let team = Team::new(self.features().max(chunk * widest.invariant("a stack has a layer")))?;
+        let (rows, widest) = (steps.rows(), (0..form.depth).map(|layer| reads.inputs(layer)).max());
+        let chunk = form.plan.chunk_of::<A>(form.sums_width()).min(rows);
+        let team = Team::new(form.features().max(chunk * widest.invariant("a stack has a layer")))?;
         let first = written.d_state.as_ref().try_map(Share::copied)?;
         let inputs = written.d_input.as_ref().map(|_| [rows, reads.inputs(0)]);
         let prepare = || {
@@ -128,28 +143,23 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             let mut written = Written {
                 d_state: d_state.as_mut().map(|plane| Share::Whole(plane)),
                 d_input: d_input.as_mut().map(|rows| Share::Whole(rows)),
-                d_sums: Share::nowhere(self.depth() * self.directions()),
+                d_sums: Share::nowhere(form.depth * form.directions),
                 d_h: Vec::new(),
             };
-            self.rows_back(reads, BackRows { steps, first: 0, team: Some(member) }, &mut written)?;
+            self.rows_back(BackRows { steps, first: 0, team: Some(member) }, &mut written)?;
             d_input.into_iter().for_each(|rows| spares.lock().give(rows));
             Ok(())
         };
-        team.work(threads, self.patience(rows), (prepare, help), |team| {
-            self.rows_back(reads, BackRows { steps, first: 0, team }, &mut written)
+        team.work(self.team, self.patience, (prepare, help), |team| {
+            self.rows_back(BackRows { steps, first: 0, team }, &mut written)
         })
     }
 
-    /// The way back through some rows of every step, on this thread. Not inlined: what it dispatches to would be compiled
-    /// again at each call.
-    #[inline(never)]
-    fn rows_back(
-        &self,
-        reads: &BackReads<'_, A>,
-        rows: BackRows<'_>,
-        written: &mut Written<'_, A>,
-    ) -> Result<()> {
-        self.plan.arch.dispatch(RunBack { stack: self, reads, rows, written })
+    /// The way back through some rows of every step, on this thread.
+    fn rows_back(&self, rows: BackRows<'_>, written: &mut Written<'_, A>) -> Result<()> {
+        (self.with_cell)(&mut |cell| {
+            RunBack { form: &self.form, reads: self.reads, cell, rows, written }.run()
+        })
     }
 }
 
@@ -186,15 +196,9 @@ impl<A: Element> Written<'_, A> {
     ///
     /// # Errors
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds a number for each step.
-    fn split<C: Cell<A>>(
-        self,
-        stack: &Stack<A, C>,
-        inputs: usize,
-        steps: &Steps,
-        ranges: &[Range<usize>],
-    ) -> Result<Vec<Self>> {
-        let states = stack.states(steps.batch(0));
-        let state = self.d_state.zip(stack.widths());
+    fn split(self, form: &Form, inputs: usize, steps: &Steps, ranges: &[Range<usize>]) -> Result<Vec<Self>> {
+        let states = Steps::Equal { len: form.depth * form.directions, batch: steps.batch(0) };
+        let state = self.d_state.zip(form.widths);
         let state = state.try_map(|(plane, width)| plane.split(width, &states, ranges))?;
         let mut parts: Vec<_> = planes_of_parts(state)
             .map(|d_state| Self { d_state, d_input: None, d_sums: Vec::new(), d_h: Vec::new() })
@@ -204,11 +208,11 @@ impl<A: Element> Written<'_, A> {
             parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.d_input = Some(rows));
         }
         for d_sums in self.d_sums {
-            let pieces = d_sums.split(stack.sums_width(), steps, ranges)?;
+            let pieces = d_sums.split(form.sums_width(), steps, ranges)?;
             parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.d_sums.push(rows));
         }
         for d_h in self.d_h {
-            let pieces = d_h.split(stack.features(), steps, ranges)?;
+            let pieces = d_h.split(form.features(), steps, ranges)?;
             parts.iter_mut().zip(pieces).for_each(|(part, rows)| part.d_h.push(rows));
         }
         Ok(parts)
@@ -216,21 +220,19 @@ impl<A: Element> Written<'_, A> {
 }
 
 /// The first half of the way back for some rows of every step, on one thread.
-struct RunBack<'r, 'a, 'l, A: Element, C> {
-    stack: &'r Stack<A, C>,
+struct RunBack<'r, 'a, 'l, A: Element> {
+    form: &'r Form,
     reads: &'r BackReads<'a, A>,
+    cell: &'r dyn CellBack<A>,
     rows: BackRows<'r>,
     written: &'r mut Written<'l, A>,
 }
 
-impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
-    type Output = Result<()>;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) -> Result<()> {
+impl<A: Element> RunBack<'_, '_, '_, A> {
+    fn run(mut self) -> Result<()> {
         let (mut room, mut above) = (BackScratch::default(), Vec::new());
-        for layer in (0..self.stack.depth()).rev() {
-            let below = self.layer(simd, layer, &above, &mut room)?;
+        for layer in (0..self.form.depth).rev() {
+            let below = self.layer(layer, &above, &mut room)?;
             let unneeded = mem::replace(&mut above, below);
             if !unneeded.is_empty() {
                 self.reads.kept.spares.lock().give(unneeded);
@@ -238,49 +240,39 @@ impl<A: Element, C: Cell<A>> WithSimd for RunBack<'_, '_, '_, A, C> {
         }
         Ok(())
     }
-}
 
-impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
     /// The way back through a layer. It reads the gradient of the layer's output rows, which for the last layer
     /// comes from the caller, and returns the gradient of the layer's input rows. For the first layer it writes
     /// that gradient where the caller wants it, and returns nothing.
-    #[inline(always)]
-    fn layer<S: Simd>(
-        &mut self,
-        simd: S,
-        layer: usize,
-        above: &[A],
-        room: &mut BackScratch<A>,
-    ) -> Result<Vec<A>> {
-        let Self { stack, reads, rows: BackRows { steps, first, team }, .. } = *self;
+    fn layer(&mut self, layer: usize, above: &[A], room: &mut BackScratch<A>) -> Result<Vec<A>> {
+        let Self { form, reads, cell, rows: BackRows { steps, first, team }, .. } = *self;
         let kept = reads.kept;
         let Written { d_state, d_input, d_sums, d_h } = &mut *self.written;
-        let extras = kept.extras(stack.features());
-        let (all, widths, batch) = (&kept.course.layout.steps, stack.widths(), steps.batch(0));
+        let extras = kept.extras(form.features());
+        let (all, batch) = (&kept.course.layout.steps, steps.batch(0));
         let mut below = match layer {
             0 => Vec::new(),
             _ => kept.spares.lock().take("gradients of inputs", &[steps.rows(), reads.inputs(layer)])?,
         };
         for (d, weights) in reads.weights[layer].iter().enumerate() {
-            let i = layer * stack.directions() + d;
+            let i = layer * form.directions + d;
             let rows = |rows, width| Source::rows(rows, width, all, 0).skip(first);
-            let (column, place) = (d * stack.features(), Place { layer, direction: d, i, first });
-            let d_outputs = if layer + 1 == stack.depth() {
+            let (column, place) = (d * form.features(), Place { layer, direction: d, i, first });
+            let d_outputs = if layer + 1 == form.depth {
                 reads.d_output.map(|d_output| d_output.skip(first))
             } else {
-                Some(Source::rows(above, stack.width(), steps, 0))
+                Some(Source::rows(above, form.width(), steps, 0))
             };
-            let state = d_state.as_mut().zip(widths);
+            let state = d_state.as_mut().zip(form.widths);
             let span = BackSpanReads {
                 steps,
-                plan: &stack.plan,
-                blocks: stack.weights[i].blocks,
+                form,
                 place,
                 team,
-                rows: kept.rows.get(i).map(|kept| rows(kept, stack.row_width())),
+                rows: kept.rows.get(i).map(|kept| rows(kept, form.row_width)),
                 cells: match kept.cells.get(i) {
-                    Some(cells) => (rows(cells, stack.units()), 0),
-                    None => (rows(&kept.outputs[layer], stack.width()), column),
+                    Some(cells) => (rows(cells, form.blocks.units), 0),
+                    None => (rows(&kept.outputs[layer], form.width()), column),
                 },
                 d_outputs: d_outputs.map(|d_outputs| (d_outputs, column)),
                 resets: extras.resets.as_ref(),
@@ -297,7 +289,7 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
                     _ => Some(ShareMut::Whole(&mut below)),
                 },
             };
-            weights.backward(simd, stack.cell, span, writes, room)?;
+            weights.backward(cell, span, writes, room)?;
         }
         if let Some(factors) = layer.checked_sub(1).and_then(|below| kept.factors.between.get(below)) {
             self.drop_out(factors, &mut below);
@@ -309,11 +301,11 @@ impl<A: Element, C: Cell<A>> RunBack<'_, '_, '_, A, C> {
     /// factors.
     fn drop_out(&self, factors: &[A], d_inputs: &mut [A]) {
         let (BackRows { steps, first, .. }, all, width) =
-            (self.rows, &self.reads.kept.course.layout.steps, self.stack.width());
+            (self.rows, &self.reads.kept.course.layout.steps, self.form.width());
         for t in 0..steps.len() {
-            let rows = &mut d_inputs[steps.start(t) * width..steps.start(t + 1) * width];
+            let to = &mut d_inputs[steps.start(t) * width..steps.start(t + 1) * width];
             let factors = &factors[(all.start(t) + first) * width..];
-            rows.iter_mut().zip(factors).for_each(|(d_x, &factor)| *d_x *= factor);
+            self.cell.kernels().change(Change::Multiply { factors, to });
         }
     }
 }

@@ -1,21 +1,21 @@
 //! The way back through one direction of one layer.
 
 use std::ops::Range;
+use std::slice;
 
-use pulp::Simd;
-
+use super::calls::{CellBack, Change, Kernels};
+use super::form::Form;
 use super::forward::Place;
 use super::operands::{Masks, operands};
 use super::resets::Resets;
 use super::share::ShareMut;
-use super::sums::run;
 use super::team::Member;
 use super::weights::BackWeights;
-use crate::cell::{Cell, KeptRows, sums};
+use crate::cell::KeptRows;
 use crate::element::Element;
 use crate::error::Result;
 use crate::invariant::Invariant;
-use crate::kernels::{Blocks, Chain, Matrix, Plan, Product, Start};
+use crate::kernels::{Chain, Matrix, Product, Start};
 use crate::planes::Planes;
 use crate::room::resize;
 use crate::rows::Source;
@@ -26,8 +26,7 @@ use crate::steps::Steps;
 pub(super) struct BackSpanReads<'a, A> {
     /// How rows fall into steps.
     pub(super) steps: &'a Steps,
-    pub(super) plan: &'a Plan,
-    pub(super) blocks: Blocks,
+    pub(super) form: &'a Form,
     pub(super) place: Place,
     /// The threads that share a single sequence, if any do.
     pub(super) team: Option<&'a Member<'a>>,
@@ -79,23 +78,19 @@ impl<A: Element> BackWeights<A> {
     ///
     /// # Errors
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if the scratch memory cannot grow.
-    #[inline(always)]
-    pub(super) fn backward<S: Simd, C: Cell<A>>(
+    pub(super) fn backward(
         &self,
-        simd: S,
-        cell: C,
+        cell: &dyn CellBack<A>,
         reads: BackSpanReads<'_, A>,
         writes: BackSpanWrites<'_, '_, A>,
         scratch: &mut BackScratch<A>,
     ) -> Result<()> {
-        let BackSpanReads { steps, blocks, place, team, .. } = reads;
-        let reverse = place.direction == 1;
+        let BackSpanReads { steps, form, place, team, .. } = reads;
+        let (kernels, reverse) = (cell.kernels(), place.direction == 1);
         let BackSpanWrites { mut d_state, mut d_sums, mut d_h, mut d_inputs } = writes;
-        let (width, units) = (const { sums::<A, C>() } * blocks.units, blocks.units);
-        let features = self.hidden.all().width();
-        let widths = Planes { h: features, c: C::CARRIES.then_some(units) };
+        let (width, units, features) = (form.sums_width(), form.blocks.units, form.features());
         let mut left = 0..steps.len();
-        while let Some(chunk) = steps.cut(&mut left, reads.plan.chunk_of::<A>(width), !reverse) {
+        while let Some(chunk) = steps.cut(&mut left, form.plan.chunk_of::<A>(width), !reverse) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
             let chunk_sums =
                 d_sums.rows(chunk.clone(), rows.start * width..rows.end * width, false, &mut scratch.sums)?;
@@ -107,9 +102,9 @@ impl<A: Element> BackWeights<A> {
                     c: d_state.c.as_deref_mut().map(|d_c| &mut d_c[..batch * units]),
                 };
                 if let Some((d_outputs, column)) = reads.d_outputs {
-                    let d_output =
+                    let terms =
                         d_outputs.columns([t, batch], column..column + features, &mut scratch.d_outputs)?;
-                    d_state.h.iter_mut().zip(d_output).for_each(|(d_h, &d_output)| *d_h += d_output);
+                    kernels.change(Change::Add { terms, to: d_state.h });
                 }
                 if let Some(d_h) = &mut d_h {
                     let range = start * features..(start + batch) * features;
@@ -118,7 +113,7 @@ impl<A: Element> BackWeights<A> {
                 let (cells, column) = reads.cells;
                 let kept = KeptRows {
                     h: cells.columns([t, batch], column..column + units, &mut scratch.cells)?,
-                    rows: if cell.keeps() {
+                    rows: if form.keeps {
                         let kept = reads.rows.invariant("a cell that keeps its rows has them");
                         kept.columns([t, batch], 0..kept.width(), &mut scratch.rows)?
                     } else {
@@ -132,52 +127,47 @@ impl<A: Element> BackWeights<A> {
                         let a = Matrix::contiguous(d_state.h, batch, features);
                         resize("scratch", &mut scratch.d_cells, batch * units)?;
                         let chain = Chain { start: Start::Zero, a, weights: projection.all() };
-                        Product::new(&[chain], &mut scratch.d_cells).run(simd);
+                        kernels.product(Product::new(&[chain], &mut scratch.d_cells));
                         &mut *scratch.d_cells
                     }
                 };
-                let d_c = if C::CARRIES {
-                    d_state.c.as_deref_mut().invariant("a cell that carries a c has its gradient")
-                } else {
-                    &mut []
+                let d_c = match &mut d_state.c {
+                    Some(d_c) => &mut **d_c,
+                    None => &mut [],
                 };
-                cell.backward(simd, blocks, kept, d_cells, d_c, sums);
+                cell.back(form.blocks, kept, d_cells, d_c, sums);
                 if self.projection.is_some() {
                     d_state.h.fill(A::zero());
                 }
                 let [_, masks] = reads.masks;
-                if masks.is_none() && !cell.gates_state() {
-                    let mut chain = self.chain::<C>(sums, [batch, width], 0..hidden::<A, C>(), Start::Output);
+                if masks.is_none() && !form.gates_state {
+                    let mut chain = self.chain(form, sums, batch, 0..form.sums.hidden.len(), Start::Output);
                     let own = team.map_or(0..features, |team| {
                         let panels = team.share(features.div_ceil(A::PANEL));
                         chain.weights = chain.weights.part(panels.clone());
                         panels.start * A::PANEL..features.min(panels.end * A::PANEL)
                     });
-                    run(simd, Product::new(&[chain], &mut d_state.h[own.start..]).strided(features), t);
+                    let mut product =
+                        Product::new(slice::from_ref(&chain), &mut d_state.h[own.start..]).strided(features);
+                    product.last_first = t % 2 == 1;
+                    kernels.product(product);
                     if let Some(team) = team {
                         team.exchange(own, d_state.h);
                     }
                 } else {
                     let d_h = &mut *d_state.h;
-                    self.to_operands(
-                        simd,
-                        (cell, blocks),
-                        (kept.rows, masks),
-                        sums,
-                        d_h,
-                        &mut scratch.masked,
-                    )?;
+                    self.to_operands((cell, form), (kept.rows, masks), sums, d_h, &mut scratch.masked)?;
                 }
                 if let Some(resets) = reads.resets {
-                    resets.cut(if reverse { t + 1 } else { t }, place, d_state, widths);
+                    resets.cut(if reverse { t + 1 } else { t }, place, d_state, form.widths);
                 }
             }
             if let Some(d_inputs) = &mut d_inputs {
-                let (inputs, sums) = (self.inputs(), &chunk_sums[C::INPUT.start * units..]);
+                let (inputs, sums) = (self.inputs(), &chunk_sums[form.sums.input.start * units..]);
                 let range = rows.start * inputs..rows.end * inputs;
                 let c = d_inputs.rows(chunk.clone(), range, reverse, &mut scratch.inputs)?;
                 let start = if reverse { Start::Output } else { Start::Zero };
-                let blocks = 0..C::INPUT.end - C::INPUT.start;
+                let blocks = 0..form.sums.input.len();
                 if let [Some(masks), _] = reads.masks {
                     if !reverse {
                         c.fill(A::zero());
@@ -188,14 +178,14 @@ impl<A: Element> BackWeights<A> {
                         let factors = operand.factors.invariant("a mask has factors");
                         let factors =
                             steps.places(chunk.clone()).map(|(_, b)| &factors[b * inputs..][..inputs]);
-                        add_masked(simd, chain, factors, c, &mut scratch.masked)?;
+                        add_masked(kernels, chain, factors, c, &mut scratch.masked)?;
                     }
                 } else {
                     let own = team.map_or(0..rows.len(), |team| team.share(rows.len()));
                     let sums = &sums[own.start * width..];
                     let chain = self.input_chain(sums, [own.len(), width, units], blocks, start);
                     let own = own.start * inputs..own.end * inputs;
-                    Product::new(&[chain], &mut c[own.clone()]).run(simd);
+                    kernels.product(Product::new(&[chain], &mut c[own.clone()]));
                     if let Some(team) = team {
                         team.exchange(own, c);
                     }
@@ -209,7 +199,6 @@ impl<A: Element> BackWeights<A> {
 
     /// The chains of some of the input's blocks, over the gradients of the sums of rows that start at the first of these
     /// blocks.
-    #[inline(always)]
     fn input_chain<'s>(
         &'s self,
         sums: &'s [A],
@@ -222,71 +211,63 @@ impl<A: Element> BackWeights<A> {
     }
 
     /// The chains of some of the state's blocks, over rows of gradients of sums.
-    #[inline(always)]
-    fn chain<'s, C: Cell<A>>(
+    fn chain<'s>(
         &'s self,
+        form: &Form,
         sums: &'s [A],
-        [batch, width]: [usize; 2],
+        batch: usize,
         blocks: Range<usize>,
         start: Start<'s, A>,
     ) -> Chain<'s, A> {
-        let units = self.hidden.all().depth() / hidden::<A, C>();
-        let first = (C::HIDDEN.start + blocks.start) * units;
-        let a = Matrix::strided(&sums[first..], batch, blocks.len() * units, width);
+        let units = form.blocks.units;
+        let first = (form.sums.hidden.start + blocks.start) * units;
+        let a = Matrix::strided(&sums[first..], batch, blocks.len() * units, form.sums_width());
         Chain { start, a, weights: self.hidden.all().rows(blocks.start * units..blocks.end * units) }
     }
 
     /// Adds what comes through the recurrent product to the gradient of rows of hidden states that the product read times
     /// masks or a gate. The gated operand comes first, since it leads to the sums of the gate.
-    #[inline(never)]
-    fn to_operands<S: Simd, C: Cell<A>>(
+    fn to_operands(
         &self,
-        simd: S,
-        (cell, blocks): (C, Blocks),
+        (cell, form): (&dyn CellBack<A>, &Form),
         (rows, masks): (&[A], Option<Masks<'_, A>>),
         sums: &mut [A],
         d_h: &mut [A],
         room: &mut Vec<A>,
     ) -> Result<()> {
-        let features = self.hidden.all().width();
+        let (kernels, features) = (cell.kernels(), form.features());
         let batch = d_h.len() / features;
-        let dims = [batch, sums.len() / batch];
-        let mut all = operands(masks, hidden::<A, C>(), cell.gates_state());
-        let gated = if cell.gates_state() { all.next_back() } else { None };
+        let mut all = operands(masks, form.sums.hidden.len(), form.gates_state);
+        let gated = if form.gates_state { all.next_back() } else { None };
         for operand in gated.into_iter().chain(all) {
             let start = if operand.gated || operand.factors.is_some() { Start::Zero } else { Start::Output };
-            let chain = self.chain::<C>(sums, dims, operand.blocks, start);
+            let chain = self.chain(form, sums, batch, operand.blocks, start);
             match operand.factors {
                 factors if operand.gated => {
                     resize("scratch", room, d_h.len())?;
-                    Product::new(&[chain], room).run(simd);
-                    cell.gate_back(simd, blocks, (rows, factors), room, d_h, sums);
+                    kernels.product(Product::new(&[chain], room));
+                    cell.gate_back(form.blocks, (rows, factors), room, d_h, sums);
                 }
-                Some(factors) => add_masked(simd, chain, factors.chunks_exact(features), d_h, room)?,
-                None => Product::new(&[chain], d_h).run(simd),
+                Some(factors) => add_masked(kernels, chain, factors.chunks_exact(features), d_h, room)?,
+                None => kernels.product(Product::new(&[chain], d_h)),
             }
         }
         Ok(())
     }
 }
 
-/// The number of blocks that the hidden state's chains go to.
-const fn hidden<A: Element, C: Cell<A>>() -> usize {
-    C::HIDDEN.end - C::HIDDEN.start
-}
-
 /// Adds chains times factors, a row of them for each row.
-#[inline(always)]
-fn add_masked<'f, A: Element, S: Simd>(
-    simd: S,
+fn add_masked<'f, A: Element>(
+    kernels: &dyn Kernels<A>,
     chain: Chain<'_, A>,
     factors: impl Iterator<Item = &'f [A]>,
     to: &mut [A],
     room: &mut Vec<A>,
 ) -> Result<()> {
     resize("scratch", room, to.len())?;
-    Product::new(&[chain], room).run(simd);
-    let terms = room.iter().zip(factors.flatten());
-    to.iter_mut().zip(terms).for_each(|(d, (&term, &factor))| *d = term.mul_add(factor, *d));
+    kernels.product(Product::new(&[chain], room));
+    let width = chain.weights.width();
+    let rows = room.chunks_exact(width).zip(to.chunks_exact_mut(width)).zip(factors);
+    rows.for_each(|((terms, to), factors)| kernels.change(Change::AddProducts { terms, factors, to }));
     Ok(())
 }

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use pulp::{Simd, WithSimd};
+
 use super::gradient::BlockRows;
 use crate::element::Element;
 
@@ -26,48 +28,49 @@ pub(super) struct GradientRows<'a, A> {
     pub(super) own: Range<usize>,
 }
 
-impl<A: Element> GradientRows<'_, A> {
-    /// Adds the outer products of some blocks of each row with the matching row of `width` elements.
+/// Adds the outer products of some blocks of each row with the matching row of `right`. All of these have one width.
+pub(super) struct Outer<'a, 'g, A> {
+    pub(super) rows: &'a GradientRows<'a, A>,
+    pub(super) blocks: Range<usize>,
+    pub(super) right: &'a [&'a [A]],
+    pub(super) to: &'a mut BlockRows<'g, A>,
+}
+
+impl<A: Element> WithSimd for Outer<'_, '_, A> {
+    type Output = ();
+
     #[inline(always)]
-    pub(super) fn add_outer<'r>(
-        &self,
-        blocks: Range<usize>,
-        width: usize,
-        right: impl Iterator<Item = &'r [A]> + Clone,
-        to: &mut BlockRows<'_, A>,
-    ) {
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { rows, blocks, right, to } = self;
+        let width = right.first().map_or(0, |row| row.len());
         for (i, block) in blocks.enumerate() {
-            let (units, to, right) = (self.units_of(block), to.block(i), right.clone());
+            let (units, to) = (rows.units_of(block), to.block(i));
             match width {
-                1 => self.add_outer_of_width::<1>(units, right, to),
-                2 => self.add_outer_of_width::<2>(units, right, to),
-                3 => self.add_outer_of_width::<3>(units, right, to),
-                4 => self.add_outer_of_width::<4>(units, right, to),
-                5 => self.add_outer_of_width::<5>(units, right, to),
-                6 => self.add_outer_of_width::<6>(units, right, to),
-                7 => self.add_outer_of_width::<7>(units, right, to),
-                _ => self.add_outer_of_width::<FEW>(units, right, to),
+                1 => rows.add_outer_of_width::<1>(units, right, to),
+                2 => rows.add_outer_of_width::<2>(units, right, to),
+                3 => rows.add_outer_of_width::<3>(units, right, to),
+                4 => rows.add_outer_of_width::<4>(units, right, to),
+                5 => rows.add_outer_of_width::<5>(units, right, to),
+                6 => rows.add_outer_of_width::<6>(units, right, to),
+                7 => rows.add_outer_of_width::<7>(units, right, to),
+                _ => rows.add_outer_of_width::<FEW>(units, right, to),
             }
         }
     }
+}
 
+impl<A: Element> GradientRows<'_, A> {
     /// Where this thread's units of a block lie in a row.
     fn units_of(&self, block: usize) -> Range<usize> {
         block * self.units + self.own.start..block * self.units + self.own.end
     }
 
-    /// As [`add_outer`](Self::add_outer), for a width that the compiler knows, so that the sums of a unit stay in
-    /// registers.
+    /// The outer products of one block, for a width that the compiler knows, so that the sums of a unit stay in registers.
     #[inline(always)]
-    fn add_outer_of_width<'r, const W: usize>(
-        &self,
-        units: Range<usize>,
-        right: impl Iterator<Item = &'r [A]> + Clone,
-        to: &mut [A],
-    ) {
+    fn add_outer_of_width<const W: usize>(&self, units: Range<usize>, right: &[&[A]], to: &mut [A]) {
         for (unit, to) in units.zip(to.as_chunks_mut::<W>().0) {
             let mut sums = *to;
-            for (left, right) in self.rows.chunks_exact(self.blocks * self.units).zip(right.clone()) {
+            for (left, right) in self.rows.chunks_exact(self.blocks * self.units).zip(right) {
                 let (left, right) = (left[unit], &right[..W]);
                 for j in 0..W {
                     sums[j] = left.mul_add(right[j], sums[j]);

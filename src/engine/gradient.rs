@@ -148,7 +148,7 @@ impl<A: Element> UnitsGradient<'_, A> {
 }
 
 /// The blocks of sums that the input's chains go to, and those that the state's chains go to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct SharedBlocks {
     pub(super) input: Range<usize>,
     pub(super) hidden: Range<usize>,

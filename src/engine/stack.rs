@@ -9,7 +9,7 @@ use super::share::Share;
 use super::team::{Member, Team};
 use super::threads;
 use super::weights::Weights;
-use crate::cell::{self, Cell};
+use crate::cell::Cell;
 use crate::element::Element;
 use crate::error::Result;
 use crate::kernels::{Blocks, Plan, copied};
@@ -242,11 +242,6 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     /// The width of a row that the cell leaves.
     pub(super) fn row_width(&self) -> usize {
         C::BLOCKS * self.blocks.apart
-    }
-
-    /// The width of a row of gradients of sums.
-    pub(super) fn sums_width(&self) -> usize {
-        cell::sums::<A, C>() * self.units()
     }
 
     /// Whether the cell's outputs are projected.

@@ -4,15 +4,15 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::few::{GradientRows, few};
+use super::calls::Kernels;
+use super::few::{GradientRows, Outer, few};
+use super::form::Form;
 use super::forward::Place;
 use super::gradient::{BlockRows, DirectionGradient, SharedBlocks, UnitsGradient};
 use super::kept::Kept;
 use super::operands::{Masks, operands};
 use super::resets::Resets;
-use super::stack::Stack;
 use super::threads;
-use crate::cell::Cell;
 use crate::element::Element;
 use crate::error::Result;
 use crate::invariant::Invariant;
@@ -49,34 +49,37 @@ struct Terms<'a, A> {
     projected: Option<[&'a [A]; 2]>,
 }
 
-impl<A: Element, C: Cell<A>> Stack<A, C> {
+impl Form {
     /// The second half of the way back: from the gradients of all sums, and of all hidden states that come from a
     /// projection, to the gradient of every parameter.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds some rows once more.
-    #[inline(always)]
-    pub(super) fn parameters_back(
+    pub(super) fn parameters_back<A: Element>(
         &self,
         kept: &Kept<A>,
         d_parameters: Vec<DirectionGradient<'_, A>>,
         [d_sums, d_h]: [&[A]; 2],
         workers: usize,
     ) -> Result<()> {
-        let widths = [self.units(), self.features()];
+        let widths = [self.blocks.units, self.features()];
         let jobs = d_parameters.into_iter().enumerate();
         let jobs = jobs
             .flat_map(|(i, gradient)| gradient.split(widths, workers).into_iter().map(move |part| (i, part)));
         threads::try_for_each(workers, jobs, |(i, gradient)| {
             let (terms, plan) = (self.terms(kept, i, [d_sums, d_h]), self.plan);
-            let both = SharedBlocks { input: C::INPUT, hidden: C::HIDDEN };
-            Add { terms, plan, gradient, both }.run()
+            plan.arch.dispatch(Add { terms, plan, gradient, both: self.sums.clone() })
         })
     }
 
     /// The terms of the gradient of the parameters of direction `i`.
-    fn terms<'t>(&self, kept: &'t Kept<A>, i: usize, [d_sums, d_h]: [&'t [A]; 2]) -> Terms<'t, A> {
-        let (layer, direction) = (i / self.directions(), i % self.directions());
+    fn terms<'t, A: Element>(
+        &self,
+        kept: &'t Kept<A>,
+        i: usize,
+        [d_sums, d_h]: [&'t [A]; 2],
+    ) -> Terms<'t, A> {
+        let (layer, direction) = (i / self.directions, i % self.directions);
         let steps = &kept.course.layout.steps;
         let (rows, batch, features) = (steps.rows(), steps.batch(0), self.features());
         let of_direction = |all: &'t [A], width: usize| &all[i * rows * width..][..rows * width];
@@ -86,7 +89,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             steps,
             reverse: direction == 1,
             d_sums: of_direction(d_sums, self.sums_width()),
-            units: self.units(),
+            units: self.blocks.units,
             inputs,
             width: inputs.len() / rows,
             factors: layer
@@ -98,13 +101,11 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
             first: &kept.first.h[i * batch * features..][..batch * features],
             features,
             masks: extras.masks_of(layer).map(|masks| Some(masks?.of(place))),
-            gated: self.cell.gates_state().then(|| {
+            gated: self.gates_state.then(|| {
                 let left = kept.rows.get(i).invariant("a cell that gates the state keeps its rows");
-                (left.as_slice(), self.row_width(), (C::HIDDEN.end - 1) * (self.row_width() / C::BLOCKS))
+                (left.as_slice(), self.row_width, (self.sums.hidden.end - 1) * self.blocks.apart)
             }),
-            resets: extras
-                .resets
-                .map(|resets| Resets { states: resets.states_of(i, self.widths()), ..resets }),
+            resets: extras.resets.map(|resets| Resets { states: resets.states_of(i, self.widths), ..resets }),
             projected: kept.cells.get(i).map(|cells| [cells.as_slice(), of_direction(d_h, features)]),
         }
     }
@@ -129,8 +130,7 @@ impl<A: Element> Terms<'_, A> {
     }
 }
 
-/// Adds the terms of every row to a gradient of zeros, in ascending order of (t, b) whichever way time ran. It does not
-/// depend on the cell, so it is compiled once for all.
+/// Adds the terms of every row to a gradient of zeros, in ascending order of (t, b) whichever way time ran.
 struct Add<'t, 'a, A> {
     terms: Terms<'t, A>,
     plan: Plan,
@@ -138,19 +138,17 @@ struct Add<'t, 'a, A> {
     both: SharedBlocks,
 }
 
-impl<A: Element> Add<'_, '_, A> {
-    /// Not inlined: what it dispatches to would be compiled again at each call.
-    #[inline(never)]
-    fn run(self) -> Result<()> {
-        self.plan.arch.dispatch(self)
-    }
-}
-
-impl<'t, A: Element> WithSimd for Add<'t, '_, A> {
+impl<A: Element> WithSimd for Add<'_, '_, A> {
     type Output = Result<()>;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Result<()> {
+        self.run(&simd)
+    }
+}
+
+impl<'t, A: Element> Add<'t, '_, A> {
+    fn run(self, kernels: &dyn Kernels<A>) -> Result<()> {
         let Self { terms, plan, mut gradient, both } = self;
         let Terms { steps, units, width, features, .. } = terms;
         let blocks = both.sums();
@@ -172,43 +170,48 @@ impl<'t, A: Element> WithSimd for Add<'t, '_, A> {
             let of_masks = |factors: &'t [A], width: usize| {
                 steps.places(chunk.clone()).map(move |(_, b)| &factors[b * width..][..width])
             };
+            listed.clear();
+            grow("scratch", &mut listed, rows.len())?;
+            listed.extend(of_rows(terms.inputs));
             if few_inputs {
-                sums.add_outer(both.input.clone(), width, of_rows(terms.inputs), &mut gradient.weight_ih);
+                let (blocks, to) = (both.input.clone(), &mut gradient.weight_ih);
+                kernels.add_outer(Outer { rows: &sums, blocks, right: &listed, to });
             } else {
                 for operand in operands(terms.masks[0], both.input.len(), false) {
                     scratch.factors.clear();
                     grow("scratch", &mut scratch.factors, rows.len())?;
-                    scratch.factors.extend(terms.factors.into_iter().flat_map(of_rows));
-                    scratch.factors.extend(operand.factors.into_iter().flat_map(|all| of_masks(all, width)));
-                    scratch.pack(width, of_rows(terms.inputs))?;
-                    scratch.multiply(simd, both.input.start, operand.blocks, start, &mut gradient.weight_ih);
+                    if let Some(all) = terms.factors {
+                        scratch.factors.extend(of_rows(all));
+                    }
+                    if let Some(all) = operand.factors {
+                        scratch.factors.extend(of_masks(all, width));
+                    }
+                    scratch.pack(width, &listed)?;
+                    let to = (operand.blocks, &mut gradient.weight_ih);
+                    scratch.multiply(kernels, both.input.start, start, to);
                 }
             }
             listed.clear();
-            grow("scratch", &mut listed, rows.len())?;
             chunk.clone().for_each(|t| terms.list_previous(t, &zeros, &mut listed));
             if few_states {
-                sums.add_outer(
-                    both.hidden.clone(),
-                    features,
-                    listed.iter().copied(),
-                    &mut gradient.weight_hh,
-                );
+                let (blocks, to) = (both.hidden.clone(), &mut gradient.weight_hh);
+                kernels.add_outer(Outer { rows: &sums, blocks, right: &listed, to });
                 continue;
             }
             for operand in operands(terms.masks[1], both.hidden.len(), terms.gated.is_some()) {
                 scratch.factors.clear();
                 if let Some((left, width, first)) = terms.gated.filter(|_| operand.gated) {
+                    // The gated operand is the last one.
                     let left = left[rows.start * width..rows.end * width].chunks_exact(width);
-                    scratch.pack(features, left.map(|row| &row[first..][..features]))?;
-                } else {
+                    listed.clear();
+                    listed.extend(left.map(|row| &row[first..][..features]));
+                } else if let Some(all) = operand.factors {
                     grow("scratch", &mut scratch.factors, rows.len())?;
-                    scratch
-                        .factors
-                        .extend(operand.factors.into_iter().flat_map(|all| of_masks(all, features)));
-                    scratch.pack(features, listed.iter().copied())?;
+                    scratch.factors.extend(of_masks(all, features));
                 }
-                scratch.multiply(simd, both.hidden.start, operand.blocks, start, &mut gradient.weight_hh);
+                scratch.pack(features, &listed)?;
+                let to = (operand.blocks, &mut gradient.weight_hh);
+                scratch.multiply(kernels, both.hidden.start, start, to);
             }
         }
         gradient.share_biases(&both);
@@ -224,8 +227,11 @@ impl<'t, A: Element> WithSimd for Add<'t, '_, A> {
                     own: gradient.features.clone(),
                 })?;
                 scratch.factors.clear();
-                scratch.pack(units, cells.chunks_exact(units))?;
-                scratch.multiply(simd, 0, 0..1, start, &mut weight_hr);
+                listed.clear();
+                grow("scratch", &mut listed, cells.len() / units)?;
+                listed.extend(cells.chunks_exact(units));
+                scratch.pack(units, &listed)?;
+                scratch.multiply(kernels, 0, start, (0..1, &mut weight_hr));
             }
         }
         Ok(())
@@ -245,7 +251,6 @@ struct TermScratch<'t, A: Element> {
 
 impl<A: Element> TermScratch<'_, A> {
     /// Turns the columns of some units of every block into rows.
-    #[inline(always)]
     fn turn(&mut self, sums: &GradientRows<'_, A>) -> Result<()> {
         let GradientRows { rows, blocks, units, ref own } = *sums;
         self.turned.resize_with(blocks, Vec::new);
@@ -256,14 +261,13 @@ impl<A: Element> TermScratch<'_, A> {
     }
 
     /// Packs rows of `width` elements, multiplied with their factors.
-    #[inline(always)]
-    fn pack<'r>(&mut self, width: usize, rows: impl ExactSizeIterator<Item = &'r [A]> + Clone) -> Result<()> {
+    fn pack(&mut self, width: usize, rows: &[&[A]]) -> Result<()> {
         if self.factors.is_empty() {
-            return self.panels.fill(width, rows);
+            return self.panels.fill(width, rows.iter().copied());
         }
         self.rows.clear();
         grow("scratch", &mut self.rows, rows.len() * width)?;
-        for (row, factors) in rows.zip(&self.factors) {
+        for (row, factors) in rows.iter().zip(&self.factors) {
             self.rows.extend(row.iter().zip(*factors).map(|(&x, &factor)| x * factor));
         }
         self.panels.fill(width, self.rows.chunks_exact(width))
@@ -271,20 +275,18 @@ impl<A: Element> TermScratch<'_, A> {
 
     /// Multiplies some turned blocks, counted from block `first` on, with the packed rows, into the same blocks of a
     /// gradient. Chains begin at `start`.
-    #[inline(always)]
-    fn multiply<S: Simd>(
+    fn multiply(
         &self,
-        simd: S,
+        kernels: &dyn Kernels<A>,
         first: usize,
-        blocks: Range<usize>,
         start: Start<'_, A>,
-        gradient: &mut BlockRows<'_, A>,
+        (blocks, gradient): (Range<usize>, &mut BlockRows<'_, A>),
     ) {
         let weights = self.panels.all();
         for block in blocks {
             let (turned, gradient) = (&self.turned[first + block], gradient.block(block));
             let a = Matrix::contiguous(turned, gradient.len() / weights.width(), weights.depth());
-            Product::new(&[Chain { start, a, weights }], gradient).run(simd);
+            kernels.product(Product::new(&[Chain { start, a, weights }], gradient));
         }
     }
 }
