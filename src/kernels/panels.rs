@@ -201,8 +201,9 @@ pub(crate) fn transpose<A: Element>(
             }
         }
     }
-    for (j, to) in columns.zip(to.chunks_exact_mut(count)) {
-        to[turned..].iter_mut().zip(rest.chunks_exact(width)).for_each(|(to, row)| *to = row[j]);
+    for (i, row) in (turned..).zip(rest.chunks_exact(width)) {
+        let column = to.iter_mut().skip(i).step_by(count);
+        column.zip(&row[columns.clone()]).for_each(|(to, &element)| *to = element);
     }
     Ok(())
 }
