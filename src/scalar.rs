@@ -138,7 +138,7 @@ macro_rules! compiled {
             }
 
             fn activate(arch: Arch, activate: Activate<'_, Self>) {
-                arch.dispatch(activate);
+                activate.run(arch);
             }
         }
     };

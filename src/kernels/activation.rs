@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use pulp::{Simd, WithSimd};
 
+use super::arch::Arch;
 use super::formulas;
 use super::lanes::{Lanes, map};
 use super::sigmoid::{sigmoid, silu};
@@ -192,6 +193,25 @@ impl<A: Element> WithSimd for Activate<'_, A> {
             Activation::Gelu => in_double(from, to, formulas::gelu),
             Activation::Silu => map!(simd, silu(from) => to),
         }
+    }
+}
+
+impl<A: Element> Activate<'_, A> {
+    /// The values, by the same code as [`Activation::map`], which is compiled only once.
+    pub(crate) fn run(self, arch: Arch) {
+        arch.dispatch(ByMap(self));
+    }
+}
+
+struct ByMap<'a, A>(Activate<'a, A>);
+
+impl<A: Element> WithSimd for ByMap<'_, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Activate { activation, from, to } = self.0;
+        activation.map(simd, from, to);
     }
 }
 
