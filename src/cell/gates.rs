@@ -28,7 +28,9 @@ pub trait Gates: Copy + Send + Sync {
     const HIDDEN: Range<usize>;
     /// As [`Cell::CARRIES`].
     const CARRIES: bool;
-    /// The block of the gate that may multiply the hidden state.
+    /// Whether a gate may multiply the hidden state; if not, its loops are not compiled.
+    const MAY_GATE: bool;
+    /// The block of that gate.
     const GATE: usize;
 
     /// As [`Cell::gates_state`].
@@ -124,7 +126,10 @@ impl<A: Element, G: Gates> Cell<A> for Gated<G> {
 
     #[inline(always)]
     fn gate<S: Simd>(self, simd: S, blocks: Blocks, rows: &mut [A], h: &[A], operand: &mut [A]) {
-        run!(simd, self, Gate { blocks, rows, h, operand });
+        debug_assert!(self.gates.gates_state(), "only a cell that gates the state is asked for its gate");
+        if const { G::MAY_GATE } {
+            run!(simd, self, Gate { blocks, rows, h, operand });
+        }
     }
 
     #[inline(always)]
@@ -157,6 +162,9 @@ impl<A: Element, G: Gates> Cell<A> for Gated<G> {
         d_h: &mut [A],
         d_sums: &mut [A],
     ) {
-        run!(simd, self, GateBack { blocks, rows, factors, d_operand, d_h, d_sums });
+        debug_assert!(self.gates.gates_state(), "only a cell that gates the state is asked for its gate");
+        if const { G::MAY_GATE } {
+            run!(simd, self, GateBack { blocks, rows, factors, d_operand, d_h, d_sums });
+        }
     }
 }

@@ -31,6 +31,7 @@ impl Gates for GruGates {
     const INPUT: Range<usize> = 0..3;
     const HIDDEN: Range<usize> = 1..4;
     const CARRIES: bool = false;
+    const MAY_GATE: bool = true;
     const GATE: usize = 1;
 
     #[inline(always)]

@@ -33,6 +33,7 @@ impl Gates for LstmGates {
     const INPUT: Range<usize> = 0..4;
     const HIDDEN: Range<usize> = 0..4;
     const CARRIES: bool = true;
+    const MAY_GATE: bool = false;
     const GATE: usize = 0;
 
     #[inline(always)]
