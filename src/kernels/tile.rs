@@ -64,11 +64,11 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Ti
         // One panel may have few columns. To keep its sums aside takes less time than to load and store parts of vectors.
         if const { Q == 1 || fit_twice::<S>(P, R, Q) } {
             let mut total = [[[A::splat(simd, A::zero()); P]; Q]; R];
-            if added {
+            if added || matches!(self.product.chains, [Chain { start: Start::Output, .. }, ..]) {
                 self.load(simd, &mut total);
             }
             for chain in self.product.chains {
-                let sums = self.accumulate(simd, chain);
+                let sums = self.accumulate(simd, chain, Some(&total));
                 total = if added { plus::<A, S, P, R, Q>(simd, &total, &sums) } else { sums };
                 added = true;
             }
@@ -76,7 +76,7 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Ti
         } else {
             // The sums of the chain before wait in the output.
             for chain in self.product.chains {
-                let sums = self.accumulate(simd, chain);
+                let sums = self.accumulate(simd, chain, None);
                 if added {
                     self.add(simd, &sums);
                 } else {
@@ -92,9 +92,15 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> WithSimd for Ti
 type Sums<A, S, const P: usize, const R: usize, const Q: usize> = [[[<A as Element>::Vector<S>; P]; Q]; R];
 
 impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A, P, R, Q> {
-    /// A chain's sums over all of its k, four k in each turn of the loop, since a turn has its own cost.
+    /// A chain's sums over all of its k, four k in each turn of the loop, since a turn has its own cost. `output` is what the
+    /// output holds, if that is at hand.
     #[inline(always)]
-    fn accumulate<S: Simd>(&self, simd: S, chain: &Chain<'_, A>) -> Sums<A, S, P, R, Q> {
+    fn accumulate<S: Simd>(
+        &self,
+        simd: S,
+        chain: &Chain<'_, A>,
+        output: Option<&Sums<A, S, P, R, Q>>,
+    ) -> Sums<A, S, P, R, Q> {
         let mut sums = [[[A::splat(simd, A::zero()); P]; Q]; R];
         match chain.start {
             Start::Zero => {}
@@ -107,7 +113,10 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
                 }
                 sums = [sums[0]; R];
             }
-            Start::Output => self.load(simd, &mut sums),
+            Start::Output => match output {
+                Some(output) => sums = *output,
+                None => self.load(simd, &mut sums),
+            },
         }
         if const { in_software::<S>() } {
             for r in 0..R {
@@ -119,45 +128,24 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
             return sums;
         }
         let depth = chain.weights.depth();
-        let fours = depth / 4 * 4;
-        self.terms::<S, 4>(simd, chain, 0..fours, &mut sums);
-        self.terms::<S, 1>(simd, chain, fours..depth, &mut sums);
-        sums
-    }
-
-    /// Adds the terms of some of a chain's k, `K` in each turn of the loop.
-    #[inline(always)]
-    fn terms<S: Simd, const K: usize>(
-        &self,
-        simd: S,
-        chain: &Chain<'_, A>,
-        range: Range<usize>,
-        sums: &mut Sums<A, S, P, R, Q>,
-    ) {
-        let turns = range.len() / K;
-        if turns == 0 {
-            return;
-        }
-        // The compiler knows that all have one length, and checks no bounds within the loop.
-        let (mut rows, mut panels): ([&[[A; K]]; R], [&[[A::Line; K]]; Q]) = ([&[]; R], [&[]; Q]);
+        let (mut rows, mut panels): ([&[A]; R], [&[A::Line]; Q]) = ([&[]; R], [&[]; Q]);
         for r in 0..R {
-            rows[r] = &chain.a.row(self.row + r)[range.clone()].as_chunks().0[..turns];
+            rows[r] = &chain.a.row(self.row + r)[..depth];
         }
         for q in 0..Q {
-            panels[q] = &chain.weights.panel(self.panel + q)[range.clone()].as_chunks().0[..turns];
+            panels[q] = chain.weights.panel(self.panel + q);
         }
-        for k in 0..turns {
-            for i in 0..K {
-                let (mut a, mut w) = ([A::zero(); R], [&panels[0][k][i]; Q]);
-                for r in 0..R {
-                    a[r] = rows[r][k][i];
-                }
-                for q in 0..Q {
-                    w[q] = &panels[q][k][i];
-                }
-                step(simd, a, w, sums);
+        terms::<A, S, P, R, Q, 4>(simd, rows, panels, depth / 4, &mut sums);
+        if !depth.is_multiple_of(4) {
+            for r in 0..R {
+                rows[r] = rows[r].as_chunks::<4>().1;
             }
+            for q in 0..Q {
+                panels[q] = panels[q].as_chunks::<4>().1;
+            }
+            terms::<A, S, P, R, Q, 1>(simd, rows, panels, depth % 4, &mut sums);
         }
+        sums
     }
 
     /// Loads what the output holds.
@@ -246,6 +234,37 @@ impl<A: Element, const P: usize, const R: usize, const Q: usize> Tile<'_, '_, A,
     fn columns(&self, last: usize) -> Range<usize> {
         let start = self.panel * A::PANEL;
         start..start + (Q - 1) * A::PANEL + last
+    }
+}
+
+/// Adds the terms of the first k of rows and panels: `K` in each turn of the loop.
+#[inline(always)]
+fn terms<A: Element, S: Simd, const P: usize, const R: usize, const Q: usize, const K: usize>(
+    simd: S,
+    rows: [&[A]; R],
+    panels: [&[A::Line]; Q],
+    turns: usize,
+    sums: &mut Sums<A, S, P, R, Q>,
+) {
+    // The compiler knows that all have one length, and checks no bounds within the loop.
+    let (mut row_turns, mut panel_turns): ([&[[A; K]]; R], [&[[A::Line; K]]; Q]) = ([&[]; R], [&[]; Q]);
+    for r in 0..R {
+        row_turns[r] = &rows[r].as_chunks().0[..turns];
+    }
+    for q in 0..Q {
+        panel_turns[q] = &panels[q].as_chunks().0[..turns];
+    }
+    for k in 0..turns {
+        for i in 0..K {
+            let (mut a, mut w) = ([A::zero(); R], [&panel_turns[0][k][i]; Q]);
+            for r in 0..R {
+                a[r] = row_turns[r][k][i];
+            }
+            for q in 0..Q {
+                w[q] = &panel_turns[q][k][i];
+            }
+            step(simd, a, w, sums);
+        }
     }
 }
 
