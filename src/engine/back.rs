@@ -4,7 +4,7 @@ use std::mem;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::backward::{BackScratch, BackSpanReads, BackSpanWrites};
+use super::backward::{BackScratch, BackSpan, BackSpanWrites};
 use super::calls::{CellBack, Change, WithCell, Work};
 use super::form::Form;
 use super::forward::Place;
@@ -264,7 +264,9 @@ impl<A: Element> RunBack<'_, '_, '_, A> {
                 Some(Source::rows(above, form.width(), steps, 0))
             };
             let state = d_state.as_mut().zip(form.widths);
-            let span = BackSpanReads {
+            let span = BackSpan {
+                weights,
+                cell,
                 steps,
                 form,
                 place,
@@ -289,7 +291,7 @@ impl<A: Element> RunBack<'_, '_, '_, A> {
                     _ => Some(ShareMut::Whole(&mut below)),
                 },
             };
-            weights.backward(cell, span, writes, room)?;
+            span.run(writes, room)?;
         }
         if let Some(factors) = layer.checked_sub(1).and_then(|below| kept.factors.between.get(below)) {
             self.drop_out(factors, &mut below);

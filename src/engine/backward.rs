@@ -21,9 +21,10 @@ use crate::room::resize;
 use crate::rows::Source;
 use crate::steps::Steps;
 
-/// What a direction reads on the way back.
-#[derive(Debug)]
-pub(super) struct BackSpanReads<'a, A> {
+/// One direction of one layer on the way back, and what it reads.
+pub(super) struct BackSpan<'a, A: Element> {
+    pub(super) weights: &'a BackWeights<A>,
+    pub(super) cell: &'a dyn CellBack<A>,
     /// How rows fall into steps.
     pub(super) steps: &'a Steps,
     pub(super) form: &'a Form,
@@ -57,11 +58,17 @@ pub(super) struct BackSpanWrites<'a, 't, A> {
     pub(super) d_inputs: Option<ShareMut<'a, 't, A>>,
 }
 
-/// Room that the steps of a direction reuse for what cannot be read or written in place.
+/// Room that a direction reuses for what cannot be read or written in place.
 #[derive(Debug, Default)]
 pub(super) struct BackScratch<A> {
     sums: Vec<A>,
     inputs: Vec<A>,
+    step: BackStepScratch<A>,
+}
+
+/// The part of it that each step uses.
+#[derive(Debug, Default)]
+struct BackStepScratch<A> {
     rows: Vec<A>,
     cells: Vec<A>,
     d_outputs: Vec<A>,
@@ -70,25 +77,18 @@ pub(super) struct BackScratch<A> {
     masked: Vec<A>,
 }
 
-impl<A: Element> BackWeights<A> {
-    /// The way back of [`Weights::forward`](super::weights::Weights::forward).
+impl<A: Element> BackSpan<'_, A> {
+    /// The way back of [`Span::run`](super::forward::Span::run).
     ///
     /// The gradient of a state is a sum over the gradients of the next step's sums, in ascending order. The
     /// gradient of an input is such a sum too, to which the reverse direction adds its own.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if the scratch memory cannot grow.
-    pub(super) fn backward(
-        &self,
-        cell: &dyn CellBack<A>,
-        reads: BackSpanReads<'_, A>,
-        writes: BackSpanWrites<'_, '_, A>,
-        scratch: &mut BackScratch<A>,
-    ) -> Result<()> {
-        let BackSpanReads { steps, form, place, team, .. } = reads;
-        let (kernels, reverse) = (cell.kernels(), place.direction == 1);
+    pub(super) fn run(&self, writes: BackSpanWrites<'_, '_, A>, scratch: &mut BackScratch<A>) -> Result<()> {
+        let Self { steps, form, .. } = *self;
         let BackSpanWrites { mut d_state, mut d_sums, mut d_h, mut d_inputs } = writes;
-        let (width, units, features) = (form.sums_width(), form.blocks.units, form.features());
+        let (reverse, width, features) = (self.place.direction == 1, form.sums_width(), form.features());
         let mut left = 0..steps.len();
         while let Some(chunk) = steps.cut(&mut left, form.plan.chunk_of::<A>(width), !reverse) {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
@@ -97,151 +97,201 @@ impl<A: Element> BackWeights<A> {
             let mut times = chunk.clone();
             while let Some(t) = if reverse { times.next() } else { times.next_back() } {
                 let (start, batch) = (steps.start(t), steps.batch(t));
-                let mut d_state = Planes {
+                let d_state = Planes {
                     h: &mut d_state.h[..batch * features],
-                    c: d_state.c.as_deref_mut().map(|d_c| &mut d_c[..batch * units]),
+                    c: d_state.c.as_deref_mut().map(|d_c| &mut d_c[..batch * form.blocks.units]),
                 };
-                if let Some((d_outputs, column)) = reads.d_outputs {
-                    let terms =
-                        d_outputs.columns([t, batch], column..column + features, &mut scratch.d_outputs)?;
-                    kernels.change(Change::Add { terms, to: d_state.h });
-                }
-                if let Some(d_h) = &mut d_h {
-                    let range = start * features..(start + batch) * features;
-                    d_h.step(t, range).copy_from_slice(d_state.h);
-                }
-                let (cells, column) = reads.cells;
-                let kept = KeptRows {
-                    h: cells.columns([t, batch], column..column + units, &mut scratch.cells)?,
-                    rows: if form.keeps {
-                        let kept = reads.rows.invariant("a cell that keeps its rows has them");
-                        kept.columns([t, batch], 0..kept.width(), &mut scratch.rows)?
-                    } else {
-                        &[]
-                    },
-                };
+                let d_h = d_h.as_mut().map(|d_h| d_h.step(t, start * features..(start + batch) * features));
                 let sums = &mut chunk_sums[(start - rows.start) * width..][..batch * width];
-                let d_cells = match &self.projection {
-                    None => &mut *d_state.h,
-                    Some(projection) => {
-                        let a = Matrix::contiguous(d_state.h, batch, features);
-                        resize("scratch", &mut scratch.d_cells, batch * units)?;
-                        let chain = Chain { start: Start::Zero, a, weights: projection.all() };
-                        kernels.product(Product::new(&[chain], &mut scratch.d_cells));
-                        &mut *scratch.d_cells
-                    }
-                };
-                let d_c = match &mut d_state.c {
-                    Some(d_c) => &mut **d_c,
-                    None => &mut [],
-                };
-                cell.back(form.blocks, kept, d_cells, d_c, sums);
-                if self.projection.is_some() {
-                    d_state.h.fill(A::zero());
-                }
-                let [_, masks] = reads.masks;
-                if masks.is_none() && !form.gates_state {
-                    let mut chain = self.chain(form, sums, batch, 0..form.sums.hidden.len(), Start::Output);
-                    let own = team.map_or(0..features, |team| {
-                        let panels = team.share(features.div_ceil(A::PANEL));
-                        chain.weights = chain.weights.part(panels.clone());
-                        panels.start * A::PANEL..features.min(panels.end * A::PANEL)
-                    });
-                    let mut product =
-                        Product::new(slice::from_ref(&chain), &mut d_state.h[own.start..]).strided(features);
-                    product.last_first = t % 2 == 1;
-                    kernels.product(product);
-                    if let Some(team) = team {
-                        team.exchange(own, d_state.h);
-                    }
-                } else {
-                    let d_h = &mut *d_state.h;
-                    self.to_operands((cell, form), (kept.rows, masks), sums, d_h, &mut scratch.masked)?;
-                }
-                if let Some(resets) = reads.resets {
-                    resets.cut(if reverse { t + 1 } else { t }, place, d_state, form.widths);
-                }
+                self.step([t, batch], d_state, d_h, sums, &mut scratch.step)?;
             }
             if let Some(d_inputs) = &mut d_inputs {
-                let (inputs, sums) = (self.inputs(), &chunk_sums[form.sums.input.start * units..]);
-                let range = rows.start * inputs..rows.end * inputs;
-                let c = d_inputs.rows(chunk.clone(), range, reverse, &mut scratch.inputs)?;
-                let start = if reverse { Start::Output } else { Start::Zero };
-                let blocks = 0..form.sums.input.len();
-                if let [Some(masks), _] = reads.masks {
-                    if !reverse {
-                        c.fill(A::zero());
-                    }
-                    for operand in operands(Some(masks), blocks.len(), false) {
-                        let chain =
-                            self.input_chain(sums, [rows.len(), width, units], operand.blocks, Start::Zero);
-                        let factors = operand.factors.invariant("a mask has factors");
-                        let factors =
-                            steps.places(chunk.clone()).map(|(_, b)| &factors[b * inputs..][..inputs]);
-                        add_masked(kernels, chain, factors, c, &mut scratch.masked)?;
-                    }
-                } else {
-                    let own = team.map_or(0..rows.len(), |team| team.share(rows.len()));
-                    let sums = &sums[own.start * width..];
-                    let chain = self.input_chain(sums, [own.len(), width, units], blocks, start);
-                    let own = own.start * inputs..own.end * inputs;
-                    kernels.product(Product::new(&[chain], &mut c[own.clone()]));
-                    if let Some(team) = team {
-                        team.exchange(own, c);
-                    }
-                }
-                d_inputs.put(chunk.clone(), &scratch.inputs);
+                let room = (&mut scratch.inputs, &mut scratch.step.masked);
+                self.inputs(chunk.clone(), chunk_sums, d_inputs, room)?;
             }
             d_sums.put(chunk, &scratch.sums);
         }
         Ok(())
     }
 
-    /// The chains of some of the input's blocks, over the gradients of the sums of rows that start at the first of these
-    /// blocks.
+    /// The way back of step `t`: turns the gradient of the state after it into that of the state before it, and sets the
+    /// gradients of the sums. `d_h` takes the gradient of the hidden states, if it is wanted.
+    fn step(
+        &self,
+        [t, batch]: [usize; 2],
+        mut d_state: Planes<&mut [A]>,
+        d_h: Option<&mut [A]>,
+        sums: &mut [A],
+        scratch: &mut BackStepScratch<A>,
+    ) -> Result<()> {
+        let (form, features) = (self.form, self.form.features());
+        let BackStepScratch { rows, cells, d_outputs, d_cells, masked } = scratch;
+        if let Some((source, column)) = self.d_outputs {
+            let terms = source.columns([t, batch], column..column + features, d_outputs)?;
+            self.cell.kernels().change(Change::Add { terms, to: d_state.h });
+        }
+        if let Some(d_h) = d_h {
+            d_h.copy_from_slice(d_state.h);
+        }
+        let (source, column) = self.cells;
+        let kept = KeptRows {
+            h: source.columns([t, batch], column..column + form.blocks.units, cells)?,
+            rows: if form.keeps {
+                let kept = self.rows.invariant("a cell that keeps its rows has them");
+                kept.columns([t, batch], 0..kept.width(), rows)?
+            } else {
+                &[]
+            },
+        };
+        self.cell_back(batch, kept, &mut d_state, sums, d_cells)?;
+        self.state_back([t, batch], kept.rows, d_state.h, sums, masked)?;
+        if let Some(resets) = self.resets {
+            resets.cut(t + self.place.direction, self.place, d_state, form.widths);
+        }
+        Ok(())
+    }
+
+    /// Through the projection, if there is one, and through the cell.
+    fn cell_back(
+        &self,
+        batch: usize,
+        kept: KeptRows<'_, A>,
+        d_state: &mut Planes<&mut [A]>,
+        sums: &mut [A],
+        room: &mut Vec<A>,
+    ) -> Result<()> {
+        let (cell, blocks) = (self.cell, self.form.blocks);
+        let d_c = match &mut d_state.c {
+            Some(d_c) => &mut **d_c,
+            None => &mut [],
+        };
+        let Some(projection) = &self.weights.projection else {
+            cell.back(blocks, kept, d_state.h, d_c, sums);
+            return Ok(());
+        };
+        let a = Matrix::contiguous(d_state.h, batch, self.form.features());
+        resize("scratch", room, batch * blocks.units)?;
+        let chain = Chain { start: Start::Zero, a, weights: projection.all() };
+        cell.kernels().product(Product::new(&[chain], room));
+        cell.back(blocks, kept, room, d_c, sums);
+        d_state.h.fill(A::zero());
+        Ok(())
+    }
+
+    /// Adds what comes through the recurrent product to the gradient of the hidden states. In a team each member makes the
+    /// gradient of its own columns.
+    fn state_back(
+        &self,
+        [t, batch]: [usize; 2],
+        rows: &[A],
+        d_h: &mut [A],
+        sums: &mut [A],
+        room: &mut Vec<A>,
+    ) -> Result<()> {
+        let (form, features) = (self.form, self.form.features());
+        let [_, masks] = self.masks;
+        if masks.is_some() || form.gates_state {
+            return self.to_operands((rows, masks), sums, d_h, room);
+        }
+        let mut chain = self.chain(sums, batch, 0..form.sums.hidden.len(), Start::Output);
+        let own = self.team.map_or(0..features, |team| {
+            let panels = team.share(features.div_ceil(A::PANEL));
+            chain.weights = chain.weights.part(panels.clone());
+            panels.start * A::PANEL..features.min(panels.end * A::PANEL)
+        });
+        let mut product = Product::new(slice::from_ref(&chain), &mut d_h[own.start..]).strided(features);
+        product.last_first = t % 2 == 1;
+        self.cell.kernels().product(product);
+        if let Some(team) = self.team {
+            team.exchange(own, d_h);
+        }
+        Ok(())
+    }
+
+    /// The gradient of the input rows of some steps, from that of their sums. In a team each member makes some rows.
+    fn inputs(
+        &self,
+        chunk: Range<usize>,
+        sums: &[A],
+        d_inputs: &mut ShareMut<'_, '_, A>,
+        (room, masked): (&mut Vec<A>, &mut Vec<A>),
+    ) -> Result<()> {
+        let Self { weights, steps, form, team, .. } = *self;
+        let (kernels, reverse, inputs) = (self.cell.kernels(), self.place.direction == 1, weights.inputs());
+        let rows = steps.start(chunk.start)..steps.start(chunk.end);
+        let c = d_inputs.rows(chunk.clone(), rows.start * inputs..rows.end * inputs, reverse, room)?;
+        let blocks = 0..form.sums.input.len();
+        if let [Some(masks), _] = self.masks {
+            if !reverse {
+                c.fill(A::zero());
+            }
+            for operand in operands(Some(masks), blocks.len(), false) {
+                let chain = self.input_chain(sums, 0..rows.len(), operand.blocks, Start::Zero);
+                let factors = operand.factors.invariant("a mask has factors");
+                let factors = steps.places(chunk.clone()).map(|(_, b)| &factors[b * inputs..][..inputs]);
+                add_masked(kernels, chain, factors, c, masked)?;
+            }
+        } else {
+            let own = team.map_or(0..rows.len(), |team| team.share(rows.len()));
+            let start = if reverse { Start::Output } else { Start::Zero };
+            let chain = self.input_chain(sums, own.clone(), blocks, start);
+            let own = own.start * inputs..own.end * inputs;
+            kernels.product(Product::new(&[chain], &mut c[own.clone()]));
+            if let Some(team) = team {
+                team.exchange(own, c);
+            }
+        }
+        d_inputs.put(chunk, room);
+        Ok(())
+    }
+
+    /// The chains of some of the input's blocks, over some rows of gradients of sums.
     fn input_chain<'s>(
         &'s self,
         sums: &'s [A],
-        [rows, width, units]: [usize; 3],
+        rows: Range<usize>,
         blocks: Range<usize>,
         start: Start<'s, A>,
     ) -> Chain<'s, A> {
-        let a = Matrix::strided(&sums[blocks.start * units..], rows, blocks.len() * units, width);
-        Chain { start, a, weights: self.input.all().rows(blocks.start * units..blocks.end * units) }
+        let (units, width) = (self.form.blocks.units, self.form.sums_width());
+        let first = rows.start * width + (self.form.sums.input.start + blocks.start) * units;
+        let a = Matrix::strided(&sums[first..], rows.len(), blocks.len() * units, width);
+        let weights = self.weights.input.all();
+        Chain { start, a, weights: weights.rows(blocks.start * units..blocks.end * units) }
     }
 
     /// The chains of some of the state's blocks, over rows of gradients of sums.
     fn chain<'s>(
         &'s self,
-        form: &Form,
         sums: &'s [A],
         batch: usize,
         blocks: Range<usize>,
         start: Start<'s, A>,
     ) -> Chain<'s, A> {
-        let units = form.blocks.units;
-        let first = (form.sums.hidden.start + blocks.start) * units;
-        let a = Matrix::strided(&sums[first..], batch, blocks.len() * units, form.sums_width());
-        Chain { start, a, weights: self.hidden.all().rows(blocks.start * units..blocks.end * units) }
+        let (units, width) = (self.form.blocks.units, self.form.sums_width());
+        let first = (self.form.sums.hidden.start + blocks.start) * units;
+        let a = Matrix::strided(&sums[first..], batch, blocks.len() * units, width);
+        let weights = self.weights.hidden.all();
+        Chain { start, a, weights: weights.rows(blocks.start * units..blocks.end * units) }
     }
 
     /// Adds what comes through the recurrent product to the gradient of rows of hidden states that the product read times
     /// masks or a gate. The gated operand comes first, since it leads to the sums of the gate.
     fn to_operands(
         &self,
-        (cell, form): (&dyn CellBack<A>, &Form),
         (rows, masks): (&[A], Option<Masks<'_, A>>),
         sums: &mut [A],
         d_h: &mut [A],
         room: &mut Vec<A>,
     ) -> Result<()> {
+        let Self { cell, form, .. } = *self;
         let (kernels, features) = (cell.kernels(), form.features());
         let batch = d_h.len() / features;
         let mut all = operands(masks, form.sums.hidden.len(), form.gates_state);
         let gated = if form.gates_state { all.next_back() } else { None };
         for operand in gated.into_iter().chain(all) {
             let start = if operand.gated || operand.factors.is_some() { Start::Zero } else { Start::Output };
-            let chain = self.chain(form, sums, batch, operand.blocks, start);
+            let chain = self.chain(sums, batch, operand.blocks, start);
             match operand.factors {
                 factors if operand.gated => {
                     resize("scratch", room, d_h.len())?;
