@@ -22,6 +22,7 @@ mod matrix;
 mod numbered;
 mod panels;
 mod product;
+mod shape;
 mod sigmoid;
 mod tanh;
 mod tile;

@@ -16,7 +16,8 @@ use std::mem::size_of;
 use pulp::{Simd, WithSimd};
 
 use super::chain::Product;
-use super::tile::{ROWS, Tile, fits, tallest, widest};
+use super::shape::{ROWS, fits, tallest, widest};
+use super::tile::Tile;
 use crate::element::Element;
 
 impl<A: Element> Product<'_, A> {
