@@ -6,7 +6,7 @@ use pulp::Simd;
 
 use super::functions::{Bounded, Function, Sigmoid, Tanh};
 use super::loops::{Backward, Forward, Gate, GateBack, Unit};
-use super::{Cell, KeptRows, Units};
+use super::{Cell, KeptRows, Units, no_gate};
 use crate::element::Element;
 use crate::kernels::{Activation, Blocks, Lanes};
 
@@ -126,9 +126,10 @@ impl<A: Element, G: Gates> Cell<A> for Gated<G> {
 
     #[inline(always)]
     fn gate<S: Simd>(self, simd: S, blocks: Blocks, rows: &mut [A], h: &[A], operand: &mut [A]) {
-        debug_assert!(self.gates.gates_state(), "only a cell that gates the state is asked for its gate");
         if const { G::MAY_GATE } {
             run!(simd, self, Gate { blocks, rows, h, operand });
+        } else {
+            no_gate();
         }
     }
 
@@ -162,9 +163,10 @@ impl<A: Element, G: Gates> Cell<A> for Gated<G> {
         d_h: &mut [A],
         d_sums: &mut [A],
     ) {
-        debug_assert!(self.gates.gates_state(), "only a cell that gates the state is asked for its gate");
         if const { G::MAY_GATE } {
             run!(simd, self, GateBack { blocks, rows, factors, d_operand, d_h, d_sums });
+        } else {
+            no_gate();
         }
     }
 }

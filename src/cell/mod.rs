@@ -49,7 +49,7 @@ pub trait Cell<A: Element>: Copy + Send + Sync {
     /// Makes what that block's chain goes over, of some rows in which the other blocks hold their sums, and of the hidden
     /// state. Comes before [`forward`](Self::forward).
     fn gate<S: Simd>(self, _: S, _: Blocks, _: &mut [A], _h: &[A], _operand: &mut [A]) {
-        None::<()>.invariant("only a cell that gates the state is asked for its gate");
+        no_gate();
     }
 
     /// The way back of [`gate`](Self::gate), after [`backward`](Self::backward), from the gradient of its result: sets the
@@ -64,7 +64,7 @@ pub trait Cell<A: Element>: Copy + Send + Sync {
         _d_h: &mut [A],
         _d_sums: &mut [A],
     ) {
-        None::<()>.invariant("only a cell that gates the state is asked for its gate");
+        no_gate();
     }
 
     /// Whether the way back reads the rows. If it does, a pass in training keeps them.
@@ -109,4 +109,9 @@ pub struct KeptRows<'a, A> {
     pub rows: &'a [A],
     /// The cell's output: h, before any projection.
     pub h: &'a [A],
+}
+
+/// What a cell that gates no state answers to who asks for its gate.
+fn no_gate() {
+    None::<()>.invariant("only a cell that gates the state is asked for its gate");
 }

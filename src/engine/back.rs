@@ -83,7 +83,7 @@ impl<A: Element> Back<'_, '_, A> {
         if rows == 0 {
             return Ok(());
         }
-        let (directions, features) = (form.depth * form.directions, form.features());
+        let (directions, features) = (form.count(), form.features());
         let mut shelf = kept.spares.lock();
         let projected = if form.projected { directions } else { 0 };
         let mut d_sums = shelf.take("gradients of sums", &[directions, rows, form.sums_width()])?;
@@ -143,7 +143,7 @@ impl<A: Element> Back<'_, '_, A> {
             let mut written = Written {
                 d_state: d_state.as_mut().map(|plane| Share::Whole(plane)),
                 d_input: d_input.as_mut().map(|rows| Share::Whole(rows)),
-                d_sums: Share::nowhere(form.depth * form.directions),
+                d_sums: Share::nowhere(form.count()),
                 d_h: Vec::new(),
             };
             self.rows_back(BackRows { steps, first: 0, team: Some(member) }, &mut written)?;
@@ -197,7 +197,7 @@ impl<A: Element> Written<'_, A> {
     /// # Errors
     /// [`Error::SizeOverflow`](crate::Error::SizeOverflow) if no memory holds a number for each step.
     fn split(self, form: &Form, inputs: usize, steps: &Steps, ranges: &[Range<usize>]) -> Result<Vec<Self>> {
-        let states = Steps::Equal { len: form.depth * form.directions, batch: steps.batch(0) };
+        let states = Steps::Equal { len: form.count(), batch: steps.batch(0) };
         let state = self.d_state.zip(form.widths);
         let state = state.try_map(|(plane, width)| plane.split(width, &states, ranges))?;
         let mut parts: Vec<_> = planes_of_parts(state)

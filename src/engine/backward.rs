@@ -161,8 +161,8 @@ impl<A: Element> BackSpan<'_, A> {
         room: &mut Vec<A>,
     ) -> Result<()> {
         let (cell, blocks) = (self.cell, self.form.blocks);
-        let d_c = match &mut d_state.c {
-            Some(d_c) => &mut **d_c,
+        let d_c = match self.form.widths.c {
+            Some(_) => d_state.c.as_deref_mut().invariant("a cell that carries a c has its gradient"),
             None => &mut [],
         };
         let Some(projection) = &self.weights.projection else {

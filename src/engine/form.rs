@@ -48,6 +48,11 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
 }
 
 impl Form {
+    /// The number of directions of all layers together.
+    pub(super) fn count(&self) -> usize {
+        self.depth * self.directions
+    }
+
     /// The width of the hidden state.
     pub(super) fn features(&self) -> usize {
         self.widths.h

@@ -140,8 +140,8 @@ impl<A: Element, C: Cell<A>> Span<'_, A, C> {
 
     /// Makes step `t`, without a plan.
     ///
-    /// Not inlined: what some step of a loop may read is copied to the stack before the first, and counting and dividing
-    /// take longer than a small step.
+    /// Apart from the loop, which plans, and copies to the stack all that any of its steps may read. For one small step that
+    /// takes as long as the arithmetic.
     #[inline(never)]
     fn single_step<S: Simd>(
         &self,

@@ -4,8 +4,8 @@
 //! [`forward`] and [`backward`] run one direction of one layer, [`layers`] and [`back`] all layers; [`stack`] and [`back`]
 //! split a pass among [`threads`], of which a [`team`] shares one sequence. [`terms`] sums over rows to make the gradients
 //! of the parameters. The way back knows a stack by its [`form`], and calls the kernels by a table, [`calls`]. [`kept`] is
-//! what a pass in training leaves for the way back. A [`cache`] holds packed weights and the
-//! memory of passes, and tells the traces of its network from others.
+//! what a pass in training leaves for the way back. A [`cache`] holds packed weights and the memory of passes, and tells
+//! the traces of its network from others.
 
 mod back;
 mod backward;

@@ -18,8 +18,8 @@ use crate::planes::Planes;
 use crate::rows::Source;
 use crate::steps::Steps;
 
-/// What a pass reads, or one of the threads that share the rows of every step of a pass. A row of a layer is as wide as the
-/// hidden states of all directions side by side.
+/// What a pass reads. Where threads share the rows of every step, it is what one of them reads. A row of a layer is as wide
+/// as the hidden states of all directions side by side.
 #[derive(Debug, Clone, Copy)]
 pub struct Reads<'a, A> {
     /// The first layer's input.

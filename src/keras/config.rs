@@ -1,6 +1,7 @@
 //! What the configurations of all kinds of layers have in common, written once.
 
-/// Makes a configuration: its own fields with their defaults, and those of every kind; its text; and its [`Architecture`](super::Architecture), of which only the kind's own items are given.
+/// Makes a configuration: its own fields with their defaults, and those of every kind; its text; and its
+/// [`Architecture`](super::Architecture), of which only the kind's own items are given.
 macro_rules! config {
     (
         $(#[$attribute:meta])*

@@ -32,8 +32,8 @@ use crate::scalar::Scalar;
 ///
 /// # Reproducibility
 /// Every sum is `(bias + x kernel) + h recurrent_kernel`: two chains of fused multiply-adds, the input's from the bias and
-/// the state's from zero, each in ascending order, and one addition. The result has the same bits on every machine, alone or in a batch, whole or in chunks. With tanh or relu
-/// it has the bits of [`Rnn`](crate::Rnn) with the same numbers.
+/// the state's from zero, each in ascending order, and one addition. The result has the same bits on every machine, alone or
+/// in a batch, whole or in chunks. With tanh or relu it has the bits of [`Rnn`](crate::Rnn) with the same numbers.
 ///
 /// # Example
 /// ```

@@ -79,7 +79,8 @@ impl CrossEntropyLoss {
     /// The loss and its gradient.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a label smoothing outside [0, 1], [`Error::LowRank`](crate::Error::LowRank) for an input without axes,
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) for a label smoothing outside [0, 1],
+    /// [`Error::LowRank`](crate::Error::LowRank) for an input without axes,
     /// [`Error::Shape`](crate::Error::Shape) for weights or targets of another shape than the input asks for,
     /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for a target that is no class.
     pub fn forward<A: Scalar, D: Dimension>(
@@ -172,8 +173,9 @@ impl NllLoss {
     /// The loss and its gradient.
     ///
     /// # Errors
-    /// [`Error::LowRank`](crate::Error::LowRank) for an input without axes, [`Error::Shape`](crate::Error::Shape) for weights or targets of another shape than
-    /// the input asks for, [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for a target that is no class.
+    /// [`Error::LowRank`](crate::Error::LowRank) for an input without axes,
+    /// [`Error::Shape`](crate::Error::Shape) for weights or targets of another shape than the input asks for,
+    /// [`Error::IndexOutOfBounds`](crate::Error::IndexOutOfBounds) for a target that is no class.
     pub fn forward<A: Scalar, D: Dimension>(
         &self,
         input: &ArrayRef<A, D>,

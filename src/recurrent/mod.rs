@@ -1,8 +1,9 @@
 //! The recurrent modules: they check shapes and call the engine.
 //!
-//! A [`Kind`](architecture::Kind) says what an [`rnn`], [`lstm`] or [`gru`] is, and [`config`] what their configurations have in common. Everything else here serves every kind: the [`network`]
-//! and its [`parameters`], a [`run`] over [`sequences`], training ([`train`], [`back`]), the [`cell`], a single [`step`] and the
-//! [`session`] that keeps a state.
+//! A [`Kind`](architecture::Kind) says what an [`rnn`], [`lstm`] or [`gru`] is, and [`config`] what their
+//! configurations have in common. Everything else here serves every kind: the [`network`] and its [`parameters`], a
+//! [`run`] over [`sequences`], training ([`train`], [`back`]), the [`cell`], a single [`step`] and the [`session`] that
+//! keeps a state.
 
 mod architecture;
 mod back;
