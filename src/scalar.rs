@@ -7,6 +7,7 @@ use crate::element::Element;
 use crate::engine::{BackReads, BackWrites, Reads, Ready, Scratch, Stack, Writes};
 use crate::error::Result;
 use crate::kernels::{Activate, Arch, Product, Update};
+use crate::planes::Planes;
 
 /// The element type of arrays, parameters and results: `f32` or `f64`, and no other.
 ///
@@ -44,6 +45,18 @@ pub trait Passes<C>: Element {
         ready: Option<Ready<'_>>,
     ) -> Result<()>;
 
+    /// Runs every layer, of one direction, over one step of `batch` rows, one after another.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    fn step(
+        stack: &Stack<Self, C>,
+        rows: &[Self],
+        batch: usize,
+        state: Planes<&mut [Self]>,
+        scratch: &mut Scratch<Self>,
+    ) -> Result<()>;
+
     /// The way back.
     ///
     /// # Errors
@@ -69,6 +82,18 @@ pub trait Compiled<A: Element>: Cell<A> + Debug {
         ready: Option<Ready<'_>>,
     ) -> Result<()>;
 
+    /// As [`Passes::step`].
+    ///
+    /// # Errors
+    /// As [`Passes::step`].
+    fn run_step(
+        stack: &Stack<A, Self>,
+        rows: &[A],
+        batch: usize,
+        state: Planes<&mut [A]>,
+        scratch: &mut Scratch<A>,
+    ) -> Result<()>;
+
     /// As [`Passes::backward`].
     ///
     /// # Errors
@@ -86,6 +111,17 @@ impl<A: Passes<C>, C: Cell<A> + Debug> Compiled<A> for C {
         ready: Option<Ready<'_>>,
     ) -> Result<()> {
         A::forward(stack, reads, writes, scratch, ready)
+    }
+
+    #[inline(always)]
+    fn run_step(
+        stack: &Stack<A, C>,
+        rows: &[A],
+        batch: usize,
+        state: Planes<&mut [A]>,
+        scratch: &mut Scratch<A>,
+    ) -> Result<()> {
+        A::step(stack, rows, batch, state, scratch)
     }
 
     #[inline(always)]
@@ -117,6 +153,16 @@ macro_rules! compiled {
                 ready: Option<Ready<'_>>,
             ) -> Result<()> {
                 stack.forward(reads, writes, scratch, ready)
+            }
+
+            fn step(
+                stack: &Stack<Self, $cell>,
+                rows: &[Self],
+                batch: usize,
+                state: Planes<&mut [Self]>,
+                scratch: &mut Scratch<Self>,
+            ) -> Result<()> {
+                stack.step(rows, batch, state, scratch)
             }
 
             fn backward(

@@ -31,21 +31,27 @@ pub(super) struct Place {
     pub(super) first: usize,
 }
 
-/// One direction of one layer, and what it reads.
+/// One direction of one layer.
 #[derive(Debug)]
-pub(super) struct Span<'a, A: Element, C> {
+pub(super) struct Direction<'a, A: Element, C> {
     pub(super) stack: &'a Stack<A, C>,
     pub(super) weights: &'a Weights<A>,
-    pub(super) reads: &'a Reads<'a, A>,
-    /// The layer's input.
-    pub(super) source: &'a Source<'a, A>,
-    pub(super) place: &'a Place,
+    pub(super) place: Place,
     /// The masks of the input and of the hidden states, if products read them times factors.
     pub(super) masks: [Option<&'a Masks<'a, A>>; 2],
     /// The units that this thread makes.
-    pub(super) made: Units<'a, A>,
+    pub(super) made: &'a Units<'a, A>,
     /// What this thread makes of a single sequence's rows, if a team shares it.
     pub(super) shares: Option<&'a Shares<'a, A>>,
+}
+
+/// The rows that a direction runs over.
+#[derive(Debug)]
+pub(super) struct Span<'a, A: Element, C> {
+    pub(super) direction: Direction<'a, A, C>,
+    pub(super) reads: &'a Reads<'a, A>,
+    /// The layer's input.
+    pub(super) source: &'a Source<'a, A>,
 }
 
 /// What a direction writes.
@@ -73,8 +79,6 @@ pub(super) struct StepScratch<A> {
 /// Scratch memory for what products read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OperandScratch<A> {
-    /// Where rows start.
-    pub(super) offsets: Vec<usize>,
     /// An operand times a mask, and times a gate.
     pub(super) masked: Vec<A>,
     pub(super) gated: Vec<A>,
@@ -91,25 +95,34 @@ impl<A: Element, C: Cell<A>> Span<'_, A, C> {
         simd: S,
         mut left: Range<usize>,
         writes: &mut SpanWrites<'_, '_, A>,
-        scratch: &mut StepScratch<A>,
+        (scratch, offsets): (&mut StepScratch<A>, &mut Vec<usize>),
     ) {
-        let (steps, reverse) = (self.reads.steps, self.place.direction == 1);
-        if left.len() == 1 {
-            self.single_step(simd, left.start, writes, scratch);
-            left.start = left.end;
-        }
+        let Self { direction, reads, source } = self;
+        let (steps, place) = (reads.steps, direction.place);
+        let reverse = place.direction == 1;
         while left.start < left.end {
             let (mut chunk, ahead) = self.next_steps(&mut left, reverse);
             let origin = steps.start(chunk.start);
             if ahead {
-                self.inputs_ahead(simd, chunk.clone(), scratch);
+                let x = source.matrix(steps, chunk.clone(), offsets);
+                direction.inputs_ahead(simd, x, scratch);
             }
             while let Some(t) = if reverse { chunk.next_back() } else { chunk.next() } {
-                self.step(simd, t, ahead.then(|| steps.start(t) - origin), writes, scratch);
+                let (start, batch) = (steps.start(t), steps.batch(t));
+                if let Some(resets) = reads.extras.and_then(|extras| extras.resets.as_ref()) {
+                    let state = writes.state.as_mut().map(|plane| &mut **plane);
+                    resets.apply(t + place.direction, place, state, direction.stack.widths());
+                }
+                let (x, made) = if ahead {
+                    (None, start - origin)
+                } else {
+                    (Some(source.of_step(steps, (t, batch), offsets)), 0)
+                };
+                direction.step(simd, (t, start..start + batch), (x, made), writes, scratch);
             }
         }
-        if let (Some(Shares { member, .. }), Some(c)) = (self.shares, &mut writes.state.c) {
-            member.exchange(self.units(), c);
+        if let (Some(Shares { member, .. }), Some(c)) = (direction.shares, &mut writes.state.c) {
+            member.exchange(direction.units(), c);
         }
     }
 
@@ -117,63 +130,47 @@ impl<A: Element, C: Cell<A>> Span<'_, A, C> {
     /// ahead of the recurrence.
     #[inline(always)]
     fn next_steps(&self, left: &mut Range<usize>, reverse: bool) -> (Range<usize>, bool) {
-        let (steps, plan) = (self.reads.steps, &self.stack.plan);
+        let Direction { stack, weights, masks, .. } = &self.direction;
+        let (steps, plan) = (self.reads.steps, &stack.plan);
         let next = if reverse { left.end - 1 } else { left.start };
-        if steps.batch(next) >= plan.ahead && self.weights.count <= plan.near {
+        if steps.batch(next) >= plan.ahead && weights.count <= plan.near {
             return (steps.cut_large(left, plan.ahead, reverse), false);
         }
-        let chunk = steps.cut(left, plan.chunk_of::<A>(self.width()), reverse).invariant("steps are left");
-        let ahead = chunk.len() > 1 && self.masks[0].is_none();
+        let rows = plan.chunk_of::<A>(self.direction.width());
+        let chunk = steps.cut(left, rows, reverse).invariant("steps are left");
+        let ahead = chunk.len() > 1 && masks[0].is_none();
         (chunk, ahead)
     }
+}
 
+impl<A: Element, C: Cell<A>> Direction<'_, A, C> {
     /// Makes the input's chains of some steps.
     #[inline(never)]
-    fn inputs_ahead<S: Simd>(&self, simd: S, chunk: Range<usize>, scratch: &mut StepScratch<A>) {
-        let (steps, width) = (self.reads.steps, self.width());
-        let count = steps.start(chunk.end) - steps.start(chunk.start);
-        let x = self.source.matrix(steps, chunk, &mut scratch.operands.offsets);
+    fn inputs_ahead<S: Simd>(&self, simd: S, x: Matrix<'_, A>, scratch: &mut StepScratch<A>) {
+        let (count, width) = (x.rows(), self.width());
         let rows = first_of(&mut scratch.rows, count * width);
         self.weights.input_products::<S, C>(simd, self.shares, x, rows, width);
         Weights::begin_blocks::<C>(rows, count, self.made.blocks.apart);
     }
 
-    /// Makes step `t`, without a plan.
-    ///
-    /// Apart from the loop, which plans, and copies to the stack all that any of its steps may read. For one small step that
-    /// takes as long as the arithmetic.
-    #[inline(never)]
-    fn single_step<S: Simd>(
-        &self,
-        simd: S,
-        t: usize,
-        writes: &mut SpanWrites<'_, '_, A>,
-        scratch: &mut StepScratch<A>,
-    ) {
-        self.step(simd, t, None, writes, scratch);
-    }
-
-    /// Makes step `t`. If the input's chains were made ahead, the step's first row in the scratch memory is `made`.
+    /// Makes step `t`, whose rows are `range` among all rows, from its input `x`. Without it the input's chains were made
+    /// ahead; the step's first row in the scratch memory is `made`.
     #[inline(always)]
-    fn step<S: Simd>(
+    pub(super) fn step<S: Simd>(
         &self,
         simd: S,
-        t: usize,
-        made: Option<usize>,
+        (t, range): (usize, Range<usize>),
+        (x, made): (Option<Matrix<'_, A>>, usize),
         writes: &mut SpanWrites<'_, '_, A>,
         scratch: &mut StepScratch<A>,
     ) {
-        let Self { stack, weights, reads, place, .. } = *self;
-        let (batch, units, features) = (reads.steps.batch(t), stack.units(), stack.features());
-        if let Some(resets) = reads.extras.and_then(|extras| extras.resets.as_ref()) {
-            let state = writes.state.as_mut().map(|plane| &mut **plane);
-            resets.apply(t + place.direction, *place, state, stack.widths());
-        }
+        let Self { stack, weights, place, .. } = *self;
+        let (batch, units, features) = (range.len(), stack.units(), stack.features());
         let StepScratch { rows, cells, whole_row, operands } = scratch;
-        let (first, len) = (made.unwrap_or(0) * self.width(), batch * self.width());
+        let (first, len) = (made * self.width(), batch * self.width());
         let rows = &mut first_of(rows, first + len)[first..];
         let h = &mut writes.state.h[..batch * features];
-        self.sums(simd, (t, batch), made.is_some(), h, rows, operands);
+        self.sums(simd, (t, batch), (x, h), rows, operands);
         let c = if C::CARRIES {
             &mut writes.state.c.as_deref_mut().invariant("a cell that carries a c has it")[..batch * units]
         } else {
@@ -185,7 +182,7 @@ impl<A: Element, C: Cell<A>> Span<'_, A, C> {
                 let cells = first_of(cells, batch * units);
                 self.states(simd, rows, cells, c);
                 if let Some(kept) = writes.inner.as_mut().and_then(|inner| inner.cells.get_mut(place.i)) {
-                    kept.borrow().store(t, self.rows_of(t, batch), cells);
+                    kept.borrow().store(t, range.clone(), cells);
                 }
                 let a = Matrix::contiguous(cells, batch, units);
                 Product::new(&[Chain { start: Start::Zero, a, weights: projection.all() }], h).run(simd);
@@ -196,29 +193,27 @@ impl<A: Element, C: Cell<A>> Span<'_, A, C> {
                 None => rows,
                 Some(shares) => shares.whole_row(rows, weights.blocks, whole_row),
             };
-            kept.borrow().store(t, self.rows_of(t, batch), rows);
+            kept.borrow().store(t, range.clone(), rows);
         }
         if let Some(target) = &mut writes.target {
-            target.store(t, self.rows_of(t, batch), h, features);
+            target.store(t, range, h, features);
         }
     }
 
-    /// Makes the sums of a step, or adds the state's chains to the input's, which were `made` ahead.
+    /// Makes the sums of a step, or without `x` adds the state's chains to the input's.
     #[inline(always)]
     fn sums<S: Simd>(
         &self,
         simd: S,
         (t, batch): (usize, usize),
-        made: bool,
-        h: &[A],
+        (x, h): (Option<Matrix<'_, A>>, &[A]),
         rows: &mut [A],
         scratch: &mut OperandScratch<A>,
     ) {
         let Self { stack, weights, shares, place, .. } = *self;
-        let OperandScratch { offsets, masked, gated } = scratch;
+        let OperandScratch { masked, gated } = scratch;
         let (states, width) = (Matrix::contiguous(h, batch, stack.features()), self.width());
         let [input_masks, state_masks] = self.masks;
-        let x = if made { None } else { Some(self.source.of_step(self.reads.steps, (t, batch), offsets)) };
         if const { same_blocks::<A, C>() } && input_masks.is_none() && state_masks.is_none() {
             return weights.both_products::<S, C>(simd, shares, (x, states), rows, (width, t));
         }
@@ -226,7 +221,7 @@ impl<A: Element, C: Cell<A>> Span<'_, A, C> {
             match input_masks {
                 None => weights.input_products::<S, C>(simd, shares, x, rows, width),
                 Some(masks) => {
-                    weights.masked_input_products::<S, C>(simd, shares, (x, masks.of(*place)), rows, masked);
+                    weights.masked_input_products::<S, C>(simd, shares, (x, masks.of(place)), rows, masked);
                 }
             }
             Weights::begin_blocks::<C>(rows, batch, self.made.blocks.apart);
@@ -234,7 +229,7 @@ impl<A: Element, C: Cell<A>> Span<'_, A, C> {
         if state_masks.is_none() && !stack.cell.gates_state() {
             weights.both_products::<S, C>(simd, shares, (None, states), rows, (width, t));
         } else {
-            let h = (h, state_masks.map(|masks| masks.of(*place)));
+            let h = (h, state_masks.map(|masks| masks.of(place)));
             weights.masked_state_products(simd, stack.cell, shares, h, rows, (t, [masked, gated]));
         }
     }
@@ -242,7 +237,7 @@ impl<A: Element, C: Cell<A>> Span<'_, A, C> {
     /// Makes a step's states from its sums. In a team each member makes the states of its own units.
     #[inline(always)]
     fn states<S: Simd>(&self, simd: S, rows: &mut [A], h: &mut [A], c: &mut [A]) {
-        let (cell, made) = (self.stack.cell, &self.made);
+        let (cell, made) = (self.stack.cell, self.made);
         let Some(Shares { member, .. }) = self.shares else { return cell.forward(simd, made, rows, h, c) };
         let c = if C::CARRIES { &mut c[self.units()] } else { c };
         cell.forward(simd, made, rows, &mut h[self.units()], c);
@@ -258,13 +253,6 @@ impl<A: Element, C: Cell<A>> Span<'_, A, C> {
     #[inline(always)]
     fn width(&self) -> usize {
         C::BLOCKS * self.made.blocks.apart
-    }
-
-    /// The rows of step `t` among all rows.
-    #[inline(always)]
-    fn rows_of(&self, t: usize, batch: usize) -> Range<usize> {
-        let start = self.reads.steps.start(t);
-        start..start + batch
     }
 }
 

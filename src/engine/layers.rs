@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use pulp::{Simd, WithSimd};
 
-use super::forward::{Place, Span, SpanWrites};
+use super::forward::{Direction, Place, Span, SpanWrites};
 use super::pass::{Reads, Writes};
 use super::share::{Share, ShareMut, Target};
 use super::stack::{Scratch, Stack};
@@ -55,7 +55,7 @@ impl<A: Element, C: Cell<A>> RunForward<'_, '_, A, C> {
             }
             for direction in 0..stack.directions() {
                 let i = layer * stack.directions() + direction;
-                self.direction(simd, &Place { layer, direction, i, first: self.reads.first }, &segment);
+                self.direction(simd, Place { layer, direction, i, first: self.reads.first }, &segment);
             }
             if !last {
                 self.between(layer, &segment);
@@ -66,9 +66,9 @@ impl<A: Element, C: Cell<A>> RunForward<'_, '_, A, C> {
 
     /// Runs one direction of a layer over a segment.
     #[inline(never)]
-    fn direction<S: Simd>(&mut self, simd: S, place: &Place, segment: &Range<usize>) {
+    fn direction<S: Simd>(&mut self, simd: S, place: Place, segment: &Range<usize>) {
         let Self { stack, reads, team, .. } = *self;
-        let Scratch { room, below, above, .. } = &mut *self.scratch;
+        let Scratch { room, offsets, below, above, .. } = &mut *self.scratch;
         let (width, steps) = (stack.width(), reads.steps);
         let between;
         let source = if place.layer == 0 {
@@ -100,10 +100,10 @@ impl<A: Element, C: Cell<A>> RunForward<'_, '_, A, C> {
         let shares = shares.as_ref();
         let (blocks, first) =
             shares.map_or((weights.blocks, 0), |shares| (shares.own.blocks, shares.own.first));
-        let made = Units { blocks, first, peepholes: &weights.peepholes };
+        let made = &Units { blocks, first, peepholes: &weights.peepholes };
         let masks = reads.extras.map_or([None, None], |extras| extras.masks_of(place.layer));
-        let span = Span { stack, weights, reads, source, place, masks, made, shares };
-        span.run(simd, segment.clone(), &mut writes, room);
+        let direction = Direction { stack, weights, place, masks, made, shares };
+        Span { direction, reads, source }.run(simd, segment.clone(), &mut writes, (room, offsets));
     }
 
     /// Keeps the rows between a layer and the next, if they are wanted, and applies dropout.

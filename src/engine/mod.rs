@@ -24,6 +24,7 @@ mod scratch;
 mod share;
 mod spares;
 mod stack;
+mod step;
 mod sums;
 mod team;
 mod terms;

@@ -29,12 +29,12 @@ impl<A: Element> Scratch<A> {
     #[cold]
     #[inline(never)]
     fn grow<C: Cell<A>>(&mut self, stack: &Stack<A, C>, reads: &Reads<'_, A>) -> Result<()> {
-        let Self { room, below, above, ready } = self;
+        let Self { room, offsets, below, above, ready } = self;
         let batch = reads.steps.batch(0);
         let (units, features, chunk) = (stack.units(), stack.features(), stack.chunk(reads.steps));
         grow(SCRATCH, &mut room.rows, chunk * stack.row_width())?;
         if reads.source.is_scattered(reads.steps) {
-            grow(SCRATCH, &mut room.operands.offsets, chunk)?;
+            grow(SCRATCH, offsets, chunk)?;
         }
         if stack.is_projected() {
             grow(SCRATCH, &mut room.cells, batch * units)?;

@@ -42,6 +42,8 @@ pub type Ready<'a> = &'a mut dyn FnMut() -> Result<()>;
 #[derive(Debug, Clone, Default)]
 pub struct Scratch<A> {
     pub(super) room: StepScratch<A>,
+    /// Where rows start.
+    pub(super) offsets: Vec<usize>,
     /// The rows between two layers: one layer writes them, the next reads them.
     pub(super) below: Vec<A>,
     pub(super) above: Vec<A>,
@@ -232,6 +234,12 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
     /// The widths of the planes of a state.
     pub(crate) fn widths(&self) -> Planes<usize> {
         Planes { h: self.features(), c: C::CARRIES.then_some(self.units()) }
+    }
+
+    /// The width of the input's rows.
+    #[inline(always)]
+    pub(super) fn input_width(&self) -> usize {
+        self.weights[0].input.all().depth()
     }
 
     /// The width of a layer's output rows.

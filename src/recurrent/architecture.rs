@@ -92,6 +92,18 @@ pub trait Kind: Clone + Debug + Display + PartialEq + Send + Sync + Sealed + 'st
         Self::Cell::run(stack, reads, writes, scratch, ready)
     }
 
+    /// Runs the engine over one step.
+    #[doc(hidden)]
+    fn step<A: Scalar>(
+        stack: &Stack<A, Self::Cell<A>>,
+        rows: &[A],
+        batch: usize,
+        state: Planes<&mut [A]>,
+        scratch: &mut Scratch<A>,
+    ) -> Result<()> {
+        Self::Cell::run_step(stack, rows, batch, state, scratch)
+    }
+
     /// Runs the engine back.
     #[doc(hidden)]
     fn backward<A: Scalar>(

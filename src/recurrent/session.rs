@@ -153,11 +153,10 @@ impl<N: Stepwise> Session<N> {
     pub fn step(&mut self, input: &ArrayRef2<N::Elem>) -> Result<ArrayView2<'_, N::Elem>> {
         self.expect_input(&[], input.shape())?;
         let rows = as_elements("input", input)?;
-        let Self { network, input_size, state, scratch } = self;
-        let steps = Steps::Equal { len: 1, batch: state.h.len_of(Axis(1)) };
-        let source = Source::rows(&rows, *input_size, &steps, 0);
+        let Self { network, state, scratch, .. } = self;
+        let batch = state.h.len_of(Axis(1));
         let planes = state.as_mut().map(|plane| elements_mut(plane));
-        N::Kind::forward(network.stack()?, Reads::new(source, &steps), Writes::new(planes), scratch, None)?;
+        N::Kind::step(network.stack()?, &rows, batch, planes, scratch)?;
         let last = state.h.len_of(Axis(0)) - 1;
         Ok(state.h.index_axis(Axis(0), last))
     }

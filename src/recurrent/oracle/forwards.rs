@@ -106,7 +106,7 @@ impl<K: Oracle, A: Scalar> Problem<K, A> {
             };
             // A projected h has no element of this unit, and no kind that projects reads one.
             let own = |plane: &Vec<A>| plane.get(u).copied().unwrap_or(A::zero());
-            K::step(of_input, of_state, [own(&state.h), state.c.as_ref().map_or(A::zero(), own)])
+            <K as Oracle>::step(of_input, of_state, [own(&state.h), state.c.as_ref().map_or(A::zero(), own)])
         };
         let units = (0..units).map(unit).collect();
         Step { x, read, units }
