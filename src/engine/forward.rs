@@ -9,6 +9,7 @@ use pulp::Simd;
 
 use super::operands::Masks;
 use super::pass::{InnerWrites, Reads};
+use super::scratch::first_of;
 use super::share::Target;
 use super::stack::Stack;
 use super::sums::Shares;
@@ -259,13 +260,4 @@ impl<A: Element, C: Cell<A>> Direction<'_, A, C> {
 /// Whether the chains of the input and of the state go to the same blocks.
 const fn same_blocks<A: Element, C: Cell<A>>() -> bool {
     C::INPUT.start == C::HIDDEN.start && C::INPUT.end == C::HIDDEN.end
-}
-
-/// The first elements of `scratch`, which grows within the memory that it has.
-#[inline(always)]
-pub(super) fn first_of<A: Element>(scratch: &mut Vec<A>, len: usize) -> &mut [A] {
-    if scratch.len() < len {
-        scratch.resize(len, A::zero());
-    }
-    &mut scratch[..len]
 }

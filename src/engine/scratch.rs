@@ -32,12 +32,12 @@ impl<A: Element> Scratch<A> {
         let Self { room, offsets, below, above, ready } = self;
         let batch = reads.steps.batch(0);
         let (units, features, chunk) = (stack.units(), stack.features(), stack.chunk(reads.steps));
-        grow(SCRATCH, &mut room.rows, chunk * stack.row_width())?;
+        grow(SCRATCH, &mut room.rows, from_a_line::<A>(chunk * stack.row_width()))?;
         if reads.source.is_scattered(reads.steps) {
             grow(SCRATCH, offsets, chunk)?;
         }
         if stack.is_projected() {
-            grow(SCRATCH, &mut room.cells, batch * units)?;
+            grow(SCRATCH, &mut room.cells, from_a_line::<A>(batch * units))?;
         }
         if reads.extras.is_some_and(|extras| extras.masks.iter().any(Option::is_some)) {
             grow(SCRATCH, &mut room.operands.masked, batch * features.max(reads.source.width()))?;
@@ -55,6 +55,24 @@ impl<A: Element> Scratch<A> {
 }
 
 const SCRATCH: &str = "scratch";
+
+/// The first `len` elements of scratch memory from a cache line's begin on. The memory grows within what it has.
+///
+/// A vector that lies in two cache lines is loaded and stored in two pieces: a step of 16 gated units then takes 10 % longer.
+#[inline(always)]
+pub(super) fn first_of<A: Element>(scratch: &mut Vec<A>, len: usize) -> &mut [A] {
+    let room = from_a_line::<A>(len);
+    if scratch.len() < room {
+        scratch.resize(room, A::zero());
+    }
+    let before = scratch.as_ptr().align_offset(size_of::<A::Line>()).min(A::PANEL - 1);
+    &mut scratch[before..before + len]
+}
+
+/// How many elements hold `len` of them from a cache line's begin on, wherever memory begins.
+const fn from_a_line<A: Element>(len: usize) -> usize {
+    len + A::PANEL - 1
+}
 
 impl<A: Element, C: Cell<A>> Stack<A, C> {
     /// The most rows whose sums a layer makes at once.
