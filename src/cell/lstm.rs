@@ -48,7 +48,7 @@ impl Gates for LstmGates {
         if let Some([of_i, of_f, _]) = peepholes {
             (i_sum, f_sum) = (of_i.mul_add(c, i_sum), of_f.mul_add(c, f_sum));
         }
-        let (i, g) = (gate.value(i_sum), candidate.value(g_sum));
+        let (g, i) = (candidate.value(g_sum), gate.value(i_sum));
         let f = match self.forget {
             Forget::Gate => gate.value(f_sum),
             #[cfg(feature = "onnx")]

@@ -258,7 +258,7 @@ impl<A: Element> Columns<'_, A> {
             None => run(simd, Product::new(&[h], rows).strided(width).added(), t),
             Some((Columns { bias, weights, .. }, a)) => {
                 let x = Chain { start: Start::Bias(bias), a, weights };
-                run(simd, Product::new(&[x, h], rows).strided(width), t);
+                run(simd, Product::new(&[h, x], rows).strided(width), t);
             }
         }
     }
