@@ -150,7 +150,7 @@ impl<A: Element, C: Cell<A>> Direction<'_, A, C> {
     fn inputs_ahead<S: Simd>(&self, simd: S, x: Matrix<'_, A>, scratch: &mut StepScratch<A>) {
         let (count, width) = (x.rows(), self.width());
         let rows = first_of(&mut scratch.rows, count * width);
-        self.weights.input_products::<S, C>(simd, self.shares, x, rows, width);
+        self.weights.input_products::<S, C>(simd, self.shares, x, rows, (width, 0));
         Weights::begin_blocks::<C>(rows, count, self.made.blocks.apart);
     }
 
@@ -220,7 +220,7 @@ impl<A: Element, C: Cell<A>> Direction<'_, A, C> {
         }
         if let Some(x) = x {
             match input_masks {
-                None => weights.input_products::<S, C>(simd, shares, x, rows, width),
+                None => weights.input_products::<S, C>(simd, shares, x, rows, (width, t)),
                 Some(masks) => {
                     weights.masked_input_products::<S, C>(simd, shares, (x, masks.of(place)), rows, masked);
                 }

@@ -29,7 +29,7 @@ impl<A: Element> Scratch<A> {
     #[cold]
     #[inline(never)]
     fn grow<C: Cell<A>>(&mut self, stack: &Stack<A, C>, reads: &Reads<'_, A>) -> Result<()> {
-        let Self { room, offsets, below, above, ready } = self;
+        let Self { room, offsets, below, above, ready, .. } = self;
         let batch = reads.steps.batch(0);
         let (units, features, chunk) = (stack.units(), stack.features(), stack.chunk(reads.steps));
         grow(SCRATCH, &mut room.rows, from_a_line::<A>(chunk * stack.row_width()))?;

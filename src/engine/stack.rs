@@ -47,6 +47,8 @@ pub struct Scratch<A> {
     /// The rows between two layers: one layer writes them, the next reads them.
     pub(super) below: Vec<A>,
     pub(super) above: Vec<A>,
+    /// How many single steps there were: every other one reads the weights from their end.
+    pub(super) single_steps: usize,
     /// The rows of the longest pass for which there is memory, however they fall into steps.
     pub(super) ready: usize,
 }

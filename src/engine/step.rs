@@ -68,6 +68,8 @@ impl<A: Element, C: Cell<A>> WithSimd for &mut OneStep<'_, '_, A, C> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let OneStep { stack, rows, batch, ref mut state, ref mut scratch } = *self;
+        let t = scratch.single_steps;
+        scratch.single_steps = t.wrapping_add(1);
         let mut x = Matrix::contiguous(rows, batch, stack.input_width());
         let mut left = state.as_mut().map(|plane| &mut **plane);
         for (layer, weights) in stack.weights.iter().enumerate() {
@@ -78,7 +80,7 @@ impl<A: Element, C: Cell<A>> WithSimd for &mut OneStep<'_, '_, A, C> {
             let made = &Units { blocks: weights.blocks, first: 0, peepholes: &weights.peepholes };
             let direction = Direction { stack, weights, place, masks: [None; 2], made, shares: None };
             let mut writes = SpanWrites { state: Planes { h, c }, target: None, inner: None };
-            direction.step(simd, (0, 0..batch), (Some(x), 0), &mut writes, &mut scratch.room);
+            direction.step(simd, (t, 0..batch), (Some(x), 0), &mut writes, &mut scratch.room);
             x = Matrix::contiguous(writes.state.h, batch, stack.features());
             left = Planes { h: next_h, c: next_c };
         }

@@ -91,7 +91,7 @@ impl<A: Element> Weights<A> {
         Columns { first: C::HIDDEN.start * apart, bias: &self.bias_hh, weights: self.hidden.all() }
     }
 
-    /// Makes the input's chains of rows of `width` elements.
+    /// Makes the input's chains of rows of `width` elements, from step `t` on.
     #[inline(always)]
     pub(super) fn input_products<S: Simd, C: Cell<A>>(
         &self,
@@ -99,11 +99,11 @@ impl<A: Element> Weights<A> {
         shares: Option<&Shares<'_, A>>,
         x: Matrix<'_, A>,
         rows: &mut [A],
-        width: usize,
+        step: (usize, usize),
     ) {
         match shares {
-            None => self.inputs::<C>(self.blocks).products(simd, x, rows, width),
-            Some(shares) => shares.inputs.iter().for_each(|input| input.products(simd, x, rows, width)),
+            None => self.inputs::<C>(self.blocks).products(simd, x, rows, step),
+            Some(shares) => shares.inputs.iter().for_each(|input| input.products(simd, x, rows, step)),
         }
     }
 
@@ -171,7 +171,7 @@ impl<A: Element> Weights<A> {
             multiply(x, factors, masks.width, masked);
             let x = Matrix::contiguous(masked, x.rows(), masks.width);
             for columns in Self::columns(&own, all, operand.blocks) {
-                columns.products(simd, x, rows, C::BLOCKS * own.blocks.apart);
+                columns.products(simd, x, rows, (C::BLOCKS * own.blocks.apart, 0));
             }
         }
     }
@@ -233,12 +233,12 @@ impl<A: Element> Shares<'_, A> {
 }
 
 impl<A: Element> Columns<'_, A> {
-    /// Makes these columns of rows of `width` elements.
+    /// Makes these columns of rows of `width` elements, from step `t` on.
     #[inline(always)]
-    fn products<S: Simd>(&self, simd: S, a: Matrix<'_, A>, rows: &mut [A], width: usize) {
+    fn products<S: Simd>(&self, simd: S, a: Matrix<'_, A>, rows: &mut [A], (width, t): (usize, usize)) {
         let Self { first, bias, weights } = *self;
         let chain = Chain { start: Start::Bias(bias), a, weights };
-        Product::new(&[chain], &mut rows[first..]).strided(width).run(simd);
+        run(simd, Product::new(&[chain], &mut rows[first..]).strided(width), t);
     }
 
     /// Makes these columns, of the state's chains, in step `t` of rows of `width` elements: together with the input's, or
@@ -264,7 +264,7 @@ impl<A: Element> Columns<'_, A> {
     }
 }
 
-/// Makes the recurrent product of step `t`. Every other step reads the weights from their end.
+/// Makes a product of step `t`. Every other step reads the weights from their end, which caches still hold.
 #[inline(always)]
 pub(super) fn run<A: Element, S: Simd>(simd: S, mut product: Product<'_, A>, t: usize) {
     product.last_first = t % 2 == 1;
