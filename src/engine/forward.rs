@@ -8,9 +8,9 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::operands::Masks;
-use super::pass::{InnerWrites, Reads};
+use super::pass::Reads;
 use super::scratch::first_of;
-use super::share::Target;
+use super::share::{ShareMut, Target};
 use super::stack::Stack;
 use super::sums::Shares;
 use super::weights::Weights;
@@ -62,31 +62,34 @@ pub(super) struct SpanWrites<'a, 't, A> {
     pub(super) state: Planes<&'a mut [A]>,
     /// Takes the hidden states, if they are wanted.
     pub(super) target: Option<&'a mut Target<'a, 't, A>>,
-    /// Takes what the cell leaves, if it is wanted.
-    pub(super) inner: Option<&'a mut InnerWrites<'t, A>>,
+    /// Takes the cell's outputs before the projection, if they are wanted.
+    pub(super) cells: Option<ShareMut<'a, 't, A>>,
 }
 
 /// Scratch memory that the steps of a direction reuse.
 #[derive(Debug, Clone, Default)]
-pub(super) struct StepScratch<A> {
+pub(super) struct SpanScratch<A> {
     pub(super) rows: Vec<A>,
-    /// The cell's outputs, if they are projected.
-    pub(super) cells: Vec<A>,
     /// The row that a team's members make together.
     pub(super) whole_row: Vec<A>,
-    pub(super) operands: OperandScratch<A>,
+    /// Where the input's rows start.
+    pub(super) offsets: Vec<usize>,
+    pub(super) step: StepScratch<A>,
 }
 
-/// Scratch memory for what products read.
+/// Scratch memory of a step.
 #[derive(Debug, Clone, Default)]
-pub(super) struct OperandScratch<A> {
-    /// An operand times a mask, and times a gate.
+pub(super) struct StepScratch<A> {
+    /// The cell's outputs, if they are projected.
+    pub(super) cells: Vec<A>,
+    /// What a product reads times a mask, and times a gate.
     pub(super) masked: Vec<A>,
     pub(super) gated: Vec<A>,
 }
 
 impl<A: Element, C: Cell<A>> Span<'_, A, C> {
-    /// Runs the cell over some steps.
+    /// Runs the cell over some steps. `kept` takes the rows that it leaves, if they are wanted; in one piece of memory they
+    /// are made where they are kept.
     ///
     /// A sum is two chains, each from its bias, and one addition. The input's chains are made for many steps ahead
     /// of the recurrence, or for each step together with the state's chains.
@@ -95,31 +98,42 @@ impl<A: Element, C: Cell<A>> Span<'_, A, C> {
         &self,
         simd: S,
         mut left: Range<usize>,
+        mut kept: Option<ShareMut<'_, '_, A>>,
         writes: &mut SpanWrites<'_, '_, A>,
-        (scratch, offsets): (&mut StepScratch<A>, &mut Vec<usize>),
+        scratch: &mut SpanScratch<A>,
     ) {
         let Self { direction, reads, source } = self;
-        let (steps, place) = (reads.steps, direction.place);
-        let reverse = place.direction == 1;
+        let SpanScratch { rows, whole_row, offsets, step } = scratch;
+        let (steps, width, reverse) = (reads.steps, direction.width(), direction.place.direction == 1);
         while left.start < left.end {
             let (mut chunk, ahead) = self.next_steps(&mut left, reverse);
-            let origin = steps.start(chunk.start);
+            let (origin, end) = (steps.start(chunk.start), steps.start(chunk.end));
+            let (rows, mut kept, apart) = match kept.as_mut() {
+                Some(ShareMut::Whole(kept)) if direction.shares.is_none() => {
+                    (&mut kept[origin * width..end * width], None, true)
+                }
+                kept => {
+                    let count = if ahead { end - origin } else { steps.batch(chunk.start) };
+                    (first_of(rows, count * width), kept, ahead)
+                }
+            };
             if ahead {
-                let x = source.matrix(steps, chunk.clone(), offsets);
-                direction.inputs_ahead(simd, x, scratch);
+                direction.inputs_ahead(simd, source.matrix(steps, chunk.clone(), offsets), rows);
             }
             while let Some(t) = if reverse { chunk.next_back() } else { chunk.next() } {
                 let (start, batch) = (steps.start(t), steps.batch(t));
-                if let Some(resets) = reads.extras.and_then(|extras| extras.resets.as_ref()) {
-                    let state = writes.state.as_mut().map(|plane| &mut **plane);
-                    resets.apply(t + place.direction, place, state, direction.stack.widths());
+                self.reset(t, &mut writes.state);
+                let first = if apart { start - origin } else { 0 };
+                let rows = &mut rows[first * width..(first + batch) * width];
+                let x = if ahead { None } else { Some(source.of_step(steps, (t, batch), offsets)) };
+                direction.step(simd, (t, start..start + batch), (x, rows), writes, step);
+                if let Some(kept) = &mut kept {
+                    let rows = match direction.shares {
+                        None => rows,
+                        Some(shares) => shares.whole_row(rows, direction.weights.blocks, whole_row),
+                    };
+                    kept.store(t, start..start + batch, rows);
                 }
-                let (x, made) = if ahead {
-                    (None, start - origin)
-                } else {
-                    (Some(source.of_step(steps, (t, batch), offsets)), 0)
-                };
-                direction.step(simd, (t, start..start + batch), (x, made), writes, scratch);
             }
         }
         if let (Some(Shares { member, .. }), Some(c)) = (direction.shares, &mut writes.state.c) {
@@ -142,36 +156,42 @@ impl<A: Element, C: Cell<A>> Span<'_, A, C> {
         let ahead = chunk.len() > 1 && masks[0].is_none();
         (chunk, ahead)
     }
+
+    /// Replaces the states that begin anew at step `t`.
+    #[inline(always)]
+    fn reset(&self, t: usize, state: &mut Planes<&mut [A]>) {
+        if let Some(resets) = self.reads.extras.and_then(|extras| extras.resets.as_ref()) {
+            let Direction { place, stack, .. } = self.direction;
+            let state = state.as_mut().map(|plane| &mut **plane);
+            resets.apply(t + place.direction, place, state, stack.widths());
+        }
+    }
 }
 
 impl<A: Element, C: Cell<A>> Direction<'_, A, C> {
     /// Makes the input's chains of some steps.
     #[inline(never)]
-    fn inputs_ahead<S: Simd>(&self, simd: S, x: Matrix<'_, A>, scratch: &mut StepScratch<A>) {
-        let (count, width) = (x.rows(), self.width());
-        let rows = first_of(&mut scratch.rows, count * width);
-        self.weights.input_products::<S, C>(simd, self.shares, x, rows, (width, 0));
-        Weights::begin_blocks::<C>(rows, count, self.made.blocks.apart);
+    fn inputs_ahead<S: Simd>(&self, simd: S, x: Matrix<'_, A>, rows: &mut [A]) {
+        self.weights.input_products::<S, C>(simd, self.shares, x, rows, (self.width(), 0));
+        Weights::begin_blocks::<C>(rows, x.rows(), self.made.blocks.apart);
     }
 
-    /// Makes step `t`, whose rows are `range` among all rows, from its input `x`. Without it the input's chains were made
-    /// ahead; the step's first row in the scratch memory is `made`.
+    /// Makes step `t`, whose rows are `range` among all rows, from its input `x`. Without it `rows` holds the input's chains,
+    /// which were made ahead. Leaves in `rows` what the cell leaves.
     #[inline(always)]
     pub(super) fn step<S: Simd>(
         &self,
         simd: S,
         (t, range): (usize, Range<usize>),
-        (x, made): (Option<Matrix<'_, A>>, usize),
+        (x, rows): (Option<Matrix<'_, A>>, &mut [A]),
         writes: &mut SpanWrites<'_, '_, A>,
         scratch: &mut StepScratch<A>,
     ) {
-        let Self { stack, weights, place, .. } = *self;
+        let Self { stack, weights, .. } = *self;
         let (batch, units, features) = (range.len(), stack.units(), stack.features());
-        let StepScratch { rows, cells, whole_row, operands } = scratch;
-        let (first, len) = (made * self.width(), batch * self.width());
-        let rows = &mut first_of(rows, first + len)[first..];
+        let StepScratch { cells, masked, gated } = scratch;
         let h = &mut writes.state.h[..batch * features];
-        self.sums(simd, (t, batch), (x, h), rows, operands);
+        self.sums(simd, (t, batch), (x, h), rows, [masked, gated]);
         let c = if C::CARRIES {
             &mut writes.state.c.as_deref_mut().invariant("a cell that carries a c has it")[..batch * units]
         } else {
@@ -182,19 +202,12 @@ impl<A: Element, C: Cell<A>> Direction<'_, A, C> {
             Some(projection) => {
                 let cells = first_of(cells, batch * units);
                 self.states(simd, rows, cells, c);
-                if let Some(kept) = writes.inner.as_mut().and_then(|inner| inner.cells.get_mut(place.i)) {
-                    kept.borrow().store(t, range.clone(), cells);
+                if let Some(kept) = &mut writes.cells {
+                    kept.store(t, range.clone(), cells);
                 }
                 let a = Matrix::contiguous(cells, batch, units);
                 Product::new(&[Chain { start: Start::Zero, a, weights: projection.all() }], h).run(simd);
             }
-        }
-        if let Some(kept) = writes.inner.as_mut().and_then(|inner| inner.rows.get_mut(place.i)) {
-            let rows = match self.shares {
-                None => rows,
-                Some(shares) => shares.whole_row(rows, weights.blocks, whole_row),
-            };
-            kept.borrow().store(t, range.clone(), rows);
         }
         if let Some(target) = &mut writes.target {
             target.store(t, range, h, features);
@@ -209,10 +222,9 @@ impl<A: Element, C: Cell<A>> Direction<'_, A, C> {
         (t, batch): (usize, usize),
         (x, h): (Option<Matrix<'_, A>>, &[A]),
         rows: &mut [A],
-        scratch: &mut OperandScratch<A>,
+        [masked, gated]: [&mut Vec<A>; 2],
     ) {
         let Self { stack, weights, shares, place, .. } = *self;
-        let OperandScratch { masked, gated } = scratch;
         let (states, width) = (Matrix::contiguous(h, batch, stack.features()), self.width());
         let [input_masks, state_masks] = self.masks;
         if const { same_blocks::<A, C>() } && input_masks.is_none() && state_masks.is_none() {
@@ -252,7 +264,7 @@ impl<A: Element, C: Cell<A>> Direction<'_, A, C> {
 
     /// The width of a row that this thread makes.
     #[inline(always)]
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         C::BLOCKS * self.made.blocks.apart
     }
 }

@@ -68,7 +68,7 @@ impl<A: Element, C: Cell<A>> RunForward<'_, '_, A, C> {
     #[inline(never)]
     fn direction<S: Simd>(&mut self, simd: S, place: Place, segment: &Range<usize>) {
         let Self { stack, reads, team, .. } = *self;
-        let Scratch { room, offsets, below, above, .. } = &mut *self.scratch;
+        let Scratch { room, below, above, .. } = &mut *self.scratch;
         let (width, steps) = (stack.width(), reads.steps);
         let between;
         let source = if place.layer == 0 {
@@ -94,7 +94,11 @@ impl<A: Element, C: Cell<A>> RunForward<'_, '_, A, C> {
         let state = self.writes.state.as_mut().zip(stack.widths()).map(|(plane, width)| {
             plane.borrow().into_step(place.i, place.i * batch * width..(place.i + 1) * batch * width)
         });
-        let mut writes = SpanWrites { state, target, inner: self.writes.inner.as_deref_mut() };
+        let (kept, cells) = match &mut self.writes.inner {
+            Some(inner) => (inner.rows.get_mut(place.i), inner.cells.get_mut(place.i)),
+            None => (None, None),
+        };
+        let mut writes = SpanWrites { state, target, cells: cells.map(Share::borrow) };
         let weights = &stack.weights[place.i];
         let shares = team.map(|team| weights.shares::<C>(team));
         let shares = shares.as_ref();
@@ -103,7 +107,13 @@ impl<A: Element, C: Cell<A>> RunForward<'_, '_, A, C> {
         let made = &Units { blocks, first, peepholes: &weights.peepholes };
         let masks = reads.extras.map_or([None, None], |extras| extras.masks_of(place.layer));
         let direction = Direction { stack, weights, place, masks, made, shares };
-        Span { direction, reads, source }.run(simd, segment.clone(), &mut writes, (room, offsets));
+        Span { direction, reads, source }.run(
+            simd,
+            segment.clone(),
+            kept.map(Share::borrow),
+            &mut writes,
+            room,
+        );
     }
 
     /// Keeps the rows between a layer and the next, if they are wanted, and applies dropout.

@@ -29,21 +29,21 @@ impl<A: Element> Scratch<A> {
     #[cold]
     #[inline(never)]
     fn grow<C: Cell<A>>(&mut self, stack: &Stack<A, C>, reads: &Reads<'_, A>) -> Result<()> {
-        let Self { room, offsets, below, above, ready, .. } = self;
+        let Self { room, below, above, ready, .. } = self;
         let batch = reads.steps.batch(0);
         let (units, features, chunk) = (stack.units(), stack.features(), stack.chunk(reads.steps));
         grow(SCRATCH, &mut room.rows, from_a_line::<A>(chunk * stack.row_width()))?;
         if reads.source.is_scattered(reads.steps) {
-            grow(SCRATCH, offsets, chunk)?;
+            grow(SCRATCH, &mut room.offsets, chunk)?;
         }
         if stack.is_projected() {
-            grow(SCRATCH, &mut room.cells, from_a_line::<A>(batch * units))?;
+            grow(SCRATCH, &mut room.step.cells, from_a_line::<A>(batch * units))?;
         }
         if reads.extras.is_some_and(|extras| extras.masks.iter().any(Option::is_some)) {
-            grow(SCRATCH, &mut room.operands.masked, batch * features.max(reads.source.width()))?;
+            grow(SCRATCH, &mut room.step.masked, batch * features.max(reads.source.width()))?;
         }
         if stack.cell.gates_state() {
-            grow(SCRATCH, &mut room.operands.gated, batch * features)?;
+            grow(SCRATCH, &mut room.step.gated, batch * features)?;
         }
         for between in [above, below].into_iter().take(stack.depth() - 1) {
             grow(SCRATCH, between, stack.segment(reads.steps) * stack.width())?;

@@ -100,7 +100,7 @@ impl<'b, A> ShareMut<'b, '_, A> {
 
     /// Copies rows to the share of step `t`, if there is one. In the whole array they are `range`.
     #[inline(always)]
-    pub(super) fn store(mut self, t: usize, range: Range<usize>, rows: &[A])
+    pub(super) fn store(&mut self, t: usize, range: Range<usize>, rows: &[A])
     where
         A: Copy,
     {

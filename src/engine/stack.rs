@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::forward::StepScratch;
+use super::forward::SpanScratch;
 use super::layers::RunForward;
 use super::pass::{InnerWrites, Reads, Writes};
 use super::share::Share;
@@ -41,9 +41,7 @@ pub type Ready<'a> = &'a mut dyn FnMut() -> Result<()>;
 /// Scratch memory that passes reuse.
 #[derive(Debug, Clone, Default)]
 pub struct Scratch<A> {
-    pub(super) room: StepScratch<A>,
-    /// Where rows start.
-    pub(super) offsets: Vec<usize>,
+    pub(super) room: SpanScratch<A>,
     /// The rows between two layers: one layer writes them, the next reads them.
     pub(super) below: Vec<A>,
     pub(super) above: Vec<A>,

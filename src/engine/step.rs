@@ -2,8 +2,9 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::forward::{Direction, Place, SpanWrites};
+use super::forward::{Direction, Place, SpanScratch, SpanWrites};
 use super::pass::{Reads, Writes};
+use super::scratch::first_of;
 use super::stack::{Scratch, Stack};
 use super::threads;
 use crate::cell::{Cell, Units};
@@ -67,10 +68,10 @@ impl<A: Element, C: Cell<A>> WithSimd for &mut OneStep<'_, '_, A, C> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let OneStep { stack, rows, batch, ref mut state, ref mut scratch } = *self;
+        let OneStep { stack, rows: input, batch, ref mut state, ref mut scratch } = *self;
         let t = scratch.single_steps;
         scratch.single_steps = t.wrapping_add(1);
-        let mut x = Matrix::contiguous(rows, batch, stack.input_width());
+        let mut x = Matrix::contiguous(input, batch, stack.input_width());
         let mut left = state.as_mut().map(|plane| &mut **plane);
         for (layer, weights) in stack.weights.iter().enumerate() {
             let planes = left.zip(stack.widths()).map(|(plane, width)| plane.split_at_mut(batch * width));
@@ -79,8 +80,10 @@ impl<A: Element, C: Cell<A>> WithSimd for &mut OneStep<'_, '_, A, C> {
             let place = Place { layer, direction: 0, i: layer, first: 0 };
             let made = &Units { blocks: weights.blocks, first: 0, peepholes: &weights.peepholes };
             let direction = Direction { stack, weights, place, masks: [None; 2], made, shares: None };
-            let mut writes = SpanWrites { state: Planes { h, c }, target: None, inner: None };
-            direction.step(simd, (t, 0..batch), (Some(x), 0), &mut writes, &mut scratch.room);
+            let mut writes = SpanWrites { state: Planes { h, c }, target: None, cells: None };
+            let SpanScratch { rows, step, .. } = &mut scratch.room;
+            let rows = first_of(rows, batch * direction.width());
+            direction.step(simd, (t, 0..batch), (Some(x), rows), &mut writes, step);
             x = Matrix::contiguous(writes.state.h, batch, stack.features());
             left = Planes { h: next_h, c: next_c };
         }
