@@ -184,7 +184,7 @@ macro_rules! compiled {
             }
 
             fn activate(arch: Arch, activate: Activate<'_, Self>) {
-                activate.run(arch);
+                arch.dispatch(activate);
             }
         }
     };

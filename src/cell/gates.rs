@@ -8,7 +8,7 @@ use super::functions::{Bounded, Function, Sigmoid, Tanh};
 use super::loops::{Backward, Forward, Gate, GateBack, Unit};
 use super::{Cell, KeptRows, Units, no_gate};
 use crate::element::Element;
-use crate::kernels::{Activation, Blocks, Lanes};
+use crate::kernels::{Activation, Blocks, Lanes, vectorize};
 
 /// The sums of a unit.
 pub(super) const SUMS: usize = 4;
@@ -99,11 +99,11 @@ macro_rules! run {
         match $cell.functions {
             None => {
                 let unit = Unit { gates: $cell.gates, gate: Sigmoid, of_state: [Tanh; 2] };
-                $simd.vectorize(&mut $loop { unit, $($field),* });
+                vectorize::<A, _, _>($simd, &mut $loop { unit, $($field),* });
             }
             Some([gate, candidate, carried]) => {
                 let unit = Unit { gates: $cell.gates, gate, of_state: [candidate, carried] };
-                $simd.vectorize(&mut $loop { unit, $($field),* });
+                vectorize::<A, _, _>($simd, &mut $loop { unit, $($field),* });
             }
         }
     };

@@ -9,7 +9,8 @@ use bytemuck::Zeroable;
 use ndarray::NdFloat;
 use pulp::{Simd, bytemuck};
 
-use fma::{FUSED, add_chain_f32, add_chain_f64, fma_f32};
+pub(crate) use fma::Wide;
+use fma::{FUSED, add_chain_f32, add_chain_f64, fma_f32, fma_f64, is_wide};
 
 /// What the kernels and the engine need of an element type.
 ///
@@ -230,19 +231,28 @@ impl Element for f64 {
     #[inline(always)]
     fn at_least<S: Simd>(simd: S, bound: S::f64s, x: S::f64s) -> S::f64s {
         // Where one is NaN, x86 gives the second, NEON and WebAssembly give NaN, Rust gives the other.
-        if S::IS_SCALAR { Self::select_le(simd, x, bound, bound, x) } else { simd.max_f64s(bound, x) }
+        if S::IS_SCALAR || is_wide::<S>() {
+            Self::select_le(simd, x, bound, bound, x)
+        } else {
+            simd.max_f64s(bound, x)
+        }
     }
 
     #[inline(always)]
     fn at_most<S: Simd>(simd: S, bound: S::f64s, x: S::f64s) -> S::f64s {
-        if S::IS_SCALAR { Self::select_le(simd, bound, x, bound, x) } else { simd.min_f64s(bound, x) }
+        if S::IS_SCALAR || is_wide::<S>() {
+            Self::select_le(simd, bound, x, bound, x)
+        } else {
+            simd.min_f64s(bound, x)
+        }
     }
 
     #[inline(always)]
     fn scale<S: Simd>(simd: S, power: S::f64s, shifted: S::f64s) -> S::f64s {
         // pulp has no shift of 64 bits, so the two halves change places: n * 2^20 stands in the low one first.
         let ulp = 1.5 / Self::EPSILON;
-        let n = simd.mul_add_f64s(
+        let n = Self::fma(
+            simd,
             shifted,
             simd.splat_f64s(f64::from(1 << 20)),
             simd.splat_f64s(ulp - ulp * f64::from(1 << 20)),
@@ -254,6 +264,10 @@ impl Element for f64 {
 
     #[inline(always)]
     fn fma<S: Simd>(simd: S, a: S::f64s, b: S::f64s, c: S::f64s) -> S::f64s {
+        if is_wide::<S>() {
+            let [a, b, c] = [a, b, c].map(bytemuck::cast);
+            return bytemuck::cast(fma_f64(a, b, c));
+        }
         simd.mul_add_f64s(a, b, c)
     }
 

@@ -35,6 +35,7 @@ pub use chain::{Chain, Product, Start};
 pub(crate) use copy::{copied, copy};
 pub(crate) use formulas::{sigmoid_derivative, tanh_derivative};
 pub use lanes::Lanes;
+pub(crate) use lanes::vectorize;
 pub use matrix::Matrix;
 #[cfg(feature = "onnx")]
 pub use numbered::Numbered;

@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::formulas::{elu, relu};
-use super::lanes::Lanes;
+use super::lanes::{Lanes, vectorize};
 use super::tanh::tanh;
 use crate::element::Element;
 
@@ -55,7 +55,7 @@ impl Numbered {
     /// `to[i] = f(from[i])`. Not inlined, as [`Activation::map`](super::Activation::map).
     #[inline(never)]
     pub(crate) fn map<A: Element, S: Simd>(self, simd: S, from: &[A], to: &mut [A]) {
-        simd.vectorize(Map { activation: self, from, to });
+        vectorize::<A, _, _>(simd, Map { activation: self, from, to });
     }
 }
 
