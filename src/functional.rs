@@ -15,12 +15,11 @@
 //! ```
 
 use ndarray::{Array, ArrayRef, Axis, Dimension, NdProducer};
-use pulp::Arch;
 use rand::Rng;
 
 use crate::arrays::{as_standard, elements, elements_mut, try_standard};
 use crate::error::{Error, Result, expect_index, expect_number, expect_shape};
-use crate::kernels::{Activate, Activation};
+use crate::kernels::{Activate, Activation, fastest};
 use crate::random;
 use crate::room::{room, zeros};
 use crate::scalar::Scalar;
@@ -190,7 +189,7 @@ pub fn relu<A: Scalar, D: Dimension>(input: &ArrayRef<A, D>) -> Result<Array<A, 
     let from = as_standard("input", input)?;
     let mut output = zeros("output", input.raw_dim())?;
     let to = elements_mut(&mut output);
-    A::activate(Arch::new(), Activate { activation: Activation::Relu, from: elements(&from), to });
+    A::activate(fastest(), Activate { activation: Activation::Relu, from: elements(&from), to });
     Ok(output)
 }
 

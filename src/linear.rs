@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use ndarray::{Array, Array1, Array2, ArrayRef, ArrayViewD, ArrayViewMutD, Dimension, Ix1};
-use pulp::Arch;
 use rand::Rng;
 
 use crate::arrays::{as_standard, elements, elements_mut};
 use crate::error::{Error, Result, expect_addressable, expect_positive, expect_shape, expect_width};
-use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, transpose};
+use crate::kernels::{Chain, Matrix, Panels, Plan, Product, Start, fastest, transpose};
 use crate::options::options;
 use crate::parameters::{Parameters, of_parameters};
 use crate::random;
@@ -219,7 +218,7 @@ impl<A: Scalar> Linear<A> {
         let (a, start) =
             (Matrix::contiguous(elements(&input), rows, in_features), bias.map_or(Start::Zero, Start::Bias));
         let c = elements_mut(&mut output);
-        A::product(Arch::new(), Product::new(&[Chain { start, a, weights: weights.all() }], c));
+        A::product(fastest(), Product::new(&[Chain { start, a, weights: weights.all() }], c));
         Ok(output)
     }
 
@@ -256,7 +255,7 @@ impl<A: Scalar> Linear<A> {
     fn input_gradient(&self, rows: usize, d_output: &[A], d_input: &mut [A]) -> Result<()> {
         let a = Matrix::contiguous(d_output, rows, self.config.out_features);
         let weights = get_or_make(&self.packed.straight, || Panels::straight(&self.parameters.weight))?.all();
-        A::product(Arch::new(), Product::new(&[Chain { start: Start::Zero, a, weights }], d_input));
+        A::product(fastest(), Product::new(&[Chain { start: Start::Zero, a, weights }], d_input));
         Ok(())
     }
 

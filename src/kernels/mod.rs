@@ -30,7 +30,7 @@ mod update;
 
 pub use crate::element::Element;
 pub use activation::{Activate, Activation};
-pub use arch::{Arch, Plan, archs};
+pub use arch::{Arch, Plan, archs, fastest};
 pub use chain::{Chain, Product, Start};
 pub(crate) use copy::{copied, copy};
 pub(crate) use formulas::{sigmoid_derivative, tanh_derivative};

@@ -47,10 +47,10 @@ pub use state::{OptimizerState, ParamGroup};
 use algorithm::expect_option;
 use memory::{Memory, Remembered};
 use ndarray::ArrayViewD;
-use pulp::Arch;
 
 use crate::arrays::{as_standard, elements};
 use crate::error::{Error, Result, expect_index};
+use crate::kernels::fastest;
 use crate::parameters::{InOrder, Parameters, expect_same, shapes};
 use crate::scalar::Scalar;
 
@@ -256,7 +256,7 @@ impl<C: Algorithm, A: Scalar> Optimizer<C, A> {
         let values = values.iter_mut().map(|(name, value)| InOrder::of(name, value));
         let mut values = values.collect::<Result<Vec<_>>>()?;
         self.step = self.step.saturating_add(1);
-        let arch = Arch::new();
+        let arch = fastest();
         for ((value, gradient), parameter) in values.iter_mut().zip(&gradients).zip(memory) {
             let (config, value) = (&self.groups[parameter.group], value.elements());
             A::update(arch, config.update(self.step, value, elements(gradient), parameter.elements()));

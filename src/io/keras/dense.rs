@@ -12,7 +12,7 @@ use crate::error::{Error, Result, expect_shape};
 use crate::functional::{log_softmax, softmax};
 use crate::io::{StateDict, Tensor};
 use crate::keras::Activation;
-use crate::kernels::{Activate, Arch};
+use crate::kernels::{Activate, fastest};
 use crate::linear::{Linear, LinearConfig};
 use crate::room::zeros;
 use crate::scalar::Scalar;
@@ -54,7 +54,7 @@ impl DenseActivation {
                 let from = as_standard("outputs", outputs)?;
                 let mut values = zeros("outputs", outputs.raw_dim())?;
                 let to = elements_mut(&mut values);
-                A::activate(Arch::new(), Activate { activation, from: elements(&from), to });
+                A::activate(fastest(), Activate { activation, from: elements(&from), to });
                 Ok(values)
             }
             Self::Softmax => softmax(outputs, last),
