@@ -88,14 +88,24 @@ pub(crate) fn filled_elements<A: Clone>(name: &str, shape: &[usize], value: A) -
     Ok(elements)
 }
 
-/// As many zeros as an array has elements. The system's pages are zeros already, so nothing is written.
+/// Up to so many bytes glibc's `malloc` finds among those that were freed before. Its `calloc` does not look there, and takes
+/// 40 ns longer, with the `free` that follows.
+const CACHED: usize = 1024;
+
+/// As many zeros as an array has elements. The system's pages are zeros already, so if there are many nothing is written.
 ///
 /// # Errors
 /// As [`room`].
 #[inline(always)]
 pub(crate) fn zero_elements<A: Zeroable>(name: &str, shape: &[usize]) -> Result<Vec<A>> {
     expect_addressable::<A>(name, shape)?;
-    match bytemuck::try_zeroed_slice_box(shape.iter().product()) {
+    let len = shape.iter().product();
+    if len * size_of::<A>() <= CACHED {
+        let mut elements = room(name, shape)?;
+        elements.resize_with(len, A::zeroed);
+        return Ok(elements);
+    }
+    match bytemuck::try_zeroed_slice_box(len) {
         Ok(zeros) => Ok(zeros.into_vec()),
         Err(()) => Err(lacking(name, shape)),
     }
