@@ -8,7 +8,19 @@ use crate::error::Result;
 use crate::room::grow;
 use crate::steps::Steps;
 
+/// The most bytes of rows between two layers that are kept for the next pass: layers that run in reverse have all rows there.
+const BETWEEN: usize = 1 << 20;
+
 impl<A: Element> Scratch<A> {
+    /// Leaves it to the next pass, which may be of another kind, to look for memory. Frees what is too large to be kept.
+    #[inline(always)]
+    pub(super) fn renew(&mut self) {
+        self.ready = 0;
+        if self.above.capacity().max(self.below.capacity()) * size_of::<A>() > BETWEEN {
+            *self = Self::default();
+        }
+    }
+
     /// Makes sure that a pass finds its memory: once it runs it asks for none.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::parameters::LayerParameters;
 use crate::arrays::{elements, elements_mut, try_standard};
 use crate::engine::{
     BackReads, BackWeights, BackWrites, Course, DirectionGradient, DirectionParameters, Factors, Kept, Reads,
-    Ready, Scratch, Share, Spares, Stack, Writes,
+    Ready, Share, Spares, Stack, Writes,
 };
 use crate::error::Result;
 use crate::invariant::Invariant;
@@ -56,7 +56,7 @@ pub(super) fn pack_back<C: Architecture, A: Scalar>(
 /// A pass of a layer over the rows of `source`. Leaves the rows of outputs in `output`, if they are wanted, and returns the
 /// final state; `first` and final states have one row for each sequence, in the caller's order.
 pub(super) fn forward<C: Architecture, A: Scalar>(
-    stack: &Stack<A, C::Cell<A>>,
+    (stack, spares): (&Stack<A, C::Cell<A>>, &Spares<A>),
     layout: &Layout,
     source: Source<'_, A>,
     first: Planes<Array2<A>>,
@@ -66,7 +66,7 @@ pub(super) fn forward<C: Architecture, A: Scalar>(
     layout.with_sorted_state(&mut state, |state| {
         let (reads, output) = (Reads::new(source, &layout.steps), output.map(Share::Whole));
         let writes = Writes { output, ..Writes::new(state) };
-        C::Cell::run(stack, reads, writes, &mut Scratch::default(), None)
+        spares.with_scratch(|scratch| C::Cell::run(stack, reads, writes, scratch, None))
     })?;
     Ok(of_one_layer(state))
 }
@@ -87,7 +87,7 @@ pub(super) fn forward_train<C: Architecture, A: Scalar>(
     let mut kept = None;
     layout.with_sorted_state(&mut state, |state| {
         let run = |reads: Reads<'_, A>, writes: Writes<'_, A>, ready: Option<Ready<'_>>| {
-            C::Cell::run(stack, reads, writes, &mut Scratch::default(), ready)
+            spares.with_scratch(|scratch| C::Cell::run(stack, reads, writes, scratch, ready))
         };
         kept = Some(Kept::of(stack, course, source, state, (factors, 0, |_| Ok(())), spares, run)?);
         Ok(())

@@ -118,7 +118,8 @@ impl<C: Architecture, A: Scalar> Pass<'_, C, A> {
         let Self { layer, input, rows, offsets, first, mut output } = self;
         let source = rows.source(&input, offsets.as_deref());
         let every = (Shown::of::<D>() == Shown::Every).then_some(&mut output[..]);
-        let states = forward::<C, A>(layer.stack()?, &rows.layout, source, first, every)?;
+        let own = (layer.stack()?, &**layer.cache.spares());
+        let states = forward::<C, A>(own, &rows.layout, source, first, every)?;
         Ok((rows.outputs(output, &states.h)?, states))
     }
 

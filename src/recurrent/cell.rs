@@ -8,8 +8,7 @@ use super::back::Gradients;
 use super::parameters::CellParameters;
 use crate::arrays::{elements_mut, try_standard, with_plain_rows};
 use crate::engine::{
-    BackReads, BackWeights, BackWrites, Cache, Course, Factors, Kept, Origin, Reads, Ready, Scratch, Stack,
-    Writes,
+    BackReads, BackWeights, BackWrites, Cache, Course, Factors, Kept, Origin, Reads, Ready, Stack, Writes,
 };
 use crate::error::{Error, Result, expect_shape, expect_width};
 use crate::layout::Layout;
@@ -99,7 +98,8 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         let rows = with_plain_rows("input", rows.insert_axis(Axis(0)))?;
         let planes = state.as_mut().map(|plane| elements_mut(plane));
         let reads = Reads::new(Source::grid(&rows, None), &layout.steps);
-        C::forward(self.stack()?, reads, Writes::new(planes), &mut Scratch::default(), None)?;
+        let (stack, spares) = (self.stack()?, self.cache.spares());
+        spares.with_scratch(|scratch| C::forward(stack, reads, Writes::new(planes), scratch, None))?;
         Ok(C::state(state.map(D::from_rows)))
     }
 
@@ -116,21 +116,13 @@ impl<C: CellArchitecture, A: Scalar> RecurrentCell<C, A> {
         let course = Course::of(Layout::equal(1, rows.nrows()));
         let layout = course.layout.copied()?;
         let rows = with_plain_rows("input", rows.insert_axis(Axis(0)))?;
-        let stack = self.stack()?;
+        let (stack, spares) = (self.stack()?, self.cache.spares());
         let run = |reads: Reads<'_, A>, writes: Writes<'_, A>, ready: Option<Ready<'_>>| {
-            C::forward(stack, reads, writes, &mut Scratch::default(), ready)
+            spares.with_scratch(|scratch| C::forward(stack, reads, writes, scratch, ready))
         };
         let source = Source::grid(&rows, layout.order.as_deref());
         let planes = state.as_mut().map(|plane| elements_mut(plane));
-        let kept = Kept::of(
-            stack,
-            course,
-            source,
-            planes,
-            (Factors::default(), 0, |_| Ok(())),
-            self.cache.spares(),
-            run,
-        )?;
+        let kept = Kept::of(stack, course, source, planes, (Factors::default(), 0, |_| Ok(())), spares, run)?;
         let trace = CellTrace { origin: self.cache.origin(&self.config), kept, shape: input.shape().into() };
         Ok((C::state(state.map(D::from_rows)), trace))
     }

@@ -6,7 +6,7 @@ use super::architecture::Architecture;
 use super::network::{Recurrent, state_of};
 use super::sequences::{Form, RowsOf, Sequences};
 use crate::dim::SequenceDim;
-use crate::engine::{Course, InnerWrites, Reads, Scratch, Share, Writes};
+use crate::engine::{Course, InnerWrites, Reads, Share, Writes};
 use crate::error::{Result, expect_shape, expect_steps, expect_width};
 use crate::invariant::Invariant;
 use crate::layout::Layout;
@@ -310,7 +310,8 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
             let output = output.map(Share::Whole);
             let inner = (!lower.is_empty()).then(|| Box::new(InnerWrites::lower(lower)));
             let writes = Writes { output, inner, ..Writes::new(state) };
-            C::forward(self.stack()?, reads, writes, &mut Scratch::default(), None)
+            let stack = self.stack()?;
+            self.cache.spares().with_scratch(|scratch| C::forward(stack, reads, writes, scratch, None))
         })
     }
 }

@@ -202,11 +202,8 @@ fn advance<'s, N: Stepwise, D: Dimension, E: Dimension>(
     })?;
     let rows = as_elements("input", input)?;
     let planes = fitting.map(|(_, plane)| elements_mut(&mut **plane));
-    let mut scratch = spares.lock().take_scratch();
-    let batch = batch.iter().product();
-    let ran = network.stack().and_then(|stack| N::Kind::step(stack, &rows, batch, planes, &mut scratch));
-    spares.lock().give_scratch(scratch);
-    ran?;
+    let (stack, batch) = (network.stack()?, batch.iter().product());
+    spares.with_scratch(|scratch| N::Kind::step(stack, &rows, batch, planes, scratch))?;
     Ok(state.h)
 }
 

@@ -9,7 +9,7 @@ use super::network::{Recurrent, state_of};
 use super::run::{Pass, Run};
 use super::sequences::Sequences;
 use crate::dim::{SequenceDim, put_last};
-use crate::engine::{Factors, Kept, Origin, Reads, Ready, Scratch, Writes};
+use crate::engine::{Factors, Kept, Origin, Reads, Ready, Writes};
 use crate::error::Result;
 use crate::invariant::Invariant;
 use crate::planes::Planes;
@@ -147,7 +147,7 @@ impl<C: Architecture, A: Scalar, I: Sequences<A> + ?Sized> Run<'_, C, A, I> {
         };
         let stack = network.stack()?;
         let run = |reads: Reads<'_, A>, writes: Writes<'_, A>, ready: Option<Ready<'_>>| {
-            C::forward(stack, reads, writes, &mut Scratch::default(), ready)
+            spares.with_scratch(|scratch| C::forward(stack, reads, writes, scratch, ready))
         };
         let source = rows.source(&layout);
         let mut kept = None;
