@@ -6,7 +6,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::few::Outer;
+use super::few::{GradientRows, Outer};
 use crate::cell::{Cell, KeptRows};
 use crate::element::Element;
 use crate::error::Result;
@@ -42,6 +42,8 @@ impl<A: Element, S: Simd> Kernels<A> for S {
 pub(super) enum Change<'a, A> {
     /// `to[i] += terms[i]`.
     Add { terms: &'a [A], to: &'a mut [A] },
+    /// `to[i] += row[i]` for each row, `i` over this thread's units of every block.
+    AddRows { rows: &'a GradientRows<'a, A>, to: &'a mut [A] },
     /// `to[i] *= factors[i]`.
     Multiply { factors: &'a [A], to: &'a mut [A] },
     /// `to[i] += terms[i] * factors[i]`, rounded once.
@@ -55,6 +57,7 @@ impl<A: Element> WithSimd for Change<'_, A> {
     fn with_simd<S: Simd>(self, _: S) {
         match self {
             Self::Add { terms, to } => to.iter_mut().zip(terms).for_each(|(to, &term)| *to += term),
+            Self::AddRows { rows, to } => rows.add_to(to),
             Self::Multiply { factors, to } => {
                 to.iter_mut().zip(factors).for_each(|(to, &factor)| *to *= factor);
             }

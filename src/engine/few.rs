@@ -65,18 +65,50 @@ impl<A: Element> GradientRows<'_, A> {
         block * self.units + self.own.start..block * self.units + self.own.end
     }
 
-    /// The outer products of one block, for a width that the compiler knows, so that the sums of a unit stay in registers.
+    /// Adds this thread's units of each row, block by block, to `to`.
+    #[inline(always)]
+    pub(super) fn add_to(&self, to: &mut [A]) {
+        let Self { rows, blocks, units, ref own } = *self;
+        // The blocks of whole rows are added as one.
+        let whole = own.len() == units;
+        let (each, own) = if whole { (blocks * units, 0..blocks * units) } else { (units, own.clone()) };
+        for row in rows.chunks_exact(blocks * units) {
+            for (to, block) in to.chunks_exact_mut(own.len()).zip(row.chunks_exact(each)) {
+                to.iter_mut().zip(&block[own.clone()]).for_each(|(to, &term)| *to += term);
+            }
+        }
+    }
+
+    /// The outer products of one block, for a width that the compiler knows. Two units together, since the sums of one wait
+    /// for each other.
     #[inline(always)]
     fn add_outer_of_width<const W: usize>(&self, units: Range<usize>, right: &[&[A]], to: &mut [A]) {
-        for (unit, to) in units.zip(to.as_chunks_mut::<W>().0) {
-            let mut sums = *to;
-            for (left, right) in self.rows.chunks_exact(self.blocks * self.units).zip(right) {
-                let (left, right) = (left[unit], &right[..W]);
+        let (pairs, last) = to.as_chunks_mut::<W>().0.as_chunks_mut::<2>();
+        for (unit, to) in units.clone().step_by(2).zip(pairs) {
+            self.add_outer_of_units(unit, right, to);
+        }
+        for to in last.as_chunks_mut::<1>().0 {
+            self.add_outer_of_units(units.end - 1, right, to);
+        }
+    }
+
+    /// The outer products of some units, whose sums stay in registers.
+    #[inline(always)]
+    fn add_outer_of_units<const W: usize, const U: usize>(
+        &self,
+        first: usize,
+        right: &[&[A]],
+        to: &mut [[A; W]; U],
+    ) {
+        let mut sums = *to;
+        for (left, right) in self.rows.chunks_exact(self.blocks * self.units).zip(right) {
+            let (left, right) = (&left[first..first + U], &right[..W]);
+            for u in 0..U {
                 for j in 0..W {
-                    sums[j] = left.mul_add(right[j], sums[j]);
+                    sums[u][j] = left[u].mul_add(right[j], sums[u][j]);
                 }
             }
-            *to = sums;
         }
+        *to = sums;
     }
 }

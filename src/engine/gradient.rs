@@ -6,6 +6,7 @@ use super::threads;
 use super::weights::Order;
 use crate::element::Element;
 use crate::invariant::Invariant;
+use crate::kernels::copy;
 
 /// The gradient of one direction's parameters, of the same shapes.
 #[derive(Debug)]
@@ -118,31 +119,14 @@ impl<'a, A> BlockRows<'a, A> {
 }
 
 impl<A: Element> UnitsGradient<'_, A> {
-    /// Adds rows of gradients of sums, of `blocks` blocks each, to the biases. Where there are two, what both take is
-    /// added to the first alone, and [`share_biases`](Self::share_biases) copies it.
-    pub(super) fn add_to_biases(&mut self, d_sums: &[A], blocks: usize, units: usize, both: &SharedBlocks) {
-        let own = |block: usize| block * units + self.units.start..block * units + self.units.end;
-        let add = |bias: &mut [A], block: usize| {
-            for row in d_sums.chunks_exact(blocks * units) {
-                bias.iter_mut().zip(&row[own(block)]).for_each(|(d_bias, &d_sum)| *d_bias += d_sum);
+    /// Writes the gradient of every block's sums, of this thread's units, to the biases: those that both take to each.
+    pub(super) fn put_biases(&mut self, d_sums: &[A], both: &SharedBlocks) {
+        let units = self.units.len();
+        for (bias, blocks) in [(&mut self.bias_ih, &both.input), (&mut self.bias_hh, &both.hidden)] {
+            let Some(bias) = bias else { continue };
+            for (i, block) in blocks.clone().enumerate() {
+                copy(&d_sums[block * units..][..units], bias.block(i));
             }
-        };
-        let two = self.bias_ih.is_some();
-        if let Some(bias) = &mut self.bias_ih {
-            both.input.clone().enumerate().for_each(|(i, block)| add(bias.block(i), block));
-        }
-        if let Some(bias) = &mut self.bias_hh {
-            let only =
-                both.hidden.clone().enumerate().filter(|(_, block)| !(two && both.input.contains(block)));
-            only.for_each(|(i, block)| add(bias.block(i), block));
-        }
-    }
-
-    /// Copies what both biases take from the first to the second.
-    pub(super) fn share_biases(&mut self, both: &SharedBlocks) {
-        let (Some(bias_ih), Some(bias_hh)) = (&mut self.bias_ih, &mut self.bias_hh) else { return };
-        for (i, block) in both.hidden.clone().enumerate().filter(|(_, block)| both.input.contains(block)) {
-            bias_hh.block(i).copy_from_slice(bias_ih.block(block - both.input.start));
         }
     }
 }
@@ -165,7 +149,7 @@ impl SharedBlocks {
 mod tests {
     use super::*;
 
-    /// Adds two rows of sums, 1 and 2, to the biases that there are.
+    /// Writes the sum 3 to the biases that there are.
     fn biases<'a>(bias_ih: Option<&'a mut [f64]>, bias_hh: Option<&'a mut [f64]>) {
         let rows = |rows: &'a mut [f64]| BlockRows::Whole(rows, &[0]);
         let (weight_ih, weight_hh) = (rows(&mut []), rows(&mut []));
@@ -180,8 +164,7 @@ mod tests {
             weight_hr: None,
         };
         let both = SharedBlocks { input: 0..1, hidden: 0..1 };
-        gradient.add_to_biases(&[1.0, 2.0], 1, 1, &both);
-        gradient.share_biases(&both);
+        gradient.put_biases(&[3.0], &both);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::calls::Kernels;
+use super::calls::{Change, Kernels};
 use super::few::{GradientRows, Outer, few};
 use super::form::Form;
 use super::forward::Place;
@@ -152,6 +152,9 @@ impl<'t, A: Element> Add<'t, '_, A> {
         let Self { terms, plan, mut gradient, both } = self;
         let Terms { steps, units, width, features, .. } = terms;
         let blocks = both.sums();
+        let biased = gradient.bias_ih.is_some() || gradient.bias_hh.is_some();
+        let mut d_biases =
+            zero_elements("scratch", &[if biased { blocks * gradient.units.len() } else { 0 }])?;
         let zeros = zero_elements("scratch", &[if terms.resets.is_some() { features } else { 0 }])?;
         let few_inputs = few(width, terms.factors.is_some() || terms.masks[0].is_some());
         let few_states = few(features, terms.masks[1].is_some() || terms.gated.is_some());
@@ -162,7 +165,9 @@ impl<'t, A: Element> Add<'t, '_, A> {
             let rows = steps.start(chunk.start)..steps.start(chunk.end);
             let d_sums = &terms.d_sums[rows.start * blocks * units..rows.end * blocks * units];
             let sums = GradientRows { rows: d_sums, blocks, units, own: gradient.units.clone() };
-            gradient.add_to_biases(d_sums, blocks, units, &both);
+            if biased {
+                kernels.change(Change::AddRows { rows: &sums, to: &mut d_biases });
+            }
             if !(few_inputs && few_states) {
                 scratch.turn(&sums)?;
             }
@@ -214,7 +219,7 @@ impl<'t, A: Element> Add<'t, '_, A> {
                 scratch.multiply(kernels, both.hidden.start, start, to);
             }
         }
-        gradient.share_biases(&both);
+        gradient.put_biases(&d_biases, &both);
         if let (Some([cells, d_h]), Some(weight_hr)) = (terms.projected, gradient.weight_hr) {
             let chunks = d_h.chunks(together * features).zip(cells.chunks(together * units)).enumerate();
             let mut weight_hr = BlockRows::Whole(weight_hr, &[0]);
