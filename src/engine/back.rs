@@ -278,7 +278,7 @@ impl<A: Element> RunBack<'_, '_, '_, A> {
                 },
                 d_outputs: d_outputs.map(|d_outputs| (d_outputs, column)),
                 resets: extras.resets.as_ref(),
-                masks: extras.masks_of(layer).map(|masks| Some(masks?.of(place))),
+                masks: extras.masks_at(place),
             };
             let writes = BackSpanWrites {
                 d_state: state.map(|(plane, width)| {

@@ -43,7 +43,11 @@ pub(super) struct UnitsGradient<'a, A> {
 
 impl<'a, A: Element> DirectionGradient<'a, A> {
     /// Splits it among workers, one unit or more for each.
-    pub(super) fn split(self, [units, features]: [usize; 2], workers: usize) -> Vec<UnitsGradient<'a, A>> {
+    pub(super) fn split(
+        self,
+        [units, features]: [usize; 2],
+        workers: usize,
+    ) -> impl Iterator<Item = UnitsGradient<'a, A>> {
         let Self { weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, order } = self;
         let whole = UnitsGradient {
             units: 0..units,
@@ -54,7 +58,9 @@ impl<'a, A: Element> DirectionGradient<'a, A> {
             features: 0..features,
             weight_hr,
         };
-        if workers == 1 { vec![whole] } else { whole.split(workers.min(units)) }
+        let (whole, parts) =
+            if workers == 1 { (Some(whole), Vec::new()) } else { (None, whole.split(workers.min(units))) };
+        whole.into_iter().chain(parts)
     }
 }
 

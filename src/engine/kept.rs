@@ -43,11 +43,11 @@ impl<A: Element> Course<A> {
 
     /// As [`extras`](Self::extras), with the masks of an input and a hidden state of these widths.
     pub(super) fn extras_with<'a>(&'a self, factors: &'a Factors<A>, widths: [usize; 2]) -> Extras<'a, A> {
-        let masks = [0, 1].map(|i| {
+        let masks = |i: usize| {
             let ((factors, count), batch) = (factors.masks[i].as_ref()?, self.layout.steps.batch(0));
             Some(Masks { factors, count: *count, batch, width: widths[i], first: 0 })
-        });
-        Extras { masks, ..self.extras() }
+        };
+        Extras { masks: [masks(0), masks(1)], ..self.extras() }
     }
 }
 
@@ -76,8 +76,8 @@ pub struct Kept<A: Element> {
     pub(crate) course: Course<A>,
     /// The first layer's input rows.
     pub(super) inputs: Vec<A>,
-    /// The first states by layer, then direction.
-    pub(super) first: Planes<Vec<A>>,
+    /// The first hidden states, by layer, then direction.
+    pub(super) first: Vec<A>,
     /// Every layer's output rows.
     pub(super) outputs: Vec<Vec<A>>,
     /// What the cell left in the rows of every step, by layer, then direction; empty if the cell keeps nothing.
@@ -120,11 +120,13 @@ impl<A: Element> Kept<A> {
             shelf.try_take_all("trace", rows, lists)?;
         let mut inputs = inputs.into_iter().next().invariant("a list of one was asked for");
         drop(shelf);
-        let first = state.as_ref().try_map(|plane| copied("state", plane))?;
+        let first = copied("state", state.h)?;
         let drawn = OnceLock::new();
         let mut ready = || {
             between.iter_mut().try_for_each(|factors| draw(factors))?;
-            drawn.set(mem::take(&mut between)).invariant("a pass begins once");
+            if !between.is_empty() {
+                drawn.set(mem::take(&mut between)).invariant("a pass begins once");
+            }
             Ok(())
         };
         let (last, lower) = outputs.split_last_mut().invariant("a stack has a layer");
@@ -142,8 +144,7 @@ impl<A: Element> Kept<A> {
         let extras = Extras { factors: Some(&drawn), ..extras };
         run(Reads { extras: Some(&extras), ..Reads::new(source, steps) }, writes, Some(&mut ready))?;
         // A pass without rows ends before it begins, and has nothing to drop.
-        factors.between =
-            if rows == 0 { Vec::new() } else { drawn.into_inner().invariant("a pass of rows begins") };
+        factors.between = drawn.into_inner().unwrap_or_default();
         source.copy_to(steps, &mut inputs);
         let spares = spares.clone();
         Ok(Box::new(Self { course, inputs, first, outputs, rows: kept, cells, factors, spares }))
@@ -163,10 +164,11 @@ impl<A: Element> Kept<A> {
 
 impl<A: Element> Drop for Kept<A> {
     fn drop(&mut self) {
-        let [outputs, rows, cells, between] =
-            [&mut self.outputs, &mut self.rows, &mut self.cells, &mut self.factors.between].map(mem::take);
-        let all = [outputs, rows, cells, between].into_iter().flatten();
-        let mut shelf = self.spares.lock();
-        all.chain([mem::take(&mut self.inputs)]).for_each(|vector| shelf.give(vector));
+        let Self { inputs, outputs, rows, cells, factors, spares, .. } = self;
+        let mut shelf = spares.lock();
+        for list in [outputs, rows, cells, &mut factors.between] {
+            list.drain(..).for_each(|vector| shelf.give(vector));
+        }
+        shelf.give(mem::take(inputs));
     }
 }

@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::forward::Place;
 use super::operands::Masks;
 use super::resets::Resets;
 use super::share::Share;
@@ -79,6 +80,13 @@ impl<'a, A: Element> Extras<'a, A> {
     pub(super) fn masks_of(&self, layer: usize) -> [Option<&Masks<'a, A>>; 2] {
         let [input, state] = &self.masks;
         [input.as_ref().filter(|_| layer == 0), state.as_ref()]
+    }
+
+    /// The masks of the first layer's input and of the hidden state, those of one direction.
+    #[inline(always)]
+    pub(super) fn masks_at(&self, place: Place) -> [Option<Masks<'a, A>>; 2] {
+        let [input, state] = self.masks_of(place.layer);
+        [input.map(|masks| masks.of(place)), state.map(|masks| masks.of(place))]
     }
 }
 

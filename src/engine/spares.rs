@@ -65,20 +65,19 @@ impl<A: Element> Shelf<A> {
         rows: usize,
         lists: [(usize, usize); N],
     ) -> Result<[Vec<Vec<A>>; N]> {
-        let mut lacking = 0_usize;
-        let found = lists.map(|(count, width)| {
-            let mut find = || {
-                let spare = self.spare(rows.saturating_mul(width));
-                lacking = lacking.saturating_add(if spare.is_none() { width } else { 0 });
-                spare
-            };
-            (width, (0..count).map(|_| find()).collect::<Vec<_>>())
-        });
-        expect_room::<A>(name, &[rows, lacking])?;
-        let mut taken = [(); N].map(|()| Vec::new());
-        for ((width, spares), list) in found.into_iter().zip(&mut taken) {
-            for spare in spares {
-                list.push(spare.map_or_else(|| zero_elements(name, &[rows, width]), Ok)?);
+        let (mut lacking, mut taken) = (0_usize, [const { Vec::new() }; N]);
+        for (list, (count, width)) in taken.iter_mut().zip(lists) {
+            let find = |_| self.spare(rows.saturating_mul(width)).unwrap_or_default();
+            *list = (0..count).map(find).collect();
+            let unfound = list.iter().filter(|vector| vector.is_empty()).count();
+            lacking = lacking.saturating_add(unfound.saturating_mul(width));
+        }
+        if lacking > 0 {
+            expect_room::<A>(name, &[rows, lacking])?;
+            for (list, (_, width)) in taken.iter_mut().zip(lists) {
+                for vector in list.iter_mut().filter(|vector| vector.is_empty()) {
+                    *vector = zero_elements(name, &[rows, width])?;
+                }
             }
         }
         Ok(taken)

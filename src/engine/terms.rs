@@ -64,11 +64,10 @@ impl Form {
     ) -> Result<()> {
         let widths = [self.blocks.units, self.features()];
         let jobs = d_parameters.into_iter().enumerate();
-        let jobs = jobs
-            .flat_map(|(i, gradient)| gradient.split(widths, workers).into_iter().map(move |part| (i, part)));
+        let jobs = jobs.flat_map(|(i, gradient)| gradient.split(widths, workers).map(move |part| (i, part)));
         threads::try_for_each(workers, jobs, |(i, gradient)| {
             let (terms, plan) = (self.terms(kept, i, [d_sums, d_h]), self.plan);
-            plan.arch.dispatch(Add { terms, plan, gradient, both: self.sums.clone() })
+            plan.arch.dispatch(&mut Add { terms, plan, gradient, both: &self.sums })
         })
     }
 
@@ -98,9 +97,9 @@ impl Form {
                 .map(Vec::as_slice),
             outputs: Source::rows(&kept.outputs[layer], self.width(), steps, 0),
             column: direction * features,
-            first: &kept.first.h[i * batch * features..][..batch * features],
+            first: &kept.first[i * batch * features..][..batch * features],
             features,
-            masks: extras.masks_of(layer).map(|masks| Some(masks?.of(place))),
+            masks: extras.masks_at(place),
             gated: self.gates_state.then(|| {
                 let left = kept.rows.get(i).invariant("a cell that gates the state keeps its rows");
                 (left.as_slice(), self.row_width, (self.sums.hidden.end - 1) * self.blocks.apart)
@@ -135,10 +134,11 @@ struct Add<'t, 'a, A> {
     terms: Terms<'t, A>,
     plan: Plan,
     gradient: UnitsGradient<'a, A>,
-    both: SharedBlocks,
+    both: &'t SharedBlocks,
 }
 
-impl<A: Element> WithSimd for Add<'_, '_, A> {
+// By reference: to move it takes as long as some products of few units.
+impl<A: Element> WithSimd for &mut Add<'_, '_, A> {
     type Output = Result<()>;
 
     #[inline(always)]
@@ -148,9 +148,9 @@ impl<A: Element> WithSimd for Add<'_, '_, A> {
 }
 
 impl<'t, A: Element> Add<'t, '_, A> {
-    fn run(self, kernels: &dyn Kernels<A>) -> Result<()> {
-        let Self { terms, plan, mut gradient, both } = self;
-        let Terms { steps, units, width, features, .. } = terms;
+    fn run(&mut self, kernels: &dyn Kernels<A>) -> Result<()> {
+        let Self { terms, plan, gradient, both } = self;
+        let Terms { steps, units, width, features, .. } = *terms;
         let blocks = both.sums();
         let biased = gradient.bias_ih.is_some() || gradient.bias_hh.is_some();
         let mut d_biases =
@@ -219,8 +219,8 @@ impl<'t, A: Element> Add<'t, '_, A> {
                 scratch.multiply(kernels, both.hidden.start, start, to);
             }
         }
-        gradient.put_biases(&d_biases, &both);
-        if let (Some([cells, d_h]), Some(weight_hr)) = (terms.projected, gradient.weight_hr) {
+        gradient.put_biases(&d_biases, both);
+        if let (Some([cells, d_h]), Some(weight_hr)) = (terms.projected, &mut gradient.weight_hr) {
             let chunks = d_h.chunks(together * features).zip(cells.chunks(together * units)).enumerate();
             let mut weight_hr = BlockRows::Whole(weight_hr, &[0]);
             for (i, (rows, cells)) in chunks {

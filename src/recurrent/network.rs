@@ -64,10 +64,11 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
         sizes.validate()?;
         sizes.expect_room(C::ORDER.input.len().max(C::ORDER.hidden.len()))?;
         let directions = sizes.num_directions;
-        let parameters = RecurrentParameters::collect(sizes.num_layers * directions, directions, |layer| {
-            let shape = [sizes.layer_input_size(layer), sizes.features()];
+        let cells = (0..sizes.num_layers * directions).map(|i| {
+            let shape = [sizes.layer_input_size(i / directions), sizes.features()];
             CellParameters::zeros(C::ORDER, sizes.hidden_size, shape, sizes.bias)
-        })?;
+        });
+        let parameters = RecurrentParameters::collect(directions, cells)?;
         Ok(Self { config, parameters, cache: Cache::default() })
     }
 

@@ -4,9 +4,9 @@ use ndarray::{Array1, Array2, ArrayViewD, ArrayViewMutD};
 
 use crate::arrays::elements_mut;
 use crate::engine::{DirectionGradient, DirectionParameters, Order};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::parameters::Parameters;
-use crate::room::zeros;
+use crate::room::{room, zeros};
 use crate::scalar::Scalar;
 
 /// The parameters of a cell, or of one direction of one layer of a network, or their gradient.
@@ -114,25 +114,20 @@ impl<A: Scalar> RecurrentParameters<A> {
     /// # Errors
     /// [`Error::SizeOverflow`] if there is no room for them.
     pub(super) fn try_zeros_like(&self) -> Result<Self> {
-        let cells = self.cells.iter().map(CellParameters::try_zeros_like).collect::<Result<_>>()?;
-        Ok(Self { cells, directions: self.directions })
+        Self::collect(self.directions, self.cells.iter().map(CellParameters::try_zeros_like))
     }
 
-    /// The parameters of `count` directions, each made by a function of its layer.
+    /// The parameters of layers of so many directions, by layer, then direction.
     ///
     /// # Errors
     /// [`Error::SizeOverflow`] if there is no room for them.
     pub(super) fn collect(
-        count: usize,
         directions: usize,
-        cell: impl Fn(usize) -> Result<CellParameters<A>>,
+        made: impl ExactSizeIterator<Item = Result<CellParameters<A>>>,
     ) -> Result<Self> {
-        let mut cells = Vec::new();
-        cells
-            .try_reserve_exact(count)
-            .map_err(|_| Error::SizeOverflow { name: "parameters".into(), shape: vec![count] })?;
-        for i in 0..count {
-            cells.push(cell(i / directions)?);
+        let mut cells = room("parameters", &[made.len()])?;
+        for cell in made {
+            cells.push(cell?);
         }
         Ok(Self { cells, directions })
     }
