@@ -57,8 +57,11 @@ impl<A: Element> Scratch<A> {
         if stack.cell.gates_state() {
             grow(SCRATCH, &mut room.step.gated, batch * features)?;
         }
-        for between in [above, below].into_iter().take(stack.depth() - 1) {
-            grow(SCRATCH, between, stack.segment(reads.steps) * stack.width())?;
+        // Two layers of a segment take one of the two, and the next segment the other.
+        let segment = stack.segment(reads.steps);
+        let gaps = (stack.depth() - 1) * reads.steps.rows().div_ceil(segment);
+        for between in [above, below].into_iter().take(gaps) {
+            grow(SCRATCH, between, segment * stack.width())?;
         }
         // No step of a shorter pass has more rows.
         *ready = batch;
