@@ -124,9 +124,7 @@ impl<A: Element> Kept<A> {
         let drawn = OnceLock::new();
         let mut ready = || {
             between.iter_mut().try_for_each(|factors| draw(factors))?;
-            if !between.is_empty() {
-                drawn.set(mem::take(&mut between)).invariant("a pass begins once");
-            }
+            drawn.set(mem::take(&mut between)).invariant("a pass begins once");
             Ok(())
         };
         let (last, lower) = outputs.split_last_mut().invariant("a stack has a layer");
@@ -144,7 +142,8 @@ impl<A: Element> Kept<A> {
         let extras = Extras { factors: Some(&drawn), ..extras };
         run(Reads { extras: Some(&extras), ..Reads::new(source, steps) }, writes, Some(&mut ready))?;
         // A pass without rows ends before it begins, and has nothing to drop.
-        factors.between = drawn.into_inner().unwrap_or_default();
+        factors.between =
+            if rows == 0 { Vec::new() } else { drawn.into_inner().invariant("a pass of rows begins") };
         source.copy_to(steps, &mut inputs);
         let spares = spares.clone();
         Ok(Box::new(Self { course, inputs, first, outputs, rows: kept, cells, factors, spares }))

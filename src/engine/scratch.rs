@@ -1,5 +1,6 @@
 //! What a pass forwards works in, made before it runs.
 
+use super::forward::{SpanScratch, StepScratch};
 use super::pass::Reads;
 use super::stack::{Scratch, Stack};
 use crate::cell::Cell;
@@ -30,6 +31,17 @@ impl<A: Element> Scratch<A> {
         if reads.steps.rows() <= self.ready { Ok(()) } else { self.grow(stack, reads) }
     }
 
+    /// Makes sure that a single step of `batch` rows finds its memory.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    #[inline(always)]
+    pub(super) fn prepare_step<C: Cell<A>>(&mut self, stack: &Stack<A, C>, batch: usize) -> Result<()> {
+        let SpanScratch { rows, step, .. } = &mut self.room;
+        grow(SCRATCH, rows, from_a_line::<A>(batch * stack.row_width()))?;
+        step.prepare(stack, batch)
+    }
+
     /// Makes sure that a team puts its rows together in memory that is there.
     ///
     /// # Errors
@@ -43,20 +55,15 @@ impl<A: Element> Scratch<A> {
     fn grow<C: Cell<A>>(&mut self, stack: &Stack<A, C>, reads: &Reads<'_, A>) -> Result<()> {
         let Self { room, below, above, ready, .. } = self;
         let batch = reads.steps.batch(0);
-        let (units, features, chunk) = (stack.units(), stack.features(), stack.chunk(reads.steps));
+        let chunk = stack.chunk(reads.steps);
         grow(SCRATCH, &mut room.rows, from_a_line::<A>(chunk * stack.row_width()))?;
         if reads.source.is_scattered(reads.steps) {
             grow(SCRATCH, &mut room.offsets, chunk)?;
         }
-        if stack.is_projected() {
-            grow(SCRATCH, &mut room.step.cells, from_a_line::<A>(batch * units))?;
-        }
         if reads.extras.is_some_and(|extras| extras.masks.iter().any(Option::is_some)) {
-            grow(SCRATCH, &mut room.step.masked, batch * features.max(reads.source.width()))?;
+            grow(SCRATCH, &mut room.step.masked, batch * stack.features().max(reads.source.width()))?;
         }
-        if stack.cell.gates_state() {
-            grow(SCRATCH, &mut room.step.gated, batch * features)?;
-        }
+        room.step.prepare(stack, batch)?;
         // Two layers of a segment take one of the two, and the next segment the other.
         let segment = stack.segment(reads.steps);
         let gaps = (stack.depth() - 1) * reads.steps.rows().div_ceil(segment);
@@ -65,6 +72,20 @@ impl<A: Element> Scratch<A> {
         }
         // No step of a shorter pass has more rows.
         *ready = batch;
+        Ok(())
+    }
+}
+
+impl<A: Element> StepScratch<A> {
+    /// Makes sure that a step of `batch` rows without masks finds its memory.
+    #[inline(always)]
+    fn prepare<C: Cell<A>>(&mut self, stack: &Stack<A, C>, batch: usize) -> Result<()> {
+        if stack.is_projected() {
+            grow(SCRATCH, &mut self.cells, from_a_line::<A>(batch * stack.units()))?;
+        }
+        if stack.cell.gates_state() {
+            grow(SCRATCH, &mut self.gated, batch * stack.features())?;
+        }
         Ok(())
     }
 }

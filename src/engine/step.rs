@@ -31,14 +31,15 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         mut state: Planes<&mut [A]>,
         scratch: &mut Scratch<A>,
     ) -> Result<()> {
-        if !(1..=scratch.ready).contains(&batch) || threads::count(self.flops(batch)) > 1 {
+        if batch == 0 || threads::count(self.flops(batch)) > 1 {
             return self.pass_of_one_step(rows, batch, state, scratch);
         }
+        scratch.prepare_step(self, batch)?;
         self.plan.arch.dispatch(&mut OneStep { stack: self, rows, batch, state: &mut state, scratch });
         Ok(())
     }
 
-    /// As a pass: if there are no rows, if its memory is yet to be made, or if several threads may pay.
+    /// As a pass: if there are no rows, or if several threads may pay.
     #[cold]
     #[inline(never)]
     fn pass_of_one_step(
