@@ -75,7 +75,7 @@ impl<A: Element, C> Cache<A, C> {
         Ok(get_or_make(&self.back_weights, make)?)
     }
 
-    /// The memory of passes in training.
+    /// The memory that passes use again.
     pub(crate) fn spares(&self) -> &Arc<Spares<A>> {
         &self.spares
     }

@@ -99,10 +99,10 @@ impl<C: Architecture, A: Scalar> Recurrent<C, A> {
     /// Takes one step and replaces the state, for a caller who keeps states; a [`Session`](crate::Session) keeps its own.
     /// Returns the last layer's hidden state, which is a view of `state`.
     ///
-    /// A step has the bits of the same step of a whole pass. It works in memory of the network, which it takes and gives
-    /// back under a lock: it allocates nothing if as many steps have run at one time before, and if its arrays are in
-    /// standard layout. Shapes and locks cost 150 instructions more than in a step of a session, which takes 730 for
-    /// 16 units of an [`Rnn`](crate::Rnn).
+    /// A step has the bits of the same step of a whole pass. It works in memory that the network lends to four passes and
+    /// steps at one time. So it allocates nothing after the first step, if its arrays are in standard layout. Shapes and
+    /// locks cost 140 instructions more than in a step of a session, which takes 760 for 16 units of an
+    /// [`Rnn`](crate::Rnn).
     ///
     /// # Shapes
     /// | | batch | one sequence |
