@@ -31,6 +31,7 @@ impl<A: Element, C: Cell<A>> Stack<A, C> {
         mut state: Planes<&mut [A]>,
         scratch: &mut Scratch<A>,
     ) -> Result<()> {
+        debug_assert_eq!(self.directions(), 1, "a reverse direction begins at an end that no step has seen");
         if batch == 0 || threads::count(self.flops(batch)) > 1 {
             return self.pass_of_one_step(rows, batch, state, scratch);
         }
@@ -85,6 +86,7 @@ impl<A: Element, C: Cell<A>> WithSimd for &mut OneStep<'_, '_, A, C> {
             let SpanScratch { rows, step, .. } = &mut scratch.room;
             let rows = first_of(rows, batch * direction.width());
             direction.step(simd, (t, 0..batch), (Some(x), rows), &mut writes, step);
+            // The layer above reads the state where it lies.
             x = Matrix::contiguous(writes.state.h, batch, stack.features());
             left = Planes { h: next_h, c: next_c };
         }
