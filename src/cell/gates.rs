@@ -94,6 +94,7 @@ impl<G> Gated<G> {
 }
 
 /// Runs a loop over rows and units with the cell's functions. The loop is lent: to move it takes as long as a vector of sigmoids.
+/// Loops of any function have the code of all, and are not compiled for wide vectors in software: that would take 2 s.
 macro_rules! run {
     ($simd:ident, $cell:ident, $loop:ident { $($field:ident),* }) => {
         match $cell.functions {
@@ -103,7 +104,7 @@ macro_rules! run {
             }
             Some([gate, candidate, carried]) => {
                 let unit = Unit { gates: $cell.gates, gate, of_state: [candidate, carried] };
-                vectorize::<A, _, _>($simd, &mut $loop { unit, $($field),* });
+                $simd.vectorize(&mut $loop { unit, $($field),* });
             }
         }
     };
