@@ -5,8 +5,8 @@ use std::slice;
 
 use super::calls::{CellBack, Change, Kernels};
 use super::form::Form;
-use super::forward::Place;
 use super::operands::{Masks, operands};
+use super::place::Place;
 use super::resets::Resets;
 use super::share::ShareMut;
 use super::team::Member;

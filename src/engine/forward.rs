@@ -9,6 +9,7 @@ use pulp::Simd;
 
 use super::operands::Masks;
 use super::pass::Reads;
+use super::place::Place;
 use super::scratch::first_of;
 use super::share::{ShareMut, Target};
 use super::stack::Stack;
@@ -20,17 +21,6 @@ use crate::invariant::Invariant;
 use crate::kernels::{Chain, Matrix, Product, Start};
 use crate::planes::Planes;
 use crate::rows::Source;
-
-/// Which rows run: of a layer and direction, and of a step.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) layer: usize,
-    pub(super) direction: usize,
-    /// The number of the direction, counted by layer, then direction.
-    pub(super) i: usize,
-    /// The first row of each step of the whole pass.
-    pub(super) first: usize,
-}
 
 /// One direction of one layer.
 #[derive(Debug)]

@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 
 use pulp::{Simd, WithSimd};
 
-use super::forward::{Direction, Place, Span, SpanWrites};
+use super::forward::{Direction, Span, SpanWrites};
 use super::pass::{Reads, Writes};
+use super::place::Place;
 use super::share::{Share, ShareMut, Target};
 use super::stack::{Scratch, Stack};
 use super::team::Member;

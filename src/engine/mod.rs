@@ -19,6 +19,7 @@ mod kept;
 mod layers;
 mod operands;
 mod pass;
+mod place;
 mod resets;
 mod scratch;
 mod share;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::forward::Place;
+use super::place::Place;
 use crate::element::Element;
 use crate::kernels::Matrix;
 

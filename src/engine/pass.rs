@@ -6,8 +6,8 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::forward::Place;
 use super::operands::Masks;
+use super::place::Place;
 use super::resets::Resets;
 use super::share::Share;
 use super::stack::Stack;

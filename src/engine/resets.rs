@@ -1,6 +1,6 @@
 //! Where sequences begin anew.
 
-use super::forward::Place;
+use super::place::Place;
 use crate::element::Element;
 use crate::planes::Planes;
 use crate::steps::Steps;

@@ -2,8 +2,9 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::forward::{Direction, Place, SpanScratch, SpanWrites};
+use super::forward::{Direction, SpanScratch, SpanWrites};
 use super::pass::{Reads, Writes};
+use super::place::Place;
 use super::scratch::first_of;
 use super::stack::{Scratch, Stack};
 use super::threads;
