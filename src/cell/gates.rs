@@ -94,7 +94,8 @@ impl<G> Gated<G> {
 }
 
 /// Runs a loop over rows and units with the cell's functions. The loop is lent: to move it takes as long as a vector of sigmoids.
-/// Loops of any function have the code of all, and are not compiled for wide vectors in software: that would take 2 s.
+/// A loop for any function has the code of every function. It is not compiled for wide vectors in software: the crate would
+/// take 2 s longer to build.
 macro_rules! run {
     ($simd:ident, $cell:ident, $loop:ident { $($field:ident),* }) => {
         match $cell.functions {
